@@ -1,0 +1,1 @@
+//! Sources of samples, the ring and its counters.

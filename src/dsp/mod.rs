@@ -1,0 +1,1 @@
+//! Signal processing on plain slices: windows, STFT, mel, level, resampling.

@@ -1,0 +1,4 @@
+//! The worker: turns samples into frames, scores, interpretations, events and snapshots.
+
+pub mod report;
+pub mod snapshot;

@@ -1,0 +1,193 @@
+//! What the engine tells the outside: plain data, one closed enum. Formats (JSON, WAV, PNG) are `record`'s business.
+
+use crate::units::{ClassId, SamplePos, SampleRate, StreamClock};
+
+/// Everything that leaves the engine through its bounded channel, in order.
+#[derive(Debug, Clone)]
+pub enum Report {
+    /// The stream has begun.
+    Start(StartReport),
+    /// Something was heard; complete with audio.
+    Event(Box<EventReport>),
+    /// Every 10 s of audio, and whenever something is lost or shed.
+    Status(StatusReport),
+    /// The stream has ended; nothing follows.
+    Stop(StopReport),
+}
+
+/// First report of a stream.
+#[derive(Debug, Clone)]
+pub struct StartReport {
+    /// The input, as in `file:yard.wav`.
+    pub source: String,
+    /// Ties positions to wall time. Its rate is the model's: all positions are at that rate.
+    pub clock: StreamClock,
+    /// The model that listens.
+    pub model: ModelRef,
+    /// The method that explains, as in `l2i`.
+    pub method: String,
+    /// The device's or file's own rate and channel count, before resampling and downmixing.
+    pub input_rate: SampleRate,
+    /// Channels of the input.
+    pub input_channels: u16,
+    /// Length of one stride in seconds.
+    pub stride_secs: f64,
+}
+
+/// Names a model package beyond doubt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelRef {
+    /// The package's name.
+    pub name: String,
+    /// Hex sha256 of the package (over its manifest, which holds the hashes of the other files).
+    pub sha256: String,
+}
+
+/// One component's share of a decision.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ComponentShare {
+    /// Column of the dictionary W.
+    pub index: usize,
+    /// What the dictionary calls it, as in `dog 3` or `noise 1`; empty where it has no name.
+    pub name: String,
+    /// Relevance, normalised so that the largest magnitude is 1 (extended L2I paper, section III-E). Signed.
+    pub relevance: f32,
+}
+
+/// What the classifier says of the interpretation alone, and of the rest.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Faithfulness {
+    /// Whether the interpretation alone gives the same top label.
+    pub agrees: bool,
+    /// Probability of the label on the input.
+    pub prob: f32,
+    /// Probability of the label on the interpretation alone.
+    pub prob_in: f32,
+    /// Probability of the label on what is left without the interpretation.
+    pub prob_out: f32,
+}
+
+/// One detection.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// A ULID.
+    pub id: String,
+    /// The class's label.
+    pub label: String,
+    /// The class.
+    pub class: ClassId,
+    /// Highest probability reached during the event.
+    pub score: f32,
+    /// First sample of the event.
+    pub onset: SamplePos,
+    /// One past the last sample of the event.
+    pub offset: SamplePos,
+    /// The input, as in `file:yard.wav`.
+    pub source: String,
+    /// The model that decided.
+    pub model: ModelRef,
+    /// The method that explained, as in `l2i`.
+    pub method: String,
+    /// Relevant components, most relevant first.
+    pub components: Vec<ComponentShare>,
+    /// The three figures, where they were measured.
+    pub faithfulness: Option<Faithfulness>,
+    /// Seconds of audio from the onset to the moment the detector was sure.
+    pub latency_secs: f64,
+    /// Ties `onset` and `offset` to wall time.
+    pub clock: StreamClock,
+}
+
+/// An event with its evidence.
+#[derive(Debug, Clone)]
+pub struct EventReport {
+    /// The detection.
+    pub event: Event,
+    /// The audio and pictures that belong to it.
+    pub clip: Clip,
+}
+
+/// Audio and pictures of one event; everything in it starts at `start` and is sample-aligned.
+#[derive(Debug, Clone)]
+pub struct Clip {
+    /// Position of the first sample of `heard`: onset less pre-roll.
+    pub start: SamplePos,
+    /// Rate of all audio here.
+    pub sample_rate: SampleRate,
+    /// What the microphone heard.
+    pub heard: Vec<f32>,
+    /// What the classifier heard; same length as `heard`.
+    pub interpretation: Vec<f32>,
+    /// The relevant components alone, each as long as `heard`.
+    pub components: Vec<(ComponentShare, Vec<f32>)>,
+    /// Mel spectrogram of `heard` and the mask, for the picture.
+    pub picture: MelPicture,
+}
+
+/// A mel spectrogram and a mask over it, both `[n_frames, n_bands]`, frame after frame.
+#[derive(Debug, Clone, Default)]
+pub struct MelPicture {
+    /// Mel bands per frame, lowest first.
+    pub n_bands: usize,
+    /// Seconds from one frame to the next.
+    pub frame_secs: f64,
+    /// Level in dB (full-scale sine = 0 dB), any finite value.
+    pub level_db: Vec<f32>,
+    /// Mask in 0…1.
+    pub mask: Vec<f32>,
+    /// Lowest and highest frequency of the bands in Hz, for the axis.
+    pub range_hz: (f32, f32),
+    /// Centre frequency of each band in Hz.
+    pub centre_hz: Vec<f32>,
+}
+
+/// Health of a stream.
+#[derive(Debug, Clone)]
+pub struct StatusReport {
+    /// Where the stream is.
+    pub position: SamplePos,
+    /// Ties `position` to wall time.
+    pub clock: StreamClock,
+    /// RMS level of the last stride in dB full scale.
+    pub level_dbfs: f32,
+    /// Processing time ÷ stride time, over the last 10 s.
+    pub load: f64,
+    /// Counters since the stream began.
+    pub totals: Totals,
+}
+
+/// Counters since a stream began; `captured = analysed + dropped + pending`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Samples (per channel, at the input's own rate) that the source delivered.
+    pub captured_samples: u64,
+    /// Of these, samples that reached the worker.
+    pub analysed_samples: u64,
+    /// Of these, samples lost because the ring was full.
+    pub dropped_samples: u64,
+    /// Gaps that the device reported.
+    pub xruns: u64,
+    /// Samples that were not finite and were replaced by 0.
+    pub invalid_samples: u64,
+    /// Events reported.
+    pub events: u64,
+    /// Strides whose work was shed under overload.
+    pub shed_strides: u64,
+}
+
+/// Last report of a stream.
+#[derive(Debug, Clone)]
+pub struct StopReport {
+    /// Where the stream ended.
+    pub position: SamplePos,
+    /// Ties `position` to wall time.
+    pub clock: StreamClock,
+    /// Why it ended, as in `end of input`, `duration reached`, `signal`, or an error's sentence.
+    pub reason: String,
+    /// Counters since the stream began.
+    pub totals: Totals,
+    /// Seconds the engine computed.
+    pub busy_secs: f64,
+    /// Seconds that passed on the wall clock.
+    pub wall_secs: f64,
+}

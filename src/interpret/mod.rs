@@ -1,0 +1,1 @@
+//! Methods that say what a classifier heard.

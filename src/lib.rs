@@ -1,0 +1,21 @@
+//! earwitness: a real-time sound-event monitor that lets people hear the evidence.
+//!
+//! The rooms, their duties and what each may use are mapped in `ARCHITECTURE.md`; `tests/layering.rs` enforces it.
+
+pub mod audio;
+pub mod cli;
+pub mod config;
+pub mod dsp;
+pub mod engine;
+pub mod error;
+pub mod eval;
+pub mod interpret;
+pub mod media;
+pub mod model;
+pub mod record;
+pub mod train;
+#[cfg(feature = "tui")]
+pub mod ui;
+pub mod units;
+
+pub use error::{Error, ErrorKind, Result};

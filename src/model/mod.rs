@@ -1,0 +1,1 @@
+//! Model packages, classifiers, dictionaries.

@@ -1,0 +1,1 @@
+//! Event folders and JSON lines.
