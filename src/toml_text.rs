@@ -97,26 +97,22 @@ impl TomlText<'_> {
     fn span_of(&self, key: &str) -> Option<Range<usize>> {
         let table = DeTable::parse(self.text).ok()?;
         let mut table_at = table.get_ref();
+        let mut rest = key;
         let mut span = None;
-        for part in key.split('.') {
-            let (name, index) = match part.split_once('[') {
-                Some((name, rest)) => (name, rest.trim_end_matches(']').parse::<usize>().ok()),
-                None => (part, None),
-            };
-            let Some((found_key, mut value)) = table_at.iter().find(|(k, _)| k.get_ref().as_ref() == name) else {
-                break;
-            };
-            span = Some(found_key.span());
-            if let (Some(i), DeValue::Array(items)) = (index, value.get_ref())
-                && let Some(item) = items.get(i)
-            {
+        // Names may hold dots themselves (file names do), so each step takes a name that the table has.
+        while let Some((name, mut value)) = table_at.iter().find(|(k, _)| starts_with_key(rest, k.get_ref())) {
+            span = Some(name.span());
+            rest = &rest[name.get_ref().len()..];
+            if let Some((index, after)) = rest.strip_prefix('[').and_then(|r| r.split_once(']')) {
+                let DeValue::Array(items) = value.get_ref() else { break };
+                let Some(item) = index.parse::<usize>().ok().and_then(|i| items.get(i)) else { break };
                 value = item;
                 span = Some(item.span());
+                rest = after;
             }
-            match value.get_ref() {
-                DeValue::Table(inner) => table_at = inner,
-                _ => return span,
-            }
+            rest = rest.strip_prefix('.').unwrap_or(rest);
+            let DeValue::Table(inner) = value.get_ref() else { break };
+            table_at = inner;
         }
         span
     }
@@ -128,6 +124,11 @@ impl TomlText<'_> {
         descend(table.get_ref(), byte, &mut path);
         Some(path.concat())
     }
+}
+
+/// Whether the dotted key `path` begins with the name `name`.
+fn starts_with_key(path: &str, name: &str) -> bool {
+    path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 /// Appends the parts of the key that covers `byte`; whether one did.
@@ -239,6 +240,9 @@ mod tests {
         assert_eq!(at("part.size"), "a.toml, line 3: part.size = 0 cannot be used; give at least 1");
         assert_eq!(at("items[1].size"), "a.toml, line 7: items[1].size = 0 cannot be used; give at least 1");
         assert!(at("part.other").starts_with("a.toml, line 2: part.other"), "{}", at("part.other"));
+        let t = text("[files]\na = 1\n\"a.safetensors\" = 2\n");
+        let e = t.value_error(&BadValue::new("files.a.safetensors", 2, "mend it")).to_string();
+        assert!(e.starts_with("a.toml, line 3: "), "{e}");
         assert!(at("nowhere").starts_with("a.toml: nowhere"), "{}", at("nowhere"));
     }
 
