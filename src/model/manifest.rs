@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use front_end::{Compression, FrontEnd, MelNorm, MelScale, SpectrumKind, WindowKind};
+pub use front_end::FrontEndSpec;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::toml_text::TomlText;
@@ -32,7 +32,7 @@ pub struct Manifest {
     /// Licence of the weights, as an SPDX expression.
     pub licence: String,
     /// From samples to the classifier's input.
-    pub front_end: FrontEnd,
+    pub front_end: FrontEndSpec,
     /// How much of the stream the classifier sees at a time.
     pub segment: Segment,
     /// The classes in the order of the classifier's outputs.

@@ -1,4 +1,6 @@
 //! Model packages, classifiers, dictionaries.
 
+pub mod kernels;
 pub mod manifest;
+pub mod ops;
 pub mod package;

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::{Classifier, Compression, FrontEnd, L2i, Manifest};
+use super::{Classifier, FrontEndSpec, L2i, Manifest};
+use crate::dsp::Compression;
 use crate::toml_text::BadValue;
 
 /// Widest block and largest component count that are taken for meant.
@@ -94,16 +95,17 @@ impl Manifest {
     }
 }
 
-fn front_end_problem(f: &FrontEnd) -> Option<BadValue> {
+fn front_end_problem(f: &FrontEndSpec) -> Option<BadValue> {
     let key = |k: &str| format!("front_end.{k}");
-    let nyquist_hz = f64::from(f.sample_rate_hz) / 2.0;
+    let nyquist_hz = f.sample_rate_hz as f32 / 2.0;
     if !(8_000..=192_000).contains(&f.sample_rate_hz) {
         return Some(BadValue::new(key("sample_rate_hz"), f.sample_rate_hz, "give 8000 to 192000 Hz"));
     }
-    if f.n_fft < 4 || f.n_fft % 2 != 0 || f.n_fft > 1 << 20 {
-        return Some(BadValue::new(key("n_fft"), f.n_fft, "give an even length of 4 to 1048576 samples"));
+    if !f.periodic {
+        return Some(BadValue::new(key("periodic"), false, "give true: all windows here are periodic"));
     }
-    within(&key("win_length"), f.win_length, 2, f.n_fft, "samples, at most n_fft")
+    within(&key("n_fft"), f.n_fft, 2, 1 << 20, "samples")
+        .or_else(|| within(&key("win_length"), f.win_length, 2, f.n_fft, "samples, at most n_fft"))
         .or_else(|| within(&key("hop"), f.hop, 1, f.win_length, "samples, at most win_length"))
         .or_else(|| within(&key("n_mels"), f.n_mels, 1, f.n_bins(), "bands, at most n_fft/2 + 1"))
         .or_else(|| {

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::dsp::{Compression, FrontEnd};
 
 const GOOD: &str = r#"format = 1
 name = "small"
@@ -99,7 +100,7 @@ fn what_is_written_reads_back_the_same() {
     bare.l2i = None;
     bare.training = None;
     bare.scores.clear();
-    bare.front_end.compression = Compression::Log1p {};
+    bare.front_end.compression = Compression::Log1p;
     assert_eq!(parse(&bare.to_toml().unwrap()).unwrap(), bare);
 }
 
@@ -128,13 +129,14 @@ fn each_wrong_value_has_an_error_that_names_it() {
             "= 100",
             "m/model.toml, line 7: front_end.sample_rate_hz = 100 cannot be used; give 8000 to 192000",
         ),
-        ("n_fft = 1024", "n_fft = 1023", "m/model.toml, line 8: front_end.n_fft = 1023"),
+        ("n_fft = 1024", "n_fft = 1", "m/model.toml, line 8: front_end.n_fft = 1"),
         ("win_length = 1024", "win_length = 1025", "m/model.toml, line 10: front_end.win_length = 1025"),
         (
             "\"hann\"",
             "\"kaiser\"",
             "m/model.toml, line 11: front_end.window = \"kaiser\" cannot be used (unknown variant",
         ),
+        ("periodic = true", "periodic = false", "m/model.toml, line 12: front_end.periodic = false"),
         ("n_mels = 64", "n_mels = 514", "m/model.toml, line 14: front_end.n_mels = 514"),
         ("f_min_hz = 0", "f_min_hz = -1", "m/model.toml, line 17: front_end.f_min_hz = -1"),
         ("f_min_hz = 0", "f_min_hz = nan", "m/model.toml, line 17: front_end.f_min_hz = NaN"),
@@ -180,6 +182,15 @@ fn each_wrong_value_has_an_error_that_names_it() {
         assert!(sentence.starts_with(begins), "{new}: {sentence}");
         assert!(!sentence.contains('\n') && sentence.contains("; "), "one sentence with a remedy: {sentence}");
     }
+}
+
+#[test]
+fn the_front_end_is_built_from_the_manifest() {
+    let m = parse(GOOD).unwrap();
+    let params = m.front_end.params().unwrap();
+    assert_eq!(FrontEndSpec::from(&params), m.front_end);
+    assert_eq!(FrontEnd::new(&params).unwrap().n_mels(), 64);
+    assert_eq!((params.sample_rate.hz(), params.stft.hop), (22_050, 441));
 }
 
 #[test]
