@@ -2,3 +2,5 @@
 
 pub mod kernels;
 pub mod ops;
+pub mod tensors;
+pub mod vgg;
