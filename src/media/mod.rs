@@ -1,1 +1,3 @@
 //! Reading and writing audio files.
+
+pub mod wav;
