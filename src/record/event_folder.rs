@@ -1,7 +1,7 @@
 //! Event folders: the evidence of one event on disk, whole or not at all.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File},
     io,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::{
+    leftovers::{TEMPORARY, share_after_cleaning},
     names::safe_part,
     picture::{self, Annotations},
     wire::{EventJson, local_offset, path_text, rfc3339, secs, timestamp},
@@ -20,9 +21,6 @@ use crate::{
     error::{Error, Result},
     media::wav::write_wav,
 };
-
-/// Begins the name of a folder that is not complete. Only such folders are ever removed.
-const TEMPORARY: &str = ".tmp-";
 
 /// Numbers the probes, so that two writers in one process do not meet.
 static PROBES: AtomicU64 = AtomicU64::new(0);
@@ -256,48 +254,6 @@ fn check_alignment(report: &EventReport) -> Result<()> {
         "event {} cannot be recorded: its clips differ in length or name a component twice; please report this",
         report.event.id
     )))
-}
-
-/// Removes leftovers below `dir` if no other writer holds it, then holds it. `lock` is `dir`, opened.
-fn share_after_cleaning(lock: File, dir: &Path) -> Option<File> {
-    match lock.try_lock() {
-        Ok(()) => {
-            remove_temporaries(dir);
-            // From exclusive to shared with nothing written between: another writer may clean here first, harmlessly.
-            lock.unlock().ok()?;
-        }
-        Err(TryLockError::WouldBlock) => tracing::debug!(dir = %dir.display(), "another writer records here"),
-        // Without locks nobody can tell a leftover from work in progress: leave everything.
-        Err(TryLockError::Error(e)) => {
-            tracing::debug!(dir = %dir.display(), "no locks here ({e}); leftovers are not removed");
-            return None;
-        }
-    }
-    lock.lock_shared().ok()?;
-    Some(lock)
-}
-
-/// Removes the folders `.tmp-*` of `dir` and of its days. What cannot be removed is said and left.
-fn remove_temporaries(dir: &Path) {
-    let entries = |dir: &Path| fs::read_dir(dir).into_iter().flatten().flatten();
-    // `file_type` does not follow links: nothing outside `dir` is ever touched.
-    let is_folder = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
-    let days = entries(dir).filter(|day| is_folder(day) && is_date(&day.file_name().to_string_lossy()));
-    for left in entries(dir).chain(days.flat_map(|day| entries(&day.path()))).filter(is_folder) {
-        if !left.file_name().to_string_lossy().starts_with(TEMPORARY) {
-            continue;
-        }
-        match fs::remove_dir_all(left.path()) {
-            Ok(()) => tracing::info!(folder = %left.path().display(), "removed what an interrupted run left"),
-            Err(e) => tracing::warn!(folder = %left.path().display(), "what an interrupted run left stays: {e}"),
-        }
-    }
-}
-
-/// Whether `name` is a day's folder: `YYYY-MM-DD`.
-fn is_date(name: &str) -> bool {
-    name.len() == 10
-        && name.bytes().enumerate().all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() })
 }
 
 /// Forces a file or folder to disk.

@@ -7,6 +7,7 @@ mod colour;
 pub mod event_folder;
 mod font;
 pub mod jsonl;
+mod leftovers;
 mod names;
 pub mod picture;
 pub mod recorder;
