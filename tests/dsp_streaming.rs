@@ -5,7 +5,8 @@
 use assert_no_alloc::{AllocDisabler, assert_no_alloc};
 use earwitness::dsp::{
     Complex32, Compression, FrontEnd, FrontEndParams, LevelMeter, MelFilterbank, MelNorm, MelParams, MelScale,
-    Spectrogram, SpectrumPower, StftParams, StreamingIstft, StreamingStft, WindowKind, istft, level, stft,
+    Spectrogram, SpectrumPower, StftParams, StreamingIstft, StreamingResampler, StreamingStft, WindowKind, istft,
+    level, stft,
 };
 use earwitness::units::SampleRate;
 use proptest::prelude::*;
@@ -308,10 +309,14 @@ fn live_processing_does_not_allocate() {
     let params = front_end.params().stft;
     let (mut forward, mut inverse) = (StreamingStft::new(&params).unwrap(), StreamingIstft::new(&params).unwrap());
     let mut meter = LevelMeter::new();
+    let (from, to) = (SampleRate::new(48_000).unwrap(), SampleRate::new(22_050).unwrap());
+    let (mut resampler, mut resampled) =
+        (StreamingResampler::new(from, to).unwrap(), Vec::with_capacity(samples.len()));
     let (mut column, mut n_out, mut n_frames) = (vec![0.0; front_end.n_mels()], 0, 0);
     assert_no_alloc(|| {
         for chunk in samples.chunks(441) {
             meter.push(chunk);
+            resampler.push(chunk, &mut resampled);
             forward.push(chunk, |frame| {
                 front_end.column(frame, &mut column);
                 inverse.push_frame(frame, |s| n_out += s.len());
