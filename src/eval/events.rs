@@ -14,7 +14,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// Whether the two share any time; a span without length counts where it lies inside the other.
+    /// Whether the two share any time or touch; so a span without length counts where it lies inside the other.
     fn overlaps(&self, other: &Self) -> bool {
         self.onset_s <= other.offset_s && other.onset_s <= self.offset_s
     }

@@ -3,4 +3,5 @@
 pub mod augment;
 mod csv;
 pub mod dataset;
+mod load;
 mod synthetic_noise;
