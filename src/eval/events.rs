@@ -100,10 +100,8 @@ fn matched(reference: &[Span], detected: &[Span], collar_s: f64) -> Vec<(usize, 
             event_of[d] = Some(r);
         }
     }
-    for r in 0..reference.len() {
-        if !paired[r] {
-            paired[r] = find_place(r, &candidates, &mut event_of, &mut vec![false; detected.len()]);
-        }
+    for (r, _) in paired.iter().enumerate().filter(|(_, paired)| !**paired) {
+        find_place(r, &candidates, &mut event_of, &mut vec![false; detected.len()]);
     }
     let mut hits: Vec<(usize, usize)> = event_of.iter().enumerate().filter_map(|(d, r)| r.map(|r| (r, d))).collect();
     hits.sort_unstable();
