@@ -1,1 +1,4 @@
 //! Model packages, classifiers, dictionaries.
+
+pub mod kernels;
+pub mod ops;
