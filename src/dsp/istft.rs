@@ -7,11 +7,13 @@ use realfft::{ComplexToReal, RealFftPlanner};
 use super::{Complex32, Spectrogram, StftParams, periodic_window};
 use crate::error::{Error, Result};
 
-/// Below this sum of squared windows a sample is divided by this instead. Only the outermost samples of a stream can be
-/// so thinly covered (an uncentred stream's two ends; the end of a centred one whose hop is half its window). Dividing by
-/// the true sum there would restore an untouched signal, but it turns what a mask leaves at a frame's edge into a click
-/// thousands of times too loud; this way it is a fade of at most 3 % of the window.
-const MIN_COVERAGE: f32 = 1e-4;
+/// The least that a sample is divided by, as a share of the sum of squared windows it would have inside a stream (of 1 where
+/// that is more). Only the outermost samples of a stream with Hann windows can be so thinly covered (an uncentred stream's
+/// two ends; the end of a centred one whose hop is about half its window). Dividing by the true sum there would restore an
+/// untouched signal, but it turns what a mask leaves at a frame's edge into a click thousands of times too loud; this way
+/// it is a fade, over less than a tenth of the window. Whoever needs those samples untouched pushes one more hop of zeros.
+/// Hamming windows end at 0.08, whose square is above this: they never fade.
+const MIN_COVERAGE: f32 = 0.006;
 
 /// Weighted overlap-add: each frame is transformed back, weighted with the window again, added, and every sample is divided
 /// by the sum of the squared windows that reached it. Untouched frames give the samples back to 1e-6 (relative), for any
@@ -26,6 +28,8 @@ pub struct StreamingIstft {
     /// Sums over the samples that the next frame's window covers, the first of which is `position`.
     sum: Vec<f32>,
     coverage: Vec<f32>,
+    /// For each of them, the least that its sum is divided by.
+    min_coverage: Vec<f32>,
     /// Stream position of `sum[0]`; negative inside the padding of a centred stream.
     position: i64,
     /// Stream position of the next sample to hand out.
@@ -51,12 +55,18 @@ impl StreamingIstft {
         }
         let fft = RealFftPlanner::<f32>::new().plan_fft_inverse(n_fft);
         let window = periodic_window(params.window, win_length);
+        let window_squared: Vec<f32> = window.iter().map(|w| w * w).collect();
+        // Inside a stream a sample is reached by every window value that lies whole hops away.
+        let inside: Vec<f32> = (0..hop).map(|i| window_squared.iter().skip(i).step_by(hop).sum()).collect();
+        let min_coverage =
+            (0..win_length).map(|i| (MIN_COVERAGE * inside[i % hop].min(1.0)).max(f32::MIN_POSITIVE)).collect();
         let mut istft = Self {
             params: *params,
-            window_squared: window.iter().map(|w| w * w).collect(),
+            window_squared,
             window,
             sum: vec![0.0; win_length],
             coverage: vec![0.0; win_length],
+            min_coverage,
             position: 0,
             emitted: 0,
             spectrum: fft.make_input_vec(),
@@ -106,8 +116,8 @@ impl StreamingIstft {
         }
         // Of the hop's samples that are now complete, those before the stream's first sample are padding.
         let padding = (self.emitted - self.position).clamp(0, hop as i64) as usize;
-        normalise(&mut self.sum[padding..hop], &self.coverage[padding..hop]);
         if padding < hop {
+            normalise(&mut self.sum[padding..hop], &self.coverage[padding..hop], &self.min_coverage[padding..hop]);
             on_samples(&self.sum[padding..hop]);
         }
         self.position += hop as i64;
@@ -121,7 +131,7 @@ impl StreamingIstft {
     /// the caller drops ([`istft`] does).
     pub fn finish(&mut self, n_samples_total: usize, mut on_samples: impl FnMut(&[f32])) {
         let total = i64::try_from(n_samples_total).unwrap_or(i64::MAX);
-        normalise(&mut self.sum, &self.coverage);
+        normalise(&mut self.sum, &self.coverage, &self.min_coverage);
         while self.emitted < total {
             // First what is held, then silence.
             let begin = usize::try_from(self.emitted - self.position).unwrap_or(0).min(self.sum.len());
@@ -162,9 +172,9 @@ impl StreamingIstft {
     }
 }
 
-fn normalise(sum: &mut [f32], coverage: &[f32]) {
-    for (sum, coverage) in sum.iter_mut().zip(coverage) {
-        *sum /= coverage.max(MIN_COVERAGE);
+fn normalise(sum: &mut [f32], coverage: &[f32], min_coverage: &[f32]) {
+    for ((sum, coverage), least) in sum.iter_mut().zip(coverage).zip(min_coverage) {
+        *sum /= coverage.max(*least);
     }
 }
 

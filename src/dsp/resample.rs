@@ -9,18 +9,20 @@ use crate::units::SampleRate;
 /// Rates converted from and to, in Hz.
 const RATES_HZ: std::ops::RangeInclusive<u32> = 8_000..=192_000;
 
-/// Length of the anti-aliasing filter in samples of the lower of the two rates, at least. It sets where the pass band ends
-/// (at 97 % of the lower Nyquist frequency) and the delay.
+/// Length of the anti-aliasing filter in samples of the lower of the two rates, at least. It sets how far the pass band reaches
+/// and the delay.
 const MIN_FILTER_SAMPLES: usize = 512;
 
 /// Changes the sample rate of a stream, block by block with an FFT (rubato's synchronous resampler).
 ///
 /// Its own delay is taken out: output sample 0 is the signal's value at input sample 0, and a whole stream of `n` samples
 /// becomes `round(n * to / from)`. Any chunking gives the same output, bit for bit. Between equal rates samples pass as they
-/// are. Nothing above the lower Nyquist frequency gets through (more than 80 dB down).
+/// are. Flat (within 0.1 dB) to 96 % of the lower Nyquist frequency, and nothing gets through from above it (139 dB down and
+/// more where measured).
 ///
-/// The output lags by up to [`lag_secs`](Self::lag_secs): 20 to 70 ms between usual rates; rates without a common divisor
-/// work too, but in blocks of a second or more, so prefer usual rates for live sound.
+/// The output lags by up to [`lag_secs`](Self::lag_secs): 40 ms from 48 kHz to 22.05 kHz, at most 125 ms between usual rates.
+/// Rates without a large common divisor work too, but in blocks of up to a second or more, so prefer usual rates for live
+/// sound.
 pub struct StreamingResampler {
     from: SampleRate,
     to: SampleRate,

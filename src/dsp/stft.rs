@@ -85,8 +85,8 @@ pub struct Spectrogram {
 impl Spectrogram {
     /// Number of frames.
     #[must_use]
-    pub const fn n_frames(&self) -> usize {
-        if self.n_bins == 0 { 0 } else { self.frames.len() / self.n_bins }
+    pub fn n_frames(&self) -> usize {
+        self.frames.len().checked_div(self.n_bins).unwrap_or(0)
     }
 
     /// The `n_bins` values of frame `i`.

@@ -1,1 +1,6 @@
-//! Reading and writing audio files.
+//! Sound files: recordings in (wav, flac, ogg/vorbis, mp3), 16-bit WAV out. Knows nothing of devices or models.
+
+pub mod decode;
+mod packets;
+mod riff;
+pub mod wav;

@@ -4,3 +4,5 @@ pub mod kernels;
 pub mod manifest;
 pub mod ops;
 pub mod package;
+pub mod tensors;
+pub mod vgg;

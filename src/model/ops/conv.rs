@@ -29,7 +29,7 @@ struct Conv2d {
 }
 
 /// Batch size and shape, or why they do not fit.
-fn shapes(x: &Shape, w: &Shape) -> Result<(usize, ConvShape)> {
+pub(super) fn shapes(x: &Shape, w: &Shape) -> Result<(usize, ConvShape)> {
     let (batch, height, width, c_in) = x.dims4()?;
     let (kh, kw, w_in, c_out) = w.dims4()?;
     if w_in != c_in || kh % 2 == 0 || kw % 2 == 0 {
@@ -38,24 +38,37 @@ fn shapes(x: &Shape, w: &Shape) -> Result<(usize, ConvShape)> {
     Ok((batch, ConvShape { height, width, c_in, c_out, kh, kw }))
 }
 
-impl Conv2d {
-    fn forward(&self, batch: usize, s: &ConvShape, x: &[f32], w: &[f32]) -> Vec<f32> {
-        let mut out = vec![0.0; batch * s.height * s.width * s.c_out];
-        if out.is_empty() {
-            return out;
-        }
-        let epilogue = Epilogue { bias: self.bias.as_deref(), relu: self.relu };
-        let one = |(x, out): (&[f32], &mut [f32])| {
-            SCRATCH.with_borrow_mut(|scratch| forward(s, x, w, epilogue, out, scratch));
-        };
-        let (x_len, out_len) = (s.height * s.width * s.c_in, s.height * s.width * s.c_out);
-        if batch == 1 {
-            one((x, &mut out));
-        } else {
-            x.par_chunks_exact(x_len).zip(out.par_chunks_exact_mut(out_len)).for_each(one);
-        }
-        out
+/// All images of a batch, in parallel; one image stays on the calling thread.
+pub(super) fn forward_batch(batch: usize, s: &ConvShape, x: &[f32], w: &[f32], epilogue: Epilogue<'_>) -> Vec<f32> {
+    let mut out = vec![0.0; batch * s.height * s.width * s.c_out];
+    if out.is_empty() {
+        return out;
     }
+    let one = |(x, out): (&[f32], &mut [f32])| {
+        SCRATCH.with_borrow_mut(|scratch| forward(s, x, w, epilogue, out, scratch));
+    };
+    let (x_len, out_len) = (s.height * s.width * s.c_in, s.height * s.width * s.c_out);
+    if batch == 1 {
+        one((x, &mut out));
+    } else {
+        x.par_chunks_exact(x_len).zip(out.par_chunks_exact_mut(out_len)).for_each(one);
+    }
+    out
+}
+
+/// Gradients of the input (unless it is data) and of the weights.
+pub(super) fn backward_batch(
+    batch: usize,
+    s: &ConvShape,
+    x: &[f32],
+    w: &[f32],
+    grad: &[f32],
+    wants_input: bool,
+) -> (Option<Vec<f32>>, Vec<f32>) {
+    let grad_w = weight_gradient(batch, s, x, grad);
+    let grad_x = wants_input
+        .then(|| forward_batch(batch, &s.backward(), grad, &flip_weights(s, w), Epilogue { bias: None, relu: false }));
+    (grad_x, grad_w)
 }
 
 impl CustomOp2 for Conv2d {
@@ -65,24 +78,21 @@ impl CustomOp2 for Conv2d {
 
     fn cpu_fwd(&self, s1: &CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> Result<(CpuStorage, Shape)> {
         let (batch, s) = shapes(l1.shape(), l2.shape())?;
-        let out = self.forward(batch, &s, values(s1, l1, self.name())?, values(s2, l2, self.name())?);
+        let epilogue = Epilogue { bias: self.bias.as_deref(), relu: self.relu };
+        let out = forward_batch(batch, &s, values(s1, l1, self.name())?, values(s2, l2, self.name())?, epilogue);
         Ok((CpuStorage::F32(out), Shape::from((batch, s.height, s.width, s.c_out))))
     }
 
     fn bwd(&self, x: &Tensor, w: &Tensor, _res: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let (batch, s) = shapes(x.shape(), w.shape())?;
         let name = self.name();
-        with_values(grad, name, |grad| {
-            let grad_w = with_values(x, name, |x| Ok(weight_gradient(batch, &s, x, grad)))?;
-            let grad_w = Tensor::from_vec(grad_w, w.shape(), w.device())?;
-            // The first layer's input is data: nobody asks for its gradient.
-            if !x.track_op() {
-                return Ok((None, Some(grad_w)));
-            }
-            let flipped = with_values(w, name, |w| Ok(flip_weights(&s, w)))?;
-            let grad_x = Conv2d { bias: None, relu: false }.forward(batch, &s.backward(), grad, &flipped);
-            Ok((Some(Tensor::from_vec(grad_x, x.shape(), x.device())?), Some(grad_w)))
-        })
+        let (grad_x, grad_w) = with_values(x, name, |x_values| {
+            with_values(w, name, |w| {
+                with_values(grad, name, |grad| Ok(backward_batch(batch, &s, x_values, w, grad, x.track_op())))
+            })
+        })?;
+        let grad_x = grad_x.map(|g| Tensor::from_vec(g, x.shape(), x.device())).transpose()?;
+        Ok((grad_x, Some(Tensor::from_vec(grad_w, w.shape(), w.device())?)))
     }
 }
 

@@ -2,12 +2,14 @@
 //! or give wrong gradients there; where a device other than the CPU runs a model, plain candle does.
 
 mod conv;
+mod layer;
 mod norm;
 mod pool;
 
 pub use conv::conv2d;
-pub use norm::{BatchStats, batch_norm_relu};
-pub use pool::max_pool2;
+pub use layer::conv_norm_relu;
+pub use norm::BatchStats;
+pub use pool::max_pool;
 
 use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
 

@@ -1,11 +1,9 @@
-//! Batch norm of a training batch, with the ReLU that follows it.
+//! Batch norm of a training batch, with the ReLU that follows it, on slices `[rows, channels]`.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
-use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::{PARTS, part_range, values, with_values};
+use super::{PARTS, part_range};
+use crate::model::kernels::simd;
 
 /// Mean and (biased) variance of each channel over one batch, for the running statistics and the backward pass.
 #[derive(Debug, Clone, Default)]
@@ -18,21 +16,32 @@ pub struct BatchStats {
     pub count: usize,
 }
 
-/// `relu((x − mean) / √(var + eps) · gamma + beta)` with the mean and variance of this batch, over all but the last
-/// dimension (channels). Returns the result and the statistics.
-///
-/// # Errors
-/// If `gamma` or `beta` are not `[channels]`, or a tensor is not f32 on the CPU.
-pub fn batch_norm_relu(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f32) -> Result<(Tensor, BatchStats)> {
-    let stats = Arc::new(Mutex::new(BatchStats::default()));
-    let y = x.apply_op3(gamma, beta, BatchNormRelu { eps, stats: Arc::clone(&stats) })?;
-    let stats = stats.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    Ok((y, stats))
-}
-
-struct BatchNormRelu {
-    eps: f32,
-    stats: Arc<Mutex<BatchStats>>,
+/// `relu((x − mean) / √(var + eps) · gamma + beta)` with the mean and variance of these rows.
+pub(super) fn forward(x: &[f32], gamma: &[f32], beta: &[f32], eps: f32) -> (Vec<f32>, BatchStats) {
+    let channels = gamma.len();
+    let n = x.len() / channels;
+    let [sum, _] = channel_sums(n, channels, |row, a, _| {
+        a.iter_mut().zip(&x[row * channels..]).for_each(|(a, x)| *a += x);
+    });
+    let mean: Vec<f32> = sum.iter().map(|s| (s / n as f64) as f32).collect();
+    let [squares, _] = channel_sums(n, channels, |row, a, _| {
+        a.iter_mut().zip(&x[row * channels..]).zip(&mean).for_each(|((a, x), m)| *a += (x - m) * (x - m));
+    });
+    let var: Vec<f32> = squares.iter().map(|s| (s / n as f64) as f32).collect();
+    let scale: Vec<f32> = gamma.iter().zip(&var).map(|(g, v)| g / (v + eps).sqrt()).collect();
+    let shift: Vec<f32> = beta.iter().zip(&mean).zip(&scale).map(|((b, m), s)| b - m * s).collect();
+    let mut y = vec![0.0; x.len()];
+    let chunk = channels * 4096;
+    y.par_chunks_mut(chunk).zip(x.par_chunks(chunk)).for_each(|(y, x)| {
+        simd(|| {
+            for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
+                for (((y, x), s), b) in y.iter_mut().zip(x).zip(&scale).zip(&shift) {
+                    *y = (x * s + b).max(0.0);
+                }
+            }
+        });
+    });
+    (y, BatchStats { mean, var, count: n })
 }
 
 /// Two sums per channel over rows, cut into parts that are added in a fixed order. `f` adds one row to both.
@@ -48,9 +57,11 @@ fn channel_sums(n_rows: usize, channels: usize, f: impl Fn(usize, &mut [f32], &m
             for start in range.clone().step_by(ROWS) {
                 a.fill(0.0);
                 b.fill(0.0);
-                for row in start..(start + ROWS).min(range.end) {
-                    f(row, &mut a, &mut b);
-                }
+                simd(|| {
+                    for row in start..(start + ROWS).min(range.end) {
+                        f(row, &mut a, &mut b);
+                    }
+                });
                 totals[0].iter_mut().zip(&a).for_each(|(t, v)| *t += f64::from(*v));
                 totals[1].iter_mut().zip(&b).for_each(|(t, v)| *t += f64::from(*v));
             }
@@ -66,114 +77,45 @@ fn channel_sums(n_rows: usize, channels: usize, f: impl Fn(usize, &mut [f32], &m
     sums
 }
 
-impl CustomOp3 for BatchNormRelu {
-    fn name(&self) -> &'static str {
-        "batch-norm-relu"
-    }
-
-    fn cpu_fwd(
-        &self,
-        s1: &CpuStorage,
-        l1: &Layout,
-        s2: &CpuStorage,
-        l2: &Layout,
-        s3: &CpuStorage,
-        l3: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let name = self.name();
-        let (x, gamma, beta) = (values(s1, l1, name)?, values(s2, l2, name)?, values(s3, l3, name)?);
-        let channels = gamma.len();
-        if channels == 0 || beta.len() != channels || l1.shape().dims().last() != Some(&channels) || x.is_empty() {
-            bail!("{name}: {:?} has no {channels} channels", l1.shape());
+/// Gradients of `x`, `gamma`, `beta`, from the forward pass's input `x` and result `res`.
+pub(super) fn backward(
+    stats: &BatchStats,
+    gamma: &[f32],
+    x: &[f32],
+    res: &[f32],
+    grad: &[f32],
+    eps: f32,
+) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+    let channels = gamma.len();
+    let n = stats.count;
+    let inv: Vec<f32> = stats.var.iter().map(|v| 1.0 / (v + eps).sqrt()).collect();
+    let [d_beta, d_gamma] = channel_sums(n, channels, |row, a, b| {
+        let at = row * channels;
+        let rows = grad[at..].iter().zip(&res[at..]).zip(&x[at..]);
+        for (((a, b), m), ((g, y), x)) in a.iter_mut().zip(b).zip(&stats.mean).zip(rows) {
+            let g = if *y > 0.0 { *g } else { 0.0 };
+            *a += g;
+            *b += g * (x - m);
         }
-        let n = x.len() / channels;
-        let [sum, _] = channel_sums(n, channels, |row, a, _| {
-            a.iter_mut().zip(&x[row * channels..]).for_each(|(a, x)| *a += x);
-        });
-        let mean: Vec<f32> = sum.iter().map(|s| (s / n as f64) as f32).collect();
-        let [squares, _] = channel_sums(n, channels, |row, a, _| {
-            a.iter_mut().zip(&x[row * channels..]).zip(&mean).for_each(|((a, x), m)| *a += (x - m) * (x - m));
-        });
-        let var: Vec<f32> = squares.iter().map(|s| (s / n as f64) as f32).collect();
-        let scale: Vec<f32> = gamma.iter().zip(&var).map(|(g, v)| g / (v + self.eps).sqrt()).collect();
-        let shift: Vec<f32> = beta.iter().zip(&mean).zip(&scale).map(|((b, m), s)| b - m * s).collect();
-        let mut y = vec![0.0; x.len()];
-        let chunk = channels * 4096;
-        y.par_chunks_mut(chunk).zip(x.par_chunks(chunk)).for_each(|(y, x)| {
-            for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
-                for (((y, x), s), b) in y.iter_mut().zip(x).zip(&scale).zip(&shift) {
-                    *y = (x * s + b).max(0.0);
-                }
-            }
-        });
-        *self.stats.lock().unwrap_or_else(PoisonError::into_inner) = BatchStats { mean, var, count: n };
-        Ok((CpuStorage::F32(y), l1.shape().clone()))
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        gamma: &Tensor,
-        beta: &Tensor,
-        res: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let name = self.name();
-        let stats = self.stats.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let gamma_values = gamma.to_vec1::<f32>()?;
-        let (grads, grad_gamma, grad_beta) = with_values(x, name, |x| {
-            with_values(res, name, |res| {
-                with_values(grad, name, |grad| Ok(self.gradients(&stats, &gamma_values, x, res, grad)))
-            })
-        })?;
-        Ok((
-            Some(Tensor::from_vec(grads, x.shape(), x.device())?),
-            Some(Tensor::from_vec(grad_gamma, gamma.shape(), gamma.device())?),
-            Some(Tensor::from_vec(grad_beta, beta.shape(), beta.device())?),
-        ))
-    }
-}
-
-impl BatchNormRelu {
-    /// Gradients of `x`, `gamma`, `beta`.
-    fn gradients(
-        &self,
-        stats: &BatchStats,
-        gamma: &[f32],
-        x: &[f32],
-        res: &[f32],
-        grad: &[f32],
-    ) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
-        let channels = gamma.len();
-        let n = stats.count;
-        let inv: Vec<f32> = stats.var.iter().map(|v| 1.0 / (v + self.eps).sqrt()).collect();
-        let [d_beta, d_gamma] = channel_sums(n, channels, |row, a, b| {
-            let at = row * channels;
-            let rows = grad[at..].iter().zip(&res[at..]).zip(&x[at..]);
-            for (((a, b), m), ((g, y), x)) in a.iter_mut().zip(b).zip(&stats.mean).zip(rows) {
-                let g = if *y > 0.0 { *g } else { 0.0 };
-                *a += g;
-                *b += g * (x - m);
-            }
-        });
-        let grad_beta: Vec<f32> = d_beta.iter().map(|v| *v as f32).collect();
-        let grad_gamma: Vec<f32> = d_gamma.iter().zip(&inv).map(|(v, i)| *v as f32 * i).collect();
-        // dx = γ·inv · (g − mean(g) − x̂ · mean(g·x̂)), written as scale·g + slope·x + base.
-        let scale: Vec<f32> = gamma.iter().zip(&inv).map(|(g, i)| g * i).collect();
-        let slope: Vec<f32> =
-            scale.iter().zip(&inv).zip(&grad_gamma).map(|((s, i), d)| -s * i * d / n as f32).collect();
-        let base: Vec<f32> = scale
-            .iter()
-            .zip(&slope)
-            .zip(&stats.mean)
-            .zip(&grad_beta)
-            .map(|(((s, k), m), d)| -s * d / n as f32 - k * m)
-            .collect();
-        let mut out = vec![0.0; x.len()];
-        let chunk = channels * 4096;
-        let parts =
-            out.par_chunks_mut(chunk).zip(x.par_chunks(chunk)).zip(res.par_chunks(chunk)).zip(grad.par_chunks(chunk));
-        parts.for_each(|(((out, x), res), grad)| {
+    });
+    let grad_beta: Vec<f32> = d_beta.iter().map(|v| *v as f32).collect();
+    let grad_gamma: Vec<f32> = d_gamma.iter().zip(&inv).map(|(v, i)| *v as f32 * i).collect();
+    // dx = γ·inv · (g − mean(g) − x̂ · mean(g·x̂)), written as scale·g + slope·x + base.
+    let scale: Vec<f32> = gamma.iter().zip(&inv).map(|(g, i)| g * i).collect();
+    let slope: Vec<f32> = scale.iter().zip(&inv).zip(&grad_gamma).map(|((s, i), d)| -s * i * d / n as f32).collect();
+    let base: Vec<f32> = scale
+        .iter()
+        .zip(&slope)
+        .zip(&stats.mean)
+        .zip(&grad_beta)
+        .map(|(((s, k), m), d)| -s * d / n as f32 - k * m)
+        .collect();
+    let mut out = vec![0.0; x.len()];
+    let chunk = channels * 4096;
+    let parts =
+        out.par_chunks_mut(chunk).zip(x.par_chunks(chunk)).zip(res.par_chunks(chunk)).zip(grad.par_chunks(chunk));
+    parts.for_each(|(((out, x), res), grad)| {
+        simd(|| {
             let rows = out.chunks_exact_mut(channels).zip(x.chunks_exact(channels));
             let rows = rows.zip(res.chunks_exact(channels)).zip(grad.chunks_exact(channels));
             for (((out, x), res), grad) in rows {
@@ -184,6 +126,6 @@ impl BatchNormRelu {
                 }
             }
         });
-        (out, grad_gamma, grad_beta)
-    }
+    });
+    (out, grad_gamma, grad_beta)
 }

@@ -1,0 +1,260 @@
+//! Decodes recordings packet by packet: wav, flac, ogg/vorbis and mp3, recognised by their content.
+
+use std::fs::File;
+use std::path::Path;
+
+use symphonia::core::errors::Error as DecodeError;
+
+use super::packets::{Packets, Step};
+use super::riff::MendedFile;
+use crate::error::{Error, Result};
+use crate::units::SampleRate;
+
+/// More channels than this no recording may have: the monitor's inputs are microphones, not mixing desks.
+pub const MAX_CHANNELS: u16 = 8;
+
+/// Longest silence that stands in for one damaged packet, in seconds. Packets are far shorter; a damaged length field
+/// must not fill the memory.
+const MAX_GAP_SECS: u64 = 1;
+
+/// A whole recording in memory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recording {
+    /// The recording's own rate.
+    pub sample_rate: SampleRate,
+    /// Channels, 1 to [`MAX_CHANNELS`].
+    pub channels: u16,
+    /// Interleaved samples, `[n_channel_frames, channels]`, full scale ±1. Always whole channel frames, never empty.
+    /// A file of floats may hold values that are not finite; they are passed on as they are.
+    pub samples: Vec<f32>,
+    /// Whether the file breaks off: it is shorter than its own header says, or (ogg) lacks its last page.
+    /// `samples` then holds what is there. An mp3 does not say enough to tell.
+    pub truncated: bool,
+}
+
+impl Recording {
+    /// The mean of the channels, `[n_channel_frames]`.
+    #[must_use]
+    pub fn mono(&self) -> Vec<f32> {
+        if self.channels <= 1 {
+            return self.samples.clone();
+        }
+        let n = usize::from(self.channels);
+        // In f64, so that a mean of finite samples is finite and equal channels give exactly themselves.
+        let mean = |frame: &[f32]| (frame.iter().map(|&x| f64::from(x)).sum::<f64>() / n as f64) as f32;
+        self.samples.chunks_exact(n).map(mean).collect()
+    }
+}
+
+/// Reads a whole recording.
+///
+/// A file that breaks off gives what can be read, with [`Recording::truncated`] set. A damaged packet inside a file
+/// becomes silence of its length, so that everything after it keeps its time.
+///
+/// # Errors
+/// [`crate::ErrorKind::Input`] where the file is missing, empty, of an unknown format, without any sample, more damaged
+/// than sound, of 0 Hz or more than [`MAX_CHANNELS`] channels, or changes its rate or channels on the way.
+pub fn read_recording(path: &Path) -> Result<Recording> {
+    let mut reader = RecordingReader::open(path)?;
+    let mut samples = Vec::new();
+    while let Some(chunk) = reader.next_chunk()? {
+        samples.extend_from_slice(chunk);
+    }
+    if reader.damaged_packets() > reader.sound_packets {
+        return Err(no_sound(&reader.name));
+    }
+    Ok(Recording {
+        sample_rate: reader.sample_rate(),
+        channels: reader.channels(),
+        samples,
+        truncated: reader.truncated(),
+    })
+}
+
+/// Reads a recording packet by packet, for those that should not be held in memory.
+pub struct RecordingReader {
+    name: String,
+    packets: Packets,
+    sample_rate: SampleRate,
+    channels: u16,
+    /// What `next_chunk` gives out.
+    chunk: Vec<f32>,
+    /// Whether `chunk` holds the first packet, which `open` decoded already.
+    primed: bool,
+    /// Silence owed for damaged packets, in channel frames; paid only when a sound packet follows.
+    owed_frames: u64,
+    frames_read: u64,
+    sound_packets: u64,
+    damaged_packets: u64,
+    interrupted: bool,
+    ended: bool,
+}
+
+impl RecordingReader {
+    /// Opens `path` and decodes its first packet: only that tells rate and channels for sure.
+    ///
+    /// # Errors
+    /// As [`read_recording`].
+    pub fn open(path: &Path) -> Result<Self> {
+        let name = path.display().to_string();
+        let file = open_file(path, &name)?;
+        let source = MendedFile::new(file)
+            .map_err(|e| Error::input(format!("cannot read {name}: {e}; check the disk")).with_source(e))?;
+        let mut interrupted = source.interrupted();
+        let extension = path.extension().and_then(|e| e.to_str());
+        let mut packets = Packets::open(source, extension).map_err(|e| not_readable(&name, e))?;
+        let mut chunk = Vec::new();
+        let (mut owed_frames, mut damaged_packets) = (0, 0);
+        let spec = loop {
+            match packets.next(&mut chunk) {
+                Step::Sound(spec) => break spec,
+                Step::Damaged { frames } => {
+                    damaged_packets += 1;
+                    owed_frames += frames;
+                }
+                Step::End { .. } => return Err(no_sound(&name)),
+                Step::Failed(e) => return Err(not_readable(&name, e)),
+            }
+        };
+        let sample_rate = SampleRate::new(spec.rate_hz)
+            .ok_or_else(|| Error::input(format!("{name} says its sample rate is 0 Hz; its header is damaged")))?;
+        let channels =
+            u16::try_from(spec.channels).ok().filter(|n| (1..=MAX_CHANNELS).contains(n)).ok_or_else(|| {
+                let n = spec.channels;
+                Error::input(format!("{name} has {n} channels; convert it to between 1 and {MAX_CHANNELS} first"))
+            })?;
+        interrupted |= packets.lacks_last_page();
+        let mut reader = Self {
+            name,
+            packets,
+            sample_rate,
+            channels,
+            chunk,
+            primed: true,
+            owed_frames,
+            frames_read: 0,
+            sound_packets: 1,
+            damaged_packets,
+            interrupted,
+            ended: false,
+        };
+        reader.settle_owed();
+        Ok(reader)
+    }
+
+    /// The recording's own rate.
+    #[must_use]
+    pub const fn sample_rate(&self) -> SampleRate {
+        self.sample_rate
+    }
+
+    /// Channels, 1 to [`MAX_CHANNELS`].
+    #[must_use]
+    pub const fn channels(&self) -> u16 {
+        self.channels
+    }
+
+    /// Packets so far that could not be decoded and became silence.
+    #[must_use]
+    pub const fn damaged_packets(&self) -> u64 {
+        self.damaged_packets
+    }
+
+    /// Whether the file breaks off (see [`Recording::truncated`]); final once `next_chunk` has given `None`.
+    #[must_use]
+    pub const fn truncated(&self) -> bool {
+        self.interrupted
+    }
+
+    /// The next packet, interleaved `[n_channel_frames, channels]`, in whole channel frames and not empty; `None` at the
+    /// end, and from then on.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Input`] where the rate or the channels change on the way.
+    pub fn next_chunk(&mut self) -> Result<Option<&[f32]>> {
+        if self.ended {
+            return Ok(None);
+        }
+        if !std::mem::take(&mut self.primed) && !self.decode_next()? {
+            self.ended = true;
+            self.chunk = Vec::new();
+            return Ok(None);
+        }
+        self.frames_read += (self.chunk.len() / usize::from(self.channels)) as u64;
+        Ok(Some(&self.chunk))
+    }
+
+    /// Fills `chunk`; false at the end.
+    fn decode_next(&mut self) -> Result<bool> {
+        loop {
+            match self.packets.next(&mut self.chunk) {
+                Step::Sound(spec) => {
+                    if spec.rate_hz != self.sample_rate.hz() || spec.channels != usize::from(self.channels) {
+                        return Err(Error::input(format!(
+                            "{} changes its sample rate or channels on the way; split it there",
+                            self.name
+                        )));
+                    }
+                    self.sound_packets += 1;
+                    self.settle_owed();
+                    return Ok(true);
+                }
+                Step::Damaged { frames } => {
+                    self.damaged_packets += 1;
+                    self.owed_frames += frames.min(MAX_GAP_SECS * u64::from(self.sample_rate.hz()));
+                }
+                // What cannot be demuxed any further is where the file breaks off.
+                Step::Failed(_) => {
+                    self.interrupted = true;
+                    return Ok(false);
+                }
+                Step::End { expected_frames } => {
+                    self.interrupted |= expected_frames.is_some_and(|n| self.frames_read < n);
+                    return Ok(false);
+                }
+            }
+        }
+    }
+
+    /// Puts the silence that is owed for damaged packets before the samples in `chunk`.
+    fn settle_owed(&mut self) {
+        let frames = std::mem::take(&mut self.owed_frames).min(MAX_GAP_SECS * u64::from(self.sample_rate.hz()));
+        if frames > 0 {
+            let n = frames as usize * usize::from(self.channels);
+            self.chunk.splice(0..0, std::iter::repeat_n(0.0, n));
+        }
+    }
+}
+
+fn open_file(path: &Path, name: &str) -> Result<File> {
+    let file = File::open(path).map_err(|e| {
+        Error::input(format!("cannot open the recording {name}: {e}; check its name and permissions")).with_source(e)
+    })?;
+    let meta =
+        file.metadata().map_err(|e| Error::input(format!("cannot read {name}: {e}; check the disk")).with_source(e))?;
+    if meta.is_dir() {
+        return Err(Error::input(format!("{name} is a folder; give the name of a recording in it")));
+    }
+    if !meta.is_file() {
+        return Err(Error::input(format!("{name} is not a regular file; pipe raw samples in with stdin: instead")));
+    }
+    if meta.len() == 0 {
+        return Err(Error::input(format!("the recording {name} is empty (0 bytes)")));
+    }
+    Ok(file)
+}
+
+fn no_sound(name: &str) -> Error {
+    Error::input(format!("{name} holds no sound that can be decoded; it is empty or damaged"))
+}
+
+fn not_readable(name: &str, e: DecodeError) -> Error {
+    let why = match &e {
+        DecodeError::IoError(io) if io.kind() == std::io::ErrorKind::UnexpectedEof => "it ends too early".to_owned(),
+        other => other.to_string(),
+    };
+    Error::input(format!(
+        "{name} is not a recording that can be read ({why}); wav, flac, ogg/vorbis and mp3 are, so convert it to one of them"
+    ))
+    .with_source(e)
+}
