@@ -30,13 +30,7 @@ impl View {
     /// The same matrix, transposed.
     #[must_use]
     pub const fn t(self) -> Self {
-        Self {
-            rows: self.cols,
-            cols: self.rows,
-            row_stride: self.col_stride,
-            col_stride: self.row_stride,
-            ..self
-        }
+        Self { rows: self.cols, cols: self.rows, row_stride: self.col_stride, col_stride: self.row_stride, ..self }
     }
 
     /// The same matrix, `by` elements further on.

@@ -160,7 +160,8 @@ impl BatchNormRelu {
         let grad_gamma: Vec<f32> = d_gamma.iter().zip(&inv).map(|(v, i)| *v as f32 * i).collect();
         // dx = γ·inv · (g − mean(g) − x̂ · mean(g·x̂)), written as scale·g + slope·x + base.
         let scale: Vec<f32> = gamma.iter().zip(&inv).map(|(g, i)| g * i).collect();
-        let slope: Vec<f32> = scale.iter().zip(&inv).zip(&grad_gamma).map(|((s, i), d)| -s * i * d / n as f32).collect();
+        let slope: Vec<f32> =
+            scale.iter().zip(&inv).zip(&grad_gamma).map(|((s, i), d)| -s * i * d / n as f32).collect();
         let base: Vec<f32> = scale
             .iter()
             .zip(&slope)
@@ -170,7 +171,8 @@ impl BatchNormRelu {
             .collect();
         let mut out = vec![0.0; x.len()];
         let chunk = channels * 4096;
-        let parts = out.par_chunks_mut(chunk).zip(x.par_chunks(chunk)).zip(res.par_chunks(chunk)).zip(grad.par_chunks(chunk));
+        let parts =
+            out.par_chunks_mut(chunk).zip(x.par_chunks(chunk)).zip(res.par_chunks(chunk)).zip(grad.par_chunks(chunk));
         parts.for_each(|(((out, x), res), grad)| {
             let rows = out.chunks_exact_mut(channels).zip(x.chunks_exact(channels));
             let rows = rows.zip(res.chunks_exact(channels)).zip(grad.chunks_exact(channels));
