@@ -4,4 +4,6 @@ pub mod augment;
 mod csv;
 pub mod dataset;
 mod load;
+pub mod nmf;
+mod nmf_steps;
 mod synthetic_noise;
