@@ -8,7 +8,7 @@ mod classifier;
 mod trainable;
 
 pub use classifier::{Forward, PlainVgg, Vgg};
-pub use trainable::TrainableVgg;
+pub use trainable::{HeadPass, Param, TrainableVgg};
 
 use crate::{Error, Result};
 
