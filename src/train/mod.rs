@@ -3,6 +3,7 @@
 pub mod augment;
 mod csv;
 pub mod dataset;
+pub mod dictionary;
 mod load;
 pub mod nmf;
 mod nmf_steps;
