@@ -175,9 +175,8 @@ impl TrainableVgg {
         if batch == 0 || segments.len() != batch * n_frames * n_mels || n_frames < self.config.time_pooling() {
             return Err(Error::bug(format!("{} values are no batch of {batch} segments", segments.len())));
         }
-        self.input.clear();
-        self.input.extend_from_slice(segments);
-        let (mut height, mut width) = (n_frames, n_mels);
+        pool_input(segments, n_frames, n_mels, self.config.input_pool, &mut self.input);
+        let (mut height, mut width) = (n_frames / self.config.input_pool, n_mels);
         for i in 0..self.layers.len() {
             let (before, rest) = self.layers.split_at_mut(i);
             let x = before.last().map_or(&self.input, Layer::result);
@@ -217,6 +216,17 @@ impl TrainableVgg {
             rest[0].backward(x, grad_out, grad_in, i > 0);
         }
         Ok(())
+    }
+}
+
+/// Mean of every `pool` frames, as the listening network does it.
+fn pool_input(segments: &[f32], n_frames: usize, n_mels: usize, pool: usize, out: &mut Vec<f32>) {
+    out.clear();
+    for segment in segments.chunks_exact(n_frames * n_mels) {
+        for group in segment.chunks_exact(pool * n_mels) {
+            let mean = |band: usize| group[band..].iter().step_by(n_mels).sum::<f32>() / pool as f32;
+            out.extend((0..n_mels).map(mean));
+        }
     }
 }
 
