@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 pub use search::{DEFAULT_MODEL, ModelEntry, SearchPath, find_model, list_models};
-pub use tensors::NamedTensors;
 
 use super::manifest::Manifest;
+use super::tensors::Arrays;
 use crate::error::{Error, Result};
 
 /// Name of the manifest in a package's folder.
@@ -73,7 +73,7 @@ impl Package {
     /// # Errors
     /// [`crate::ErrorKind::Model`] where the manifest's values cannot be used or a listed file is missing,
     /// [`crate::ErrorKind::Output`] where the folder cannot be written.
-    pub fn write(dir: &Path, mut manifest: Manifest, new_files: &BTreeMap<String, NamedTensors>) -> Result<Self> {
+    pub fn write(dir: &Path, mut manifest: Manifest, new_files: &BTreeMap<String, Arrays>) -> Result<Self> {
         let mut encoded = BTreeMap::new();
         for (name, tensors) in new_files {
             let bytes = tensors::encode(name, tensors)?;
@@ -113,13 +113,13 @@ impl Package {
         self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.len()))
     }
 
-    /// The tensors of one file by name, with their shapes, row-major. Half precision and f64 become f32; integer
+    /// The tensors of one file. Half precision and f64 become f32; integer
     /// tensors (PyTorch's `num_batches_tracked`) are left out.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Model`]: the manifest does not list the file, it is no safetensors file, a tensor has
     /// another type or a value that is not finite.
-    pub fn tensors(&self, file: &str) -> Result<NamedTensors> {
+    pub fn tensors(&self, file: &str) -> Result<Arrays> {
         let path = self.dir.join(file);
         let bytes = self.files.get(file).ok_or_else(|| {
             Error::model(format!(

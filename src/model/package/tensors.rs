@@ -1,21 +1,17 @@
-//! Safetensors bytes ↔ named f32 tensors.
-
-use std::collections::HashMap;
+//! Safetensors bytes ↔ named f32 arrays.
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::error::{Error, Result};
-
-/// Tensors by name: shape and row-major values.
-pub type NamedTensors = HashMap<String, (Vec<usize>, Vec<f32>)>;
+use crate::model::tensors::{Array, Arrays};
 
 /// Reads a safetensors file's bytes; `name` is what errors call the file.
-pub(super) fn decode(name: &str, bytes: &[u8]) -> Result<NamedTensors> {
+pub(super) fn decode(name: &str, bytes: &[u8]) -> Result<Arrays> {
     let file = SafeTensors::deserialize(bytes).map_err(|e| {
         Error::model(format!("{name} is not a safetensors file ({e}); copy or convert the weights again"))
             .with_source(e)
     })?;
-    let mut tensors = NamedTensors::new();
+    let mut arrays = Arrays::default();
     for (tensor, view) in file.iter() {
         let Some(values) = floats(&view) else {
             if is_integer(view.dtype()) {
@@ -32,21 +28,19 @@ pub(super) fn decode(name: &str, bytes: &[u8]) -> Result<NamedTensors> {
                 values[i]
             )));
         }
-        tensors.insert(tensor.to_string(), (view.shape().to_vec(), values));
+        arrays.insert(tensor, view.shape(), values);
     }
-    Ok(tensors)
+    Ok(arrays)
 }
 
-/// A safetensors file's bytes; the same tensors always give the same bytes. `name` is what errors call the file.
-pub(super) fn encode(name: &str, tensors: &NamedTensors) -> Result<Vec<u8>> {
-    let raw: Vec<(&String, &Vec<usize>, Vec<u8>)> = tensors
-        .iter()
-        .map(|(tensor, (shape, values))| (tensor, shape, values.iter().flat_map(|v| v.to_le_bytes()).collect()))
-        .collect();
+/// A safetensors file's bytes; the same arrays always give the same bytes. `name` is what errors call the file.
+pub(super) fn encode(name: &str, arrays: &Arrays) -> Result<Vec<u8>> {
+    let bytes = |array: &Array| array.values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+    let raw: Vec<_> = arrays.0.iter().map(|(tensor, array)| (tensor, &array.shape, bytes(array))).collect();
     let fault = |e| Error::bug(format!("{name} cannot be written as safetensors ({e}); please report this"));
     let mut views = Vec::with_capacity(raw.len());
     for (tensor, shape, bytes) in &raw {
-        views.push((tensor.as_str(), TensorView::new(Dtype::F32, (*shape).clone(), bytes).map_err(fault)?));
+        views.push((tensor.as_str(), TensorView::new(Dtype::F32, shape.to_vec(), bytes).map_err(fault)?));
     }
     safetensors::serialize(views, None).map_err(fault)
 }
@@ -106,16 +100,16 @@ mod tests {
         // 1.0, -2.5, 2^-24 (the smallest half) and 65504 (the largest).
         let f16: Vec<u8> = [0x3c00u16, 0xc100, 0x0001, 0x7bff].iter().flat_map(|h| h.to_le_bytes()).collect();
         let got = decode("f", &one(Dtype::F16, &f16, 4)).unwrap();
-        assert_eq!(got["x"], (vec![4], vec![1.0, -2.5, 2f32.powi(-24), 65504.0]));
+        assert_eq!(got.get("x", &[4]).unwrap(), [1.0, -2.5, 2f32.powi(-24), 65504.0]);
         let bf16: Vec<u8> = [0x3f80u16, 0xc020].iter().flat_map(|h| h.to_le_bytes()).collect();
-        assert_eq!(decode("f", &one(Dtype::BF16, &bf16, 2)).unwrap()["x"].1, [1.0, -2.5]);
+        assert_eq!(decode("f", &one(Dtype::BF16, &bf16, 2)).unwrap().get("x", &[2]).unwrap(), [1.0, -2.5]);
         let f64: Vec<u8> = [1.0f64, -2.5].iter().flat_map(|h| h.to_le_bytes()).collect();
-        assert_eq!(decode("f", &one(Dtype::F64, &f64, 2)).unwrap()["x"].1, [1.0, -2.5]);
+        assert_eq!(decode("f", &one(Dtype::F64, &f64, 2)).unwrap().get("x", &[2]).unwrap(), [1.0, -2.5]);
     }
 
     #[test]
     fn integers_are_left_out_and_other_types_refused() {
-        assert!(decode("f", &one(Dtype::I64, &7i64.to_le_bytes(), 1)).unwrap().is_empty());
+        assert!(decode("f", &one(Dtype::I64, &7i64.to_le_bytes(), 1)).unwrap().0.is_empty());
         let e = decode("f", &one(Dtype::F8_E4M3, &[0], 1)).unwrap_err().to_string();
         assert_eq!(e, "tensor x of f has type F8_E4M3, which is not read here; convert it to F32");
     }
@@ -135,10 +129,12 @@ mod tests {
 
     #[test]
     fn what_is_encoded_reads_back_the_same_from_the_same_bytes() {
-        let tensors: NamedTensors =
-            (0..20).map(|i| (format!("t{i}"), (vec![2, 2], vec![i as f32, 1.5, -0.25, 1e-30]))).collect();
-        let bytes = encode("f", &tensors).unwrap();
-        assert_eq!(decode("f", &bytes).unwrap(), tensors);
-        assert_eq!(encode("f", &tensors.clone()).unwrap(), bytes);
+        let mut arrays = Arrays::default();
+        for i in 0..20 {
+            arrays.insert(format!("t{i}"), [2, 2], vec![i as f32, 1.5, -0.25, 1e-30]);
+        }
+        let bytes = encode("f", &arrays).unwrap();
+        assert_eq!(decode("f", &bytes).unwrap(), arrays);
+        assert_eq!(encode("f", &arrays.clone()).unwrap(), bytes);
     }
 }

@@ -5,15 +5,17 @@ use crate::error::ErrorKind;
 
 const MANIFEST: &str = include_str!("../../../tests/data/model.toml");
 
-fn tensors(value: f32) -> NamedTensors {
-    NamedTensors::from([("fc.bias".to_string(), (vec![2], vec![value, 0.5]))])
+fn tensors(value: f32) -> Arrays {
+    let mut arrays = Arrays::default();
+    arrays.insert("fc.bias", [2], vec![value, 0.5]);
+    arrays
 }
 
 fn manifest() -> Manifest {
     Manifest::parse(MANIFEST, "tests/data/model.toml").unwrap()
 }
 
-fn files(value: f32) -> BTreeMap<String, NamedTensors> {
+fn files(value: f32) -> BTreeMap<String, Arrays> {
     BTreeMap::from([("classifier.safetensors".to_string(), tensors(value))])
 }
 
