@@ -1,5 +1,6 @@
 //! Model packages, classifiers, dictionaries.
 
+pub mod classifier;
 pub mod kernels;
 pub mod manifest;
 pub mod ops;
