@@ -81,8 +81,12 @@ pub struct Label {
 pub struct Classifier {
     /// The family of nets.
     pub architecture: Architecture,
+    /// Input frames averaged into one before the first convolution, at least 1.
+    pub input_pool: usize,
     /// Channels of each block, at least 1 each.
     pub widths: Vec<usize>,
+    /// Frames made one by the pooling behind each block but the last, 1 or 2 each.
+    pub time_pools: Vec<usize>,
     /// What stands between the blocks and the logits.
     pub head: Head,
     /// From logits to probabilities.

@@ -1,9 +1,14 @@
 //! Data sets, losses and training loops.
 
+pub mod adam;
 pub mod augment;
+pub mod checkpoint;
+pub mod classifier;
 mod csv;
 pub mod dataset;
-mod load;
+pub mod dictionary;
+pub mod load;
+pub mod loss;
 pub mod nmf;
 mod nmf_steps;
 mod synthetic_noise;

@@ -64,7 +64,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) {
     let width = WIDTH.min(area.width.saturating_sub(4));
     let lines = figures(summary, app, usize::from(width).saturating_sub(4));
     let components = &summary.event.components;
-    let height = lines.len() + components.len().max(1) + 4;
+    let height = lines.len() + 1 + components.len() + 2;
     let title = format!("{} {}", summary.event.label, number(summary.event.score.into(), 2));
     let inner = popup(buffer, area, width, height as u16, &title, theme);
     let mut y = inner.y;

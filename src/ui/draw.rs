@@ -46,10 +46,12 @@ fn draw_screen(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) {
     status::draw_footer(buffer, line(area.bottom() - 1), theme);
     let body = Rect { y: banner.bottom(), height: area.bottom() - 2 - banner.bottom(), ..area };
     draw_body(buffer, body, app, theme);
+    // The line that says what is listened to stays in sight.
+    let below = Rect { y: area.y + 1, height: area.height - 1, ..area };
     match app.overlay {
         Overlay::None => {}
-        Overlay::Help => help::draw(buffer, area, theme),
-        Overlay::Detail => detail::draw(buffer, area, app, theme),
+        Overlay::Help => help::draw(buffer, below, theme),
+        Overlay::Detail => detail::draw(buffer, below, app, theme),
     }
 }
 

@@ -41,7 +41,7 @@ fn draw_source(buffer: &mut Buffer, row: Rect, app: &App, snapshot: Option<&Snap
         buffer.set_string(room_end, row.y, tag, theme.notice());
     }
     let (x, _) = buffer.set_stringn(row.x + 1, row.y, "earwitness", row.width.into(), theme.title());
-    let source = snapshot.map_or("waiting for the first sound", |snapshot| &snapshot.source);
+    let source = snapshot.map_or("", |snapshot| &snapshot.source);
     let room = usize::from(room_end.saturating_sub(x + 3));
     buffer.set_string(x + 2, row.y, clip_start(source, room), Style::new());
 }
@@ -53,8 +53,8 @@ fn draw_level(buffer: &mut Buffer, row: Rect, snapshot: &Snapshot, theme: Theme)
     draw_meter(buffer, meter, snapshot.level_dbfs, snapshot.peak_dbfs, theme);
     let level = pad_start(&number(snapshot.level_dbfs.into(), 1), 6);
     let (x, _) = buffer.set_stringn(meter.right() + 1, row.y, format!("{level} dBFS"), 13, theme.strong());
-    let peak = pad_start(&number(snapshot.peak_dbfs.into(), 1), 6);
-    let (mut x, _) = buffer.set_stringn(x, row.y, format!("  peak{peak}"), 13, Style::new());
+    let peak = pad_start(&number(snapshot.peak_dbfs.into(), 1), 5);
+    let (mut x, _) = buffer.set_stringn(x, row.y, format!("  peak {peak}"), 14, Style::new());
     let tag = if snapshot.peak_dbfs >= SATURATED_DBFS {
         " SATURATED "
     } else if snapshot.peak_dbfs <= SILENT_DBFS {

@@ -80,7 +80,7 @@ pub(super) fn draw_bar(buffer: &mut Buffer, row: Rect, part: f32, tick: Option<f
     for x in 0..row.width {
         let (symbol, style) = match x {
             x if x < full => ("█", fill),
-            x if x == full && eighths % 8 > 0 => (EIGHTHS[usize::from(eighths % 8)], fill),
+            x if x == full && !eighths.is_multiple_of(8) => (EIGHTHS[usize::from(eighths % 8)], fill),
             _ => ("·", theme.dim()),
         };
         buffer.set_string(row.x + x, row.y, symbol, style);

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 
 use super::app::App;
 use super::keys::{Action, TABLE, first_key};
-use super::text::{clip_start, count, number, short_secs, width, wrap};
+use super::text::{clip_start, count, number, width, wrap};
 use super::theme::Theme;
 use crate::engine::snapshot::{Phase, Snapshot};
 
@@ -56,7 +56,8 @@ fn health(app: &App, snapshot: &Snapshot, theme: Theme) -> Vec<(String, Style)> 
     if !snapshot.shed.is_empty() {
         alarm(format!("SHEDDING {}", snapshot.shed.join(", ")));
     }
-    if snapshot.load >= 1.0 {
+    let overloaded = snapshot.load >= 1.0;
+    if overloaded {
         alarm(format!("LOAD {}", number(snapshot.load, 2)));
     }
     if totals.xruns > 0 {
@@ -68,11 +69,11 @@ fn health(app: &App, snapshot: &Snapshot, theme: Theme) -> Vec<(String, Style)> 
     if totals.shed_strides > 0 {
         items.push((format!("shed {} strides", count(totals.shed_strides)), theme.warn()));
     }
-    // As `!(>=)`, so that a load that is no number is shown too.
-    if !(snapshot.load >= 1.0) {
+    if !overloaded {
         items.push((format!("load {}", number(snapshot.load, 2)), Style::new()));
     }
-    items.push((format!("latency {}", snapshot.latency_secs.map_or("–".to_owned(), short_secs)), Style::new()));
+    let latency = snapshot.latency_secs.map_or("–".to_owned(), |secs| format!("{} s", number(secs, 2)));
+    items.push((format!("latency {latency}"), Style::new()));
     if totals.dropped_samples == 0 {
         items.push(("dropped 0".to_owned(), theme.dim()));
     }

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::panic::{set_hook, take_hook};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 
 /// Shortest time between two redraws, and how long a key can wait unseen.
 const FRAME: Duration = Duration::from_millis(33);
-/// How long a panic on another thread waits for the screen to give the terminal back.
+/// How long a panic on another thread waits for the screen to give the terminal back, and the screen for its message.
 const PANIC_WAIT: Duration = Duration::from_millis(500);
 
 /// Whether the terminal is ours. Whoever swaps it to false gives the terminal back: nobody does so twice, which could
@@ -34,6 +34,8 @@ const PANIC_WAIT: Duration = Duration::from_millis(500);
 static TAKEN: AtomicBool = AtomicBool::new(false);
 /// A thread other than the screen's has panicked and waits for the terminal.
 static PANICKED: AtomicBool = AtomicBool::new(false);
+/// Such threads that have not yet printed their message.
+static UNPRINTED: AtomicUsize = AtomicUsize::new(0);
 /// The thread that draws.
 static SCREEN_THREAD: Mutex<Option<ThreadId>> = Mutex::new(None);
 
@@ -59,6 +61,8 @@ pub fn run(slot: &SnapshotSlot, quit: &AtomicBool, options: UiOptions) -> Result
     let result = show(&mut terminal, slot, quit, &mut App::new(options));
     drop(guard);
     if PANICKED.swap(false, Ordering::SeqCst) {
+        // Returning may end the program: the message comes first.
+        wait_until(|| UNPRINTED.load(Ordering::SeqCst) == 0);
         return Err(Error::bug("a part of the program broke down (its message stands above); please report this"));
     }
     result
@@ -186,16 +190,26 @@ fn chain_panic_hook() {
         let print = take_hook();
         set_hook(Box::new(move |panic| {
             let screen = *SCREEN_THREAD.lock().unwrap_or_else(PoisonError::into_inner);
-            if TAKEN.load(Ordering::SeqCst) && screen != Some(thread::current().id()) {
+            let elsewhere = TAKEN.load(Ordering::SeqCst) && screen != Some(thread::current().id());
+            if elsewhere {
                 // The screen may be in the middle of a redraw: let it finish and give the terminal back itself.
+                UNPRINTED.fetch_add(1, Ordering::SeqCst);
                 PANICKED.store(true, Ordering::SeqCst);
-                let since = Instant::now();
-                while TAKEN.load(Ordering::SeqCst) && since.elapsed() < PANIC_WAIT {
-                    thread::sleep(Duration::from_millis(5));
-                }
+                wait_until(|| !TAKEN.load(Ordering::SeqCst));
             }
             give_back();
             print(panic);
+            if elsewhere {
+                UNPRINTED.fetch_sub(1, Ordering::SeqCst);
+            }
         }));
     });
+}
+
+/// Waits until `done`, but not for ever.
+fn wait_until(done: impl Fn() -> bool) {
+    let since = Instant::now();
+    while !done() && since.elapsed() < PANIC_WAIT {
+        thread::sleep(Duration::from_millis(5));
+    }
 }

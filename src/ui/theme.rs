@@ -138,7 +138,9 @@ impl Theme {
     /// Colour of `strength` in 0…1 on the scale of `view`.
     pub(super) fn heat(self, view: View, strength: f32) -> Color {
         let scale = if view == View::Heard { &HEARD } else { &WHY };
-        let strength = (strength.clamp(0.0, 1.0) * HEAT_STEPS).round() / HEAT_STEPS;
+        // What is no number counts as nothing.
+        let strength = if strength > 0.0 { strength.min(1.0) } else { 0.0 };
+        let strength = (strength * HEAT_STEPS).round() / HEAT_STEPS;
         let at = strength * (scale.len() - 1) as f32;
         let idx = (at as usize).min(scale.len() - 2);
         let (low, high, part) = (scale[idx], scale[idx + 1], at - idx as f32);
@@ -193,7 +195,8 @@ fn nearest_256(r: u8, g: u8, b: u8) -> u8 {
 fn ascii(symbol: &str) -> char {
     match symbol.chars().next().unwrap_or(' ') {
         '█' | '▉' | '▊' | '▋' | '▌' => '#',
-        '▍' | '▎' | '▏' => ' ',
+        // Less than half a cell: as the rest of the bar.
+        '▍' | '▎' | '▏' => '.',
         '▓' => '%',
         '▒' => '=',
         '░' => '-',

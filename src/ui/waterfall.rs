@@ -11,7 +11,7 @@ use ratatui::style::Style;
 use super::app::{App, View};
 use super::components::explained;
 use super::draw::pane;
-use super::text::{clip, pad_start};
+use super::text::{clip, pad_start, width};
 use super::theme::Theme;
 use crate::engine::snapshot::{Snapshot, Waterfall};
 
@@ -25,7 +25,9 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, snapshot: &Snapsh
         (View::Why, Some(label)) => format!("why · the {label} in it"),
         (View::Why, None) => "why · nothing to explain".to_owned(),
     };
-    let inner = pane(buffer, area, &format!("{what} · {floor_db:.0} to {top_db:.0} dB"), theme);
+    let range = format!(" · {floor_db:.0} to {top_db:.0} dB");
+    let title = if width(&what) + width(&range) + 4 <= area.width.into() { what + &range } else { what };
+    let inner = pane(buffer, area, &title, theme);
     if inner.height < 2 || inner.width <= AXIS_CELLS {
         return;
     }
@@ -73,7 +75,7 @@ fn draw_frequencies(buffer: &mut Buffer, axis: Rect, waterfall: &Waterfall, them
     let last = axis.height.saturating_sub(1);
     let n_marks = if axis.height >= 9 { 4 } else { 2.min(last) };
     for mark in 0..=n_marks {
-        let y = if n_marks == 0 { 0 } else { last * mark / n_marks };
+        let y = (last * mark).checked_div(n_marks).unwrap_or(0);
         let (low, high) = bands(waterfall.n_bands, y.into(), axis.height.into());
         if let Some(&centre_hz) = waterfall.centre_hz.get((low + high) / 2).filter(|_| high > low) {
             let text = pad_start(&hz(centre_hz), usize::from(AXIS_CELLS) - 1);
@@ -83,7 +85,7 @@ fn draw_frequencies(buffer: &mut Buffer, axis: Rect, waterfall: &Waterfall, them
 }
 
 fn draw_times(buffer: &mut Buffer, axis: Rect, grid: &Grid<'_>, theme: Theme) {
-    let secs = grid.frame_secs * grid.per_cell as f64 * f64::from(axis.width);
+    let secs = grid.frame_secs * grid.per_cell * f64::from(axis.width);
     let now = "now";
     if !(secs.is_finite() && secs > 0.0) || axis.width < 12 {
         return;
@@ -123,35 +125,41 @@ fn bands(n_bands: usize, row: usize, n_rows: usize) -> (usize, usize) {
 struct Grid<'a> {
     waterfall: &'a Waterfall,
     frame_secs: f64,
-    /// Columns that share a cell.
-    per_cell: u64,
-    /// Stream frame index of the first column of the leftmost cell; negative before the stream began.
-    start: i128,
+    /// Columns that share a cell: at least 1, in steps of [`GROUP_STEP`].
+    per_cell: f64,
+    /// Index of the leftmost cell's group in the stream; negative before the stream began. Group `g` holds the frames
+    /// from `g · per_cell` on.
+    first_group: f64,
 }
+
+/// Coarse enough that a column more or less in the snapshot does not change the grouping, and with it every cell.
+const GROUP_STEP: f64 = 0.25;
 
 impl<'a> Grid<'a> {
     fn new(waterfall: &'a Waterfall, span_secs: f64, n_cells: usize) -> Self {
-        let n_columns = waterfall.n_columns() as u64;
-        let n_cells = n_cells.max(1) as u64;
-        let wanted = (span_secs / waterfall.frame_secs / n_cells as f64).round();
-        let mut per_cell = if wanted.is_finite() && wanted >= 1.0 { wanted as u64 } else { 1 };
+        let n_columns = waterfall.n_columns() as f64;
+        let n_cells = n_cells.max(1) as f64;
+        let mut per_cell = span_secs / waterfall.frame_secs / n_cells;
         // Once the engine has begun to drop old columns it never has more than now: use the whole width for them.
         if waterfall.first_frame > 0 {
-            per_cell = per_cell.min((n_columns / n_cells).max(1));
+            per_cell = per_cell.min(n_columns / n_cells);
         }
-        let end = waterfall.first_frame.saturating_add(n_columns);
-        let newest_group = end.saturating_sub(1) / per_cell;
-        let start = (i128::from(newest_group) + 1 - i128::from(n_cells)) * i128::from(per_cell);
-        Self { waterfall, frame_secs: waterfall.frame_secs, per_cell, start }
+        // The hair keeps rounding from taking a whole step away; `max` also turns what is no number into 1.
+        let per_cell = ((per_cell / GROUP_STEP + 1e-6).floor() * GROUP_STEP).max(1.0);
+        let newest_frame = waterfall.first_frame as f64 + n_columns - 1.0;
+        // The largest group that begins at or before the newest frame.
+        let newest_group = (newest_frame / per_cell).floor();
+        Self { waterfall, frame_secs: waterfall.frame_secs, per_cell, first_group: newest_group + 1.0 - n_cells }
     }
 
     /// Columns of the snapshot that cell `x` shows; empty where there are none.
     fn columns(&self, x: usize) -> std::ops::Range<usize> {
-        let n_columns = self.waterfall.n_columns() as i128;
-        let from = self.start + x as i128 * i128::from(self.per_cell) - i128::from(self.waterfall.first_frame);
-        let to = from + i128::from(self.per_cell);
-        // Both lie in 0..=n_columns after clamping, which is a usize.
-        from.clamp(0, n_columns) as usize..to.clamp(0, n_columns) as usize
+        let group = self.first_group + x as f64;
+        let column = |group: f64| {
+            let frame = (group * self.per_cell).ceil();
+            (frame - self.waterfall.first_frame as f64).clamp(0.0, self.waterfall.n_columns() as f64) as usize
+        };
+        column(group)..column(group + 1.0)
     }
 
     /// Level in dB of cell `x` in row `row` of `n_rows`; −∞ where nothing is known.
@@ -207,13 +215,28 @@ mod tests {
 
     #[test]
     fn a_group_keeps_its_value_while_it_scrolls() {
-        let levels: Vec<f32> = (0..40_u8).map(|column| f32::from(column * 7 % 11)).collect();
+        let levels: Vec<f32> = (0..40_u16).map(|column| f32::from(column * 7 % 11)).collect();
         let (before, after) = (waterfall(6, &levels[6..30]), waterfall(9, &levels[9..33]));
         // Three columns a cell: three columns later, everything has moved by one cell.
         let (before, after) = (Grid::new(&before, 2.4, 8), Grid::new(&after, 2.4, 8));
-        assert_eq!(before.per_cell, 3);
+        assert_eq!(before.per_cell, 3.0);
         for x in 1..8 {
             assert_eq!(before.level_db(x, 0, 1, View::Heard), after.level_db(x - 1, 0, 1, View::Heard), "cell {x}");
+        }
+    }
+
+    #[test]
+    fn every_column_is_shown_once_whatever_the_width() {
+        for (n_columns, n_cells) in [(200, 72), (200, 46), (10, 40), (431, 163)] {
+            let waterfall = waterfall(12_345, &vec![0.0; n_columns]);
+            let grid = Grid::new(&waterfall, 1e9, n_cells);
+            let mut next = grid.columns(0).start;
+            assert!(next <= n_columns / 8, "{n_cells} cells leave out {next} of {n_columns} columns");
+            for x in 0..n_cells {
+                assert_eq!(grid.columns(x).start, next, "cell {x} of {n_cells}");
+                next = grid.columns(x).end;
+            }
+            assert_eq!(next, n_columns, "the newest column is shown");
         }
     }
 

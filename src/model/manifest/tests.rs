@@ -41,6 +41,8 @@ off_threshold = 0.5
 [classifier]
 architecture = "vgg"
 widths = [16, 32, 64, 128, 256, 512]
+input_pool = 2
+time_pools = [2, 2, 2, 2, 1]
 head = "mean-max"
 activation = "sigmoid"
 taps = ["block4", "block5", "block6"]

@@ -2,13 +2,9 @@
 //! or give wrong gradients there; where a device other than the CPU runs a model, plain candle does.
 
 mod conv;
-mod layer;
-mod norm;
 mod pool;
 
 pub use conv::conv2d;
-pub use layer::conv_norm_relu;
-pub use norm::BatchStats;
 pub use pool::max_pool;
 
 use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
@@ -30,12 +26,4 @@ fn with_values<T>(t: &Tensor, op: &str, f: impl FnOnce(&[f32]) -> Result<T>) -> 
         Storage::Cpu(cpu) => f(values(cpu, layout, op)?),
         _ => bail!("{op} runs on the CPU only"),
     }
-}
-
-/// How many parts a batch is cut into for sums over it. Fixed, so that results do not depend on the number of threads.
-const PARTS: usize = 8;
-
-/// The items of part `part` when `n` items are cut into [`PARTS`].
-fn part_range(n: usize, part: usize) -> std::ops::Range<usize> {
-    (n * part / PARTS)..(n * (part + 1) / PARTS)
 }

@@ -63,6 +63,16 @@ pub(super) fn pool_segment(last: &Tensor) -> Result<Tensor> {
     Ok((over_freq.mean(1)? + over_freq.max(1)?)?)
 }
 
+/// Mean of every `frames` frames of `[batch, n_frames, n_mels]`; frames left over at the end are dropped.
+fn pool_input(segments: &Tensor, frames: usize) -> Result<Tensor> {
+    if frames == 1 {
+        return Ok(segments.clone());
+    }
+    let (batch, n_frames, n_mels) = segments.dims3()?;
+    let whole = segments.narrow(1, 0, n_frames / frames * frames)?.contiguous()?;
+    Ok(whole.reshape((batch, n_frames / frames, frames, n_mels))?.mean(2)?)
+}
+
 /// The classifier on the CPU, on our own kernels.
 pub struct Vgg {
     config: VggConfig,
@@ -98,7 +108,7 @@ impl Vgg {
     /// # Errors
     /// If the shape does not fit.
     pub fn forward(&self, segments: &Tensor) -> Result<Forward> {
-        let mut x = segments.unsqueeze(3)?.contiguous()?;
+        let mut x = pool_input(segments, self.config.input_pool)?.unsqueeze(3)?.contiguous()?;
         let mut taps = Vec::with_capacity(self.config.widths.len());
         for (spec, weights, bias) in &self.layers {
             x = conv2d(&x, weights, Some(bias), true)?;
@@ -117,6 +127,7 @@ impl Vgg {
 /// The same network in plain candle operations (NCHW), on any device: the oracle of [`Vgg`], and the path of devices
 /// that have no kernels of ours.
 pub struct PlainVgg {
+    input_pool: usize,
     layers: Vec<(LayerSpec, Tensor, Tensor)>,
     head: Head,
 }
@@ -135,7 +146,7 @@ impl PlainVgg {
             let bias = Tensor::from_vec(folded.bias, (1, s.c_out, 1, 1), device)?;
             layers.push((s, weights, bias));
         }
-        Ok(Self { layers, head: Head::load(config, arrays, device)? })
+        Ok(Self { input_pool: config.input_pool, layers, head: Head::load(config, arrays, device)? })
     }
 
     /// As [`Vgg::forward`].
@@ -143,7 +154,7 @@ impl PlainVgg {
     /// # Errors
     /// As [`Vgg::forward`].
     pub fn forward(&self, segments: &Tensor) -> Result<Forward> {
-        let mut x = segments.unsqueeze(1)?;
+        let mut x = pool_input(segments, self.input_pool)?.unsqueeze(1)?;
         let mut taps = Vec::new();
         for (spec, weights, bias) in &self.layers {
             x = x.conv2d(weights, 1, 1, 1, 1)?.broadcast_add(bias)?.relu()?;

@@ -8,8 +8,9 @@ mod classifier;
 mod trainable;
 
 pub use classifier::{Forward, PlainVgg, Vgg};
-pub use trainable::TrainableVgg;
+pub use trainable::{HeadPass, Param, TrainableVgg};
 
+use crate::model::manifest::{Head, Manifest};
 use crate::{Error, Result};
 
 /// Added to the variance in batch norm, PyTorch's default.
@@ -20,6 +21,8 @@ pub const BATCH_NORM_EPS: f32 = 1e-5;
 pub struct VggConfig {
     /// Mel bands of the input.
     pub n_mels: usize,
+    /// Input frames averaged into one before the first convolution: 1 as published. 2 halves all work at full resolution.
+    pub input_pool: usize,
     /// Channels of each block, as in `[16, 32, 64, 128, 256, 512]`.
     pub widths: Vec<usize>,
     /// Frames that the pooling behind each block but the last makes one: 2 as published, or 1 to keep time and halve
@@ -58,6 +61,9 @@ impl VggConfig {
         if self.n_classes == 0 {
             return Err(Error::model("the model has no labels; it needs at least one"));
         }
+        if !(1..=16).contains(&self.input_pool) {
+            return Err(Error::model(format!("input_pool = {} must be 1 to 16 frames", self.input_pool)));
+        }
         if self.time_pools.len() + 1 != self.widths.len() || self.time_pools.iter().any(|p| !(1..=2).contains(p)) {
             return Err(Error::model(format!(
                 "time_pools {:?} must be 1 or 2 for each of the {} blocks but the last",
@@ -79,7 +85,7 @@ impl VggConfig {
     /// Input frames per frame of the last block: the product of all poolings over time.
     #[must_use]
     pub fn time_pooling(&self) -> usize {
-        self.time_pools.iter().product()
+        self.input_pool * self.time_pools.iter().product::<usize>()
     }
 
     /// Channels of the last block.
@@ -104,5 +110,36 @@ impl VggConfig {
             }
         }
         layers
+    }
+}
+
+impl VggConfig {
+    /// The network that a manifest describes.
+    ///
+    /// # Errors
+    /// As [`Self::validate`]; also where the manifest asks for a part that this version does not have, or a stride that is
+    /// no multiple of the time pooling.
+    pub fn from_manifest(manifest: &Manifest) -> Result<Self> {
+        let c = &manifest.classifier;
+        if c.head != Head::MeanMax {
+            return Err(Error::model("classifier.head = \"conv\" cannot be loaded yet; only \"mean-max\" can"));
+        }
+        let config = Self {
+            n_mels: manifest.front_end.n_mels,
+            input_pool: c.input_pool,
+            widths: c.widths.clone(),
+            time_pools: c.time_pools.clone(),
+            n_classes: manifest.labels.len(),
+        };
+        config.validate()?;
+        let pooling = config.time_pooling();
+        let segment = &manifest.segment;
+        if segment.stride_frames % pooling != 0 || segment.n_frames % pooling != 0 {
+            return Err(Error::model(format!(
+                "segment.n_frames = {} and segment.stride_frames = {} must be multiples of the network's time pooling, {pooling}",
+                segment.n_frames, segment.stride_frames
+            )));
+        }
+        Ok(config)
     }
 }

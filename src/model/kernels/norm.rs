@@ -2,8 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{PARTS, part_range};
-use crate::model::kernels::simd;
+use super::{PARTS, part_range, simd};
 
 /// Mean and (biased) variance of each channel over one batch, for the running statistics and the backward pass.
 #[derive(Debug, Clone, Default)]
@@ -17,7 +16,8 @@ pub struct BatchStats {
 }
 
 /// `relu((x − mean) / √(var + eps) · gamma + beta)` with the mean and variance of these rows.
-pub(super) fn forward(x: &[f32], gamma: &[f32], beta: &[f32], eps: f32) -> (Vec<f32>, BatchStats) {
+/// Writes `y`, as long as `x`.
+pub fn forward(x: &[f32], gamma: &[f32], beta: &[f32], eps: f32, y: &mut [f32]) -> BatchStats {
     let channels = gamma.len();
     let n = x.len() / channels;
     let [sum, _] = channel_sums(n, channels, |row, a, _| {
@@ -30,7 +30,6 @@ pub(super) fn forward(x: &[f32], gamma: &[f32], beta: &[f32], eps: f32) -> (Vec<
     let var: Vec<f32> = squares.iter().map(|s| (s / n as f64) as f32).collect();
     let scale: Vec<f32> = gamma.iter().zip(&var).map(|(g, v)| g / (v + eps).sqrt()).collect();
     let shift: Vec<f32> = beta.iter().zip(&mean).zip(&scale).map(|((b, m), s)| b - m * s).collect();
-    let mut y = vec![0.0; x.len()];
     let chunk = channels * 4096;
     y.par_chunks_mut(chunk).zip(x.par_chunks(chunk)).for_each(|(y, x)| {
         simd(|| {
@@ -41,7 +40,7 @@ pub(super) fn forward(x: &[f32], gamma: &[f32], beta: &[f32], eps: f32) -> (Vec<
             }
         });
     });
-    (y, BatchStats { mean, var, count: n })
+    BatchStats { mean, var, count: n }
 }
 
 /// Two sums per channel over rows, cut into parts that are added in a fixed order. `f` adds one row to both.
@@ -77,15 +76,17 @@ fn channel_sums(n_rows: usize, channels: usize, f: impl Fn(usize, &mut [f32], &m
     sums
 }
 
-/// Gradients of `x`, `gamma`, `beta`, from the forward pass's input `x` and result `res`.
-pub(super) fn backward(
+/// Writes the gradient of `x` to `out` and returns those of `gamma` and `beta`, from the forward pass's input `x` and result
+/// `res`.
+pub fn backward(
     stats: &BatchStats,
     gamma: &[f32],
     x: &[f32],
     res: &[f32],
     grad: &[f32],
     eps: f32,
-) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+    out: &mut [f32],
+) -> (Vec<f32>, Vec<f32>) {
     let channels = gamma.len();
     let n = stats.count;
     let inv: Vec<f32> = stats.var.iter().map(|v| 1.0 / (v + eps).sqrt()).collect();
@@ -110,7 +111,6 @@ pub(super) fn backward(
         .zip(&grad_beta)
         .map(|(((s, k), m), d)| -s * d / n as f32 - k * m)
         .collect();
-    let mut out = vec![0.0; x.len()];
     let chunk = channels * 4096;
     let parts =
         out.par_chunks_mut(chunk).zip(x.par_chunks(chunk)).zip(res.par_chunks(chunk)).zip(grad.par_chunks(chunk));
@@ -127,5 +127,5 @@ pub(super) fn backward(
             }
         });
     });
-    (out, grad_gamma, grad_beta)
+    (grad_gamma, grad_beta)
 }
