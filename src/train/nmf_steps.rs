@@ -14,6 +14,9 @@ const BLOCK_FRAMES: usize = 256;
 const MAX_BLOCKS: usize = 64;
 /// A divisor below this counts as zero, and what would be divided stays as it is.
 const TINY: f64 = 1e-30;
+/// A factor below this becomes 0. Left alone it would go on shrinking into the numbers (and products) that processors
+/// handle a hundred times more slowly, for nothing that can be seen in the result.
+const NEGLIGIBLE: f32 = 1e-18;
 
 /// The data, `[n_frames, n_bins]`: a column of `X` in each row.
 pub(crate) struct Frames {
@@ -167,7 +170,7 @@ impl Activations {
                 // The penalty's derivative is `sparsity`, the distance's is twice `WᵀWH − WᵀX`: hence the half.
                 let divisor = wwh + 0.5 * sparsity;
                 if f64::from(divisor) > TINY {
-                    *h *= wx / divisor;
+                    *h = without_dust(*h * wx / divisor);
                 }
             }
         })
@@ -239,7 +242,7 @@ pub(crate) fn improve_dictionary(w: &mut Vec<f32>, sums: &Sums, n_fixed: usize) 
     let before = sums.misfit(w);
     for power in [1.0, 0.5, 0.25, 0.125, 0.0625, 0.03125] {
         let mut next: Vec<f32> =
-            w.iter().zip(&quotients).map(|(&w, q)| (f64::from(w) * q.powf(power)) as f32).collect();
+            w.iter().zip(&quotients).map(|(&w, q)| without_dust((f64::from(w) * q.powf(power)) as f32)).collect();
         normalise_columns(&mut next, n_total, n_fixed);
         if sums.misfit(&next) <= before {
             *w = next;
@@ -277,6 +280,11 @@ fn gram(w: &[f32], n_total: usize) -> Vec<f32> {
 fn correlate(out: &mut [f32], x: &[f32], w: &[f32], n_bins: usize, n_total: usize) {
     let n = x.len() / n_bins;
     matmul(out, View::dense(n, n_total), x, View::dense(n, n_bins), w, View::dense(n_bins, n_total), false);
+}
+
+/// The value, or 0 where it no longer counts.
+fn without_dust(value: f32) -> f32 {
+    if value < NEGLIGIBLE { 0.0 } else { value }
 }
 
 /// `sum += part`.
