@@ -56,6 +56,9 @@ struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a model package from a data set.
+    #[command(subcommand)]
+    Train(train::TrainCommand),
     /// List, show and verify model packages.
     #[command(subcommand)]
     Model(model::ModelCommand),
@@ -110,6 +113,7 @@ pub fn command() -> clap::Command {
 fn run(cli: Cli) -> Result<()> {
     let globals = cli.globals;
     match cli.command {
+        Command::Train(command) => train::run(&command),
         Command::Model(command) => model::run(command, &globals),
         Command::Config(command) => config::run(command, &globals),
         Command::Completions(args) => completions::run(&args),
