@@ -1,1 +1,126 @@
-//! The command line.
+//! The command line: one small file a command, and what they share.
+//!
+//! stdout carries only what was asked for; logs go to stderr or a file; an error is one sentence on stderr and an
+//! exit code. Nothing in the library imports this room.
+
+mod completions;
+mod config;
+pub mod evaluate;
+pub mod explain;
+mod globals;
+mod logging;
+mod man;
+mod model;
+pub mod monitor;
+mod output;
+mod panics;
+mod parse;
+pub mod settings;
+pub mod train;
+mod usage;
+
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+pub use globals::Globals;
+
+use crate::error::{Error, ErrorKind, Result};
+
+const AFTER_HELP: &str = "\
+Examples:
+  earwitness model list                    which models there are
+  earwitness devices                       which microphones there are
+  earwitness config init                   write the documented settings file
+
+Every flag has a variable: --log-level is EARWITNESS_LOG_LEVEL. Flags win over variables, variables over the settings
+file, the file over the defaults.
+
+Exit codes: 0 done or stopped by a signal, 2 usage or settings, 3 input device or file, 4 model, 5 output, 70 a defect
+of the program.";
+
+/// Listens for sound events and lets people hear the evidence.
+#[derive(Debug, Parser)]
+#[command(name = "earwitness", version, after_help = AFTER_HELP, infer_long_args = false, max_term_width = 100)]
+struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    globals: Globals,
+    /// What to do.
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List, show and verify model packages.
+    #[command(subcommand)]
+    Model(model::ModelCommand),
+    /// Write, show and check the settings file.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Print the completion script for a shell.
+    Completions(completions::Args),
+    /// Print the manual page, or write all of them.
+    Man(man::Args),
+}
+
+/// Runs the program on this process's arguments: parses, dispatches, and turns every outcome into an exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    ExitCode::from(guard(|| parse_and_run(std::env::args_os().collect())))
+}
+
+/// Runs `work` and gives its exit code (contract: the command line). An error, and a panic on any thread, is told as one
+/// sentence on stderr, once `work` has returned and the terminal is itself again.
+pub fn guard(work: impl FnOnce() -> Result<()>) -> u8 {
+    panics::install();
+    let outcome = catch_unwind(AssertUnwindSafe(work));
+    // A panic decides, on whichever thread: whatever else failed after it is its consequence.
+    let error = match (panics::first(), outcome) {
+        (Some(sentence), _) => Error::bug(sentence),
+        (None, Ok(Ok(()))) => return 0,
+        (None, Ok(Err(e))) => e,
+        (None, Err(_)) => Error::bug("a defect of the program stopped it; please report this"),
+    };
+    output::error_sentence(&error.to_string());
+    error.kind().exit_code()
+}
+
+fn parse_and_run(args: Vec<OsString>) -> Result<()> {
+    let parsed = command().try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
+    match parsed {
+        Ok(cli) => run(cli),
+        Err(e) => match usage::sentence(&e) {
+            Some(sentence) => Err(Error::usage(sentence)),
+            None => output::print(&usage::help(&e)),
+        },
+    }
+}
+
+/// The whole command line as clap knows it, for parsing, completions and manual pages.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+fn run(cli: Cli) -> Result<()> {
+    let globals = cli.globals;
+    match cli.command {
+        Command::Model(command) => model::run(command, &globals),
+        Command::Config(command) => config::run(command, &globals),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
+    }
+}
+
+/// An error about reading or writing `what`, of the given kind.
+fn io_error(kind: ErrorKind, what: &str, remedy: &str, e: std::io::Error) -> Error {
+    Error::new(kind, format!("{what} failed ({e}); {remedy}")).with_source(e)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,24 @@
 //! Signal processing on plain slices: windows, STFT, mel, level, resampling.
+//!
+//! Everything here is fed in chunks of any length and gives bit-identical results for every chunking of the same samples;
+//! the batch functions are the streaming ones fed once. Nothing here allocates while samples flow, except where a
+//! function appends to a caller's `Vec`.
+
+pub mod features;
+pub mod istft;
+pub mod level;
+pub mod mel;
+pub mod resample;
+pub mod stft;
+pub mod window;
+
+pub use features::{Compression, FrontEnd, FrontEndParams, SpectrumPower, log1p_magnitude};
+pub use istft::{StreamingIstft, istft};
+pub use level::{Level, LevelMeter, level};
+pub use mel::{MelFilterbank, MelNorm, MelParams, MelScale};
+pub use resample::{StreamingResampler, downmix, resample};
+pub use stft::{Spectrogram, StftParams, StreamingStft, stft};
+pub use window::{WindowKind, periodic_window};
+
+/// One value of a spectrum: a complex number of two `f32`.
+pub type Complex32 = realfft::num_complex::Complex<f32>;

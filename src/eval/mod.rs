@@ -1,1 +1,4 @@
 //! Metrics and tables.
+
+pub mod events;
+pub mod metrics;

@@ -1,1 +1,15 @@
 //! Data sets, losses and training loops.
+
+pub mod adam;
+pub mod augment;
+pub mod checkpoint;
+pub mod classifier;
+mod csv;
+pub mod dataset;
+pub mod dictionary;
+pub mod l2i;
+pub mod load;
+pub mod loss;
+pub mod nmf;
+mod nmf_steps;
+mod synthetic_noise;

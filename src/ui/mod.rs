@@ -1,1 +1,25 @@
-//! The terminal user interface.
+//! The terminal user interface: draws the engine's newest [`Snapshot`](crate::engine::snapshot::Snapshot).
+//!
+//! State ([`App`]) and drawing ([`draw`]) are apart: keys and snapshots change the state, drawing only reads it.
+//! Every key stands in one table ([`keys::TABLE`]), from which the help and the footer are made.
+
+mod app;
+mod components;
+mod detail;
+mod draw;
+mod events;
+mod header;
+mod help;
+pub mod keys;
+mod labels;
+mod options;
+mod status;
+mod terminal;
+mod text;
+mod theme;
+mod waterfall;
+
+pub use app::{App, LabelOrder, Overlay, View};
+pub use draw::{MIN_HEIGHT, MIN_WIDTH, draw};
+pub use options::UiOptions;
+pub use terminal::run;

@@ -1,0 +1,48 @@
+//! Flags that every command takes.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::logging;
+use super::parse::word;
+use crate::config::{Config, ConfigLayer, LogLevel};
+use crate::error::Result;
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "General")]
+pub struct Globals {
+    /// Settings file to use instead of the standard one
+    #[arg(long, global = true, value_name = "FILE", env = "EARWITNESS_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// What to log: off, error, warn, info, debug or trace [default: warn]
+    #[arg(long, global = true, value_name = "LEVEL", env = "EARWITNESS_LOG_LEVEL", value_parser = word::<LogLevel>(LogLevel::WORDS), hide_possible_values = true)]
+    pub log_level: Option<LogLevel>,
+    /// File to append the log to, instead of stderr
+    #[arg(long, global = true, value_name = "FILE", env = "EARWITNESS_LOG_FILE")]
+    pub log_file: Option<String>,
+}
+
+impl Globals {
+    /// The settings of a run: defaults, settings file, then `given` and these flags. `given` is what the command's own
+    /// variables and flags say.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn settings(&self, mut given: ConfigLayer) -> Result<Config> {
+        given.log.level = self.log_level;
+        given.log.file.clone_from(&self.log_file);
+        Config::load(self.config.as_deref(), given)
+    }
+
+    /// Starts the log of a command that reads no settings file.
+    pub(super) fn start_log(&self) -> Result<()> {
+        let mut given = ConfigLayer::default();
+        given.log.level = self.log_level;
+        given.log.file.clone_from(&self.log_file);
+        let mut config = Config::default();
+        given.put_onto(&mut config);
+        logging::start(&config.log, false)
+    }
+}

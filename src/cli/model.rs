@@ -1,0 +1,169 @@
+//! `earwitness model`: list, show and verify model packages.
+
+use clap::Subcommand;
+use clap::builder::FalseyValueParser;
+use serde_json::json;
+
+use super::{Globals, output};
+use crate::error::{Error, Result};
+use crate::model::package::{DEFAULT_MODEL, ModelEntry, Package, SearchPath, find_model};
+
+const AFTER_HELP: &str = "\
+Examples:
+  earwitness model list
+  earwitness model show default
+  earwitness model verify models/mine
+
+Models are looked for in the folders of EARWITNESS_MODELS, in the user's data folder, near the program, and in
+/usr/local/share/earwitness/models and /usr/share/earwitness/models.";
+
+/// What to do with model packages.
+#[derive(Debug, Subcommand)]
+#[command(after_help = AFTER_HELP)]
+pub(super) enum ModelCommand {
+    /// List the models that can be named
+    List(ListArgs),
+    /// Print what a model is, hears and was trained with
+    Show(ShowArgs),
+    /// Check packages: manifest, hashes, tensors
+    Verify(VerifyArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ListArgs {
+    /// Print JSON
+    #[arg(long, env = "EARWITNESS_JSON", value_parser = FalseyValueParser::new())]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ShowArgs {
+    /// Name of a model, or a package's folder
+    #[arg(value_name = "NAME|DIR", default_value = DEFAULT_MODEL)]
+    model: String,
+    /// Print JSON
+    #[arg(long, env = "EARWITNESS_JSON", value_parser = FalseyValueParser::new())]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct VerifyArgs {
+    /// Names of models, or packages' folders [default: all that can be named]
+    #[arg(value_name = "NAME|DIR")]
+    models: Vec<String>,
+}
+
+pub(super) fn run(command: ModelCommand, globals: &Globals) -> Result<()> {
+    globals.start_log()?;
+    match command {
+        ModelCommand::List(args) => list(args.json),
+        ModelCommand::Show(args) => show(&args),
+        ModelCommand::Verify(args) => verify(&args.models),
+    }
+}
+
+fn list(as_json: bool) -> Result<()> {
+    let models = SearchPath::from_environment().list();
+    if as_json {
+        let rows: Vec<_> = models.iter().map(entry_json).collect();
+        return output::print(&format!("{:#}\n", serde_json::Value::from(rows)));
+    }
+    let row = |m: &ModelEntry| match &m.package {
+        Ok(p) => vec![m.name.clone(), p.manifest().description.clone(), m.dir.display().to_string()],
+        Err(e) => vec![m.name.clone(), format!("broken: {e}"), m.dir.display().to_string()],
+    };
+    output::print(&output::columns(&models.iter().map(row).collect::<Vec<_>>()))
+}
+
+fn entry_json(entry: &ModelEntry) -> serde_json::Value {
+    let dir = entry.dir.display().to_string();
+    match &entry.package {
+        Ok(p) => json!({
+            "name": entry.name, "dir": dir, "sha256": p.sha256(), "description": p.manifest().description,
+            "licence": p.manifest().licence, "labels": p.manifest().label_names().collect::<Vec<_>>(),
+        }),
+        Err(e) => json!({ "name": entry.name, "dir": dir, "error": e.to_string() }),
+    }
+}
+
+fn show(args: &ShowArgs) -> Result<()> {
+    let package = Package::open(&find_model(&args.model)?)?;
+    if args.json {
+        let manifest = serde_json::to_value(package.manifest())
+            .map_err(|e| Error::bug(format!("the manifest cannot be written as JSON ({e}); please report this")))?;
+        let whole = json!({
+            "dir": package.dir().display().to_string(), "sha256": package.sha256(), "manifest": manifest,
+        });
+        return output::print(&format!("{whole:#}\n"));
+    }
+    let rows: Vec<Vec<String>> = facts(&package).into_iter().map(|(k, v)| vec![k.to_string(), v]).collect();
+    output::print(&output::columns(&rows))
+}
+
+/// What a person wants to know of a model, row by row.
+fn facts(package: &Package) -> Vec<(&'static str, String)> {
+    let m = package.manifest();
+    let f = &m.front_end;
+    let secs = |frames: usize| frames as f64 * f.frame_secs();
+    let mut rows = vec![
+        ("name", m.name.clone()),
+        ("description", m.description.clone()),
+        ("licence", m.licence.clone()),
+        ("folder", package.dir().display().to_string()),
+        ("sha256", package.sha256().to_string()),
+        ("hears", format!("{} Hz, {} mel bands from {} to {} Hz", f.sample_rate_hz, f.n_mels, f.f_min_hz, f.f_max_hz)),
+        ("segment", format!("{:.2} s every {:.2} s", secs(m.segment.n_frames), secs(m.segment.stride_frames))),
+        ("classifier", format!("{:?}, widths {:?}", m.classifier.architecture, m.classifier.widths).to_lowercase()),
+        (
+            "l2i",
+            m.l2i.as_ref().map_or("none".into(), |l| {
+                format!("{} components, played above relevance {}", l.n_components, l.relevance_threshold)
+            }),
+        ),
+    ];
+    rows.extend(
+        m.labels
+            .iter()
+            .map(|l| ("label", format!("{}, starts at {}, ends below {}", l.name, l.on_threshold, l.off_threshold))),
+    );
+    rows.extend(package.file_sizes().map(|(name, bytes)| ("file", format!("{name}, {bytes} bytes"))));
+    if let Some(t) = &m.training {
+        rows.push(("trained on", format!("{} ({}, seed {})", t.data, t.date, t.seed)));
+        rows.extend(t.commands.iter().map(|c| ("command", c.clone())));
+    }
+    push_scores(&mut rows, &m.scores, "");
+    rows
+}
+
+fn push_scores(rows: &mut Vec<(&'static str, String)>, scores: &toml::Table, prefix: &str) {
+    for (name, value) in scores {
+        match value {
+            toml::Value::Table(inner) => push_scores(rows, inner, &format!("{prefix}{name} ")),
+            value => rows.push(("score", format!("{prefix}{name} {value}"))),
+        }
+    }
+}
+
+fn verify(models: &[String]) -> Result<()> {
+    let dirs = if models.is_empty() {
+        SearchPath::from_environment().list().into_iter().map(|m| m.dir).collect()
+    } else {
+        models.iter().map(|m| find_model(m)).collect::<Result<Vec<_>>>()?
+    };
+    if dirs.is_empty() {
+        return Err(Error::model("there is no model to verify; name a folder, or set EARWITNESS_MODELS"));
+    }
+    for dir in dirs {
+        let package = Package::open(&dir)?;
+        let mut n_tensors = 0;
+        let mut n_bytes = 0;
+        for (file, bytes) in package.file_sizes() {
+            n_tensors += package.tensors(file)?.0.len();
+            n_bytes += bytes;
+        }
+        let megabytes = n_bytes as f64 / 1e6;
+        let name = &package.manifest().name;
+        output::print(&format!("{}: ok, {name}, {n_tensors} tensors, {megabytes:.1} MB\n", dir.display()))?;
+    }
+    Ok(())
+}

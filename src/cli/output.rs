@@ -1,0 +1,44 @@
+//! What goes to stdout and stderr.
+
+use std::io::{ErrorKind as IoErrorKind, Write, stderr, stdout};
+
+use super::io_error;
+use crate::error::{ErrorKind, Result};
+
+/// Prints `text` to stdout. A reader that has gone away (`earwitness … | head -1`) has seen enough: no error.
+///
+/// # Errors
+/// [`ErrorKind::Output`] if stdout cannot be written, as on a full disk.
+pub(super) fn print(text: &str) -> Result<()> {
+    let mut out = stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != IoErrorKind::BrokenPipe => {
+            Err(io_error(ErrorKind::Output, "writing to stdout", "send the output somewhere with room", e))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Tells a person what went wrong, on one line of stderr.
+pub(super) fn error_sentence(sentence: &str) {
+    let one_line = sentence.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Where even stderr is gone there is nobody left to tell.
+    let _ = writeln!(stderr(), "earwitness: {one_line}");
+}
+
+/// Tells a person something on stderr that is neither output nor an error.
+pub(super) fn note(sentence: &str) {
+    let _ = writeln!(stderr(), "earwitness: {sentence}");
+}
+
+/// Rows as columns, each as wide as its longest cell; the last is not padded.
+pub(super) fn columns(rows: &[Vec<String>]) -> String {
+    let n_columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |c: usize| rows.iter().filter_map(|r| r.get(c)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..n_columns).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, &w)| format!("{cell:<w$}")).collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}

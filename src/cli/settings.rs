@@ -1,0 +1,119 @@
+//! The flags of `monitor`, which are also the keys of the settings file; `config show` takes them too.
+
+use clap::Args;
+use clap::builder::{BoolishValueParser, PossibleValuesParser};
+
+use super::parse::{positive, seconds, threshold, word};
+use crate::config::{ColorMode, ConfigLayer, METHODS, UiMode};
+
+/// Flags that set settings. Absent ones leave the settings file's value, or the default.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SettingsArgs {
+    /// What to listen to: default, device:ID, file:PATH, stdin:RATExCHANNELS:s16le|f32le, demo [default: default]
+    #[arg(long, value_name = "SPEC", env = "EARWITNESS_INPUT", help_heading = "Sound in")]
+    pub input: Option<String>,
+    /// Read a file, stdin or the demo as quickly as possible, not at the pace of the sound
+    #[arg(
+        long,
+        env = "EARWITNESS_FAST",
+        value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true,
+        help_heading = "Sound in"
+    )]
+    pub fast: Option<bool>,
+    /// Stop after so many seconds of sound; 0: when the input ends or a signal comes [default: 0]
+    #[arg(long, value_name = "SECS", env = "EARWITNESS_DURATION", value_parser = seconds, help_heading = "Sound in")]
+    pub duration: Option<f64>,
+
+    /// The model: a name of `earwitness model list`, or a package's folder [default: default]
+    #[arg(long, value_name = "NAME|DIR", env = "EARWITNESS_MODEL", help_heading = "Hearing")]
+    pub model: Option<String>,
+    /// The method that says what the classifier heard [default: l2i]
+    #[arg(long, value_name = "METHOD", env = "EARWITNESS_METHOD", value_parser = PossibleValuesParser::new(METHODS), help_heading = "Hearing")]
+    pub method: Option<String>,
+
+    /// Probability at which an event of a label starts, as in dog=0.6; may be given again [default: the model's]
+    #[arg(long, value_name = "LABEL=P", env = "EARWITNESS_THRESHOLD", value_parser = threshold, value_delimiter = ',', help_heading = "Detection")]
+    pub threshold: Vec<(String, f64)>,
+    /// Strides, of --of-strides successive ones, in which a class must reach its threshold [default: 2]
+    #[arg(long, value_name = "K", env = "EARWITNESS_MIN_STRIDES", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Detection")]
+    pub min_strides: Option<u32>,
+    /// See --min-strides [default: 3]
+    #[arg(long, value_name = "N", env = "EARWITNESS_OF_STRIDES", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Detection")]
+    pub of_strides: Option<u32>,
+    /// Do not report shorter events [default: 0.1]
+    #[arg(long, value_name = "SECS", env = "EARWITNESS_MIN_DURATION", value_parser = seconds, help_heading = "Detection")]
+    pub min_duration: Option<f64>,
+    /// Join events of a class with no more than this between them [default: 0.5]
+    #[arg(long, value_name = "SECS", env = "EARWITNESS_MERGE_GAP", value_parser = seconds, help_heading = "Detection")]
+    pub merge_gap: Option<f64>,
+    /// Keep a class silent for so long after an event [default: 0]
+    #[arg(long, value_name = "SECS", env = "EARWITNESS_COOLDOWN", value_parser = seconds, help_heading = "Detection")]
+    pub cooldown: Option<f64>,
+    /// Report a longer event in pieces of this length [default: 30]
+    #[arg(long, value_name = "SECS", env = "EARWITNESS_MAX_EVENT", value_parser = positive, help_heading = "Detection")]
+    pub max_event: Option<f64>,
+    /// Audio to keep before an event's onset [default: 1]
+    #[arg(long, value_name = "SECS", env = "EARWITNESS_PRE_ROLL", value_parser = seconds, help_heading = "Detection")]
+    pub pre_roll: Option<f64>,
+    /// Audio to keep after an event's offset [default: 1]
+    #[arg(long, value_name = "SECS", env = "EARWITNESS_POST_ROLL", value_parser = seconds, help_heading = "Detection")]
+    pub post_roll: Option<f64>,
+
+    /// What to show [default: tui on a terminal, jsonl otherwise]
+    #[arg(long, value_name = "MODE", env = "EARWITNESS_UI", value_parser = word::<UiMode>(UiMode::WORDS), help_heading = "What comes out")]
+    pub ui: Option<UiMode>,
+    /// Folder to record events in, one folder an event: clip, interpretation, picture, JSON
+    #[arg(long, value_name = "DIR", env = "EARWITNESS_RECORD", help_heading = "What comes out")]
+    pub record: Option<String>,
+    /// Colours in the terminal UI [default: auto]
+    #[arg(long, value_name = "WHEN", env = "EARWITNESS_COLOR", value_parser = word::<ColorMode>(ColorMode::WORDS), help_heading = "What comes out")]
+    pub color: Option<ColorMode>,
+    /// Draw the terminal UI with ASCII only
+    #[arg(
+        long,
+        env = "EARWITNESS_ASCII",
+        value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true,
+        help_heading = "What comes out"
+    )]
+    pub ascii: Option<bool>,
+    /// Leave the terminal UI as soon as the input has ended
+    #[arg(
+        long,
+        env = "EARWITNESS_EXIT_ON_END",
+        value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true,
+        help_heading = "What comes out"
+    )]
+    pub exit_on_end: Option<bool>,
+}
+
+impl SettingsArgs {
+    /// What is given here, as a layer for [`crate::config::Config::load`].
+    #[must_use]
+    pub fn layer(&self) -> ConfigLayer {
+        let mut layer = ConfigLayer::default();
+        let monitor = &mut layer.monitor;
+        monitor.input.clone_from(&self.input);
+        monitor.fast = self.fast;
+        monitor.duration_secs = self.duration;
+        monitor.model.clone_from(&self.model);
+        monitor.method.clone_from(&self.method);
+        monitor.ui = self.ui;
+        let detector = &mut layer.detector;
+        if !self.threshold.is_empty() {
+            detector.thresholds = Some(self.threshold.iter().cloned().collect());
+        }
+        detector.min_strides = self.min_strides;
+        detector.of_strides = self.of_strides;
+        detector.min_duration_secs = self.min_duration;
+        detector.merge_gap_secs = self.merge_gap;
+        detector.cooldown_secs = self.cooldown;
+        detector.max_event_secs = self.max_event;
+        detector.pre_roll_secs = self.pre_roll;
+        detector.post_roll_secs = self.post_roll;
+        layer.record.dir.clone_from(&self.record);
+        layer.ui.color = self.color;
+        layer.ui.ascii = self.ascii;
+        layer.ui.exit_on_end = self.exit_on_end;
+        layer
+    }
+}

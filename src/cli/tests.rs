@@ -1,0 +1,203 @@
+#![allow(clippy::unwrap_used)]
+
+use clap::Args as _;
+use clap::error::ErrorKind as ClapErrorKind;
+
+use super::settings::SettingsArgs;
+use super::*;
+use crate::config::{ColorMode, Config, UiMode};
+
+/// Every command, also those that are not in the enum yet.
+fn all_commands() -> Vec<clap::Command> {
+    let mut root = command();
+    root.build();
+    let mut commands = vec![
+        monitor::Args::augment_args(clap::Command::new("monitor")),
+        explain::Args::augment_args(clap::Command::new("explain")),
+        evaluate::Args::augment_args(clap::Command::new("evaluate")),
+        train::TrainCommand::augment_subcommands(clap::Command::new("train")),
+    ];
+    commands.iter_mut().for_each(clap::Command::build);
+    commands.push(root);
+    let mut flat = Vec::new();
+    while let Some(c) = commands.pop() {
+        commands.extend(c.get_subcommands().filter(|s| s.get_name() != "help").cloned());
+        flat.push(c);
+    }
+    flat
+}
+
+#[test]
+fn clap_finds_no_fault_in_any_command() {
+    for c in all_commands() {
+        c.debug_assert();
+    }
+}
+
+#[test]
+fn every_flag_has_its_variable_and_its_help() {
+    // `evaluate --json FILE` takes a file where `--json` elsewhere is a switch.
+    let exceptions = [("evaluate", "json", "EARWITNESS_JSON_FILE")];
+    let mut n_flags = 0;
+    for c in all_commands() {
+        for arg in c.get_arguments().filter(|a| !a.is_positional()) {
+            let long = arg.get_long().unwrap();
+            if ["help", "version"].contains(&long) {
+                continue;
+            }
+            n_flags += 1;
+            let rule = format!("EARWITNESS_{}", long.to_uppercase().replace('-', "_"));
+            let exception = exceptions.iter().find(|(name, flag, _)| *name == c.get_name() && *flag == long);
+            let want = exception.map_or(rule, |(_, _, variable)| (*variable).to_string());
+            assert_eq!(arg.get_env().and_then(|v| v.to_str()), Some(want.as_str()), "{} --{long}", c.get_name());
+            assert!(arg.get_help().is_some(), "{} --{long} has no help", c.get_name());
+        }
+    }
+    assert!(n_flags > 50, "only {n_flags} flags were seen");
+}
+
+#[test]
+fn every_command_says_what_it_does_and_shows_examples() {
+    for c in all_commands().iter().filter(|c| c.get_subcommands().next().is_none()) {
+        assert!(c.get_about().is_some(), "{} has no help", c.get_name());
+    }
+    for c in all_commands()
+        .iter()
+        .filter(|c| ["monitor", "explain", "evaluate", "train", "model", "config"].contains(&c.get_name()))
+    {
+        let help = c.get_after_help().unwrap().to_string();
+        assert!(help.contains("earwitness "), "{} shows no example", c.get_name());
+    }
+}
+
+/// A value for each settings flag that differs from its default.
+const ALL_SETTINGS: &[&str] = &[
+    "--input=demo",
+    "--fast",
+    "--duration=5",
+    "--model=other",
+    "--method=l2i",
+    "--threshold=dog=0.7",
+    "--min-strides=3",
+    "--of-strides=4",
+    "--min-duration=0.2",
+    "--merge-gap=0.25",
+    "--cooldown=3",
+    "--max-event=20",
+    "--pre-roll=0.5",
+    "--post-roll=2",
+    "--ui=silent",
+    "--record=events",
+    "--color=never",
+    "--ascii",
+    "--exit-on-end",
+];
+
+fn settings(flags: &[&str]) -> Result<SettingsArgs, clap::Error> {
+    let command = SettingsArgs::augment_args(clap::Command::new("x"));
+    let matches = command.try_get_matches_from(std::iter::once("x").chain(flags.iter().copied()))?;
+    SettingsArgs::from_arg_matches(&matches)
+}
+
+#[test]
+fn every_flag_reaches_its_setting() {
+    let command = SettingsArgs::augment_args(clap::Command::new("x"));
+    assert_eq!(command.get_arguments().count(), ALL_SETTINGS.len(), "a new flag wants a value here");
+    let mut config = Config::default();
+    settings(ALL_SETTINGS).unwrap().layer().put_onto(&mut config);
+    let m = &config.monitor;
+    assert_eq!((m.input.as_str(), m.fast, m.duration_secs, m.model.as_str()), ("demo", true, 5.0, "other"));
+    assert_eq!((m.method.as_str(), m.ui), ("l2i", UiMode::Silent));
+    let d = &config.detector;
+    assert_eq!((d.min_strides, d.of_strides, d.thresholds["dog"]), (3, 4, 0.7));
+    assert_eq!((d.min_duration_secs, d.merge_gap_secs, d.cooldown_secs), (0.2, 0.25, 3.0));
+    assert_eq!((d.max_event_secs, d.pre_roll_secs, d.post_roll_secs), (20.0, 0.5, 2.0));
+    assert_eq!(config.record.dir, "events");
+    assert_eq!((config.ui.color, config.ui.ascii, config.ui.exit_on_end), (ColorMode::Never, true, true));
+}
+
+#[test]
+fn no_flag_changes_no_setting() {
+    let mut config = Config::default();
+    settings(&[]).unwrap().layer().put_onto(&mut config);
+    assert_eq!(config, Config::default());
+}
+
+#[test]
+fn a_switch_can_be_switched_off() {
+    assert_eq!(settings(&["--fast=false"]).unwrap().layer().monitor.fast, Some(false));
+    assert_eq!(settings(&["--fast=0"]).unwrap().layer().monitor.fast, Some(false));
+}
+
+#[test]
+fn the_defaults_that_the_help_names_are_the_defaults() {
+    let defaults = Config::default();
+    let (m, d) = (&defaults.monitor, &defaults.detector);
+    let command = SettingsArgs::augment_args(clap::Command::new("x"));
+    let said = |id: &str| {
+        let help = command.get_arguments().find(|a| a.get_id() == id).unwrap().get_help().unwrap().to_string();
+        help.split("[default: ").nth(1).unwrap().trim_end_matches(']').to_string()
+    };
+    assert_eq!(said("input"), m.input);
+    assert_eq!(said("model"), m.model);
+    assert_eq!(said("method"), m.method);
+    assert_eq!(said("color"), defaults.ui.color.word());
+    let numbers = [
+        ("duration", m.duration_secs),
+        ("min_strides", d.min_strides.into()),
+        ("of_strides", d.of_strides.into()),
+        ("min_duration", d.min_duration_secs),
+        ("merge_gap", d.merge_gap_secs),
+        ("cooldown", d.cooldown_secs),
+        ("max_event", d.max_event_secs),
+        ("pre_roll", d.pre_roll_secs),
+        ("post_roll", d.post_roll_secs),
+    ];
+    for (id, value) in numbers {
+        assert_eq!(said(id).parse::<f64>().unwrap(), value, "{id}");
+    }
+}
+
+fn sentence(args: &[&str]) -> String {
+    let e = command().try_get_matches_from(args).unwrap_err();
+    usage::sentence(&e).unwrap()
+}
+
+#[test]
+fn a_wrong_command_line_is_told_in_one_sentence() {
+    let cases: &[(&[&str], &str)] = &[
+        (&["earwitness"], "earwitness needs a command to do; 'earwitness --help' lists them"),
+        (&["earwitness", "model"], "earwitness model needs a command to do; 'earwitness model --help' lists them"),
+        (
+            &["earwitness", "modle"],
+            "unrecognized subcommand 'modle'; tip: a similar subcommand exists: 'model'; 'earwitness --help' tells more",
+        ),
+        (
+            &["earwitness", "config", "show", "--imput", "x"],
+            "unexpected argument '--imput' found; tip: a similar argument exists: '--input'; 'earwitness config show --help' tells more",
+        ),
+    ];
+    for (args, want) in cases {
+        assert_eq!(&sentence(args), want);
+    }
+    let e = sentence(&["earwitness", "config", "show", "--ui", "gui"]);
+    assert!(e.starts_with("invalid value 'gui' for '--ui <MODE>'") && e.contains("silent"), "{e}");
+    let e = sentence(&["earwitness", "completions"]);
+    assert!(e.contains("<SHELL>") && !e.contains('\n'), "{e}");
+}
+
+#[test]
+fn help_and_version_are_not_errors() {
+    for flag in ["--help", "-h", "--version", "-V"] {
+        let e = command().try_get_matches_from(["earwitness", flag]).unwrap_err();
+        assert!(matches!(e.kind(), ClapErrorKind::DisplayHelp | ClapErrorKind::DisplayVersion));
+        assert_eq!(usage::sentence(&e), None);
+    }
+}
+
+#[test]
+fn columns_line_up() {
+    let rows = [vec!["a".to_string(), "b".into()], vec!["long".into(), "".into()]];
+    assert_eq!(output::columns(&rows), "a     b\nlong\n");
+    assert_eq!(output::columns(&[]), "");
+}

@@ -1,0 +1,26 @@
+//! `earwitness train`: make a model package from a data set.
+
+pub mod classifier;
+pub mod dictionary;
+pub mod l2i;
+
+const AFTER_HELP: &str = "\
+Examples, in this order:
+  earwitness train classifier --data esc13 --noise noise --out models/mine
+  earwitness train dictionary --data esc13 --noise noise --model models/mine
+  earwitness train l2i        --data esc13 --noise noise --model models/mine
+  earwitness evaluate         --data esc13 --model models/mine
+
+The data set has the layout of ESC-50: audio/FOLD-SOURCE-TAKE-CLASS.wav (flac, ogg) and meta/esc50.csv.";
+
+/// What to train.
+#[derive(Debug, Clone, clap::Subcommand)]
+#[command(after_help = AFTER_HELP)]
+pub enum TrainCommand {
+    /// Train a classifier and make a package of it
+    Classifier(classifier::Args),
+    /// Learn the dictionary of spectral patterns and add it to a package
+    Dictionary(dictionary::Args),
+    /// Train the listenable interpreter and add it to a package
+    L2i(l2i::Args),
+}

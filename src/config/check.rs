@@ -1,0 +1,62 @@
+//! What settings must be, also together.
+
+use super::settings::{Config, DetectorConfig};
+use super::values::METHODS;
+use crate::toml_text::BadValue;
+
+/// A day: longer spans of sound are taken for a slip.
+const MAX_SECS: f64 = 86_400.0;
+
+/// Longest event and pre-roll, which are kept in memory.
+const MAX_CLIP_SECS: f64 = 600.0;
+
+impl Config {
+    /// The first setting that cannot be used.
+    pub(super) fn problem(&self) -> Option<BadValue> {
+        let m = &self.monitor;
+        if m.input.trim().is_empty() {
+            return Some(BadValue::new("monitor.input", "\"\"", "name an input, as in \"default\" or \"demo\""));
+        }
+        if m.model.trim().is_empty() {
+            return Some(BadValue::new("monitor.model", "\"\"", "name a model, as in \"default\""));
+        }
+        if !METHODS.contains(&m.method.as_str()) {
+            let remedy = format!("give one of {}", METHODS.join(", "));
+            return Some(BadValue::new("monitor.method", format!("{:?}", m.method), remedy));
+        }
+        if !(m.duration_secs >= 0.0 && m.duration_secs.is_finite()) {
+            return Some(BadValue::new("monitor.duration_secs", m.duration_secs, "give 0 or more seconds"));
+        }
+        detector_problem(&self.detector)
+    }
+}
+
+fn detector_problem(d: &DetectorConfig) -> Option<BadValue> {
+    if !(1..=100).contains(&d.of_strides) {
+        return Some(BadValue::new("detector.of_strides", d.of_strides, "give 1 to 100 strides"));
+    }
+    if !(1..=d.of_strides).contains(&d.min_strides) {
+        let remedy = format!("give 1 to detector.of_strides, here {}", d.of_strides);
+        return Some(BadValue::new("detector.min_strides", d.min_strides, remedy));
+    }
+    let spans = [
+        ("min_duration_secs", d.min_duration_secs, MAX_CLIP_SECS),
+        ("merge_gap_secs", d.merge_gap_secs, MAX_CLIP_SECS),
+        ("cooldown_secs", d.cooldown_secs, MAX_SECS),
+        ("pre_roll_secs", d.pre_roll_secs, MAX_CLIP_SECS),
+        ("post_roll_secs", d.post_roll_secs, MAX_CLIP_SECS),
+    ];
+    for (name, secs, most) in spans {
+        if !(0.0..=most).contains(&secs) {
+            return Some(BadValue::new(format!("detector.{name}"), secs, format!("give 0 to {most} seconds")));
+        }
+    }
+    if !(d.max_event_secs >= d.min_duration_secs.max(1.0) && d.max_event_secs <= MAX_CLIP_SECS) {
+        let remedy = format!("give at least 1 second and min_duration_secs, and at most {MAX_CLIP_SECS} seconds");
+        return Some(BadValue::new("detector.max_event_secs", d.max_event_secs, remedy));
+    }
+    let wrong = d.thresholds.iter().find(|(_, on)| !(**on > 0.0 && **on < 1.0));
+    wrong.map(|(label, on)| {
+        BadValue::new(format!("detector.thresholds.{label}"), on, "give a probability above 0 and below 1")
+    })
+}

@@ -1,0 +1,65 @@
+//! Settings as a documented TOML file.
+
+use std::fmt::Write as _;
+
+use super::settings::{Config, DetectorConfig, Entry, LogConfig, MonitorConfig, RecordConfig, UiConfig};
+use crate::error::{Error, Result};
+
+const HEAD: &str = "\
+# Settings of earwitness. Flags come first, then EARWITNESS_* variables, then this file, then the defaults.
+# `earwitness config check FILE` checks a file; `earwitness config show` prints what a run would use.
+";
+
+impl Config {
+    /// The settings as a documented TOML file that reads back as the same settings.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Bug`] if a value cannot be written as TOML.
+    pub fn to_toml(&self) -> Result<String> {
+        let sections: [(&str, &[&str], Vec<Entry>); 5] = [
+            ("monitor", MonitorConfig::ABOUT, self.monitor.entries()),
+            ("detector", DetectorConfig::ABOUT, self.detector.entries()),
+            ("record", RecordConfig::ABOUT, self.record.entries()),
+            ("ui", UiConfig::ABOUT, self.ui.entries()),
+            ("log", LogConfig::ABOUT, self.log.entries()),
+        ];
+        let mut text = HEAD.to_string();
+        for (name, about, entries) in sections {
+            text.push('\n');
+            comment(&mut text, about);
+            line(&mut text, &format!("[{name}]"));
+            let mut tables = String::new();
+            for entry in entries {
+                let value = entry.value.map_err(|e| {
+                    Error::bug(format!("the setting {name}.{} cannot be written as TOML: {e}", entry.name))
+                })?;
+                match value {
+                    toml::Value::Table(table) => {
+                        tables.push('\n');
+                        comment(&mut tables, entry.doc);
+                        line(&mut tables, &format!("[{name}.{}]", entry.name));
+                        tables.push_str(&table.to_string());
+                    }
+                    value => {
+                        comment(&mut text, entry.doc);
+                        line(&mut text, &format!("{} = {value}", entry.name));
+                    }
+                }
+            }
+            text.push_str(&tables);
+        }
+        Ok(text)
+    }
+}
+
+/// Doc comments begin with the blank after `///`.
+fn comment(text: &mut String, lines: &[&str]) {
+    for doc in lines {
+        line(text, &format!("#{doc}"));
+    }
+}
+
+fn line(text: &mut String, line: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{line}");
+}

@@ -1,0 +1,196 @@
+//! Every setting once: its name, type, default and what the documented config file says of it.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::values::{ColorMode, LogLevel, UiMode};
+
+/// How a given value is put onto the one below it.
+trait PutOnto: Sized {
+    fn put_onto(self, below: &mut Self);
+}
+
+macro_rules! replaces {
+    ($($t:ty),+) => { $(impl PutOnto for $t { fn put_onto(self, below: &mut Self) { *below = self; } })+ };
+}
+replaces!(String, bool, u32, f64, UiMode, ColorMode, LogLevel);
+
+/// Tables are put together key by key.
+impl<V> PutOnto for BTreeMap<String, V> {
+    fn put_onto(self, below: &mut Self) {
+        below.extend(self);
+    }
+}
+
+/// A setting for the documented file: its comment, name and value.
+pub(super) struct Entry {
+    pub(super) doc: &'static [&'static str],
+    pub(super) name: &'static str,
+    pub(super) value: Result<toml::Value, toml::ser::Error>,
+}
+
+/// Declares a section twice, as checked settings with defaults and as a layer in which each may be absent; the doc
+/// comments are also what the documented file says.
+macro_rules! section {
+    (
+        $(#[doc = $about:literal])+
+        pub struct $config:ident / $layer:ident {
+            $($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr,)+
+        }
+    ) => {
+        $(#[doc = $about])+
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct $config { $($(#[doc = $doc])+ pub $name: $type,)+ }
+
+        impl Default for $config {
+            fn default() -> Self {
+                Self { $($name: $default,)+ }
+            }
+        }
+
+        impl $config {
+            pub(super) const ABOUT: &[&str] = &[$($about),+];
+
+            pub(super) fn entries(&self) -> Vec<Entry> {
+                vec![$(Entry {
+                    doc: &[$($doc),+],
+                    name: stringify!($name),
+                    value: toml::Value::try_from(&self.$name),
+                }),+]
+            }
+        }
+
+        #[doc = concat!("[`", stringify!($config), "`] as far as it is given.")]
+        #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct $layer { $(
+            #[doc = concat!("See [`", stringify!($config), "::", stringify!($name), "`].")]
+            pub $name: Option<$type>,
+        )+ }
+
+        impl $layer {
+            fn put_onto(self, config: &mut $config) {
+                $(if let Some(value) = self.$name {
+                    value.put_onto(&mut config.$name);
+                })+
+            }
+        }
+    };
+}
+
+/// The settings of a run, checked.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Config {
+    /// See [`MonitorConfig`].
+    pub monitor: MonitorConfig,
+    /// See [`DetectorConfig`].
+    pub detector: DetectorConfig,
+    /// See [`RecordConfig`].
+    pub record: RecordConfig,
+    /// See [`UiConfig`].
+    pub ui: UiConfig,
+    /// See [`LogConfig`].
+    pub log: LogConfig,
+}
+
+/// Settings as far as they are given, by a file or by variables and flags.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConfigLayer {
+    /// See [`MonitorConfig`].
+    pub monitor: MonitorLayer,
+    /// See [`DetectorConfig`].
+    pub detector: DetectorLayer,
+    /// See [`RecordConfig`].
+    pub record: RecordLayer,
+    /// See [`UiConfig`].
+    pub ui: UiLayer,
+    /// See [`LogConfig`].
+    pub log: LogLayer,
+}
+
+impl ConfigLayer {
+    /// Puts what is given onto `config`. Tables are put together key by key.
+    pub fn put_onto(self, config: &mut Config) {
+        self.monitor.put_onto(&mut config.monitor);
+        self.detector.put_onto(&mut config.detector);
+        self.record.put_onto(&mut config.record);
+        self.ui.put_onto(&mut config.ui);
+        self.log.put_onto(&mut config.log);
+    }
+}
+
+section! {
+    /// What listens, and what comes out.
+    pub struct MonitorConfig / MonitorLayer {
+        /// What to listen to: "default", "device:ID" (see `earwitness devices`), "file:PATH",
+        /// "stdin:RATExCHANNELS:s16le" or "…:f32le", "demo".
+        input: String = "default".into(),
+        /// Read files, stdin and the demo as quickly as possible, not at the pace of the sound.
+        fast: bool = false,
+        /// What to show: "tui", "jsonl", "silent"; "auto" is tui on a terminal and jsonl otherwise.
+        ui: UiMode = UiMode::Auto,
+        /// The model: a name of `earwitness model list`, or a package's folder.
+        model: String = "default".into(),
+        /// The method that says what the classifier heard: "l2i".
+        method: String = "l2i".into(),
+        /// Stop after so many seconds of sound; 0 listens until the input ends or a signal comes.
+        duration_secs: f64 = 0.0,
+    }
+}
+
+section! {
+    /// When scores become an event.
+    pub struct DetectorConfig / DetectorLayer {
+        /// A class must reach its threshold in at least this many …
+        min_strides: u32 = 2,
+        /// … of so many successive strides.
+        of_strides: u32 = 3,
+        /// Shorter events are not reported.
+        min_duration_secs: f64 = 0.1,
+        /// Two events of a class with no more than this between them are one.
+        merge_gap_secs: f64 = 0.5,
+        /// After an event, the same class stays silent for so long.
+        cooldown_secs: f64 = 0.0,
+        /// A longer event is reported in pieces of this length.
+        max_event_secs: f64 = 30.0,
+        /// Audio kept before the onset.
+        pre_roll_secs: f64 = 1.0,
+        /// Audio kept after the offset.
+        post_roll_secs: f64 = 1.0,
+        /// Probabilities at which an event starts, by label; labels that are not here use the model's own.
+        /// As in: dog = 0.6
+        thresholds: BTreeMap<String, f64> = BTreeMap::new(),
+    }
+}
+
+section! {
+    /// Where the evidence goes.
+    pub struct RecordConfig / RecordLayer {
+        /// Folder for one folder an event (clip, interpretation, picture, JSON); "" records nothing.
+        dir: String = String::new(),
+    }
+}
+
+section! {
+    /// The terminal.
+    pub struct UiConfig / UiLayer {
+        /// Colours: "auto" (unless NO_COLOR is set), "always", "never".
+        color: ColorMode = ColorMode::Auto,
+        /// Draw with ASCII only; without it, the locale decides.
+        ascii: bool = false,
+        /// Leave the terminal UI as soon as the input has ended.
+        exit_on_end: bool = false,
+    }
+}
+
+section! {
+    /// What the program tells of itself.
+    pub struct LogConfig / LogLayer {
+        /// "off", "error", "warn", "info", "debug" or "trace".
+        level: LogLevel = LogLevel::Warn,
+        /// File to append to; "" is stderr, or nowhere while the terminal UI runs.
+        file: String = String::new(),
+    }
+}

@@ -1,0 +1,236 @@
+//! The manifest of a model package, `model.toml`: everything a run needs to know of a model, strictly checked.
+//!
+//! Reading happens in two steps: the text must fit the types here (an unknown key is an error), then
+//! [`Manifest::check`] judges the values. The DSP and the nets are built from what passed.
+
+mod check;
+mod front_end;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use front_end::FrontEndSpec;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::toml_text::TomlText;
+
+/// The manifest format that this program reads and writes.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// A model package's manifest. [`Manifest::parse`] gives only checked ones; whoever builds one by hand calls
+/// [`Manifest::check`] (writing a package does).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Version of the manifest's format; see [`FORMAT_VERSION`].
+    pub format: u32,
+    /// The package's name: letters, digits, `-`, `_` and `.`.
+    pub name: String,
+    /// One sentence for `model list`.
+    pub description: String,
+    /// Licence of the weights, as an SPDX expression.
+    pub licence: String,
+    /// From samples to the classifier's input.
+    pub front_end: FrontEndSpec,
+    /// How much of the stream the classifier sees at a time.
+    pub segment: Segment,
+    /// The classes in the order of the classifier's outputs.
+    pub labels: Vec<Label>,
+    /// The classifier.
+    pub classifier: Classifier,
+    /// The listenable interpreter, where one was trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub l2i: Option<L2i>,
+    /// The sha256 of every other file of the package, in lower-case hex, by file name.
+    pub files: BTreeMap<String, String>,
+    /// How the model was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training: Option<Training>,
+    /// Measured scores: numbers, or tables of numbers.
+    #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
+    pub scores: toml::Table,
+}
+
+/// How much of the stream the classifier sees at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Segment {
+    /// Frames in a segment, at least 1.
+    pub n_frames: usize,
+    /// Frames from one segment to the next in a live stream, 1…`n_frames`; a multiple of the classifier's total
+    /// pooling over time, so that interior columns need never be computed twice (the classifier's loader checks it).
+    pub stride_frames: usize,
+}
+
+/// A class and its default thresholds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Label {
+    /// The class's name, unique in the model.
+    pub name: String,
+    /// An event starts at this probability; `off_threshold` ≤ `on_threshold` < 1.
+    pub on_threshold: f32,
+    /// An event ends below this probability; greater than 0.
+    pub off_threshold: f32,
+}
+
+/// The classifier.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Classifier {
+    /// The family of nets.
+    pub architecture: Architecture,
+    /// Input frames averaged into one before the first convolution, at least 1.
+    pub input_pool: usize,
+    /// Channels of each block, at least 1 each.
+    pub widths: Vec<usize>,
+    /// Frames made one by the pooling behind each block but the last, 1 or 2 each.
+    pub time_pools: Vec<usize>,
+    /// What stands between the blocks and the logits.
+    pub head: Head,
+    /// From logits to probabilities.
+    pub activation: Activation,
+    /// Names of the hidden layers that interpreters may read, deepest last.
+    pub taps: Vec<String>,
+    /// The file that holds the weights, under PyTorch's names.
+    pub weights: String,
+}
+
+/// Families of classifiers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Architecture {
+    /// The VGG family of Kumar et al. that the L2I papers use.
+    Vgg,
+}
+
+/// What stands between a classifier's blocks and its logits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Head {
+    /// Mean over frequency, mean plus maximum over time, one linear layer.
+    MeanMax,
+    /// The papers' head: 2×2 convolution, 1×1 convolution, global maximum, one linear layer.
+    Conv,
+}
+
+/// From logits to probabilities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    /// Each class for itself (multi-label): the model can say that nothing is there.
+    Sigmoid,
+    /// One of the classes (multi-class).
+    Softmax,
+}
+
+/// The listenable interpreter: a dictionary of spectral patterns, Ψ (hidden layers to activations), Θ (activations to
+/// logits).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct L2i {
+    /// The file that holds the dictionary W `[n_bins, n_components]`.
+    pub dictionary: String,
+    /// Columns of W.
+    pub n_components: usize,
+    /// What each component is called, as in `dog 3`; empty, or one name a component.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub component_names: Vec<String>,
+    /// Channels inside Ψ.
+    pub psi_channels: usize,
+    /// Width of Θ's attention; unused (but present) with `max` pooling.
+    pub theta_hidden: usize,
+    /// How Θ pools activations over time.
+    pub pooling: Pooling,
+    /// Components whose relevance (the largest is 1) exceeds this are played; 0…1, less than 1.
+    pub relevance_threshold: f32,
+    /// The file that holds Ψ and Θ.
+    pub weights: String,
+}
+
+/// How Θ pools activations over time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pooling {
+    /// Gated attention.
+    Attention,
+    /// Maximum.
+    Max,
+}
+
+/// How a model was made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Training {
+    /// The commands, in order.
+    pub commands: Vec<String>,
+    /// What it learned from, in words.
+    pub data: String,
+    /// The seed of the commands.
+    pub seed: u64,
+    /// The day, as in `2026-11-20`.
+    pub date: String,
+}
+
+impl Manifest {
+    /// Reads and checks a manifest. `name` is what errors call the text: the file's path.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Model`], naming file, line, key, value and remedy: another format version, bad syntax, an unknown
+    /// or missing key, a value that cannot be used.
+    pub fn parse(text: &str, name: &str) -> Result<Self> {
+        let source = TomlText { name, text, kind: ErrorKind::Model };
+        // The version comes first: all other complaints about a newer manifest would mislead.
+        if let Some(format) = source.peek_integer("format")
+            && format != i64::from(FORMAT_VERSION)
+        {
+            return Err(Error::model(format!(
+                "{name}: this is manifest format {format}, and this earwitness reads format {FORMAT_VERSION}; \
+                 use the earwitness that made the model, or make the model again"
+            )));
+        }
+        let manifest: Self = source.parse()?;
+        match manifest.problem() {
+            None => Ok(manifest),
+            Some(bad) => Err(source.value_error(&bad)),
+        }
+    }
+
+    /// Judges the values; `name` is what errors call the manifest.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Model`], naming key, value and remedy of the first value that cannot be used.
+    pub fn check(&self, name: &str) -> Result<()> {
+        let nowhere = TomlText { name, text: "", kind: ErrorKind::Model };
+        self.problem().map_or(Ok(()), |bad| Err(nowhere.value_error(&bad)))
+    }
+
+    /// The manifest as TOML, as [`Manifest::parse`] reads it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Bug`] if the values cannot be written as TOML (a score that is not a number of TOML).
+    pub fn to_toml(&self) -> Result<String> {
+        let body = toml::to_string(self)
+            .map_err(|e| Error::bug(format!("the manifest of model {} cannot be written: {e}", self.name)))?;
+        Ok(format!("# A model package of earwitness; `earwitness model show {}` explains it.\n{body}", self.name))
+    }
+
+    /// The labels' names, in the order of the classifier's outputs.
+    pub fn label_names(&self) -> impl Iterator<Item = &str> {
+        self.labels.iter().map(|l| l.name.as_str())
+    }
+
+    /// The files that the manifest's sections name, with the key that names each.
+    pub fn referenced_files(&self) -> Vec<(&'static str, &str)> {
+        let mut files = vec![("classifier.weights", self.classifier.weights.as_str())];
+        if let Some(l2i) = &self.l2i {
+            files.push(("l2i.dictionary", &l2i.dictionary));
+            files.push(("l2i.weights", &l2i.weights));
+        }
+        files
+    }
+}
+
+#[cfg(test)]
+mod tests;

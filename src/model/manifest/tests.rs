@@ -1,0 +1,213 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::dsp::{Compression, FrontEnd};
+
+const GOOD: &str = r#"format = 1
+name = "small"
+description = "A model for tests"
+licence = "CC0-1.0"
+
+[front_end]
+sample_rate_hz = 22050
+n_fft = 1024
+hop = 441
+win_length = 1024
+window = "hann"
+periodic = true
+centred = true
+n_mels = 64
+mel_scale = "htk"
+mel_norm = "none"
+f_min_hz = 0
+f_max_hz = 11025
+power = "power"
+compression = { kind = "log10", floor = 1e-5, scale = 0.4, offset = 0.8 }
+
+[segment]
+n_frames = 250
+stride_frames = 32
+
+[[labels]]
+name = "dog"
+on_threshold = 0.6
+off_threshold = 0.4
+
+[[labels]]
+name = "rain"
+on_threshold = 0.5
+off_threshold = 0.5
+
+[classifier]
+architecture = "vgg"
+widths = [16, 32, 64, 128, 256, 512]
+input_pool = 2
+time_pools = [2, 2, 2, 2, 1]
+head = "mean-max"
+activation = "sigmoid"
+taps = ["block4", "block5", "block6"]
+weights = "classifier.safetensors"
+
+[l2i]
+dictionary = "dictionary.safetensors"
+n_components = 2
+component_names = ["dog 1", "noise 1"]
+psi_channels = 64
+theta_hidden = 128
+pooling = "attention"
+relevance_threshold = 0.1
+weights = "l2i.safetensors"
+
+[files]
+"classifier.safetensors" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+"dictionary.safetensors" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+"l2i.safetensors" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+[training]
+commands = ["earwitness train classifier --seed 1"]
+data = "nothing"
+seed = 1
+date = "2026-11-20"
+
+[scores]
+accuracy = 0.9
+
+[scores.ff_median]
+"0.1" = 0.2
+"#;
+
+fn parse(text: &str) -> Result<Manifest> {
+    Manifest::parse(text, "m/model.toml")
+}
+
+#[test]
+fn a_good_manifest_is_read_whole() {
+    let m = parse(GOOD).unwrap();
+    assert_eq!(m.label_names().collect::<Vec<_>>(), ["dog", "rain"]);
+    assert_eq!(m.front_end.n_bins(), 513);
+    assert_eq!(m.front_end.compression, Compression::Log10 { floor: 1e-5, scale: 0.4, offset: 0.8 });
+    assert_eq!(m.classifier.head, Head::MeanMax);
+    assert_eq!(m.l2i.as_ref().unwrap().pooling, Pooling::Attention);
+    assert_eq!(m.scores["ff_median"]["0.1"].as_float(), Some(0.2));
+}
+
+#[test]
+fn what_is_written_reads_back_the_same() {
+    let m = parse(GOOD).unwrap();
+    let text = m.to_toml().unwrap();
+    assert_eq!(parse(&text).unwrap(), m);
+    assert!(text.contains("on_threshold = 0.6\n"), "thresholds stay as people wrote them: {text}");
+
+    let mut bare = m;
+    bare.l2i = None;
+    bare.training = None;
+    bare.scores.clear();
+    bare.front_end.compression = Compression::Log1p;
+    assert_eq!(parse(&bare.to_toml().unwrap()).unwrap(), bare);
+}
+
+#[test]
+fn another_format_is_named_before_anything_else_is_judged() {
+    let e = parse("format = 7\nnovelty = true\n").unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::Model);
+    let sentence = e.to_string();
+    assert!(sentence.starts_with("m/model.toml: this is manifest format 7, and this earwitness reads format 1; "));
+}
+
+/// Each row: what to replace, by what, and how the error must begin (or what it must contain after `…`).
+#[test]
+fn each_wrong_value_has_an_error_that_names_it() {
+    let cases: &[(&str, &str, &str)] = &[
+        ("hop = 441", "hpo = 441", "m/model.toml, line 9: unknown key 'hpo', expected one of "),
+        ("hop = 441\n", "", "m/model.toml, line 6: missing key 'hop' in [front_end]; add it"),
+        ("hop = 441", "hop = \"a\"", "m/model.toml, line 9: front_end.hop = \"a\" cannot be used"),
+        ("hop = 441", "hop = 0", "m/model.toml, line 9: front_end.hop = 0 cannot be used; give 1 to 1024 samples"),
+        ("hop = 441", "hop = 1025", "m/model.toml, line 9: front_end.hop = 1025"),
+        ("format = 1\n", "", "m/model.toml, line 1: missing key 'format'"),
+        ("name = \"small\"", "name = \"../x\"", "m/model.toml, line 2: name = \"../x\""),
+        ("CC0-1.0", " ", "m/model.toml, line 4: licence = \" \""),
+        (
+            "= 22050",
+            "= 100",
+            "m/model.toml, line 7: front_end.sample_rate_hz = 100 cannot be used; give 8000 to 192000",
+        ),
+        ("n_fft = 1024", "n_fft = 1", "m/model.toml, line 8: front_end.n_fft = 1"),
+        ("win_length = 1024", "win_length = 1025", "m/model.toml, line 10: front_end.win_length = 1025"),
+        (
+            "\"hann\"",
+            "\"kaiser\"",
+            "m/model.toml, line 11: front_end.window = \"kaiser\" cannot be used (unknown variant",
+        ),
+        ("periodic = true", "periodic = false", "m/model.toml, line 12: front_end.periodic = false"),
+        ("n_mels = 64", "n_mels = 514", "m/model.toml, line 14: front_end.n_mels = 514"),
+        ("f_min_hz = 0", "f_min_hz = -1", "m/model.toml, line 17: front_end.f_min_hz = -1"),
+        ("f_min_hz = 0", "f_min_hz = nan", "m/model.toml, line 17: front_end.f_min_hz = NaN"),
+        ("f_max_hz = 11025", "f_max_hz = 11026", "m/model.toml, line 18: front_end.f_max_hz = 11026"),
+        ("\"log10\", floor", "\"log10\", flor", "m/model.toml, line 20: "),
+        ("kind = \"log10\"", "kind = \"log1p\"", "m/model.toml, line 20: "),
+        ("floor = 1e-5", "floor = 0", "m/model.toml, line 20: front_end.compression.floor = 0"),
+        ("scale = 0.4", "scale = 0", "m/model.toml, line 20: front_end.compression.scale = 0"),
+        ("stride_frames = 32", "stride_frames = 251", "m/model.toml, line 24: segment.stride_frames = 251"),
+        ("n_frames = 250", "n_frames = 0", "m/model.toml, line 23: segment.n_frames = 0"),
+        ("name = \"rain\"", "name = \"dog\"", "m/model.toml, line 32: labels[1].name = \"dog\""),
+        ("name = \"rain\"", "name = \"\"", "m/model.toml, line 32: labels[1].name = \"\""),
+        ("on_threshold = 0.6", "on_threshold = 1", "m/model.toml, line 28: labels[0].on_threshold = 1"),
+        ("off_threshold = 0.4", "off_threshold = 0.7", "m/model.toml, line 29: labels[0].off_threshold = 0.7"),
+        ("off_threshold = 0.4", "off_threshold = 0", "m/model.toml, line 29: labels[0].off_threshold = 0"),
+        ("\"vgg\"", "\"cnn14\"", "m/model.toml, line 37: classifier.architecture = \"cnn14\""),
+        ("[16, 32, 64, 128, 256, 512]", "[]", "m/model.toml, line 38: classifier.widths = []"),
+        ("[16, 32,", "[16, 0,", "m/model.toml, line 38: classifier.widths = [16, 0,"),
+        ("\"block5\"", "\"block4\"", "m/model.toml, line 41: classifier.taps = \"block4\""),
+        ("n_components = 2", "n_components = 0", "m/model.toml, line 46: l2i.n_components = 0"),
+        ("n_components = 2", "n_components = 3", "m/model.toml, line 47: l2i.component_names = a list of 2 names"),
+        ("_threshold = 0.1", "_threshold = 1.0", "m/model.toml, line 51: l2i.relevance_threshold = 1"),
+        (
+            "weights = \"l2i.safetensors\"",
+            "weights = \"other\"",
+            "m/model.toml, line 52: l2i.weights = \"other\" cannot be used; list that file with its sha256 under [files]",
+        ),
+        (
+            "\"l2i.safetensors\" = \"e3b0",
+            "\"l2i.safetensors\" = \"E3b0",
+            "m/model.toml, line 57: files.l2i.safetensors",
+        ),
+        ("\"l2i.safetensors\" =", "\"../l2i.safetensors\" =", "m/model.toml, line 54: files = \"../l2i.safetensors\""),
+        ("accuracy = 0.9", "accuracy = \"high\"", "m/model.toml, line 66: scores.accuracy = \"high\""),
+        ("\"0.1\" = 0.2", "\"0.1\" = inf", "m/model.toml, line 69: scores.ff_median.0.1 = inf"),
+        ("[classifier]", "[classifier", "m/model.toml, line 36: "),
+    ];
+    for (old, new, begins) in cases {
+        assert_eq!(GOOD.matches(old).count(), 1, "the case replaces exactly one place: {old}");
+        let e = parse(&GOOD.replace(old, new)).expect_err(new);
+        assert_eq!(e.kind(), ErrorKind::Model);
+        let sentence = e.to_string();
+        assert!(sentence.starts_with(begins), "{new}: {sentence}");
+        assert!(!sentence.contains('\n') && sentence.contains("; "), "one sentence with a remedy: {sentence}");
+    }
+}
+
+#[test]
+fn the_front_end_is_built_from_the_manifest() {
+    let m = parse(GOOD).unwrap();
+    let params = m.front_end.params().unwrap();
+    assert_eq!(FrontEndSpec::from(&params), m.front_end);
+    assert_eq!(FrontEnd::new(&params).unwrap().n_mels(), 64);
+    assert_eq!((params.sample_rate.hz(), params.stft.hop), (22_050, 441));
+}
+
+#[test]
+fn no_labels_is_an_error() {
+    let (before, rest) = GOOD.split_once("[[labels]]").unwrap();
+    let (_, after) = rest.split_once("[classifier]").unwrap();
+    let e = parse(&format!("labels = []\n{before}[classifier]{after}")).unwrap_err().to_string();
+    assert!(e.starts_with("m/model.toml, line 1: labels = [] cannot be used; give one [[labels]] table"), "{e}");
+}
+
+#[test]
+fn a_manifest_made_by_hand_is_judged_too() {
+    let mut m = parse(GOOD).unwrap();
+    m.check("new").unwrap();
+    m.segment.stride_frames = 0;
+    let e = m.check("new").unwrap_err().to_string();
+    assert!(e.starts_with("new: segment.stride_frames = 0 cannot be used"), "{e}");
+}

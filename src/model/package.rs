@@ -1,0 +1,152 @@
+//! A model package: a folder with a manifest and safetensors files, read whole and verified before anything is built.
+
+mod search;
+mod tensors;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+pub use search::{DEFAULT_MODEL, ModelEntry, SearchPath, find_model, list_models};
+
+use super::manifest::Manifest;
+use super::tensors::Arrays;
+use crate::error::{Error, Result};
+
+/// Name of the manifest in a package's folder.
+pub const MANIFEST_FILE: &str = "model.toml";
+
+/// An opened package: manifest and files in memory, hashes verified.
+#[derive(Debug, Clone)]
+pub struct Package {
+    dir: PathBuf,
+    manifest: Manifest,
+    sha256: String,
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Package {
+    /// Reads and verifies the package in `dir`: the manifest, then every file that it lists, against its hash.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Model`]: no manifest, a manifest that is wrong ([`Manifest::parse`]), a missing file, a
+    /// file whose hash differs.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let manifest_path = dir.join(MANIFEST_FILE);
+        let text = fs::read_to_string(&manifest_path).map_err(|e| {
+            Error::model(format!(
+                "the model manifest {} cannot be read ({e}); name a folder that holds a {MANIFEST_FILE}",
+                manifest_path.display()
+            ))
+            .with_source(e)
+        })?;
+        let manifest = Manifest::parse(&text, &manifest_path.display().to_string())?;
+        let mut files = BTreeMap::new();
+        for (name, expected) in &manifest.files {
+            let path = dir.join(name);
+            let bytes = fs::read(&path).map_err(|e| {
+                Error::model(format!(
+                    "the model file {} cannot be read ({e}); copy the whole package again",
+                    path.display()
+                ))
+                .with_source(e)
+            })?;
+            let found = hex_sha256(&bytes);
+            if found != *expected {
+                return Err(Error::model(format!(
+                    "the model file {} has sha256 {found} where {} lists {expected}; copy the whole package again",
+                    path.display(),
+                    manifest_path.display()
+                )));
+            }
+            files.insert(name.clone(), bytes);
+        }
+        Ok(Self { dir: dir.to_path_buf(), manifest, sha256: hex_sha256(text.as_bytes()), files })
+    }
+
+    /// Makes or updates the package in `dir`: writes the new files, then the manifest with their hashes. Files that
+    /// `manifest.files` already lists and that are not new stay as they lie there. Every file appears whole or not at
+    /// all, the manifest last. Gives the package as it now reads.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Model`] where the manifest's values cannot be used or a listed file is missing,
+    /// [`crate::ErrorKind::Output`] where the folder cannot be written.
+    pub fn write(dir: &Path, mut manifest: Manifest, new_files: &BTreeMap<String, Arrays>) -> Result<Self> {
+        let mut encoded = BTreeMap::new();
+        for (name, tensors) in new_files {
+            let bytes = tensors::encode(name, tensors)?;
+            manifest.files.insert(name.clone(), hex_sha256(&bytes));
+            encoded.insert(name, bytes);
+        }
+        manifest.check(&dir.join(MANIFEST_FILE).display().to_string())?;
+        let text = manifest.to_toml()?;
+        fs::create_dir_all(dir).map_err(|e| unwritable(dir, e))?;
+        for (name, bytes) in encoded {
+            write_whole(&dir.join(name), &bytes)?;
+        }
+        write_whole(&dir.join(MANIFEST_FILE), text.as_bytes())?;
+        Self::open(dir)
+    }
+
+    /// The package's folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The manifest.
+    #[must_use]
+    pub const fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Hex sha256 of the manifest, which holds the hashes of all other files: it names the package beyond doubt.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// Names and sizes in bytes of the files that the manifest lists.
+    pub fn file_sizes(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.len()))
+    }
+
+    /// The tensors of one file. Half precision and f64 become f32; integer
+    /// tensors (PyTorch's `num_batches_tracked`) are left out.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Model`]: the manifest does not list the file, it is no safetensors file, a tensor has
+    /// another type or a value that is not finite.
+    pub fn tensors(&self, file: &str) -> Result<Arrays> {
+        let path = self.dir.join(file);
+        let bytes = self.files.get(file).ok_or_else(|| {
+            Error::model(format!(
+                "the model file {} is not listed under [files] of {MANIFEST_FILE}; list it with its sha256",
+                path.display()
+            ))
+        })?;
+        tensors::decode(&path.display().to_string(), bytes)
+    }
+}
+
+/// Writes under a temporary name in the same folder, then renames.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".part");
+    let temporary = PathBuf::from(temporary);
+    fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, path)).map_err(|e| unwritable(path, e))
+}
+
+fn unwritable(path: &Path, e: std::io::Error) -> Error {
+    Error::output(format!("{} cannot be written ({e}); choose a folder with room that you may write", path.display()))
+        .with_source(e)
+}
+
+fn hex_sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests;

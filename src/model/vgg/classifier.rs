@@ -1,0 +1,174 @@
+//! The network as it listens: batch norm folded into the convolutions.
+
+use candle_core::{Device, Tensor};
+
+use super::{BATCH_NORM_EPS, LayerSpec, VggConfig};
+use crate::Result;
+use crate::model::kernels::conv::pack_weights;
+use crate::model::ops::{conv2d, max_pool};
+use crate::model::tensors::Arrays;
+
+/// What one pass gives.
+#[derive(Debug, Clone)]
+pub struct Forward {
+    /// `[batch, n_classes]`, before sigmoid or softmax.
+    pub logits: Tensor,
+    /// Outputs of the last three blocks before their pooling, earliest first: `[batch, time, freq, channels]`.
+    pub taps: Vec<Tensor>,
+}
+
+/// One convolution with its batch norm folded: weights in PyTorch's layout `[c_out, c_in, 3, 3]`, and the bias.
+struct Folded {
+    weights: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+/// Folds `layerN.0` (convolution) and `layerN.1` (batch norm) into one: w·γ/√(σ²+ε), (b−μ)·γ/√(σ²+ε)+β.
+fn fold(arrays: &Arrays, name: &str, c_in: usize, c_out: usize) -> Result<Folded> {
+    let mut weights = arrays.get(&format!("{name}.0.weight"), &[c_out, c_in, 3, 3])?.to_vec();
+    let conv_bias = arrays.get_optional(&format!("{name}.0.bias"), &[c_out])?;
+    let norm = |what: &str| arrays.get(&format!("{name}.1.{what}"), &[c_out]);
+    let (gamma, beta, mean, var) = (norm("weight")?, norm("bias")?, norm("running_mean")?, norm("running_var")?);
+    let mut bias = Vec::with_capacity(c_out);
+    for o in 0..c_out {
+        let scale = gamma[o] / (var[o] + BATCH_NORM_EPS).sqrt();
+        weights[o * c_in * 9..][..c_in * 9].iter_mut().for_each(|w| *w *= scale);
+        bias.push((conv_bias.map_or(0.0, |b| b[o]) - mean[o]) * scale + beta[o]);
+    }
+    Ok(Folded { weights, bias })
+}
+
+/// The dense layer behind the pooling.
+struct Head {
+    weight_t: Tensor,
+    bias: Tensor,
+}
+
+impl Head {
+    fn load(config: &VggConfig, arrays: &Arrays, device: &Device) -> Result<Self> {
+        let shape = [config.n_classes, config.embedding()];
+        let weight = Tensor::from_slice(arrays.get("fc.weight", &shape)?, &shape, device)?;
+        let bias = Tensor::from_slice(arrays.get("fc.bias", &[config.n_classes])?, config.n_classes, device)?;
+        Ok(Self { weight_t: weight.t()?.contiguous()?, bias })
+    }
+
+    fn forward(&self, last: &Tensor) -> Result<Tensor> {
+        Ok(pool_segment(last)?.matmul(&self.weight_t)?.broadcast_add(&self.bias)?)
+    }
+}
+
+/// Mean over frequency, then mean + max over time: `[batch, time, freq, channels]` to `[batch, channels]`.
+pub(super) fn pool_segment(last: &Tensor) -> Result<Tensor> {
+    let over_freq = last.mean(2)?;
+    Ok((over_freq.mean(1)? + over_freq.max(1)?)?)
+}
+
+/// Mean of every `frames` frames of `[batch, n_frames, n_mels]`; frames left over at the end are dropped.
+fn pool_input(segments: &Tensor, frames: usize) -> Result<Tensor> {
+    if frames == 1 {
+        return Ok(segments.clone());
+    }
+    let (batch, n_frames, n_mels) = segments.dims3()?;
+    let whole = segments.narrow(1, 0, n_frames / frames * frames)?.contiguous()?;
+    Ok(whole.reshape((batch, n_frames / frames, frames, n_mels))?.mean(2)?)
+}
+
+/// The classifier on the CPU, on our own kernels.
+pub struct Vgg {
+    config: VggConfig,
+    layers: Vec<(LayerSpec, Tensor, Vec<f32>)>,
+    head: Head,
+}
+
+impl Vgg {
+    /// Builds the network from arrays by PyTorch's names.
+    ///
+    /// # Errors
+    /// A model error that names the array which is missing or does not fit.
+    pub fn load(config: &VggConfig, arrays: &Arrays) -> Result<Self> {
+        config.validate()?;
+        let mut layers = Vec::new();
+        for s in config.layers() {
+            let folded = fold(arrays, &s.name, s.c_in, s.c_out)?;
+            let packed = pack_weights(s.c_out, s.c_in, 9, &folded.weights);
+            let weights = Tensor::from_vec(packed, (3, 3, s.c_in, s.c_out), &Device::Cpu)?;
+            layers.push((s, weights, folded.bias));
+        }
+        Ok(Self { config: config.clone(), layers, head: Head::load(config, arrays, &Device::Cpu)? })
+    }
+
+    /// Shape of the network.
+    #[must_use]
+    pub const fn config(&self) -> &VggConfig {
+        &self.config
+    }
+
+    /// Classifies segments `[batch, n_frames, n_mels]`.
+    ///
+    /// # Errors
+    /// If the shape does not fit.
+    pub fn forward(&self, segments: &Tensor) -> Result<Forward> {
+        let mut x = pool_input(segments, self.config.input_pool)?.unsqueeze(3)?.contiguous()?;
+        let mut taps = Vec::with_capacity(self.config.widths.len());
+        for (spec, weights, bias) in &self.layers {
+            x = conv2d(&x, weights, Some(bias), true)?;
+            if spec.ends_block {
+                taps.push(x.clone());
+            }
+            if let Some(rows) = spec.pool {
+                x = max_pool(&x, rows)?;
+            }
+        }
+        let logits = self.head.forward(&x)?;
+        Ok(Forward { logits, taps: taps.split_off(taps.len() - 3) })
+    }
+}
+
+/// The same network in plain candle operations (NCHW), on any device: the oracle of [`Vgg`], and the path of devices
+/// that have no kernels of ours.
+pub struct PlainVgg {
+    input_pool: usize,
+    layers: Vec<(LayerSpec, Tensor, Tensor)>,
+    head: Head,
+}
+
+impl PlainVgg {
+    /// As [`Vgg::load`], on a device.
+    ///
+    /// # Errors
+    /// As [`Vgg::load`].
+    pub fn load(config: &VggConfig, arrays: &Arrays, device: &Device) -> Result<Self> {
+        config.validate()?;
+        let mut layers = Vec::new();
+        for s in config.layers() {
+            let folded = fold(arrays, &s.name, s.c_in, s.c_out)?;
+            let weights = Tensor::from_vec(folded.weights, (s.c_out, s.c_in, 3, 3), device)?;
+            let bias = Tensor::from_vec(folded.bias, (1, s.c_out, 1, 1), device)?;
+            layers.push((s, weights, bias));
+        }
+        Ok(Self { input_pool: config.input_pool, layers, head: Head::load(config, arrays, device)? })
+    }
+
+    /// As [`Vgg::forward`].
+    ///
+    /// # Errors
+    /// As [`Vgg::forward`].
+    pub fn forward(&self, segments: &Tensor) -> Result<Forward> {
+        let mut x = pool_input(segments, self.input_pool)?.unsqueeze(1)?;
+        let mut taps = Vec::new();
+        for (spec, weights, bias) in &self.layers {
+            x = x.conv2d(weights, 1, 1, 1, 1)?.broadcast_add(bias)?.relu()?;
+            if spec.ends_block {
+                taps.push(x.permute((0, 2, 3, 1))?.contiguous()?);
+            }
+            if let Some(rows) = spec.pool {
+                x = x.max_pool2d((rows, 2))?;
+            }
+        }
+        let logits = match taps.last() {
+            Some(tap) => self.head.forward(tap)?,
+            None => return Err(crate::Error::bug("a network without blocks was loaded")),
+        };
+        Ok(Forward { logits, taps: taps.split_off(taps.len() - 3) })
+    }
+}

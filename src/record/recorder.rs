@@ -1,0 +1,233 @@
+//! The recorder thread: takes the engine's reports off its hands and makes folders and lines of them.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+};
+
+use crossbeam::channel::{self, Receiver, Sender, TrySendError};
+
+use super::{event_folder::EventFolders, jsonl::JsonLines};
+use crate::{
+    engine::report::{EventReport, Report},
+    error::{Error, Result},
+};
+
+/// Notices that wait for a reader; more are dropped, for nobody may hold up the recorder.
+const NOTICES: usize = 256;
+
+/// Where reports go.
+#[derive(Debug)]
+pub struct RecorderOptions {
+    /// Reports that may wait before the engine has to (at least 1).
+    pub capacity: usize,
+    /// Event folders, if events are recorded.
+    pub folders: Option<EventFolders>,
+    /// JSON lines, if they are wanted.
+    pub lines: Option<JsonLines<Box<dyn Write + Send>>>,
+}
+
+/// What the recorder tells a front end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// An event's evidence is on disk.
+    Recorded {
+        /// The event's id.
+        id: String,
+        /// Its folder.
+        dir: PathBuf,
+    },
+    /// Event folders fail from here on; the sentence says why. Monitoring goes on.
+    FoldersFailing(String),
+    /// Event folders are written again.
+    FoldersWorking,
+    /// JSON lines fail from here on; the sentence says why.
+    LinesFailing(String),
+}
+
+/// What the recorder did.
+#[derive(Debug, Default)]
+pub struct RecorderStats {
+    /// Events received.
+    pub events: u64,
+    /// Event folders on disk.
+    pub folders_written: u64,
+    /// Events whose folder could not be written.
+    pub folders_failed: u64,
+    /// JSON lines that went out.
+    pub lines_written: u64,
+    /// JSON lines that could not be written.
+    pub lines_lost: u64,
+    /// Why folders failed the last time they began to.
+    pub folders_error: Option<Error>,
+    /// Why lines failed the last time they began to.
+    pub lines_error: Option<Error>,
+}
+
+/// Writes every event's folder and every report's line, in the order they come, on a thread of its own.
+///
+/// A disk that fails does not stop it: the failure is counted and logged once when it begins, the event's line still
+/// goes out (without `files`), and the next event is tried again. A reader of the lines that goes away is logged once,
+/// and seen by [`RecorderHandle::lines_closed`].
+#[derive(Debug)]
+pub struct Recorder {
+    folders: Option<EventFolders>,
+    lines: Option<JsonLines<Box<dyn Write + Send>>>,
+    notices: Sender<Notice>,
+    lines_closed: Arc<AtomicBool>,
+    folders_failing: bool,
+    stats: RecorderStats,
+}
+
+impl Recorder {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// `Output` when the system gives no thread.
+    pub fn spawn(options: RecorderOptions) -> Result<RecorderHandle> {
+        let (reports, incoming) = channel::bounded(options.capacity.max(1));
+        let (notices, outgoing) = channel::bounded(NOTICES);
+        let (done, finish) = channel::bounded(1);
+        let lines_closed = Arc::new(AtomicBool::new(false));
+        let recorder = Self {
+            folders: options.folders,
+            lines: options.lines,
+            notices,
+            lines_closed: Arc::clone(&lines_closed),
+            folders_failing: false,
+            stats: RecorderStats::default(),
+        };
+        let thread = thread::Builder::new()
+            .name("recorder".to_owned())
+            .spawn(move || recorder.run(&incoming, &finish))
+            .map_err(|e| {
+                Error::output(format!("the recorder could not start ({e}); end other programs and try again"))
+                    .with_source(e)
+            })?;
+        Ok(RecorderHandle { reports, notices: outgoing, lines_closed, done, thread })
+    }
+
+    /// Works until every sender of reports is gone, or until asked to finish and nothing waits.
+    fn run(mut self, incoming: &Receiver<Report>, finish: &Receiver<()>) -> RecorderStats {
+        loop {
+            channel::select! {
+                recv(incoming) -> report => match report {
+                    Ok(report) => self.take(&report),
+                    Err(_) => break,
+                },
+                // Asked, or the handle was dropped: what already waits is still written.
+                recv(finish) -> _ => {
+                    incoming.try_iter().for_each(|report| self.take(&report));
+                    break;
+                }
+            }
+        }
+        if let Some(lines) = &self.lines {
+            self.stats.lines_written = lines.written_lines();
+            self.stats.lines_lost = lines.lost_lines();
+        }
+        self.stats
+    }
+
+    fn take(&mut self, report: &Report) {
+        let dir = match report {
+            Report::Event(event) => self.record(event),
+            _ => None,
+        };
+        self.write_line(report, dir.as_deref());
+        // After the line, so that whoever acts on the notice finds both.
+        if let (Report::Event(event), Some(dir)) = (report, dir) {
+            self.notify(Notice::Recorded { id: event.event.id.clone(), dir });
+        }
+    }
+
+    /// The folder of `event`, if it was written.
+    fn record(&mut self, event: &EventReport) -> Option<PathBuf> {
+        self.stats.events += 1;
+        match self.folders.as_ref()?.write(event) {
+            Ok(dir) => {
+                self.stats.folders_written += 1;
+                if std::mem::take(&mut self.folders_failing) {
+                    tracing::info!("event folders are written again");
+                    self.notify(Notice::FoldersWorking);
+                }
+                Some(dir)
+            }
+            Err(e) => {
+                self.stats.folders_failed += 1;
+                if !std::mem::replace(&mut self.folders_failing, true) {
+                    tracing::error!("{e}");
+                    self.notify(Notice::FoldersFailing(e.to_string()));
+                    self.stats.folders_error = Some(e);
+                }
+                None
+            }
+        }
+    }
+
+    fn write_line(&mut self, report: &Report, dir: Option<&Path>) {
+        let Some(lines) = &mut self.lines else { return };
+        let outcome = lines.write(report, dir);
+        if lines.is_closed() {
+            self.lines_closed.store(true, Ordering::Release);
+        }
+        if let Err(e) = outcome {
+            tracing::error!("{e}");
+            self.notify(Notice::LinesFailing(e.to_string()));
+            self.stats.lines_error = Some(e);
+        }
+    }
+
+    fn notify(&self, notice: Notice) {
+        match self.notices.try_send(notice) {
+            Ok(()) | Err(TrySendError::Disconnected(_)) => {}
+            Err(TrySendError::Full(notice)) => tracing::debug!(?notice, "nobody reads the recorder's notices"),
+        }
+    }
+}
+
+/// Holds a running [`Recorder`]. Dropping it lets the recorder write what waits, without waiting for it.
+#[derive(Debug)]
+pub struct RecorderHandle {
+    reports: Sender<Report>,
+    notices: Receiver<Notice>,
+    lines_closed: Arc<AtomicBool>,
+    done: Sender<()>,
+    thread: JoinHandle<RecorderStats>,
+}
+
+impl RecorderHandle {
+    /// Where the engine sends its reports. Sending blocks while `capacity` reports wait, and fails once the recorder
+    /// has finished.
+    #[must_use]
+    pub fn reports(&self) -> Sender<Report> {
+        self.reports.clone()
+    }
+
+    /// The recorder's notices; each goes to one reader. They need not be read.
+    #[must_use]
+    pub fn notices(&self) -> Receiver<Notice> {
+        self.notices.clone()
+    }
+
+    /// Whether the reader of the JSON lines has gone away for good: whoever monitors only for it can stop.
+    #[must_use]
+    pub fn lines_closed(&self) -> bool {
+        self.lines_closed.load(Ordering::Acquire)
+    }
+
+    /// Writes what waits, ends the thread and says what it did. Call it when the engine has sent its last report.
+    ///
+    /// # Errors
+    /// `Bug` when the thread has panicked.
+    pub fn finish(self) -> Result<RecorderStats> {
+        // Full or disconnected both mean that the recorder already knows.
+        let _ = self.done.try_send(());
+        self.thread.join().map_err(|_| Error::bug("the recorder has broken down; please report this"))
+    }
+}

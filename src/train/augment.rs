@@ -1,0 +1,252 @@
+//! Augmentation: each training example is made anew from clips, other clips and noise, all drawn from one seeded
+//! generator, so that a run can be repeated and resumed.
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use super::synthetic_noise::{Colour, noise as synthetic};
+
+/// Length of the blocks in which [`active_level`] looks for sound, in samples.
+const LEVEL_BLOCK: usize = 512;
+/// Blocks more than this far below the loudest one do not count as sound, in dB.
+const LEVEL_RANGE_DB: f32 = 20.0;
+
+/// What is done to clips before the classifier sees them. All levels in dB; all probabilities 0…1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AugmentParams {
+    /// Rotate each clip by a random number of samples.
+    pub shift: bool,
+    /// Range of the gain put on the finished example, in dB.
+    pub gain_db: (f32, f32),
+    /// How likely a second clip is mixed in, its classes being added.
+    pub mix_prob: f64,
+    /// Range of the level of the first clip over the second, in dB.
+    pub mix_snr_db: (f32, f32),
+    /// How likely background noise is added.
+    pub noise_prob: f64,
+    /// Range of the level of the clips over the noise, in dB.
+    pub noise_snr_db: (f32, f32),
+    /// How likely noise is synthetic (white, pink or brown) though there are recordings of noise.
+    pub synthetic_prob: f64,
+    /// How likely an example is background alone, with no class at all.
+    pub background_only_prob: f64,
+    /// Range of the RMS level of such a background, in dB below full scale.
+    pub background_level_db: (f32, f32),
+    /// Time masks an example.
+    pub time_masks: usize,
+    /// Longest time mask, in frames.
+    pub max_mask_frames: usize,
+    /// Frequency masks an example.
+    pub freq_masks: usize,
+    /// Widest frequency mask, in mel bands.
+    pub max_mask_bands: usize,
+}
+
+impl Default for AugmentParams {
+    fn default() -> Self {
+        Self {
+            shift: true,
+            gain_db: (-12.0, 6.0),
+            mix_prob: 0.5,
+            mix_snr_db: (-10.0, 10.0),
+            noise_prob: 0.5,
+            noise_snr_db: (0.0, 25.0),
+            synthetic_prob: 0.25,
+            background_only_prob: 0.08,
+            background_level_db: (-80.0, -15.0),
+            time_masks: 2,
+            max_mask_frames: 40,
+            freq_masks: 2,
+            max_mask_bands: 8,
+        }
+    }
+}
+
+/// One training example.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Example {
+    /// The sound, as long as the clip it was made from.
+    pub samples: Vec<f32>,
+    /// `[n_classes]`, 1 for each class that is heard, else 0.
+    pub targets: Vec<f32>,
+}
+
+impl AugmentParams {
+    /// The parameters under which [`example`](Self::example) gives the clip as it is and
+    /// [`mask_features`](Self::mask_features) does nothing.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            shift: false,
+            gain_db: (0.0, 0.0),
+            mix_prob: 0.0,
+            noise_prob: 0.0,
+            background_only_prob: 0.0,
+            time_masks: 0,
+            freq_masks: 0,
+            ..Self::default()
+        }
+    }
+
+    /// Makes an example of `clips[index]`. `targets[i]` are the classes of `clips[i]`; `noise` are recordings of
+    /// background, of any length (none: all noise is synthetic). Levels are those of the parts where something
+    /// sounds, so that noise does not drown a short sound in a long clip. A class index past `n_classes` is left out.
+    ///
+    /// # Panics
+    /// When `index` is not an index of both `clips` and `targets`.
+    pub fn example(
+        &self,
+        rng: &mut ChaCha8Rng,
+        clips: &[Vec<f32>],
+        targets: &[Vec<usize>],
+        noise: &[Vec<f32>],
+        index: usize,
+        n_classes: usize,
+    ) -> Example {
+        let mut heard = vec![0.0; n_classes];
+        let n = clips[index].len();
+        if rng.random_bool(self.background_only_prob) {
+            return Example { samples: self.background_only(rng, noise, n), targets: heard };
+        }
+        let mut samples = self.shifted(rng, &clips[index]);
+        add_classes(&mut heard, &targets[index]);
+        if rng.random_bool(self.mix_prob) && clips.len() > 1 {
+            // Any other clip: skip `index` by counting on past it.
+            let other = (index + rng.random_range(1..clips.len())) % clips.len();
+            let second = self.shifted(rng, &clips[other]);
+            let snr_db = uniform(rng, self.mix_snr_db);
+            if add_at_snr(&mut samples, &second, snr_db) {
+                add_classes(&mut heard, targets.get(other).map_or(&[], Vec::as_slice));
+            }
+        }
+        if rng.random_bool(self.noise_prob) {
+            let background = self.background(rng, noise, n);
+            let snr_db = uniform(rng, self.noise_snr_db);
+            add_at_snr(&mut samples, &background, snr_db);
+        }
+        scale(&mut samples, from_db(uniform(rng, self.gain_db)));
+        Example { samples, targets: heard }
+    }
+
+    /// Masks random runs of frames and of bands in `feats`, `[n_frames, n_mels]` row by row, with `fill` (what silence
+    /// looks like to the model). Lengths are drawn from 0 to the greatest, so an example may stay as it is.
+    pub fn mask_features(&self, rng: &mut ChaCha8Rng, feats: &mut [f32], n_mels: usize, fill: f32) {
+        if n_mels == 0 {
+            return;
+        }
+        let n_frames = feats.len() / n_mels;
+        for _ in 0..self.time_masks {
+            let (start, end) = run(rng, n_frames, self.max_mask_frames);
+            feats[start * n_mels..end * n_mels].fill(fill);
+        }
+        for _ in 0..self.freq_masks {
+            let (start, end) = run(rng, n_mels, self.max_mask_bands);
+            for frame in feats.chunks_exact_mut(n_mels) {
+                frame[start..end].fill(fill);
+            }
+        }
+    }
+
+    /// A copy of `clip`, rotated by a random number of samples where `shift` says so.
+    fn shifted(&self, rng: &mut ChaCha8Rng, clip: &[f32]) -> Vec<f32> {
+        let mut samples = clip.to_vec();
+        if self.shift && !samples.is_empty() {
+            let by = rng.random_range(0..samples.len());
+            samples.rotate_left(by);
+        }
+        samples
+    }
+
+    /// `n` samples with nothing to be named in them: noise from barely audible to loud, now and then digital silence.
+    fn background_only(&self, rng: &mut ChaCha8Rng, noise: &[Vec<f32>], n: usize) -> Vec<f32> {
+        let mut samples = self.background(rng, noise, n);
+        let level_db = uniform(rng, self.background_level_db);
+        let level = active_level(&samples);
+        // One in ten is digital silence: what a muted or dead device delivers.
+        let silent = rng.random_bool(0.1) || level == 0.0;
+        scale(&mut samples, if silent { 0.0 } else { from_db(level_db) / level });
+        samples
+    }
+
+    /// `n` samples of background: a random part of a random recording, or synthetic noise.
+    fn background(&self, rng: &mut ChaCha8Rng, noise: &[Vec<f32>], n: usize) -> Vec<f32> {
+        if noise.is_empty() || rng.random_bool(self.synthetic_prob) {
+            let colour = Colour::any(rng);
+            return synthetic(rng, colour, n);
+        }
+        let recording = &noise[rng.random_range(0..noise.len())];
+        if recording.is_empty() {
+            return vec![0.0; n];
+        }
+        // A recording shorter than the clip is repeated; else any part of it is as likely.
+        let start = if recording.len() > n { rng.random_range(0..=recording.len() - n) } else { 0 };
+        recording.iter().copied().cycle().skip(start).take(n).collect()
+    }
+}
+
+/// Root-mean-square level of the parts of `samples` where something sounds: of the blocks within 20 dB of the loudest.
+/// 0 for silence. A bark in five seconds of nothing has the level of the bark.
+#[must_use]
+pub fn active_level(samples: &[f32]) -> f32 {
+    let powers: Vec<f32> =
+        samples.chunks(LEVEL_BLOCK).map(|b| b.iter().map(|x| x * x).sum::<f32>() / b.len() as f32).collect();
+    let loudest = powers.iter().copied().fold(0.0, f32::max);
+    if loudest <= 0.0 {
+        return 0.0;
+    }
+    let floor = loudest * 10.0_f32.powf(-LEVEL_RANGE_DB / 10.0);
+    let (sum, count) =
+        powers.iter().filter(|&&p| p >= floor).fold((0.0, 0.0), |(sum, count), p| (sum + p, count + 1.0));
+    (sum / count).sqrt()
+}
+
+/// Adds `other` to `samples`, scaled so that the active level of `samples` is `snr_db` above its own. False, and
+/// nothing is added, where either is silent, for then no such scale exists.
+fn add_at_snr(samples: &mut [f32], other: &[f32], snr_db: f32) -> bool {
+    let (level, other_level) = (active_level(samples), active_level(other));
+    if level <= 0.0 || other_level <= 0.0 {
+        return false;
+    }
+    let gain = level / other_level * from_db(-snr_db);
+    for (sample, o) in samples.iter_mut().zip(other) {
+        *sample += gain * o;
+    }
+    true
+}
+
+/// Marks `classes` as heard.
+fn add_classes(heard: &mut [f32], classes: &[usize]) {
+    for &class in classes {
+        if let Some(target) = heard.get_mut(class) {
+            *target = 1.0;
+        }
+    }
+}
+
+/// Multiplies by `gain`.
+fn scale(samples: &mut [f32], gain: f32) {
+    for sample in samples {
+        *sample *= gain;
+    }
+}
+
+/// The amplitude ratio of `db` decibels.
+fn from_db(db: f32) -> f32 {
+    10.0_f32.powf(db / 20.0)
+}
+
+/// A number between the two ends of `range`, each as likely; the first where the range is empty.
+fn uniform(rng: &mut ChaCha8Rng, range: (f32, f32)) -> f32 {
+    range.0 + rng.random::<f32>() * (range.1 - range.0)
+}
+
+/// A random run within `0..n`, at most `longest` long, as start and end.
+fn run(rng: &mut ChaCha8Rng, n: usize, longest: usize) -> (usize, usize) {
+    let length = rng.random_range(0..=longest.min(n));
+    let start = rng.random_range(0..=n - length);
+    (start, start + length)
+}
+
+#[cfg(test)]
+#[path = "augment_tests.rs"]
+mod tests;

@@ -1,0 +1,88 @@
+//! Brings recordings to the model's rate and length, in parallel.
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::dataset::{AUDIO_EXTENSIONS, ClipMeta};
+use crate::dsp::resample::resample;
+use crate::error::{Error, Result};
+use crate::media::decode::read_recording;
+use crate::units::SampleRate;
+
+/// Recordings decoded at a time by each thread between two calls of the progress function.
+const BATCH_PER_THREAD: usize = 4;
+
+/// Decodes `clips`, in order: the channels' mean, at `sample_rate`, cut or padded with zeros at the end to
+/// `clip_samples`. Full scale stays ±1; no clip is scaled by its own maximum. `progress` is told how many are done and
+/// how many there are.
+///
+/// # Errors
+/// Of kind `Input`, naming the first recording that cannot be read.
+pub fn load_clips(
+    clips: &[ClipMeta],
+    sample_rate: SampleRate,
+    clip_samples: usize,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Vec<Vec<f32>>> {
+    let batch = BATCH_PER_THREAD * rayon::current_num_threads().max(1);
+    let mut loaded = Vec::with_capacity(clips.len());
+    for metas in clips.chunks(batch) {
+        let decoded: Vec<Result<Vec<f32>>> = metas
+            .par_iter()
+            .map(|meta| {
+                let mut samples = load_mono(&meta.path, sample_rate)?;
+                samples.resize(clip_samples, 0.0);
+                samples.shrink_to_fit();
+                Ok(samples)
+            })
+            .collect();
+        for samples in decoded {
+            loaded.push(samples?);
+        }
+        progress(loaded.len(), clips.len());
+    }
+    Ok(loaded)
+}
+
+/// Decodes every recording that lies in `dir` itself, ordered by name, at `sample_rate` and in full length.
+///
+/// # Errors
+/// Of kind `Input`: the folder cannot be read, holds no recording, or one of them cannot be read.
+pub fn load_noise(dir: &Path, sample_rate: SampleRate) -> Result<Vec<Vec<f32>>> {
+    let entries = std::fs::read_dir(dir).map_err(|e| {
+        Error::input(format!("cannot read the noise folder {}: {e}; name a folder of recordings", dir.display()))
+            .with_source(e)
+    })?;
+    let mut paths: Vec<PathBuf> = entries.filter_map(|e| e.ok().map(|e| e.path())).filter(|p| is_audio(p)).collect();
+    if paths.is_empty() {
+        return Err(Error::input(format!(
+            "the noise folder {} holds no recording ({}); name another folder",
+            dir.display(),
+            AUDIO_EXTENSIONS.join(", ")
+        )));
+    }
+    paths.sort();
+    let loaded: Vec<Result<Vec<f32>>> = paths.par_iter().map(|path| load_mono(path, sample_rate)).collect();
+    loaded.into_iter().collect()
+}
+
+/// Whether the name is that of a recording.
+fn is_audio(path: &Path) -> bool {
+    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+    AUDIO_EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension)) && path.is_file()
+}
+
+/// One recording: the channels' mean at `sample_rate`.
+fn load_mono(path: &Path, sample_rate: SampleRate) -> Result<Vec<f32>> {
+    let recording = read_recording(path)?;
+    let mono = recording.mono();
+    // One such sample would turn every weight into NaN, with nothing to tell where it came from.
+    if mono.iter().any(|x| !x.is_finite()) {
+        return Err(Error::input(format!(
+            "{} holds samples that are no numbers; leave it out or write it again",
+            path.display()
+        )));
+    }
+    resample(&mono, recording.sample_rate, sample_rate)
+}

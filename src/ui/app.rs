@@ -1,0 +1,265 @@
+//! What the screen remembers between redraws. Keys and snapshots change it; drawing only reads it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ratatui::crossterm::event::KeyEvent;
+
+use super::keys::{self, Action};
+use super::options::UiOptions;
+use crate::engine::snapshot::{EventSummary, Phase, Snapshot};
+
+/// What the waterfall shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// All sound.
+    Heard,
+    /// The same sound weighted by the mask of the explained class.
+    Why,
+}
+
+/// In which order labels stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LabelOrder {
+    /// Highest score first.
+    Score,
+    /// As the model lists them.
+    Model,
+}
+
+/// What lies on top of the panes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overlay {
+    /// Nothing.
+    None,
+    /// The key help.
+    Help,
+    /// The selected event with all its figures.
+    Detail,
+}
+
+/// Events that a page key moves by.
+const PAGE: usize = 10;
+/// Width of the waterfall's dB range.
+const RANGE_DB: f32 = 60.0;
+/// Lowest level the waterfall shows before the user moves it.
+const DEFAULT_FLOOR_DB: f32 = -80.0;
+const FLOOR_STEP_DB: f32 = 5.0;
+const FLOOR_LIMITS_DB: (f32, f32) = (-120.0, -50.0);
+/// Seconds of the waterfall that can be chosen.
+const SPANS_SECS: [f64; 6] = [2.0, 5.0, 10.0, 20.0, 30.0, 60.0];
+const DEFAULT_SPAN_IDX: usize = 2;
+/// Silence from the engine is worth a warning after this long.
+const STALL: Duration = Duration::from_secs(3);
+
+/// State of the terminal UI.
+#[derive(Debug)]
+pub struct App {
+    pub(super) options: UiOptions,
+    pub(super) snapshot: Option<Arc<Snapshot>>,
+    /// Newest snapshot that came in while frozen: shown on resuming, and watched for the end of the stream.
+    held: Option<Arc<Snapshot>>,
+    pub(super) frozen: bool,
+    pub(super) view: View,
+    pub(super) order: LabelOrder,
+    pub(super) overlay: Overlay,
+    /// `None` follows the newest event.
+    selected: Option<Arc<EventSummary>>,
+    floor_db: f32,
+    span_idx: usize,
+    /// Whole seconds since the engine last said something, once that is too long.
+    pub(super) stalled_secs: Option<u64>,
+    clear: bool,
+    quit: bool,
+}
+
+impl App {
+    /// A screen that has seen nothing yet.
+    #[must_use]
+    pub fn new(options: UiOptions) -> Self {
+        Self {
+            options,
+            snapshot: None,
+            held: None,
+            frozen: false,
+            view: View::Heard,
+            order: LabelOrder::Score,
+            overlay: Overlay::None,
+            selected: None,
+            floor_db: DEFAULT_FLOOR_DB,
+            span_idx: DEFAULT_SPAN_IDX,
+            stalled_secs: None,
+            clear: false,
+            quit: false,
+        }
+    }
+
+    /// Takes a key; tells whether the screen must be drawn again.
+    pub fn on_key(&mut self, event: KeyEvent) -> bool {
+        let Some(action) = keys::action(event) else { return false };
+        match action {
+            Action::Quit => self.quit = true,
+            Action::Help => {
+                self.overlay = if self.overlay == Overlay::Help { Overlay::None } else { Overlay::Help };
+            }
+            Action::Freeze => self.toggle_freeze(),
+            Action::SwitchView => {
+                self.view = if self.view == View::Heard { View::Why } else { View::Heard };
+            }
+            Action::SwitchOrder => {
+                self.order = if self.order == LabelOrder::Score { LabelOrder::Model } else { LabelOrder::Score };
+            }
+            Action::Up => self.move_up(1),
+            Action::Down => self.move_down(1),
+            Action::PageUp => self.move_up(PAGE),
+            Action::PageDown => self.move_down(PAGE),
+            Action::First => self.select_first(),
+            Action::Last => self.selected = self.events().last().cloned(),
+            Action::Detail => self.toggle_detail(),
+            Action::Close => self.overlay = Overlay::None,
+            Action::Brighter => self.floor_db = (self.floor_db - FLOOR_STEP_DB).max(FLOOR_LIMITS_DB.0),
+            Action::Darker => self.floor_db = (self.floor_db + FLOOR_STEP_DB).min(FLOOR_LIMITS_DB.1),
+            Action::Shorter => self.span_idx = self.span_idx.saturating_sub(1),
+            Action::Longer => self.span_idx = (self.span_idx + 1).min(SPANS_SECS.len() - 1),
+            Action::Redraw => self.clear = true,
+        }
+        true
+    }
+
+    /// Takes the engine's newest snapshot; tells whether the screen must be drawn again. While frozen it is kept
+    /// back, but the end or failure of the stream is still reported.
+    pub fn on_snapshot(&mut self, snapshot: Arc<Snapshot>) -> bool {
+        let was_stalled = self.stalled_secs.take().is_some();
+        if self.frozen {
+            let phase_changed = self.phase() != Some(&snapshot.phase);
+            self.held = Some(snapshot);
+            return phase_changed || was_stalled;
+        }
+        self.snapshot = Some(snapshot);
+        true
+    }
+
+    /// Tells the screen how long ago the last snapshot came; tells whether it must be drawn again.
+    pub fn on_quiet(&mut self, since_snapshot: Duration) -> bool {
+        let running = matches!(self.phase(), Some(Phase::Running));
+        let stalled = (running && since_snapshot >= STALL).then_some(since_snapshot.as_secs());
+        std::mem::replace(&mut self.stalled_secs, stalled) != stalled
+    }
+
+    /// Whether the user asked to leave, or the stream is over and the options say to leave then.
+    #[must_use]
+    pub fn should_quit(&self) -> bool {
+        let over = matches!(self.phase(), Some(Phase::Ended(_) | Phase::Failed(_)));
+        self.quit || (over && self.options.exit_on_end)
+    }
+
+    /// What the waterfall shows.
+    #[must_use]
+    pub fn view(&self) -> View {
+        self.view
+    }
+
+    /// In which order labels stand.
+    #[must_use]
+    pub fn order(&self) -> LabelOrder {
+        self.order
+    }
+
+    /// What lies on top.
+    #[must_use]
+    pub fn overlay(&self) -> Overlay {
+        self.overlay
+    }
+
+    /// Whether new snapshots are kept back.
+    #[must_use]
+    pub fn frozen(&self) -> bool {
+        self.frozen
+    }
+
+    /// Lowest and highest level of the waterfall's colours, in dB.
+    #[must_use]
+    pub fn range_db(&self) -> (f32, f32) {
+        (self.floor_db, self.floor_db + RANGE_DB)
+    }
+
+    /// Seconds that the waterfall should show.
+    #[must_use]
+    pub fn span_secs(&self) -> f64 {
+        SPANS_SECS[self.span_idx]
+    }
+
+    /// Place of the selected event in the list; `None` when there is none.
+    #[must_use]
+    pub fn selected_idx(&self) -> Option<usize> {
+        let events = self.events();
+        let last = events.len().checked_sub(1)?;
+        let Some(selected) = &self.selected else { return Some(0) };
+        // An event that has left the bounded list was older than everything in it.
+        Some(events.iter().position(|event| event.event.id == selected.event.id).unwrap_or(last))
+    }
+
+    /// The selected event. One that has left the list stays open in the detail view.
+    pub(super) fn selected_event(&self) -> Option<&Arc<EventSummary>> {
+        let events = self.events();
+        match &self.selected {
+            None => events.first(),
+            Some(selected) => {
+                // The list's own entry is newer: it knows the folder once the recorder has written it.
+                Some(events.iter().find(|event| event.event.id == selected.event.id).unwrap_or(selected))
+            }
+        }
+    }
+
+    /// Phase of the newest snapshot, whether it is shown or kept back.
+    pub(super) fn phase(&self) -> Option<&Phase> {
+        self.held.as_ref().or(self.snapshot.as_ref()).map(|snapshot| &snapshot.phase)
+    }
+
+    /// Whether everything must be drawn anew, whatever the terminal is believed to show; asked for once.
+    pub(super) fn take_clear(&mut self) -> bool {
+        std::mem::take(&mut self.clear)
+    }
+
+    fn events(&self) -> &[Arc<EventSummary>] {
+        self.snapshot.as_ref().map_or(&[], |snapshot| &snapshot.events)
+    }
+
+    fn toggle_freeze(&mut self) {
+        self.frozen = !self.frozen;
+        if !self.frozen
+            && let Some(held) = self.held.take()
+        {
+            self.snapshot = Some(held);
+        }
+    }
+
+    fn toggle_detail(&mut self) {
+        if self.overlay == Overlay::Detail {
+            self.overlay = Overlay::None;
+        } else if let Some(event) = self.selected_event().cloned() {
+            // Opening pins the event: the next one to arrive must not take its place under the reader's eyes.
+            self.selected = Some(event);
+            self.overlay = Overlay::Detail;
+        }
+    }
+
+    fn move_up(&mut self, by: usize) {
+        match self.selected_idx() {
+            Some(idx) if idx > by => self.selected = self.events().get(idx - by).cloned(),
+            _ => self.select_first(),
+        }
+    }
+
+    fn move_down(&mut self, by: usize) {
+        if let Some(idx) = self.selected_idx() {
+            let last = self.events().len() - 1;
+            self.selected = self.events().get((idx + by).min(last)).cloned();
+        }
+    }
+
+    fn select_first(&mut self) {
+        // The top of the list follows the newest event, except under the detail view: what is being read stays.
+        self.selected = if self.overlay == Overlay::Detail { self.events().first().cloned() } else { None };
+    }
+}

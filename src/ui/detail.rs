@@ -1,0 +1,84 @@
+//! One event with all its figures.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::app::App;
+use super::components::draw_rows;
+use super::draw::popup;
+use super::events::{duration_secs, sign};
+use super::text::{clip, format_time, local_time, number, pad, wrap};
+use super::theme::Theme;
+use crate::engine::snapshot::EventSummary;
+
+/// Cells of the names at the left.
+const NAME: usize = 12;
+/// Width of the window where the terminal has it.
+const WIDTH: u16 = 84;
+
+/// Names and values, one line each; a value goes on in the next line where the name is empty.
+fn figures(summary: &EventSummary, app: &App, cells: usize) -> Vec<(&'static str, String)> {
+    let event = &summary.event;
+    let onset = local_time(&event.clock, event.onset, &app.options.time_zone);
+    let secs = |pos| number(event.clock.secs(pos), 3);
+    let mut lines = vec![
+        (
+            "onset",
+            format!(
+                "{}, for {} s",
+                format_time(onset.as_ref(), "%Y-%m-%d %H:%M:%S%.3f %Z"),
+                number(duration_secs(event), 3)
+            ),
+        ),
+        ("in stream", format!("{} s to {} s of {}", secs(event.onset), secs(event.offset), event.source)),
+        (
+            "score",
+            format!("{} at its highest, sure after {} s", number(event.score.into(), 3), number(event.latency_secs, 2)),
+        ),
+    ];
+    match &event.faithfulness {
+        Some(figures) => {
+            let verdict = if figures.agrees { "gives the same label" } else { "gives another label" };
+            lines.push(("faithful", format!("{} the interpretation alone {verdict}", sign(Some(figures)))));
+            let (prob, inside, outside) = (figures.prob.into(), figures.prob_in.into(), figures.prob_out.into());
+            lines.push((
+                "",
+                format!("prob {} · in {} · out {}", number(prob, 3), number(inside, 3), number(outside, 3)),
+            ));
+        }
+        None => lines.push(("faithful", "not measured".to_owned())),
+    }
+    let folder = summary.dir.as_deref().unwrap_or("not recorded");
+    for (idx, line) in wrap(folder, cells.saturating_sub(NAME)).into_iter().enumerate() {
+        lines.push((if idx == 0 { "folder" } else { "" }, line));
+    }
+    let sha256: String = event.model.sha256.chars().take(12).collect();
+    lines.push(("model", format!("{} · sha256 {sha256} · {}", event.model.name, event.method)));
+    lines.push(("id", format!("{} · class {}", event.id, event.class.0)));
+    lines
+}
+
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) {
+    let Some(summary) = app.selected_event() else { return };
+    let width = WIDTH.min(area.width.saturating_sub(4));
+    let lines = figures(summary, app, usize::from(width).saturating_sub(4));
+    let components = &summary.event.components;
+    let height = lines.len() + 1 + components.len() + 2;
+    let title = format!("{} {}", summary.event.label, number(summary.event.score.into(), 2));
+    let inner = popup(buffer, area, width, height as u16, &title, theme);
+    let mut y = inner.y;
+    for (name, value) in lines.iter().take(inner.height.into()) {
+        buffer.set_stringn(inner.x, y, pad(name, NAME), inner.width.into(), theme.dim());
+        let room = usize::from(inner.width).saturating_sub(NAME);
+        buffer.set_stringn(inner.x + NAME as u16, y, clip(value, room), room, Style::new());
+        y += 1;
+    }
+    if y >= inner.bottom() {
+        return;
+    }
+    let what = if components.is_empty() { "no components" } else { "components" };
+    buffer.set_stringn(inner.x, y, what, inner.width.into(), theme.dim());
+    let rows = Rect { y: y + 1, height: inner.bottom() - y - 1, ..inner };
+    draw_rows(buffer, rows, components, theme);
+}

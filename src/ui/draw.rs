@@ -1,0 +1,106 @@
+//! Divides the screen among the panes.
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::app::{App, Overlay};
+use super::text::{clip, width};
+use super::theme::Theme;
+use super::{components, detail, events, header, help, labels, status, waterfall};
+
+/// Narrowest terminal that the panes fit into, in cells.
+pub const MIN_WIDTH: u16 = 60;
+/// Lowest terminal that the panes fit into, in lines.
+pub const MIN_HEIGHT: u16 = 16;
+
+/// Draws `app` on the whole frame. Reads nothing else and changes nothing.
+pub fn draw(frame: &mut Frame<'_>, app: &App) {
+    let area = frame.area();
+    let theme = Theme::new(&app.options);
+    let buffer = frame.buffer_mut();
+    if area.width < MIN_WIDTH || area.height < MIN_HEIGHT {
+        draw_too_small(buffer, area);
+    } else {
+        draw_screen(buffer, area, app, theme);
+    }
+    theme.finish(buffer);
+}
+
+fn draw_too_small(buffer: &mut Buffer, area: Rect) {
+    if area.is_empty() {
+        return;
+    }
+    let text = format!("terminal too small (need {MIN_WIDTH}x{MIN_HEIGHT})");
+    let x = area.width.saturating_sub(width(&text) as u16) / 2;
+    buffer.set_string(area.x + x, area.y + area.height / 2, clip(&text, area.width.into()), Style::new());
+}
+
+fn draw_screen(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) {
+    let line = |y: u16| Rect { y, height: 1, ..area };
+    let banner = Rect { y: area.y + 2, height: status::banner_height(app, area.width), ..area };
+    header::draw(buffer, Rect { height: 2, ..area }, app, theme);
+    status::draw_banner(buffer, banner, app, theme);
+    status::draw_health(buffer, line(area.bottom() - 2), app, theme);
+    status::draw_footer(buffer, line(area.bottom() - 1), theme);
+    let body = Rect { y: banner.bottom(), height: area.bottom() - 2 - banner.bottom(), ..area };
+    draw_body(buffer, body, app, theme);
+    // The line that says what is listened to stays in sight.
+    let below = Rect { y: area.y + 1, height: area.height - 1, ..area };
+    match app.overlay {
+        Overlay::None => {}
+        Overlay::Help => help::draw(buffer, below, theme),
+        Overlay::Detail => detail::draw(buffer, below, app, theme),
+    }
+}
+
+fn draw_body(buffer: &mut Buffer, body: Rect, app: &App, theme: Theme) {
+    let Some(snapshot) = app.snapshot.as_deref() else {
+        let text = "waiting for the first sound";
+        let x = body.x + body.width.saturating_sub(width(text) as u16) / 2;
+        buffer.set_stringn(x, body.y + body.height / 2, text, body.width.into(), theme.dim());
+        return;
+    };
+    let left_width = (body.width * 7 / 20).clamp(26, 48);
+    let upper_height = (body.height * 11 / 20).max(5).min(body.height);
+    let upper = Rect { height: upper_height, ..body };
+    let lower = Rect { y: upper.bottom(), height: body.height - upper_height, ..body };
+    let left = |part: Rect| Rect { width: left_width, ..part };
+    let right = |part: Rect| Rect { x: part.x + left_width + 1, width: part.width - left_width - 1, ..part };
+    labels::draw(buffer, left(upper), app, snapshot, theme);
+    waterfall::draw(buffer, right(upper), app, snapshot, theme);
+    components::draw(buffer, left(lower), snapshot, theme);
+    events::draw(buffer, right(lower), app, snapshot, theme);
+}
+
+/// Draws a pane's title on a rule; gives the room below it, of at least one line.
+pub(super) fn pane(buffer: &mut Buffer, area: Rect, title: &str, theme: Theme) -> Rect {
+    buffer.set_string(area.x, area.y, "─".repeat(area.width.into()), theme.rule());
+    let title = format!(" {} ", clip(title, usize::from(area.width).saturating_sub(4)));
+    buffer.set_stringn(area.x + 1, area.y, title, usize::from(area.width.saturating_sub(1)), theme.title());
+    Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area }
+}
+
+/// Clears the middle of `area` for a framed window of at most `width` × `height` cells; gives the room inside.
+pub(super) fn popup(buffer: &mut Buffer, area: Rect, width: u16, height: u16, title: &str, theme: Theme) -> Rect {
+    let (width, height) = (width.min(area.width), height.min(area.height));
+    let window = Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
+    for y in window.y..window.bottom() {
+        for x in window.x..window.right() {
+            if let Some(cell) = buffer.cell_mut((x, y)) {
+                cell.reset();
+            }
+        }
+    }
+    let across = "─".repeat(usize::from(width).saturating_sub(2));
+    buffer.set_string(window.x, window.y, format!("┌{across}┐"), theme.rule());
+    for y in window.y + 1..window.bottom().saturating_sub(1) {
+        buffer.set_string(window.x, y, "│", theme.rule());
+        buffer.set_string(window.right() - 1, y, "│", theme.rule());
+    }
+    buffer.set_string(window.x, window.bottom() - 1, format!("└{across}┘"), theme.rule());
+    let title = format!(" {} ", clip(title, usize::from(width).saturating_sub(6)));
+    buffer.set_stringn(window.x + 2, window.y, title, usize::from(width.saturating_sub(3)), theme.title());
+    Rect { x: window.x + 2, y: window.y + 1, width: width.saturating_sub(4), height: height.saturating_sub(2) }
+}

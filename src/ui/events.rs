@@ -1,0 +1,130 @@
+//! The list of events, newest first.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+
+use super::app::App;
+use super::components::name;
+use super::draw::pane;
+use super::text::{clip, format_time, local_time, number, pad, pad_start, short_secs, width};
+use super::theme::Theme;
+use crate::engine::report::{Event, Faithfulness};
+use crate::engine::snapshot::{EventSummary, Snapshot};
+
+/// Cells of the columns, each with the space behind it: time, score, duration, in→out.
+const TIME: usize = 9;
+const SCORE: usize = 5;
+const SECS: usize = 6;
+const FAITH: usize = 13;
+
+/// Seconds between onset and offset of `event`.
+pub(super) fn duration_secs(event: &Event) -> f64 {
+    event.clock.sample_rate.secs(event.offset.since(event.onset))
+}
+
+/// Whether the interpretation alone gives the same label, as a sign; a dash where it was not measured.
+pub(super) fn sign(faithfulness: Option<&Faithfulness>) -> &'static str {
+    match faithfulness {
+        Some(figures) if figures.agrees => "✓",
+        Some(_) => "✗",
+        None => "–",
+    }
+}
+
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, snapshot: &Snapshot, theme: Theme) {
+    let title = match snapshot.totals.events {
+        0 => "events".to_owned(),
+        n => format!("events · {n} since the start"),
+    };
+    let inner = pane(buffer, area, &title, theme);
+    let Some(selected_idx) = app.selected_idx() else {
+        let text = clip("nothing reported yet", inner.width.into());
+        buffer.set_string(inner.x, inner.y, text, theme.dim());
+        return;
+    };
+    let columns = Columns::new(&snapshot.events, inner.width.into());
+    buffer.set_stringn(inner.x, inner.y, columns.heading(), inner.width.into(), theme.dim());
+    let n_rows = usize::from(inner.height.saturating_sub(1));
+    let n_events = snapshot.events.len();
+    // The selected row keeps to the middle where the list is longer than the pane.
+    let first = selected_idx.saturating_sub(n_rows / 2).min(n_events.saturating_sub(n_rows));
+    for (y, idx) in (inner.y + 1..inner.bottom()).zip(first..n_events) {
+        let row = Rect { y, height: 1, ..inner };
+        columns.draw_row(buffer, row, &snapshot.events[idx], app, theme);
+        if idx == selected_idx {
+            // Foreground colours would turn into a patchwork of backgrounds.
+            buffer.set_style(row, Style::reset().patch(theme.selected()));
+        }
+    }
+    if n_events > n_rows && area.width > 40 {
+        let place = format!(" {}/{n_events} ", selected_idx + 1);
+        let x = area.right().saturating_sub(width(&place) as u16 + 1);
+        buffer.set_string(x, area.y, place, theme.dim());
+    }
+}
+
+/// Which columns fit.
+struct Columns {
+    label: usize,
+    faith: bool,
+    component: usize,
+}
+
+impl Columns {
+    fn new(events: &[std::sync::Arc<EventSummary>], cells: usize) -> Self {
+        let longest = events.iter().map(|event| width(&event.event.label)).max().unwrap_or(0);
+        let fixed = TIME + SCORE + SECS;
+        let spare = cells.saturating_sub(fixed + FAITH);
+        // The label first, then the figures, then the component that said most.
+        let faith = spare >= 7;
+        let room = if faith { spare } else { cells.saturating_sub(fixed + 2) };
+        let label = longest.max(5).min(room.saturating_sub(1)).min((room / 2).max(12)).min(room);
+        let component = room.saturating_sub(label + 1);
+        Self { label, faith, component: if faith && component >= 6 { component } else { 0 } }
+    }
+
+    fn heading(&self) -> String {
+        let mut text =
+            format!("{}{} {}{}", pad("time", TIME), pad("label", self.label), "score", pad_start("secs", SECS - 1));
+        if self.faith {
+            text.push_str("   in→out");
+        }
+        if self.component > 0 {
+            text = format!("{} component", pad(&text, TIME + self.label + SCORE + SECS + FAITH));
+        }
+        text
+    }
+
+    fn draw_row(&self, buffer: &mut Buffer, row: Rect, summary: &EventSummary, app: &App, theme: Theme) {
+        let event = &summary.event;
+        let time = local_time(&event.clock, event.onset, &app.options.time_zone);
+        let mut x = row.x;
+        let mut put = |text: String, style: Style| {
+            let room = usize::from(row.right().saturating_sub(x));
+            x = buffer.set_stringn(x, row.y, text, room, style).0;
+        };
+        put(pad(&format_time(time.as_ref(), "%H:%M:%S"), TIME), theme.dim());
+        put(pad(&event.label, self.label), theme.strong());
+        put(pad_start(&number(event.score.into(), 2), SCORE + 1), Style::new());
+        put(pad_start(&short_secs(duration_secs(event)), SECS - 1), Style::new());
+        let faithfulness = event.faithfulness.as_ref();
+        let style = match faithfulness {
+            Some(figures) if figures.agrees => theme.good(),
+            Some(_) => theme.bad(),
+            None => theme.dim(),
+        };
+        put(format!(" {}", sign(faithfulness)), style.remove_modifier(Modifier::DIM));
+        if self.faith {
+            let figures = faithfulness.map_or(String::new(), |figures| {
+                format!(" {}→{}", number(figures.prob_in.into(), 2), number(figures.prob_out.into(), 2))
+            });
+            put(pad(&figures, FAITH - 3), style);
+        }
+        if self.component > 0
+            && let Some(component) = event.components.first()
+        {
+            put(format!("  {}", clip(&name(component), self.component)), Style::new());
+        }
+    }
+}

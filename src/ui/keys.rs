@@ -1,0 +1,139 @@
+//! The one key table: what each key does and how help and footer call it.
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+/// What a key makes the screen do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Leave the program.
+    Quit,
+    /// Show or hide the help.
+    Help,
+    /// Stop or resume taking new snapshots.
+    Freeze,
+    /// Switch the waterfall between all sound and what the classifier used of it.
+    SwitchView,
+    /// Sort labels by score or in the model's order.
+    SwitchOrder,
+    /// Select the event above (newer).
+    Up,
+    /// Select the event below (older).
+    Down,
+    /// Move up by a page.
+    PageUp,
+    /// Move down by a page.
+    PageDown,
+    /// Select the newest event and stay with it.
+    First,
+    /// Select the oldest event listed.
+    Last,
+    /// Open the selected event.
+    Detail,
+    /// Close what lies on top.
+    Close,
+    /// Show quieter sound in the waterfall.
+    Brighter,
+    /// Show only louder sound in the waterfall.
+    Darker,
+    /// Show fewer seconds in the waterfall.
+    Shorter,
+    /// Show more seconds in the waterfall.
+    Longer,
+    /// Draw everything anew.
+    Redraw,
+}
+
+/// A key, with or without Ctrl. Shift is part of the character itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// The key.
+    pub code: KeyCode,
+    /// Whether Ctrl is held.
+    pub ctrl: bool,
+}
+
+const fn char_key(c: char) -> Key {
+    Key { code: KeyCode::Char(c), ctrl: false }
+}
+
+const fn ctrl_key(c: char) -> Key {
+    Key { code: KeyCode::Char(c), ctrl: true }
+}
+
+const fn special(code: KeyCode) -> Key {
+    Key { code, ctrl: false }
+}
+
+impl Key {
+    /// The key as a person reads it, as in `Ctrl-c` or `Space`.
+    #[must_use]
+    pub fn name(self) -> String {
+        let name = match self.code {
+            KeyCode::Char(' ') => "Space".to_owned(),
+            KeyCode::Char(c) => c.to_string(),
+            KeyCode::Up => "↑".to_owned(),
+            KeyCode::Down => "↓".to_owned(),
+            KeyCode::PageUp => "PgUp".to_owned(),
+            KeyCode::PageDown => "PgDn".to_owned(),
+            other => format!("{other:?}"),
+        };
+        if self.ctrl { format!("Ctrl-{name}") } else { name }
+    }
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Binding {
+    /// What it does.
+    pub action: Action,
+    /// The keys that do it; the footer names the first.
+    pub keys: &'static [Key],
+    /// What help says of it.
+    pub help: &'static str,
+    /// What the footer calls it, if it has room for it.
+    pub footer: Option<&'static str>,
+}
+
+const fn bind(action: Action, keys: &'static [Key], help: &'static str, footer: Option<&'static str>) -> Binding {
+    Binding { action, keys, help, footer }
+}
+
+/// Every key there is. Help shows it in this order, with actions that share a help text on one line; so does the
+/// footer, as far as there is room.
+pub const TABLE: &[Binding] = &[
+    bind(Action::Quit, &[char_key('q'), ctrl_key('c')], "quit", Some("quit")),
+    bind(Action::Help, &[char_key('?')], "show or hide this help", Some("help")),
+    bind(Action::SwitchView, &[char_key('w')], "heard: all sound / why: what decided", Some("heard/why")),
+    bind(Action::Freeze, &[char_key('f'), char_key(' ')], "freeze the screen; listening goes on", Some("freeze")),
+    bind(Action::Detail, &[special(KeyCode::Enter)], "open the selected event, or close it", Some("event")),
+    bind(Action::Close, &[special(KeyCode::Esc)], "close what lies on top", None),
+    bind(Action::SwitchOrder, &[char_key('t')], "sort labels by score / as in the model", Some("sort")),
+    bind(Action::Up, &[special(KeyCode::Up), char_key('k')], "newer / older event", None),
+    bind(Action::Down, &[special(KeyCode::Down), char_key('j')], "newer / older event", None),
+    bind(Action::PageUp, &[special(KeyCode::PageUp)], "ten events up / down", None),
+    bind(Action::PageDown, &[special(KeyCode::PageDown)], "ten events up / down", None),
+    bind(Action::First, &[char_key('g'), special(KeyCode::Home)], "follow the newest / go to the oldest", None),
+    bind(Action::Last, &[char_key('G'), special(KeyCode::End)], "follow the newest / go to the oldest", None),
+    bind(Action::Brighter, &[char_key('+'), char_key('=')], "waterfall brighter / darker", Some("brighter")),
+    bind(Action::Darker, &[char_key('-')], "waterfall brighter / darker", Some("darker")),
+    bind(Action::Shorter, &[char_key('[')], "waterfall shows less / more time", Some("less time")),
+    bind(Action::Longer, &[char_key(']')], "waterfall shows less / more time", Some("more time")),
+    bind(Action::Redraw, &[ctrl_key('l')], "draw the screen anew", None),
+];
+
+/// What `event` asks for; `None` for keys that mean nothing, and for the release of any key.
+#[must_use]
+pub fn action(event: KeyEvent) -> Option<Action> {
+    if event.kind == KeyEventKind::Release || event.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::SUPER) {
+        return None;
+    }
+    let key = Key { code: event.code, ctrl: event.modifiers.contains(KeyModifiers::CONTROL) };
+    TABLE.iter().find(|binding| binding.keys.contains(&key)).map(|binding| binding.action)
+}
+
+/// The first key of `action`, as a person reads it; empty for an action without a key.
+#[must_use]
+pub fn first_key(action: Action) -> String {
+    let key = TABLE.iter().find(|binding| binding.action == action).and_then(|binding| binding.keys.first());
+    key.map(|key| key.name()).unwrap_or_default()
+}

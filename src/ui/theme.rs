@@ -1,0 +1,243 @@
+//! Colours, modifiers and glyphs, by what the terminal can show.
+//!
+//! Views style by role and write Unicode; [`Theme::finish`] then takes away what the terminal cannot show, so that no
+//! view can forget. Text keeps the terminal's own colours: the theme works on light and dark ones.
+
+use ratatui::buffer::Buffer;
+use ratatui::style::{Color, Modifier, Style};
+
+use super::app::View;
+use super::options::UiOptions;
+
+/// Depth of the terminal's colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    None,
+    Indexed,
+    True,
+}
+
+/// How things look.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Theme {
+    depth: Depth,
+    ascii: bool,
+}
+
+/// Steps of a colour scale: few enough that neighbouring cells often share a colour, which spares the terminal.
+const HEAT_STEPS: f32 = 40.0;
+
+/// All sound: black through purple and orange to pale yellow.
+const HEARD: [(u8, u8, u8); 8] = [
+    (0, 0, 4),
+    (31, 12, 72),
+    (85, 15, 109),
+    (136, 34, 106),
+    (203, 65, 73),
+    (240, 112, 32),
+    (251, 182, 26),
+    (252, 255, 164),
+];
+
+/// What the classifier used: black through blue-green to pale green, so that the view shows at a glance.
+const WHY: [(u8, u8, u8); 8] = [
+    (0, 0, 4),
+    (8, 26, 48),
+    (10, 54, 82),
+    (12, 90, 108),
+    (22, 130, 118),
+    (64, 172, 106),
+    (150, 212, 92),
+    (236, 252, 170),
+];
+
+impl Theme {
+    pub(super) fn new(options: &UiOptions) -> Self {
+        let depth = match (options.no_color, options.true_color) {
+            (true, _) => Depth::None,
+            (false, true) => Depth::True,
+            (false, false) => Depth::Indexed,
+        };
+        Self { depth, ascii: options.ascii }
+    }
+
+    /// Whether there is any colour.
+    pub(super) fn has_color(self) -> bool {
+        self.depth != Depth::None
+    }
+
+    /// Whether only ASCII may be written.
+    pub(super) fn is_ascii(self) -> bool {
+        self.ascii
+    }
+
+    pub(super) fn title(self) -> Style {
+        Style::new().fg(Color::Cyan).add_modifier(Modifier::BOLD)
+    }
+
+    pub(super) fn rule(self) -> Style {
+        self.dim()
+    }
+
+    pub(super) fn dim(self) -> Style {
+        Style::new().fg(Color::DarkGray)
+    }
+
+    pub(super) fn strong(self) -> Style {
+        Style::new().add_modifier(Modifier::BOLD)
+    }
+
+    pub(super) fn key(self) -> Style {
+        Style::new().fg(Color::Cyan).add_modifier(Modifier::BOLD)
+    }
+
+    pub(super) fn active(self) -> Style {
+        Style::new().fg(Color::Yellow).add_modifier(Modifier::BOLD)
+    }
+
+    pub(super) fn bar(self) -> Style {
+        Style::new().fg(Color::Blue)
+    }
+
+    pub(super) fn bar_active(self) -> Style {
+        Style::new().fg(Color::Yellow)
+    }
+
+    pub(super) fn good(self) -> Style {
+        Style::new().fg(Color::Green)
+    }
+
+    pub(super) fn warn(self) -> Style {
+        Style::new().fg(Color::Yellow)
+    }
+
+    pub(super) fn bad(self) -> Style {
+        Style::new().fg(Color::Red).add_modifier(Modifier::BOLD)
+    }
+
+    /// For what must not be overlooked.
+    pub(super) fn alarm(self) -> Style {
+        match self.depth {
+            Depth::None => Style::new().add_modifier(Modifier::BOLD | Modifier::REVERSED),
+            _ => Style::new().fg(Color::White).bg(Color::Red).add_modifier(Modifier::BOLD),
+        }
+    }
+
+    /// For states the user has chosen, or that are no fault.
+    pub(super) fn notice(self) -> Style {
+        match self.depth {
+            Depth::None => Style::new().add_modifier(Modifier::BOLD | Modifier::REVERSED),
+            _ => Style::new().fg(Color::Black).bg(Color::Cyan).add_modifier(Modifier::BOLD),
+        }
+    }
+
+    pub(super) fn selected(self) -> Style {
+        Style::new().add_modifier(Modifier::REVERSED)
+    }
+
+    /// Colour of `strength` in 0…1 on the scale of `view`.
+    pub(super) fn heat(self, view: View, strength: f32) -> Color {
+        let scale = if view == View::Heard { &HEARD } else { &WHY };
+        // What is no number counts as nothing.
+        let strength = if strength > 0.0 { strength.min(1.0) } else { 0.0 };
+        let strength = (strength * HEAT_STEPS).round() / HEAT_STEPS;
+        let at = strength * (scale.len() - 1) as f32;
+        let idx = (at as usize).min(scale.len() - 2);
+        let (low, high, part) = (scale[idx], scale[idx + 1], at - idx as f32);
+        let mix = |a: u8, b: u8| (f32::from(a) + (f32::from(b) - f32::from(a)) * part).round() as u8;
+        let (r, g, b) = (mix(low.0, high.0), mix(low.1, high.1), mix(low.2, high.2));
+        if self.depth == Depth::True { Color::Rgb(r, g, b) } else { Color::Indexed(nearest_256(r, g, b)) }
+    }
+
+    /// Character as dense as `strength` in 0…1, for terminals without colour.
+    pub(super) fn density(self, strength: f32) -> char {
+        let ramp: &[char] = if self.ascii {
+            &[' ', '.', ':', '-', '=', '+', '*', '#', '%', '@']
+        } else {
+            &[' ', '░', '▒', '▓', '█']
+        };
+        ramp[((strength.clamp(0.0, 1.0) * ramp.len() as f32) as usize).min(ramp.len() - 1)]
+    }
+
+    /// Takes from `buffer` what the terminal cannot show.
+    pub(super) fn finish(self, buffer: &mut Buffer) {
+        if self.depth != Depth::None && !self.ascii {
+            return;
+        }
+        for cell in &mut buffer.content {
+            if self.depth == Depth::None {
+                cell.set_fg(Color::Reset).set_bg(Color::Reset);
+            }
+            if self.ascii && !cell.symbol().is_ascii() {
+                cell.set_char(ascii(cell.symbol()));
+            }
+        }
+    }
+}
+
+/// The nearest of the 256 colours' cube and greys.
+fn nearest_256(r: u8, g: u8, b: u8) -> u8 {
+    const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+    let near = |value: u8| (0..6_u8).min_by_key(|&idx| LEVELS[usize::from(idx)].abs_diff(value)).unwrap_or(0);
+    let distance =
+        |to: [u8; 3]| -> u32 { [r, g, b].iter().zip(to).map(|(&a, z)| u32::from(a.abs_diff(z)).pow(2)).sum() };
+    let cube = [near(r), near(g), near(b)];
+    let grey_idx = ((u16::from(r) + u16::from(g) + u16::from(b)) / 3).saturating_sub(3).min(235) as u8 / 10;
+    let grey = 8 + 10 * grey_idx;
+    if distance([grey; 3]) < distance(cube.map(|idx| LEVELS[usize::from(idx)])) {
+        232 + grey_idx
+    } else {
+        16 + 36 * cube[0] + 6 * cube[1] + cube[2]
+    }
+}
+
+/// What stands for `symbol` where only ASCII may be written.
+fn ascii(symbol: &str) -> char {
+    match symbol.chars().next().unwrap_or(' ') {
+        '█' | '▉' | '▊' | '▋' | '▌' => '#',
+        // Less than half a cell: as the rest of the bar.
+        '▍' | '▎' | '▏' => '.',
+        '▓' => '%',
+        '▒' => '=',
+        '░' => '-',
+        '│' => '|',
+        '─' => '-',
+        '┌' | '┐' | '└' | '┘' => '+',
+        '·' => '.',
+        '…' => '~',
+        '✓' => 'y',
+        '✗' => 'n',
+        '▶' => '>',
+        '→' => '>',
+        '↑' => '^',
+        '↓' => 'v',
+        '–' => '-',
+        _ => '?',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_256_colours_contain_their_own_corners() {
+        assert_eq!(nearest_256(0, 0, 0), 16);
+        assert_eq!(nearest_256(255, 255, 255), 231);
+        assert_eq!(nearest_256(255, 0, 0), 196);
+        assert_eq!(nearest_256(128, 128, 128), 244);
+        assert_eq!(nearest_256(8, 8, 8), 232);
+    }
+
+    #[test]
+    fn heat_runs_from_dark_to_bright() {
+        let theme = Theme { depth: Depth::True, ascii: false };
+        let luma = |strength: f32| match theme.heat(View::Why, strength) {
+            Color::Rgb(r, g, b) => 2 * u32::from(r) + 5 * u32::from(g) + u32::from(b),
+            _ => 0,
+        };
+        let lumas: Vec<u32> = (0..=10_u8).map(|step| luma(f32::from(step) / 10.0)).collect();
+        assert!(lumas.windows(2).all(|pair| pair[0] < pair[1]), "{lumas:?}");
+        assert_eq!(theme.heat(View::Heard, f32::NAN), Color::Rgb(0, 0, 4), "no number is no sound");
+    }
+}

@@ -1,0 +1,8 @@
+//! What `record` writes, as the contract for events says it: lines, folders, and what happens when the disk fails.
+
+#![allow(clippy::unwrap_used)]
+
+mod folders;
+mod lines;
+mod recorder;
+mod support;

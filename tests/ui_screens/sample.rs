@@ -1,0 +1,182 @@
+//! Hand-made snapshots of the engine, and ways to draw and press keys.
+
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use earwitness::engine::report::{ComponentShare, Event, Faithfulness, ModelRef, Totals};
+use earwitness::engine::snapshot::{ClassState, EventSummary, Phase, Snapshot, Waterfall};
+use earwitness::ui::{App, UiOptions, draw};
+use earwitness::units::{ClassId, SamplePos, SampleRate, StreamClock};
+use jiff::tz::TimeZone;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+const RATE_HZ: u32 = 1000;
+
+/// 20 November 2026, 15:00 UTC.
+pub(crate) fn clock() -> StreamClock {
+    let start = UNIX_EPOCH + Duration::from_secs(1_795_186_800);
+    StreamClock { start, sample_rate: SampleRate::new(RATE_HZ).unwrap() }
+}
+
+/// True colour, Unicode, one hour east of UTC.
+pub(crate) fn options() -> UiOptions {
+    let time_zone = TimeZone::fixed(jiff::tz::offset(1));
+    UiOptions { true_color: true, time_zone, ..UiOptions::default() }
+}
+
+pub(crate) fn class(label: &str, score: f32, active: bool, reason: &str) -> ClassState {
+    ClassState { label: label.into(), score, on_threshold: 0.6, off_threshold: 0.4, active, reason: reason.into() }
+}
+
+pub(crate) fn component(index: usize, name: &str, relevance: f32) -> ComponentShare {
+    ComponentShare { index, name: name.into(), relevance }
+}
+
+/// The `n`th event of the stream: a dog, 10 s apart from its neighbours.
+pub(crate) fn event(n: u64) -> Event {
+    let onset = n * 10 * u64::from(RATE_HZ) + 2_341;
+    Event {
+        id: format!("01JD{n:022}"),
+        label: if n.is_multiple_of(3) { "glass_breaking" } else { "dog" }.into(),
+        class: ClassId(0),
+        score: 0.93,
+        onset: SamplePos(onset),
+        offset: SamplePos(onset + 1_761),
+        source: "file:yard.wav".into(),
+        model: ModelRef { name: "esc13-l2i".into(), sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b".into() },
+        method: "l2i".into(),
+        components: vec![component(17, "dog 3", 1.0), component(4, "noise 1", 0.41), component(9, "", -0.2)],
+        faithfulness: (!n.is_multiple_of(4)).then_some(Faithfulness {
+            agrees: n % 5 != 2,
+            prob: 0.93,
+            prob_in: 0.95,
+            prob_out: 0.11,
+        }),
+        latency_secs: 0.61,
+        clock: clock(),
+    }
+}
+
+pub(crate) fn summary(n: u64) -> Arc<EventSummary> {
+    let event = event(n);
+    let dir = format!("/srv/records/2026-11-20/1500{:02}Z-{}-{}", 2 + n * 10 % 50, event.label, event.id);
+    Arc::new(EventSummary { event, dir: Some(dir) })
+}
+
+/// Ten seconds of noise with a tone that rises band by band, and a mask that keeps the tone.
+pub(crate) fn waterfall() -> Waterfall {
+    let (n_bands, n_columns) = (32, 200);
+    let mut waterfall = Waterfall { n_bands, first_frame: 100, frame_secs: 0.05, ..Waterfall::default() };
+    for column in 0..n_columns {
+        for band in 0..n_bands {
+            let tone = band == column * n_bands / n_columns;
+            waterfall.level_db.push(if tone { -25.0 } else { -65.0 - (column * 7 + band * 3) as f32 % 11.0 });
+            waterfall.mask.push(if tone { 1.0 } else { 0.0 });
+        }
+    }
+    waterfall.centre_hz = (0..n_bands).map(|band| 60.0 * 1.15_f32.powi(band as i32)).collect();
+    waterfall
+}
+
+/// A stream in good health with one open event and seven past ones.
+pub(crate) fn snapshot() -> Snapshot {
+    Snapshot {
+        source: "file:yard.wav".into(),
+        model: "esc13-l2i".into(),
+        method: "l2i".into(),
+        position: SamplePos(83_456),
+        clock: clock(),
+        level_dbfs: -31.4,
+        peak_dbfs: -12.25,
+        classes: vec![
+            class("dog", 0.93, true, ""),
+            class("rain", 0.12, false, ""),
+            class("glass_breaking", 0.71, false, "1 of 2 strides"),
+            class("siren", 0.33, false, ""),
+            class("sea_waves", 0.02, false, ""),
+        ],
+        explained: Some(ClassId(0)),
+        components: vec![component(17, "dog 3", 1.0), component(4, "noise 1", 0.41), component(9, "", -0.2)],
+        waterfall: Arc::new(waterfall()),
+        events: (1..=7).rev().map(summary).collect(),
+        load: 0.07,
+        latency_secs: Some(0.61),
+        totals: Totals { events: 7, captured_samples: 83_456, analysed_samples: 83_456, ..Totals::default() },
+        shed: Vec::new(),
+        record_dir: Some("/srv/records".into()),
+        phase: Phase::Running,
+    }
+}
+
+/// A snapshot in which nothing is as it should be.
+pub(crate) fn nonsense() -> Snapshot {
+    let mut nonsense = snapshot();
+    nonsense.source = "file:\u{1b}[2Jwärme\n日本.wav".into();
+    nonsense.position = SamplePos(u64::MAX);
+    nonsense.level_dbfs = f32::NAN;
+    nonsense.peak_dbfs = f32::INFINITY;
+    nonsense.load = f64::NAN;
+    nonsense.latency_secs = Some(f64::NEG_INFINITY);
+    nonsense.explained = Some(ClassId(99));
+    nonsense.classes = vec![
+        class("", f32::NAN, true, "日本語の理由"),
+        class("日本語の長いラベルです", f32::INFINITY, true, "because"),
+        class("minus", f32::NEG_INFINITY, false, ""),
+        ClassState { on_threshold: f32::NAN, ..class("threshold", 3.0, false, "") },
+        ClassState { on_threshold: f32::INFINITY, ..class("threshold", -3.0, false, "") },
+    ];
+    nonsense.components = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -7.0, 0.0].map(|r| component(3, "", r)).into();
+    nonsense.waterfall = Arc::new(Waterfall {
+        n_bands: 3,
+        first_frame: u64::MAX,
+        frame_secs: -1.0,
+        level_db: vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, 1e9],
+        mask: vec![f32::NAN, -1.0],
+        centre_hz: vec![f32::NAN],
+    });
+    let mut odd = event(2);
+    odd.offset = SamplePos(0);
+    odd.onset = SamplePos(u64::MAX);
+    odd.score = f32::NAN;
+    odd.components.clear();
+    odd.label = String::new();
+    nonsense.events = vec![Arc::new(EventSummary { event: odd, dir: Some(String::new()) })];
+    nonsense.totals.dropped_samples = u64::MAX;
+    nonsense.totals.invalid_samples = u64::MAX;
+    nonsense.shed = vec!["interpretation".into(), "classification".into()];
+    nonsense
+}
+
+/// A screen that shows `snapshot`.
+pub(crate) fn app(options: UiOptions, snapshot: Snapshot) -> App {
+    let mut app = App::new(options);
+    app.on_snapshot(Arc::new(snapshot));
+    app
+}
+
+/// Presses keys: each character of `keys`, with `⏎` for Enter and `⎋` for Esc.
+pub(crate) fn press(app: &mut App, keys: &str) {
+    for c in keys.chars() {
+        let code = match c {
+            '⏎' => KeyCode::Enter,
+            '⎋' => KeyCode::Esc,
+            c => KeyCode::Char(c),
+        };
+        assert!(app.on_key(KeyEvent::new(code, KeyModifiers::NONE)), "{c:?} does nothing");
+    }
+}
+
+/// The screen of `width` × `height` cells.
+pub(crate) fn screen(app: &App, width: u16, height: u16) -> TestBackend {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal.draw(|frame| draw(frame, app)).unwrap();
+    terminal.backend().clone()
+}
+
+/// The screen's text, line by line, without its styles.
+pub(crate) fn text(backend: &TestBackend) -> Vec<String> {
+    let width = usize::from(backend.buffer().area.width);
+    backend.buffer().content.chunks(width).map(|line| line.iter().map(|cell| cell.symbol()).collect()).collect()
+}

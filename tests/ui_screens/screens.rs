@@ -1,0 +1,204 @@
+//! What people see.
+
+use std::time::Duration;
+
+use earwitness::engine::snapshot::Phase;
+use earwitness::ui::{App, UiOptions};
+use insta::assert_snapshot;
+use ratatui::style::{Color, Modifier};
+
+use crate::sample::{app, class, nonsense, options, press, screen, snapshot, summary, text};
+
+fn no_color() -> UiOptions {
+    UiOptions { no_color: true, ..options() }
+}
+
+#[test]
+fn the_smallest_usual_terminal() {
+    assert_snapshot!(screen(&app(options(), snapshot()), 80, 24));
+}
+
+#[test]
+fn a_large_terminal() {
+    assert_snapshot!(screen(&app(options(), snapshot()), 120, 40));
+}
+
+#[test]
+fn the_least_that_works() {
+    assert_snapshot!(screen(&app(no_color(), snapshot()), 60, 16));
+}
+
+#[test]
+fn too_small() {
+    assert_snapshot!(screen(&app(options(), snapshot()), 59, 16));
+}
+
+#[test]
+fn before_the_first_snapshot() {
+    assert_snapshot!(screen(&App::new(options()), 80, 24));
+}
+
+#[test]
+fn without_colour() {
+    let screen = screen(&app(no_color(), snapshot()), 80, 24);
+    assert!(screen.buffer().content.iter().all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset));
+    assert_snapshot!(screen);
+}
+
+#[test]
+fn without_colour_and_unicode_showing_why() {
+    let mut app = app(UiOptions { ascii: true, ..no_color() }, snapshot());
+    press(&mut app, "w");
+    let screen = screen(&app, 80, 24);
+    assert!(screen.buffer().content.iter().all(|cell| cell.symbol().is_ascii()));
+    assert_snapshot!(screen);
+}
+
+#[test]
+fn frozen() {
+    let mut app = app(options(), snapshot());
+    press(&mut app, "f");
+    assert_snapshot!(screen(&app, 80, 24));
+}
+
+#[test]
+fn help() {
+    let mut app = app(options(), snapshot());
+    press(&mut app, "?");
+    assert_snapshot!(screen(&app, 80, 24));
+}
+
+#[test]
+fn every_key_of_the_help_fits_the_least_terminal() {
+    let mut app = app(options(), snapshot());
+    press(&mut app, "?");
+    let lines = text(&screen(&app, 60, 16)).join("\n");
+    for binding in earwitness::ui::keys::TABLE {
+        assert!(lines.contains(binding.help), "no {:?} in\n{lines}", binding.help);
+    }
+}
+
+#[test]
+fn event_detail() {
+    let mut app = app(options(), snapshot());
+    press(&mut app, "jj⏎");
+    assert_snapshot!(screen(&app, 80, 24));
+}
+
+#[test]
+fn event_detail_on_the_least_terminal_without_folder_and_figures() {
+    let mut snapshot = snapshot();
+    let mut bare = (*summary(4)).clone();
+    bare.dir = None;
+    bare.event.components.clear();
+    snapshot.events.insert(0, bare.into());
+    let mut app = app(options(), snapshot);
+    press(&mut app, "⏎");
+    assert_snapshot!(screen(&app, 60, 16));
+}
+
+#[test]
+fn failed() {
+    let mut snapshot = snapshot();
+    snapshot.phase =
+        Phase::Failed("the device \"hw:1\" has gone away; plug it in again and restart the monitor".into());
+    assert_snapshot!(screen(&app(options(), snapshot), 80, 24));
+}
+
+#[test]
+fn ended() {
+    let mut snapshot = snapshot();
+    snapshot.phase = Phase::Ended("end of input".into());
+    let lines = text(&screen(&app(options(), snapshot), 80, 24));
+    assert!(lines[2].contains("ENDED: end of input. Press q to quit."), "{}", lines[2]);
+}
+
+#[test]
+fn in_trouble() {
+    let mut snapshot = snapshot();
+    snapshot.totals.dropped_samples = 12_345;
+    snapshot.totals.xruns = 2;
+    snapshot.totals.shed_strides = 7;
+    snapshot.shed = vec!["interpretation".into()];
+    snapshot.load = 1.31;
+    snapshot.peak_dbfs = 0.0;
+    snapshot.record_dir = None;
+    let mut app = app(no_color(), snapshot);
+    app.on_quiet(Duration::from_millis(5_200));
+    let screen = screen(&app, 120, 24);
+    let health = &text(&screen)[22];
+    let at = health.find("DROPPED").unwrap() as u16;
+    assert!(screen.buffer()[(at, 22)].modifier.contains(Modifier::REVERSED | Modifier::BOLD), "a loss is loud");
+    assert_snapshot!(screen);
+}
+
+#[test]
+fn no_classes_and_nothing_heard() {
+    let mut empty = snapshot();
+    empty.classes.clear();
+    empty.components.clear();
+    empty.events.clear();
+    empty.explained = None;
+    empty.waterfall = Default::default();
+    empty.totals = Default::default();
+    empty.latency_secs = None;
+    empty.level_dbfs = -120.0;
+    empty.peak_dbfs = -120.0;
+    assert_snapshot!(screen(&app(options(), empty), 80, 24));
+}
+
+#[test]
+fn labels_longer_than_the_pane_and_more_than_fit() {
+    let mut snapshot = snapshot();
+    snapshot.classes =
+        (0..30).map(|n| class(&format!("{n} vehicle horn, car horn, honking"), 0.02 * n as f32, n == 29, "")).collect();
+    snapshot.source = "file:/a/very/long/path/that/does/not/fit/into/the/header/of/this/terminal/yard.wav".into();
+    assert_snapshot!(screen(&app(options(), snapshot), 80, 24));
+}
+
+#[test]
+fn numbers_that_are_none() {
+    assert_snapshot!(screen(&app(no_color(), nonsense()), 80, 24));
+}
+
+#[test]
+fn one_key_switches_what_the_waterfall_shows() {
+    let mut app = app(options(), snapshot());
+    let picture = |app: &App| -> Vec<(Color, Color)> {
+        let screen = screen(app, 80, 24);
+        (35..80).map(|x| (screen.buffer()[(x, 6)].fg, screen.buffer()[(x, 6)].bg)).collect()
+    };
+    let heard = picture(&app);
+    press(&mut app, "w");
+    let why = picture(&app);
+    // The mask keeps the tone and nothing else: beside it, what was dim noise is now as dark as can be.
+    let dark = Color::Rgb(0, 0, 4);
+    assert!(heard.iter().all(|&(upper, lower)| upper != dark && lower != dark));
+    assert!(why.iter().any(|&(upper, lower)| upper == dark && lower == dark));
+    assert!(why.iter().any(|&(upper, lower)| upper != dark || lower != dark), "the tone is still there");
+    assert!(text(&screen(&app, 80, 24))[2].contains("why · the dog in it"));
+    press(&mut app, "w");
+    assert_eq!(picture(&app), heard);
+}
+
+#[test]
+fn few_colours_stay_within_the_256() {
+    let app = app(UiOptions { true_color: false, ..options() }, snapshot());
+    let screen = screen(&app, 80, 24);
+    assert!(
+        screen
+            .buffer()
+            .content
+            .iter()
+            .all(|cell| !matches!(cell.fg, Color::Rgb(..)) && !matches!(cell.bg, Color::Rgb(..)))
+    );
+    assert!(screen.buffer().content.iter().any(|cell| matches!(cell.bg, Color::Indexed(_))));
+}
+
+#[test]
+fn an_active_label_shows_without_colour() {
+    let lines = text(&screen(&app(no_color(), snapshot()), 80, 24));
+    let rows: Vec<&String> = lines.iter().filter(|line| line.contains('▶')).collect();
+    assert_eq!(rows.len(), 1);
+    assert!(rows[0].starts_with("▶ dog"), "{}", rows[0]);
+}

@@ -1,0 +1,221 @@
+//! What keys and snapshots do.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use earwitness::ErrorKind;
+use earwitness::engine::snapshot::{Phase, Snapshot, SnapshotSlot};
+use earwitness::ui::keys::{Action, TABLE, action};
+use earwitness::ui::{App, LabelOrder, Overlay, UiOptions, View};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+use crate::sample::{app, options, press, screen, snapshot, summary, text};
+
+fn ended() -> Snapshot {
+    Snapshot { phase: Phase::Ended("end of input".into()), ..snapshot() }
+}
+
+/// The sample with events `1..=newest`.
+fn with_events(newest: u64) -> Arc<Snapshot> {
+    Arc::new(Snapshot { events: (1..=newest).rev().map(summary).collect(), ..snapshot() })
+}
+
+/// The `n` of the event whose detail is shown, by its id.
+fn shown_id(app: &App) -> String {
+    let lines = text(&screen(app, 100, 40)).join("\n");
+    let at = lines.find("│ id ").expect("no id on the screen");
+    lines[at..].chars().skip(2).skip_while(|c| !c.is_ascii_digit()).take(26).collect()
+}
+
+#[test]
+fn no_key_does_two_things() {
+    let mut seen = Vec::new();
+    for binding in TABLE {
+        assert!(!binding.keys.is_empty() && !binding.help.is_empty(), "{:?}", binding.action);
+        for key in binding.keys {
+            assert!(!seen.contains(key), "{} is in the table twice", key.name());
+            seen.push(*key);
+        }
+    }
+    let mut actions: Vec<String> = TABLE.iter().map(|binding| format!("{:?}", binding.action)).collect();
+    actions.sort();
+    actions.dedup();
+    assert_eq!(actions.len(), TABLE.len(), "an action has two lines in the table");
+}
+
+#[test]
+fn keys_mean_what_the_table_says() {
+    let plain = |c| KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
+    assert_eq!(action(plain('q')), Some(Action::Quit));
+    assert_eq!(action(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)), Some(Action::Quit));
+    assert_eq!(action(plain('c')), None);
+    assert_eq!(action(KeyEvent::new(KeyCode::Char('G'), KeyModifiers::SHIFT)), Some(Action::Last));
+    assert_eq!(action(plain('g')), Some(Action::First));
+    assert_eq!(action(KeyEvent::new(KeyCode::Char('q'), KeyModifiers::ALT)), None);
+    assert_eq!(action(KeyEvent::new_with_kind(KeyCode::Char('q'), KeyModifiers::NONE, KeyEventKind::Release)), None);
+    assert!(!App::new(options()).on_key(plain('x')), "a key without a meaning draws nothing");
+}
+
+#[test]
+fn quitting() {
+    let mut app = app(options(), snapshot());
+    assert!(!app.should_quit());
+    press(&mut app, "?q");
+    assert!(app.should_quit(), "also from the help");
+}
+
+#[test]
+fn the_end_stays_on_the_screen_unless_told_otherwise() {
+    assert!(!app(options(), ended()).should_quit());
+    assert!(app(UiOptions { exit_on_end: true, ..options() }, ended()).should_quit());
+    assert!(!app(UiOptions { exit_on_end: true, ..options() }, snapshot()).should_quit());
+}
+
+#[test]
+fn freezing_keeps_the_newest_back_until_resumed() {
+    let mut app = app(options(), snapshot());
+    press(&mut app, "f");
+    assert!(app.frozen());
+    let later = Snapshot { source: "file:later.wav".into(), ..snapshot() };
+    assert!(!app.on_snapshot(Arc::new(later)), "nothing to draw");
+    assert!(text(&screen(&app, 80, 24))[0].contains("yard.wav"));
+    press(&mut app, " ");
+    assert!(!app.frozen());
+    assert!(text(&screen(&app, 80, 24))[0].contains("later.wav"));
+}
+
+#[test]
+fn the_end_is_announced_even_when_frozen() {
+    let mut app = app(options(), snapshot());
+    press(&mut app, "f");
+    assert!(app.on_snapshot(Arc::new(ended())));
+    assert!(text(&screen(&app, 80, 24))[2].contains("ENDED"));
+}
+
+#[test]
+fn the_top_of_the_list_follows_the_newest_event() {
+    let mut app = App::new(options());
+    assert_eq!(app.selected_idx(), None);
+    press(&mut app, "jkGg⏎");
+    assert_eq!(app.overlay(), Overlay::None, "there is nothing to open");
+    app.on_snapshot(with_events(3));
+    assert_eq!(app.selected_idx(), Some(0));
+    app.on_snapshot(with_events(4));
+    assert_eq!(app.selected_idx(), Some(0));
+    press(&mut app, "jk");
+    app.on_snapshot(with_events(5));
+    assert_eq!(app.selected_idx(), Some(0), "back at the top, it follows again");
+}
+
+#[test]
+fn a_selected_event_stays_selected_when_others_arrive() {
+    let mut app = App::new(options());
+    app.on_snapshot(with_events(5));
+    press(&mut app, "jj");
+    assert_eq!(app.selected_idx(), Some(2));
+    app.on_snapshot(with_events(7));
+    assert_eq!(app.selected_idx(), Some(4));
+    press(&mut app, "G");
+    assert_eq!(app.selected_idx(), Some(6));
+    press(&mut app, "j");
+    assert_eq!(app.selected_idx(), Some(6), "there is nothing below the oldest");
+    press(&mut app, "g");
+    assert_eq!(app.selected_idx(), Some(0));
+    app.on_key(KeyEvent::new(KeyCode::PageDown, KeyModifiers::NONE));
+    assert_eq!(app.selected_idx(), Some(6));
+    app.on_key(KeyEvent::new(KeyCode::PageUp, KeyModifiers::NONE));
+    assert_eq!(app.selected_idx(), Some(0));
+}
+
+#[test]
+fn an_open_event_stays_open_whatever_arrives() {
+    let mut app = App::new(options());
+    app.on_snapshot(with_events(3));
+    press(&mut app, "⏎");
+    assert_eq!(app.overlay(), Overlay::Detail);
+    let id = summary(3).event.id.clone();
+    assert_eq!(shown_id(&app), id);
+    app.on_snapshot(with_events(4));
+    assert_eq!(shown_id(&app), id, "the next event must not take its place");
+    app.on_snapshot(Arc::new(Snapshot { events: vec![summary(9)], ..snapshot() }));
+    assert_eq!(shown_id(&app), id, "not even when it has left the list");
+    press(&mut app, "⎋");
+    assert_eq!(app.overlay(), Overlay::None);
+}
+
+#[test]
+fn an_open_event_learns_its_folder() {
+    let mut unwritten = (*summary(3)).clone();
+    unwritten.dir = None;
+    let mut app = App::new(options());
+    app.on_snapshot(Arc::new(Snapshot { events: vec![unwritten.into()], ..snapshot() }));
+    press(&mut app, "⏎");
+    assert!(text(&screen(&app, 100, 40)).join("\n").contains("not recorded"));
+    app.on_snapshot(with_events(3));
+    assert!(text(&screen(&app, 100, 40)).join("\n").contains("/srv/records/2026-11-20/"));
+}
+
+#[test]
+fn the_selected_event_is_always_in_view() {
+    let mut app = App::new(options());
+    app.on_snapshot(with_events(40));
+    for n in (1..=40).rev() {
+        let minutes_secs = format!("16:{:02}:{:02}", n * 10 / 60, n * 10 % 60 + 2);
+        assert!(text(&screen(&app, 80, 24)).join("\n").contains(&minutes_secs), "event {n} is out of view");
+        press(&mut app, "j");
+    }
+}
+
+#[test]
+fn views_and_orders_switch_back_and_forth() {
+    let mut app = app(options(), snapshot());
+    assert_eq!((app.view(), app.order()), (View::Heard, LabelOrder::Score));
+    press(&mut app, "wt");
+    assert_eq!((app.view(), app.order()), (View::Why, LabelOrder::Model));
+    let second_label = &text(&screen(&app, 80, 24))[4];
+    assert!(second_label.starts_with("  rain"), "the model's order: {second_label}");
+    press(&mut app, "wt");
+    let second_label = &text(&screen(&app, 80, 24))[4];
+    assert!(second_label.starts_with("  glass"), "by score: {second_label}");
+}
+
+#[test]
+fn the_waterfall_s_range_and_span_stop_at_their_limits() {
+    let mut app = app(options(), snapshot());
+    assert_eq!(app.range_db(), (-80.0, -20.0));
+    press(&mut app, "++");
+    assert_eq!(app.range_db(), (-90.0, -30.0));
+    press(&mut app, &"-".repeat(50));
+    assert_eq!(app.range_db(), (-50.0, 10.0));
+    press(&mut app, &"]".repeat(50));
+    assert!((app.span_secs() - 60.0).abs() < 1e-9);
+    press(&mut app, &"[".repeat(50));
+    assert!((app.span_secs() - 2.0).abs() < 1e-9);
+}
+
+#[test]
+fn a_silent_engine_is_noticed_once_a_second() {
+    let mut app = app(options(), snapshot());
+    assert!(!app.on_quiet(Duration::from_millis(2_900)));
+    assert!(app.on_quiet(Duration::from_millis(3_100)));
+    assert!(!app.on_quiet(Duration::from_millis(3_900)), "nothing to draw within the second");
+    assert!(app.on_quiet(Duration::from_millis(4_000)));
+    assert!(text(&screen(&app, 80, 24))[22].contains("NO NEW SOUND FOR 4 s"));
+    app.on_snapshot(Arc::new(snapshot()));
+    assert!(!text(&screen(&app, 80, 24))[22].contains("NO NEW SOUND"));
+    app.on_snapshot(Arc::new(ended()));
+    assert!(!app.on_quiet(Duration::from_secs(99)), "an ended stream is rightly silent");
+}
+
+#[test]
+fn without_a_terminal_the_screen_says_what_to_use() {
+    if std::io::stdout().is_terminal() {
+        eprintln!("skipped: standard output is a terminal");
+        return;
+    }
+    let error = earwitness::ui::run(&SnapshotSlot::default(), &AtomicBool::new(false), options()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert!(error.to_string().contains("--ui jsonl"), "{error}");
+}
