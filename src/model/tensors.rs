@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::package::NamedTensors;
 use crate::{Error, Result};
 
 /// One array: row-major values with their shape.
@@ -60,17 +59,5 @@ impl Arrays {
     /// As [`Self::get`], except where the array is missing.
     pub fn get_optional(&self, name: &str, shape: &[usize]) -> Result<Option<&[f32]>> {
         if self.0.contains_key(name) { self.get(name, shape).map(Some) } else { Ok(None) }
-    }
-}
-
-impl From<NamedTensors> for Arrays {
-    fn from(tensors: NamedTensors) -> Self {
-        Self(tensors.into_iter().map(|(name, (shape, values))| (name, Array { shape, values })).collect())
-    }
-}
-
-impl From<Arrays> for NamedTensors {
-    fn from(arrays: Arrays) -> Self {
-        arrays.0.into_iter().map(|(name, a)| (name, (a.shape, a.values))).collect()
     }
 }
