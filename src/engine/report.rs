@@ -1,5 +1,6 @@
 //! What the engine tells the outside: plain data, one closed enum. Formats (JSON, WAV, PNG) are `record`'s business.
 
+pub use crate::interpret::ComponentShare;
 use crate::units::{ClassId, SamplePos, SampleRate, StreamClock};
 
 /// Everything that leaves the engine through its bounded channel, in order.
@@ -41,17 +42,6 @@ pub struct ModelRef {
     pub name: String,
     /// Hex sha256 of the package (over its manifest, which holds the hashes of the other files).
     pub sha256: String,
-}
-
-/// One component's share of a decision.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ComponentShare {
-    /// Column of the dictionary W.
-    pub index: usize,
-    /// What the dictionary calls it, as in `dog 3` or `noise 1`; empty where it has no name.
-    pub name: String,
-    /// Relevance, normalised so that the largest magnitude is 1 (extended L2I paper, section III-E). Signed.
-    pub relevance: f32,
 }
 
 /// What the classifier says of the interpretation alone, and of the rest.

@@ -1,1 +1,83 @@
 //! Methods that say what a classifier heard.
+//!
+//! All methods live behind [`Interpreter`]. An interpreter looks at one segment and gives an [`Explanation`]: what all
+//! classes share is computed once, what one class needs when it is asked for. `needs()` tells the scheduler what that
+//! costs; the scheduler, not the method, decides when it runs. Audio is made elsewhere, in one place for all methods: mask
+//! on the complex STFT with the input's phase, inverse STFT, overlap-add.
+
+pub mod l2i;
+
+use std::ops::Range;
+
+use crate::Result;
+use crate::model::classifier::Classified;
+use crate::units::ClassId;
+
+/// What one interpretation costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// Whether it reads the classifier's hidden layers.
+    pub taps: bool,
+    /// Whether it runs the classifier backward.
+    pub backward: bool,
+    /// How often it runs the classifier forward besides the pass that is there already.
+    pub forward_passes: u32,
+}
+
+/// One segment as every method sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Segment<'a> {
+    /// ln(1 + |X|), `[n_frames, n_bins]`.
+    pub log_magnitude: &'a [f32],
+    /// The classifier's input, `[n_frames, n_mels]`.
+    pub features: &'a [f32],
+    /// What the classifier made of it.
+    pub classified: &'a Classified,
+}
+
+/// A method.
+pub trait Interpreter: Send {
+    /// Its name in commands and events, as in `l2i`.
+    fn method(&self) -> &'static str;
+
+    /// What one call costs.
+    fn needs(&self) -> Needs;
+
+    /// Looks at a segment.
+    ///
+    /// # Errors
+    /// If the segment does not have the shape that the model was loaded for.
+    fn explain(&mut self, segment: &Segment<'_>) -> Result<Box<dyn Explanation>>;
+}
+
+/// What a method has to say of one segment. Plain data inside; may be kept and asked later, from another thread.
+pub trait Explanation: Send + Sync {
+    /// Frames of the segment.
+    fn n_frames(&self) -> usize;
+
+    /// Bins of a mask's row.
+    fn n_bins(&self) -> usize;
+
+    /// The components that made `class` likely, most relevant first; empty for methods without components.
+    fn components(&self, class: ClassId) -> Vec<ComponentShare>;
+
+    /// Share of the decision for `class` that each frame has, `[n_frames]`; may be negative.
+    fn evidence(&self, class: ClassId) -> Vec<f32>;
+
+    /// Writes the mask of `class` for some frames: `[frames.len(), n_bins]`, each 0…1.
+    fn mask(&self, class: ClassId, frames: Range<usize>, out: &mut [f32]);
+
+    /// Writes the mask of one component for some frames, in the same form.
+    fn component_mask(&self, index: usize, frames: Range<usize>, out: &mut [f32]);
+}
+
+/// One component's share of a decision.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ComponentShare {
+    /// Column of the dictionary W.
+    pub index: usize,
+    /// What the dictionary calls it, as in `dog 3` or `noise 1`; empty where it has no name.
+    pub name: String,
+    /// Relevance, normalised so that the largest magnitude is 1 (extended L2I paper, section III-E). Signed.
+    pub relevance: f32,
+}

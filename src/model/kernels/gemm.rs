@@ -39,18 +39,21 @@ impl View {
         Self { offset: self.offset + by, ..self }
     }
 
-    /// One past the last index touched.
+    /// One past the last index touched; `usize::MAX`, which no slice reaches, where that overflows.
     fn end(&self) -> usize {
         if self.rows == 0 || self.cols == 0 {
             return self.offset;
         }
-        self.offset + (self.rows - 1) * self.row_stride + (self.cols - 1) * self.col_stride + 1
+        let last_row = (self.rows - 1).checked_mul(self.row_stride);
+        let last_col = (self.cols - 1).checked_mul(self.col_stride);
+        let last = last_row.zip(last_col).and_then(|(r, c)| r.checked_add(c)?.checked_add(self.offset)?.checked_add(1));
+        last.unwrap_or(usize::MAX)
     }
 
     /// Whether two different elements can share an index.
     fn overlaps_itself(&self) -> bool {
-        let rows_apart = self.row_stride >= (self.cols.max(1) - 1) * self.col_stride + 1;
-        let cols_apart = self.col_stride >= (self.rows.max(1) - 1) * self.row_stride + 1;
+        let rows_apart = self.row_stride > (self.cols.max(1) - 1) * self.col_stride;
+        let cols_apart = self.col_stride > (self.rows.max(1) - 1) * self.row_stride;
         !(rows_apart || cols_apart)
     }
 }
