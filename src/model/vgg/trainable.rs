@@ -29,7 +29,9 @@ pub struct Param {
 }
 
 impl Param {
-    fn new(name: String, values: Vec<f32>, decays: bool) -> Self {
+    /// An array with a gradient of zeros.
+    #[must_use]
+    pub fn new(name: String, values: Vec<f32>, decays: bool) -> Self {
         Self { name, grad: vec![0.0; values.len()], values, decays }
     }
 }
