@@ -131,7 +131,6 @@ pub fn run(args: &Args) -> Result<()> {
     let how = training(args, loaded.labels.len())?;
     how.net.validate()?;
     let manifest = manifest(args, &how, &loaded)?;
-    manifest.check("the settings")?;
     VggConfig::from_manifest(&manifest)?;
     let checkpoint = data::checkpoint(&args.out, "classifier", args.resume)?;
     let mut bar = Bar::new(args.epochs)?;
