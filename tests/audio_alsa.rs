@@ -193,3 +193,21 @@ fn devices_are_listed_and_found_by_their_id() {
     assert!(error.contains("no-such-card") && error.contains("earwitness devices"), "{error}");
     println!("opened by its id");
 }
+
+/// ALSA likes to write to stderr itself, where a terminal UI is on the screen or one plain sentence is expected.
+#[test]
+fn a_machine_without_a_sound_card_says_so_in_one_sentence() {
+    if !is_child() {
+        let dir = tempfile::TempDir::new().unwrap();
+        std::fs::write(dir.path().join("alsa.conf"), "pcm.!default { type hw card 31 }\n").unwrap();
+        let text = success(run_child("a_machine_without_a_sound_card_says_so_in_one_sentence", dir.path()));
+        assert!(text.contains("heard one sentence"), "{text}");
+        assert!(!text.contains("ALSA lib"), "{text}");
+        return;
+    }
+    let error = open(&InputSpec::Default, &CaptureOptions::default()).map(|_| ()).unwrap_err();
+    assert_eq!(error.kind(), earwitness::ErrorKind::Input);
+    assert!(error.to_string().contains("use file:, stdin: or demo"), "{error}");
+    assert!(!list_devices().unwrap().iter().any(|d| d.is_default));
+    println!("heard one sentence");
+}

@@ -48,7 +48,7 @@ pub struct DeviceInfo {
 /// feature `cpal`.
 #[cfg(feature = "cpal")]
 pub fn list_devices() -> Result<Vec<DeviceInfo>> {
-    super::cpal_source::list()
+    super::cpal_host::list()
 }
 
 /// Lists the devices that can be opened; this build has none.

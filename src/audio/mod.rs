@@ -12,6 +12,8 @@
 //! Channel frames end here: behind the ring there is one channel, at the input's own rate. Resampling is the worker's.
 
 #[cfg(feature = "cpal")]
+mod cpal_host;
+#[cfg(feature = "cpal")]
 mod cpal_source;
 pub mod demo;
 pub mod devices;

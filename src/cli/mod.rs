@@ -60,6 +60,9 @@ struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a model package from a data set.
+    #[command(subcommand)]
+    Train(train::TrainCommand),
     /// List the capture and playback devices.
     Devices(devices::Args),
     /// List, show and verify model packages.
@@ -121,6 +124,7 @@ fn without_values(command: clap::Command) -> clap::Command {
 fn run(cli: Cli) -> Result<()> {
     let globals = cli.globals;
     match cli.command {
+        Command::Train(command) => train::run(&command),
         Command::Devices(args) => devices::run(&args, &globals),
         Command::Model(command) => model::run(command, &globals),
         Command::Config(command) => config::run(command, &globals),

@@ -42,7 +42,13 @@ impl L2i {
         let manifest = package.manifest();
         let config = L2iConfig::from_manifest(manifest)?;
         let l2i = manifest.l2i.as_ref().ok_or_else(|| Error::bug("a manifest lost its [l2i]"))?;
-        let weights = package.tensors(&l2i.weights)?;
+        let file = l2i.weights.as_ref().ok_or_else(|| {
+            Error::model(format!(
+                "the model {} has a dictionary but no Ψ and Θ yet; train them with 'earwitness train l2i'",
+                manifest.name
+            ))
+        })?;
+        let weights = package.tensors(file)?;
         let n_bins = manifest.front_end.n_bins();
         let dictionary = package.tensors(&l2i.dictionary)?;
         let dictionary = dictionary.get("W", &[n_bins, config.n_components])?.to_vec();

@@ -1,6 +1,6 @@
 //! Voices: dog, rooster, baby, sneeze.
 
-use super::synth::{Chance, Filter, Voice, add, filter, formants, level, room, samples, shape};
+use super::synth::{Chance, Filter, Voice, add, distant, filter, formants, level, room, samples, shape};
 
 /// Groups of short barks whose pitch jumps up and falls, half of it breath.
 pub(super) fn dog(chance: &mut Chance, rate: f32) -> Vec<f32> {
@@ -13,10 +13,10 @@ pub(super) fn dog(chance: &mut Chance, rate: f32) -> Vec<f32> {
         let voice =
             Voice { secs, pitch_hz: &pitch, gain: &gain, tilt_db: 5.0, jitter: 0.05, vibrato: (0.0, 0.0), breath: 1.3 };
         let throat = voice.sing(chance, rate);
-        let bark = formants(&throat, &[(650.0, 3.0, 1.4), (1350.0, 4.0, 1.2), (2700.0, 4.0, 0.5)], 0.12, rate);
+        let bark = formants(&throat, &[(700.0, 2.5, 1.4), (1400.0, 3.5, 1.1), (2700.0, 4.0, 0.5)], 0.15, rate);
         add(&mut out, &bark, samples(at, rate), chance.between(0.8, 1.0));
     }
-    let mut out = room(&out, 0.35, 0.35, chance, rate);
+    let mut out = room(&distant(&out, 1800.0, rate), 0.35, 0.35, chance, rate);
     level(&mut out, 0.14);
     out
 }
@@ -45,7 +45,7 @@ pub(super) fn rooster(chance: &mut Chance, rate: f32) -> Vec<f32> {
         let call = formants(&throat, &[(950.0, 2.5, 1.0), (2100.0, 3.0, 1.0), (3600.0, 3.0, 0.5)], 0.08, rate);
         add(&mut out, &call, samples(at, rate), 1.0);
     }
-    let mut out = room(&out, 0.6, 0.3, chance, rate);
+    let mut out = room(&distant(&out, 3000.0, rate), 0.6, 0.3, chance, rate);
     level(&mut out, 0.14);
     out
 }
@@ -77,7 +77,7 @@ pub(super) fn crying_baby(chance: &mut Chance, rate: f32) -> Vec<f32> {
         add(&mut out, &gasp, samples(at + secs + 0.03, rate), 0.5);
         at += secs + gasp_secs + 0.06;
     }
-    let mut out = room(&out, 0.3, 0.2, chance, rate);
+    let mut out = room(&distant(&out, 3000.0, rate), 0.3, 0.2, chance, rate);
     level(&mut out, 0.14);
     out
 }
@@ -105,7 +105,7 @@ pub(super) fn sneezing(chance: &mut Chance, rate: f32) -> Vec<f32> {
     let throat = voice.sing(chance, rate);
     let end = formants(&throat, &[(600.0, 3.0, 1.0), (1200.0, 4.0, 0.8), (2700.0, 4.0, 0.6)], 0.1, rate);
     add(&mut out, &end, burst_at + samples(0.03, rate), 0.7);
-    let mut out = room(&out, 0.3, 0.25, chance, rate);
+    let mut out = room(&distant(&out, 2200.0, rate), 0.3, 0.25, chance, rate);
     level(&mut out, 0.12);
     out
 }

@@ -2,18 +2,23 @@
 
 use std::f32::consts::TAU;
 
-use super::synth::{Chance, Filter, Voice, add, curve, filter, formants, level, ring, room, samples, shape};
+use super::synth::{Chance, Filter, Voice, add, curve, distant, filter, formants, level, ring, room, samples, shape};
 
 /// A wail that rises and falls, heard down a street.
 pub(super) fn siren(chance: &mut Chance, rate: f32) -> Vec<f32> {
     let secs = 5.0;
-    let pitch = [(0.0, 520.0), (1.1, 1250.0), (1.6, 1250.0), (2.9, 560.0), (4.0, 1250.0), (5.0, 900.0)];
+    let (low, high) = (450.0, 600.0);
+    let mut pitch = Vec::new();
+    for turn in 0..5_u8 {
+        let at = f32::from(turn);
+        pitch.extend([(at, low), (at + 0.46, low), (at + 0.5, high), (at + 0.96, high)]);
+    }
     let gain = [(0.0, 0.0), (0.25, 0.8), (2.5, 1.0), (4.7, 0.8), (secs, 0.0)];
     let voice =
         Voice { secs, pitch_hz: &pitch, gain: &gain, tilt_db: 7.0, jitter: 0.001, vibrato: (0.0, 0.0), breath: 0.05 };
     let horn = voice.sing(chance, rate);
-    let horn = formants(&horn, &[(1100.0, 1.2, 1.0), (2600.0, 2.0, 0.6)], 0.3, rate);
-    let mut out = room(&filter(&horn, Filter::Low(5000.0), rate), 1.2, 0.5, chance, rate);
+    let horn = formants(&horn, &[(900.0, 0.8, 1.0), (2200.0, 1.5, 0.5)], 0.4, rate);
+    let mut out = room(&distant(&horn, 1600.0, rate), 1.4, 0.8, chance, rate);
     level(&mut out, 0.13);
     out
 }
@@ -65,7 +70,7 @@ pub(super) fn car_horn(chance: &mut Chance, rate: f32) -> Vec<f32> {
             add(&mut out, &horn, samples(at, rate), part);
         }
     }
-    let mut out = room(&out, 0.5, 0.3, chance, rate);
+    let mut out = room(&distant(&out, 2500.0, rate), 0.5, 0.3, chance, rate);
     level(&mut out, 0.14);
     out
 }
@@ -78,16 +83,17 @@ pub(super) fn helicopter(chance: &mut Chance, rate: f32) -> Vec<f32> {
     let slap = filter(&chance.noises(n), Filter::Band(500.0, 0.5), rate);
     let rush = filter(&chance.noises(n), Filter::Band(1800.0, 0.4), rate);
     let mut phase = 0.0_f32;
-    let mut out: Vec<f32> = (0..n)
+    let out: Vec<f32> = (0..n)
         .map(|i| {
             let t = i as f32 / rate;
             phase = (phase + 11.0 * (1.0 + 0.01 * (TAU * 0.4 * t).sin()) / rate).fract();
             // A blade passes: quick attack, slower release.
             let blade = curve(&[(0.0, 0.0), (0.12, 1.0), (0.35, 0.35), (0.8, 0.05), (1.0, 0.0)], phase);
-            let whine = 0.02 * (TAU * 1120.0 * t).sin();
-            thump[i] * (0.3 + 4.0 * blade) + slap[i] * (0.05 + 0.6 * blade) + rush[i] * (0.06 + 0.12 * blade) + whine
+            let whine = 0.01 * (TAU * 1120.0 * t).sin();
+            thump[i] * (1.5 + 3.0 * blade) + slap[i] * (0.2 + 0.35 * blade) + rush[i] * (0.12 + 0.06 * blade) + whine
         })
         .collect();
+    let mut out = distant(&out, 1500.0, rate);
     shape(&mut out, &[(0.0, 0.0), (0.8, 0.8), (3.0, 1.0), (4.3, 0.8), (secs, 0.0)], rate);
     level(&mut out, 0.15);
     out
@@ -108,7 +114,7 @@ pub(super) fn chainsaw(chance: &mut Chance, rate: f32) -> Vec<f32> {
     shape(&mut chain, &gain, rate);
     let mut out = body;
     add(&mut out, &chain, 0, 0.35);
-    let mut out = room(&out, 0.4, 0.2, chance, rate);
+    let mut out = room(&distant(&out, 3500.0, rate), 0.4, 0.2, chance, rate);
     level(&mut out, 0.16);
     out
 }

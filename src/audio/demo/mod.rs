@@ -26,8 +26,8 @@ const SEED: u64 = 2026;
 /// Silence (but for the background) before the first sound, between two, and after the last, in seconds.
 const PAUSE_SECS: f64 = 1.0;
 
-/// RMS of the background: a quiet room, 54 dB below full scale.
-const BACKGROUND_RMS: f32 = 0.002;
+/// RMS of the background: a quiet room, 62 dB below full scale.
+const BACKGROUND_RMS: f32 = 0.0008;
 
 /// Samples given out at a time.
 const CHUNK: usize = 4096;

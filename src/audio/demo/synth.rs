@@ -134,6 +134,17 @@ pub(super) fn filter(input: &[f32], kind: Filter, rate: f32) -> Vec<f32> {
         .collect()
 }
 
+/// What distance and a plain microphone do: 6 dB an octave less above `hz`.
+pub(super) fn distant(input: &[f32], hz: f32, rate: f32) -> Vec<f32> {
+    let a = 1.0 - (-TAU * hz / rate).exp();
+    let mut state = 0.0;
+    let step = |&x: &f32| {
+        state += a * (x - state);
+        state
+    };
+    input.iter().map(step).collect()
+}
+
 /// The sum of `input` through band filters: (centre in Hz, quality, gain) each, and of the input itself times `direct`.
 pub(super) fn formants(input: &[f32], bands: &[(f32, f32, f32)], direct: f32, rate: f32) -> Vec<f32> {
     let mut out: Vec<f32> = input.iter().map(|x| direct * x).collect();
