@@ -30,6 +30,9 @@ pub use globals::Globals;
 
 use crate::error::{Error, ErrorKind, Result};
 
+/// Help is no wider, however wide the terminal is.
+const MAX_HELP_WIDTH: usize = 100;
+
 const AFTER_HELP: &str = "\
 Examples:
   earwitness model list                    which models there are
@@ -44,7 +47,7 @@ Exit codes: 0 done or stopped by a signal, 2 usage or settings, 3 input device o
 
 /// Listens for sound events and lets people hear the evidence.
 #[derive(Debug, Parser)]
-#[command(name = "earwitness", version, after_help = AFTER_HELP, infer_long_args = false, max_term_width = 100)]
+#[command(name = "earwitness", version, after_help = AFTER_HELP, infer_long_args = false, max_term_width = MAX_HELP_WIDTH)]
 struct Cli {
     /// What every command takes.
     #[command(flatten)]

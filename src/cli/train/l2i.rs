@@ -20,7 +20,8 @@ Examples:
   earwitness train l2i --data esc13 --noise noise --model models/mine
   earwitness train l2i --data esc13 --model models/mine --pooling max --epochs 20
 
-The classifier stays as it is (post-hoc); Ψ learns activations of the dictionary, Θ learns to decide as the classifier.";
+The classifier stays as it is (post-hoc); Ψ learns activations of the dictionary, Θ learns to
+decide as the classifier.";
 
 /// Train the listenable interpreter and add it to a package.
 #[derive(Debug, Clone, clap::Args)]
