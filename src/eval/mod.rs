@@ -1,4 +1,10 @@
 //! Metrics and tables.
 
+pub mod evaluate;
 pub mod events;
+pub mod faithfulness;
 pub mod metrics;
+pub mod report;
+pub mod stream;
+pub mod stream_files;
+pub mod stream_score;
