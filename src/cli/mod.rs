@@ -58,6 +58,8 @@ struct Cli {
 }
 
 /// The commands.
+// There is one value of this a process: its size does not matter.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Make a model package from a data set.
