@@ -72,7 +72,7 @@ impl L2iConfig {
             tap_bands: taps.map(|t| t.1),
             tap_frames: taps.map(|t| t.2),
         };
-        if n_components == 0 || psi_channels < 2 || psi_channels % 2 != 0 || theta_hidden == 0 {
+        if n_components == 0 || psi_channels < 2 || !psi_channels.is_multiple_of(2) || theta_hidden == 0 {
             return Err(Error::model(
                 "L2I needs at least one component, an even psi_channels and a theta_hidden of at least 1",
             ));
