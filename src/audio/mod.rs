@@ -1,1 +1,26 @@
-//! Sources of samples, the ring and its counters.
+//! Sources of samples: capture devices, files, standard input, the demo scene; the ring that carries them, and its counters.
+//!
+//! # The real-time rule
+//!
+//! A capture callback converts the format, downmixes and pushes. It does not allocate, free, lock, log, block, panic or do
+//! I/O. A full ring drops the *new* samples and counts them. Any chunk length is accepted. What went wrong is told
+//! through counters and flags; the reader's side turns them into words.
+//!
+//! Everything that runs inside a callback is [`ring::CapturePush`] and the closures in `cpal_source.rs`.
+//! `tests/realtime.rs` runs the former under an allocator that aborts, and reads the latter for what must not be there.
+//!
+//! Channel frames end here: behind the ring there is one channel, at the input's own rate. Resampling is the worker's.
+
+#[cfg(feature = "cpal")]
+mod cpal_host;
+#[cfg(feature = "cpal")]
+mod cpal_source;
+pub mod demo;
+pub mod devices;
+mod file_source;
+pub mod ring;
+pub mod sample;
+pub mod source;
+mod spec;
+mod stdin_source;
+mod thread_source;

@@ -11,7 +11,8 @@ Examples:
   earwitness evaluate --data esc13
   earwitness evaluate --data esc13 --model models/mine --folds 4 --json scores.json
 
-The data set has the layout of ESC-50: audio/FOLD-SOURCE-TAKE-CLASS.wav (flac, ogg) and meta/esc50.csv.";
+The data set has the layout of ESC-50: audio/FOLD-SOURCE-TAKE-CLASS.wav (flac, ogg)
+and meta/esc50.csv.";
 
 /// Measure a model on a data set.
 #[derive(Debug, Clone, clap::Args)]

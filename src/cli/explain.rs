@@ -13,8 +13,8 @@ Examples:
   earwitness explain *.flac --out explained --label dog
   earwitness explain bark.wav --out explained --method all
 
-Writes one folder a recording and method, with clip.wav, interpretation.wav, a file for each relevant component,
-spectrogram.png and event.json.";
+Writes one folder a recording and method, with clip.wav, interpretation.wav, a file for each
+relevant component, spectrogram.png and event.json.";
 
 /// Explain recordings offline.
 #[derive(Debug, Clone, clap::Args)]

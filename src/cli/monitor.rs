@@ -7,13 +7,13 @@ use crate::error::Result;
 
 const AFTER_HELP: &str = "\
 Examples:
-  earwitness monitor                                        the default microphone, in the terminal
-  earwitness monitor --input demo                           a scene that the program makes: no sound card needed
+  earwitness monitor                                      the default microphone
+  earwitness monitor --input demo                         a scene that the program makes
+  earwitness monitor --record events --threshold dog=0.7  record events; the dog if it is sure
   earwitness monitor --input file:yard.wav --fast --ui jsonl
-  earwitness monitor --record events --threshold dog=0.7    record events, the dog only if it is sure
   arecord -t raw -f S16_LE -r 48000 | earwitness monitor --input stdin:48000x1:s16le
 
-Each setting lies in the settings file too; `earwitness config init` writes one with every setting explained.";
+Each setting lies in the settings file too; `earwitness config init` writes one.";
 
 /// Listen for sound events.
 #[derive(Debug, Clone, Default, clap::Args)]

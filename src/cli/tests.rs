@@ -67,6 +67,8 @@ fn every_command_says_what_it_does_and_shows_examples() {
     {
         let help = c.get_after_help().unwrap().to_string();
         assert!(help.contains("earwitness "), "{} shows no example", c.get_name());
+        let longest = help.lines().map(|l| l.chars().count()).max().unwrap();
+        assert!(longest < MAX_HELP_WIDTH, "clap would break a line of {longest} of the examples of {}", c.get_name());
     }
 }
 

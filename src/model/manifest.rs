@@ -146,7 +146,8 @@ pub struct L2i {
     /// Components whose relevance (the largest is 1) exceeds this are played; 0…1, less than 1.
     pub relevance_threshold: f32,
     /// The file that holds Ψ and Θ.
-    pub weights: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
 }
 
 /// How Θ pools activations over time.
@@ -226,7 +227,7 @@ impl Manifest {
         let mut files = vec![("classifier.weights", self.classifier.weights.as_str())];
         if let Some(l2i) = &self.l2i {
             files.push(("l2i.dictionary", &l2i.dictionary));
-            files.push(("l2i.weights", &l2i.weights));
+            files.extend(l2i.weights.as_deref().map(|w| ("l2i.weights", w)));
         }
         files
     }

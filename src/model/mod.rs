@@ -2,6 +2,7 @@
 
 pub mod classifier;
 pub mod kernels;
+pub mod l2i;
 pub mod manifest;
 pub mod ops;
 pub mod package;

@@ -113,12 +113,12 @@ pub fn train(
     for epoch in start..how.epochs {
         let began = Instant::now();
         let mut order: Vec<usize> = (0..clips.samples.len()).collect();
-        order.shuffle(&mut rng(how.seed, epoch, usize::MAX));
+        order.shuffle(&mut example_rng(how.seed, epoch, usize::MAX));
         let mut total = 0.0;
         for (i, indices) in order.chunks(how.batch).enumerate() {
             let (segments, targets) = make_batch(how, clips, noise, epoch, indices)?;
             let progress_now = (epoch * n_batches + i) as f32 / (how.epochs * n_batches) as f32;
-            let dropout = dropout_mask(how, indices.len(), &mut rng(how.seed, epoch, usize::MAX - 1 - i))?;
+            let dropout = dropout_mask(how, indices.len(), &mut example_rng(how.seed, epoch, usize::MAX - 1 - i))?;
             let pass = net.forward(&segments, indices.len(), dropout)?;
             let loss = match how.activation {
                 Activation::Sigmoid => loss::binary_cross_entropy(&pass.logits, &targets)?,
@@ -150,7 +150,7 @@ pub fn train(
 }
 
 /// A generator of its own for each example of each epoch: results do not depend on the number of threads.
-fn rng(seed: u64, epoch: usize, index: usize) -> ChaCha8Rng {
+pub(crate) fn example_rng(seed: u64, epoch: usize, index: usize) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream((epoch as u64) << 32 ^ (index as u64 & 0xffff_ffff));
     rng
@@ -167,7 +167,7 @@ fn make_batch(
     let n_classes = how.net.n_classes;
     let fill = silence(&how.front_end.compression);
     let one = |front_end: &mut Result<FrontEnd>, &index: &usize| -> Result<(Vec<f32>, Vec<f32>)> {
-        let mut rng = rng(how.seed, epoch, index);
+        let mut rng = example_rng(how.seed, epoch, index);
         let example = how.augment.example(&mut rng, &clips.samples, &clips.targets, noise, index, n_classes);
         let front_end = front_end.as_mut().map_err(|e| Error::new(e.kind(), e.to_string()))?;
         let mut columns = segment_features(front_end, &example.samples, how.segment_frames)?;

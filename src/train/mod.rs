@@ -7,6 +7,7 @@ pub mod classifier;
 mod csv;
 pub mod dataset;
 pub mod dictionary;
+pub mod l2i;
 pub mod load;
 pub mod loss;
 pub mod nmf;

@@ -77,8 +77,8 @@ impl Manifest {
         for (file, hash) in &self.files {
             if !is_plain_name(file) || file == super::super::package::MANIFEST_FILE {
                 return Some(BadValue::new(
-                    "files",
-                    quoted(file),
+                    format!("files.{file}"),
+                    quoted(hash),
                     "name a file that lies beside the manifest, without any folder",
                 ));
             }
@@ -147,11 +147,15 @@ fn classifier_problem(c: &Classifier) -> Option<BadValue> {
         let remedy = format!("give each block 1 to {MAX_WIDTH} channels");
         return Some(BadValue::new("classifier.widths", format!("{:?}", c.widths), remedy));
     }
+    if c.time_pools.len() + 1 != c.widths.len() || c.time_pools.iter().any(|p| !(1..=2).contains(p)) {
+        let remedy = format!("give 1 or 2 for each of the {} blocks but the last", c.widths.len());
+        return Some(BadValue::new("classifier.time_pools", format!("{:?}", c.time_pools), remedy));
+    }
     let mut seen = HashSet::new();
     if let Some(tap) = c.taps.iter().find(|t| t.is_empty() || !seen.insert(t.as_str())) {
         return Some(BadValue::new("classifier.taps", quoted(tap), "name each hidden layer once"));
     }
-    None
+    within("classifier.input_pool", c.input_pool, 1, 16, "frames")
 }
 
 fn l2i_problem(l: &L2i) -> Option<BadValue> {

@@ -134,7 +134,7 @@ impl VggConfig {
         config.validate()?;
         let pooling = config.time_pooling();
         let segment = &manifest.segment;
-        if segment.stride_frames % pooling != 0 || segment.n_frames % pooling != 0 {
+        if !segment.stride_frames.is_multiple_of(pooling) || !segment.n_frames.is_multiple_of(pooling) {
             return Err(Error::model(format!(
                 "segment.n_frames = {} and segment.stride_frames = {} must be multiples of the network's time pooling, {pooling}",
                 segment.n_frames, segment.stride_frames

@@ -1,0 +1,54 @@
+# The two commands of the README: `make demo` and `make test`. Both install, or name, the system packages they need.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+PROGRAM := $(or $(CARGO_TARGET_DIR),target)/release/earwitness
+DEMO_DIR ?= demo-events
+
+.PHONY: help demo test packages
+
+help: ## Lists the targets.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: packages ## Builds the program, lets it hear the scene it makes itself, and says where the evidence lies.
+	$(CARGO) build --release --locked
+	@echo "Listening to the demo scene; every line below is one JSON object of what the monitor reports."
+	$(PROGRAM) monitor --input demo --fast --ui jsonl --record $(DEMO_DIR)
+	@echo
+	@echo "Each event has a folder with what the microphone heard (clip.wav), what the classifier heard"
+	@echo "(interpretation.wav), its parts (component-KK.wav), a picture (spectrogram.png) and the facts (event.json):"
+	@find $(DEMO_DIR) -name event.json -printf '  %h\n' | sort
+	@echo "Listen to a clip.wav and to the interpretation.wav beside it. Your own microphone: $(PROGRAM) monitor"
+
+test: packages ## Checks format and lints, runs every test, and builds the core without sound cards and terminal.
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) test --locked
+	$(CARGO) check --locked --no-default-features --lib
+
+# A C compiler links, pkg-config finds ALSA, and ALSA is how Linux reaches sound cards.
+packages:
+	@missing=(); \
+	command -v cc >/dev/null || missing+=(gcc libc6-dev); \
+	command -v pkg-config >/dev/null || missing+=(pkg-config); \
+	pkg-config --exists alsa 2>/dev/null || missing+=(libasound2-dev); \
+	if [ $${#missing[@]} -gt 0 ]; then \
+		if ! command -v apt-get >/dev/null; then \
+			echo "Please install a C compiler, pkg-config and the development files of ALSA, then run make again" \
+				"(Debian calls what is missing here: $${missing[*]})." >&2; exit 1; \
+		fi; \
+		as_root=(); \
+		if [ "$$(id -u)" != 0 ]; then \
+			if command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then as_root=(sudo); else \
+				echo "Please install these packages, then run make again: apt-get install $${missing[*]}" >&2; exit 1; \
+			fi; \
+		fi; \
+		echo "Installing $${missing[*]}"; \
+		"$${as_root[@]}" apt-get update -q; \
+		"$${as_root[@]}" apt-get install -y -q --no-install-recommends "$${missing[@]}"; \
+	fi
+	@command -v $(CARGO) >/dev/null || { \
+		echo "Please install Rust 1.95 or newer from https://rustup.rs, then run make again." >&2; exit 1; }

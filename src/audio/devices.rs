@@ -1,0 +1,61 @@
+//! The capture and playback devices that this machine has.
+
+use crate::error::Result;
+
+/// Which way sound goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Into the program.
+    Capture,
+    /// Out of the program.
+    Playback,
+}
+
+impl Direction {
+    /// `capture` or `playback`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Capture => "capture",
+            Self::Playback => "playback",
+        }
+    }
+}
+
+/// One device in one direction; a device that does both is listed twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceInfo {
+    /// What `device:ID` takes. Stable across runs and, where the system allows it, across reboots.
+    pub id: String,
+    /// What a person calls it.
+    pub name: String,
+    /// Which way sound goes.
+    pub direction: Direction,
+    /// Whether `default` means this one.
+    pub is_default: bool,
+    /// Fewest and most channels.
+    pub channels: (u16, u16),
+    /// Lowest and highest sample rate in Hz.
+    pub rates: (u32, u32),
+    /// Sample formats, as in `i16`, best first.
+    pub formats: Vec<String>,
+}
+
+/// Lists the devices that can be opened, capture first. A device that refuses to say what it can do is left out.
+///
+/// # Errors
+/// [`crate::ErrorKind::Input`] where the sound system does not answer, [`crate::ErrorKind::Usage`] in a build without the
+/// feature `cpal`.
+#[cfg(feature = "cpal")]
+pub fn list_devices() -> Result<Vec<DeviceInfo>> {
+    super::cpal_host::list()
+}
+
+/// Lists the devices that can be opened; this build has none.
+///
+/// # Errors
+/// Always [`crate::ErrorKind::Usage`]: this build is without the feature `cpal`.
+#[cfg(not(feature = "cpal"))]
+pub fn list_devices() -> Result<Vec<DeviceInfo>> {
+    Err(crate::error::Error::usage("this build has no sound devices; build it with the feature cpal to list them"))
+}

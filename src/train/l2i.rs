@@ -1,0 +1,328 @@
+//! Post-hoc training of Listen to Interpret: Ψ and Θ learn to rebuild the input from the dictionary and to repeat the
+//! classifier's decision, with the classifier frozen (extended L2I paper, Eq. 1–5).
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use candle_core::{Device, Tensor, Var};
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use super::adam::{Adam, AdamParams, one_cycle};
+use super::augment::AugmentParams;
+use super::checkpoint::Checkpoint;
+use super::classifier::{Clips, example_rng};
+use super::loss;
+use crate::dsp::{FrontEnd, FrontEndParams, log1p_magnitude, stft};
+use crate::eval::metrics;
+use crate::model::classifier::probabilities;
+use crate::model::l2i::{L2iConfig, L2iNet};
+use crate::model::manifest::Activation;
+use crate::model::tensors::Arrays;
+use crate::model::vgg::{Param, Vgg};
+use crate::{Error, Result};
+
+/// How to train Ψ and Θ.
+#[derive(Debug, Clone, PartialEq)]
+pub struct L2iTraining {
+    /// Shape of the networks.
+    pub net: L2iConfig,
+    /// The classifier's front end.
+    pub front_end: FrontEndParams,
+    /// The classifier's last step.
+    pub activation: Activation,
+    /// Passes over the data.
+    pub epochs: usize,
+    /// Clips in a batch.
+    pub batch: usize,
+    /// Highest learning rate of the one-cycle schedule.
+    pub learning_rate: f32,
+    /// Weight of the reconstruction (α in Eq. 4), on the mean squared error.
+    pub reconstruction: f32,
+    /// Weight of the fidelity loss (Eq. 1 or 2), on the sum over classes.
+    pub fidelity: f32,
+    /// Weight of the sparsity (β in Eq. 4), on the mean activation.
+    pub sparsity: f32,
+    /// Share of Θ's attention inputs that are dropped.
+    pub dropout: f32,
+    /// Augmentation of the clips; masks are not applied (the spectrogram must stay what the front end saw).
+    pub augment: AugmentParams,
+    /// Seed of everything random.
+    pub seed: u64,
+}
+
+/// What an epoch gave.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct L2iEpoch {
+    /// Epochs done.
+    pub epoch: usize,
+    /// Mean loss.
+    pub loss: f64,
+    /// Mean squared error of the reconstruction.
+    pub reconstruction: f64,
+    /// Mean fidelity loss.
+    pub fidelity_loss: f64,
+    /// Share of validation clips where Θ's top class is the classifier's, if there are any.
+    pub fidelity_top1: Option<f64>,
+    /// Seconds that the epoch's training took.
+    pub secs: f64,
+}
+
+/// What the caller watches.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum L2iProgress {
+    /// A batch of the epoch is done: batches done, batches in all.
+    Batch(usize, usize),
+    /// An epoch is done.
+    Epoch(L2iEpoch),
+}
+
+/// The frozen parts.
+pub struct Frozen<'a> {
+    /// The classifier.
+    pub classifier: &'a Vgg,
+    /// W, `[n_bins, n_components]`, row-major.
+    pub dictionary: &'a [f32],
+}
+
+/// One batch: the classifier's input `[batch, n_frames, n_mels]` and ln(1+|X|) `[batch, n_frames, n_bins]`.
+struct Batch {
+    features: Tensor,
+    log_magnitude: Tensor,
+}
+
+/// Trains Ψ and Θ; see [`super::classifier::train`] for checkpoints and progress.
+///
+/// # Errors
+/// If settings are impossible, clips are missing, or the checkpoint cannot be used.
+pub fn train(
+    how: &L2iTraining,
+    frozen: &Frozen<'_>,
+    clips: &Clips,
+    noise: &[Vec<f32>],
+    validation: &Clips,
+    checkpoint: Option<&PathBuf>,
+    progress: &mut dyn FnMut(L2iProgress) -> bool,
+) -> Result<Arrays> {
+    if clips.samples.is_empty() || how.batch == 0 || how.epochs == 0 {
+        return Err(Error::usage("training needs at least one clip, one epoch and a batch of at least one"));
+    }
+    let settings = format!("{how:?} on {} clips and {} noises", clips.samples.len(), noise.len());
+    let adam = Adam::new(AdamParams::default());
+    let resumed = match checkpoint {
+        Some(path) => Checkpoint::load(path, &settings, adam.clone())?,
+        None => None,
+    };
+    let (mut params, mut adam, start) = match resumed {
+        Some(c) => (from_arrays(&how.net, &c.arrays)?, c.adam, c.epoch),
+        None => (initial(&how.net, &mut ChaCha8Rng::seed_from_u64(how.seed)), adam, 0),
+    };
+    let (n_bins, k) = (how.front_end.stft.n_bins(), how.net.n_components);
+    let w_t = Tensor::from_slice(frozen.dictionary, (n_bins, k), &Device::Cpu)?.t()?.contiguous()?;
+    let n_batches = clips.samples.len().div_ceil(how.batch);
+    for epoch in start..how.epochs {
+        let began = Instant::now();
+        let mut order: Vec<usize> = (0..clips.samples.len()).collect();
+        order.shuffle(&mut example_rng(how.seed, epoch, usize::MAX));
+        let mut totals = [0.0_f64; 3];
+        for (i, indices) in order.chunks(how.batch).enumerate() {
+            let batch = make_batch(how, clips, noise, epoch, indices)?;
+            let rng = &mut example_rng(how.seed, epoch, usize::MAX - 1 - i);
+            let parts = step(how, frozen, &w_t, &batch, &mut params, rng)?;
+            let done = (epoch * n_batches + i) as f32 / (how.epochs * n_batches) as f32;
+            adam.step(one_cycle(how.learning_rate, done), &mut params.iter_mut().collect::<Vec<_>>());
+            totals.iter_mut().zip(parts).for_each(|(t, p)| *t += p * indices.len() as f64 / clips.samples.len() as f64);
+            if !progress(L2iProgress::Batch(i + 1, n_batches)) {
+                return Err(Error::usage("training was interrupted; the same command with --resume goes on"));
+            }
+        }
+        let secs = began.elapsed().as_secs_f64();
+        let [loss, reconstruction, fidelity_loss] = totals;
+        if !loss.is_finite() {
+            return Err(Error::usage(format!(
+                "the loss became infinite in epoch {}; try a smaller learning rate",
+                epoch + 1
+            )));
+        }
+        let arrays = to_arrays(&how.net, &params);
+        let fidelity_top1 = validate(how, frozen, &arrays, validation)?;
+        if let Some(path) = checkpoint {
+            Checkpoint { epoch: epoch + 1, settings: settings.clone(), arrays, adam: adam.clone() }.save(path)?;
+        }
+        let report = L2iEpoch { epoch: epoch + 1, loss, reconstruction, fidelity_loss, fidelity_top1, secs };
+        progress(L2iProgress::Epoch(report));
+    }
+    Ok(to_arrays(&how.net, &params))
+}
+
+/// Computes the loss and fills the gradients. Returns loss, reconstruction and fidelity.
+fn step(
+    how: &L2iTraining,
+    frozen: &Frozen<'_>,
+    w_t: &Tensor,
+    batch: &Batch,
+    params: &mut [Param],
+    rng: &mut ChaCha8Rng,
+) -> Result<[f64; 3]> {
+    let decision = frozen.classifier.forward(&batch.features)?;
+    let mut vars = Vec::with_capacity(params.len());
+    for (param, (name, shape)) in params.iter().zip(how.net.arrays()) {
+        vars.push((name, Var::from_slice(&param.values, shape, &Device::Cpu)?));
+    }
+    let tensors: HashMap<&'static str, Tensor> = vars.iter().map(|(n, v)| (*n, v.as_tensor().clone())).collect();
+    let net = L2iNet::from_tensors(&how.net, &tensors)?;
+    let shape = (batch.features.dim(0)?, how.net.n_frames, how.net.n_components);
+    let masks = (how.dropout > 0.0)
+        .then(|| Ok::<_, Error>((dropout_mask(how.dropout, shape, rng)?, dropout_mask(how.dropout, shape, rng)?)))
+        .transpose()?;
+    let forward = net.forward(&decision.taps, masks.as_ref().map(|(v, u)| (v, u)))?;
+    let parts = losses(how, &forward, &decision.logits, w_t, &batch.log_magnitude)?;
+    let store = parts.total.backward()?;
+    for (param, (name, var)) in params.iter_mut().zip(&vars) {
+        let grad = store.get(var).ok_or_else(|| Error::bug(format!("the loss does not depend on '{name}'")))?;
+        param.grad = grad.flatten_all()?.to_vec1()?;
+    }
+    let scalar = |t: &Tensor| -> Result<f64> { Ok(f64::from(t.to_scalar::<f32>()?)) };
+    Ok([scalar(&parts.total)?, scalar(&parts.reconstruction)?, scalar(&parts.fidelity)?])
+}
+
+/// The terms of Eq. 4.
+pub struct Losses {
+    /// What is minimised.
+    pub total: Tensor,
+    /// Mean of (X − W·H)² (Eq. 3).
+    pub reconstruction: Tensor,
+    /// Eq. 1 or 2: sum over classes, mean over the batch.
+    pub fidelity: Tensor,
+}
+
+/// Eq. 4 for a batch: `logits` are the classifier's, `w_t` the dictionary `[n_components, n_bins]`, `log_magnitude` the input
+/// `[batch, n_frames, n_bins]`.
+///
+/// # Errors
+/// If shapes do not fit.
+pub fn losses(
+    how: &L2iTraining,
+    forward: &crate::model::l2i::L2iForward,
+    logits: &Tensor,
+    w_t: &Tensor,
+    log_magnitude: &Tensor,
+) -> Result<Losses> {
+    let h = &forward.activations;
+    let (batch, frames, k) = h.dims3()?;
+    let rebuilt = h.reshape((batch * frames, k))?.matmul(w_t)?;
+    let reconstruction = (rebuilt - log_magnitude.reshape((batch * frames, ()))?)?.sqr()?.mean_all()?;
+    let n_classes = how.net.n_classes;
+    let rows = logits.to_vec2::<f32>()?;
+    let targets: Vec<f32> = rows.iter().flat_map(|row| probabilities(row, how.activation)).collect();
+    let targets = Tensor::from_vec(targets, (batch, n_classes), &Device::Cpu)?;
+    let fidelity = match how.activation {
+        Activation::Sigmoid => (loss::binary_cross_entropy(&forward.logits, &targets)? * n_classes as f64)?,
+        Activation::Softmax => loss::soft_cross_entropy(&forward.logits, &targets)?,
+    };
+    let total = ((&reconstruction * f64::from(how.reconstruction))?
+        + (&fidelity * f64::from(how.fidelity))?
+        + (h.mean_all()? * f64::from(how.sparsity))?)?;
+    Ok(Losses { total, reconstruction, fidelity })
+}
+
+fn dropout_mask(share: f32, shape: (usize, usize, usize), rng: &mut ChaCha8Rng) -> Result<Tensor> {
+    let keep = 1.0 - share;
+    let n = shape.0 * shape.1 * shape.2;
+    let mask: Vec<f32> = (0..n).map(|_| if rng.random::<f32>() < keep { 1.0 / keep } else { 0.0 }).collect();
+    Ok(Tensor::from_vec(mask, shape, &Device::Cpu)?)
+}
+
+fn make_batch(how: &L2iTraining, clips: &Clips, noise: &[Vec<f32>], epoch: usize, indices: &[usize]) -> Result<Batch> {
+    let examples = indices.par_iter().map_init(
+        || FrontEnd::new(&how.front_end),
+        |front_end, &index| {
+            let mut rng = example_rng(how.seed, epoch, index);
+            let n = how.net.n_classes;
+            let example = how.augment.example(&mut rng, &clips.samples, &clips.targets, noise, index, n);
+            let front_end = front_end.as_mut().map_err(|e| Error::new(e.kind(), e.to_string()))?;
+            spectra(front_end, &example.samples, how.net.n_frames)
+        },
+    );
+    let examples: Vec<Result<(Vec<f32>, Vec<f32>)>> = examples.collect();
+    let (mut features, mut log_magnitude) = (Vec::new(), Vec::new());
+    for example in examples {
+        let (f, l) = example?;
+        features.extend(f);
+        log_magnitude.extend(l);
+    }
+    let (b, t) = (indices.len(), how.net.n_frames);
+    Ok(Batch {
+        features: Tensor::from_vec(features, (b, t, how.front_end.mel.n_mels), &Device::Cpu)?,
+        log_magnitude: Tensor::from_vec(log_magnitude, (b, t, how.front_end.stft.n_bins()), &Device::Cpu)?,
+    })
+}
+
+/// Mel columns and ln(1+|X|) of a clip, cut or filled with silence to `n_frames`.
+///
+/// # Errors
+/// As [`stft`].
+pub fn spectra(front_end: &mut FrontEnd, samples: &[f32], n_frames: usize) -> Result<(Vec<f32>, Vec<f32>)> {
+    let params = *front_end.params();
+    let (n_mels, n_bins) = (params.mel.n_mels, params.stft.n_bins());
+    let mut samples = samples.to_vec();
+    // Frames past the clip's end are frames of silence.
+    samples.resize((n_frames + 1) * params.stft.hop + params.stft.n_fft, 0.0);
+    let spectrogram = stft(&params.stft, &samples)?;
+    let (mut columns, mut log) = (vec![0.0; n_frames * n_mels], vec![0.0; n_frames * n_bins]);
+    let rows = columns.chunks_exact_mut(n_mels).zip(log.chunks_exact_mut(n_bins));
+    for (i, (column, log)) in rows.enumerate() {
+        front_end.column(spectrogram.frame(i), column);
+        log1p_magnitude(spectrogram.frame(i), log);
+    }
+    Ok((columns, log))
+}
+
+/// Top-1 fidelity of Θ on clips as they are.
+fn validate(how: &L2iTraining, frozen: &Frozen<'_>, arrays: &Arrays, clips: &Clips) -> Result<Option<f64>> {
+    let net = L2iNet::load(&how.net, arrays)?;
+    let mut front_end = FrontEnd::new(&how.front_end)?;
+    let (mut reference, mut other) = (Vec::new(), Vec::new());
+    for samples in &clips.samples {
+        let columns = super::classifier::segment_features(&mut front_end, samples, how.net.n_frames)?;
+        let x = Tensor::from_vec(columns, (1, how.net.n_frames, how.front_end.mel.n_mels), &Device::Cpu)?;
+        let decision = frozen.classifier.forward(&x)?;
+        reference.extend(decision.logits.flatten_all()?.to_vec1::<f32>()?);
+        other.extend(net.forward(&decision.taps, None)?.logits.flatten_all()?.to_vec1::<f32>()?);
+    }
+    Ok(metrics::top_k_fidelity(&reference, &other, how.net.n_classes, 1))
+}
+
+/// Fresh arrays: uniform within ±1/√fan-in, as PyTorch's default.
+fn initial(config: &L2iConfig, rng: &mut ChaCha8Rng) -> Vec<Param> {
+    let mut fan_in = 1;
+    let arrays = config.arrays().into_iter();
+    arrays
+        .map(|(name, shape)| {
+            // A bias follows its weight and shares its bound.
+            if shape.len() > 1 {
+                fan_in = shape[1..].iter().product::<usize>();
+            }
+            let bound = 1.0 / (fan_in as f32).sqrt();
+            let values = (0..shape.iter().product()).map(|_| rng.random_range(-bound..bound)).collect();
+            Param::new(name.to_string(), values, shape.len() > 1)
+        })
+        .collect()
+}
+
+fn from_arrays(config: &L2iConfig, arrays: &Arrays) -> Result<Vec<Param>> {
+    let all = config.arrays().into_iter();
+    all.map(|(name, shape)| Ok(Param::new(name.to_string(), arrays.get(name, &shape)?.to_vec(), shape.len() > 1)))
+        .collect()
+}
+
+fn to_arrays(config: &L2iConfig, params: &[Param]) -> Arrays {
+    let mut arrays = Arrays::default();
+    for (param, (name, shape)) in params.iter().zip(config.arrays()) {
+        arrays.insert(name, shape, param.values.clone());
+    }
+    arrays
+}

@@ -1,0 +1,376 @@
+//! The rooms of `src/` and what each may use, enforced: this test reads the sources and fails on a forbidden import.
+//!
+//! The table is the design's, in `ARCHITECTURE.md` in words. To let a room use more, change the table here and say why
+//! there: a new arrow between rooms is a decision, not an accident.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What a room may use of this crate. `error` and `units` hold what all speak of; nothing imports `cli`, and nothing
+/// that runs live imports `train` and `eval`.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("units", &[]),
+    ("error", &[]),
+    ("toml_text", &["error"]),
+    ("dsp", &["units", "error"]),
+    ("model", &["units", "error", "toml_text", "dsp"]),
+    ("interpret", &["units", "error", "dsp", "model"]),
+    ("media", &["units", "error"]),
+    ("audio", &["units", "error", "media"]),
+    ("engine", &["units", "error", "dsp", "model", "interpret", "audio"]),
+    ("record", &["units", "error", "engine", "media"]),
+    ("ui", &["units", "error", "engine"]),
+    // Training measures after every epoch.
+    ("train", &["units", "error", "dsp", "model", "interpret", "media", "eval"]),
+    ("eval", &["units", "error", "dsp", "model", "interpret", "media"]),
+    ("config", &["units", "error", "toml_text", "audio", "engine"]),
+    (
+        "cli",
+        &[
+            "units",
+            "error",
+            "dsp",
+            "model",
+            "interpret",
+            "media",
+            "audio",
+            "engine",
+            "record",
+            "ui",
+            "train",
+            "eval",
+            "config",
+        ],
+    ),
+];
+
+/// Which rooms may use a dependency; one that is not here may be used by none.
+const CRATES: &[(&str, &[&str])] = &[
+    // `error` turns candle's errors into ours.
+    ("candle_core", &["error", "model", "interpret", "train", "eval"]),
+    ("gemm", &["model"]),
+    ("pulp", &["model"]),
+    ("rayon", &["model", "interpret", "train", "eval"]),
+    ("realfft", &["dsp"]),
+    ("rubato", &["dsp"]),
+    ("rand", &["model", "interpret", "audio", "train", "eval"]),
+    ("rand_chacha", &["model", "interpret", "audio", "train", "eval"]),
+    ("safetensors", &["model", "train"]),
+    ("cpal", &["audio"]),
+    ("ringbuf", &["audio"]),
+    // `record` reads back, in its tests, what it wrote.
+    ("hound", &["media", "record"]),
+    ("symphonia", &["media"]),
+    ("clap", &["cli"]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
+    ("crossbeam", &["engine", "record", "ui", "cli"]),
+    ("directories", &["config", "model"]),
+    ("indicatif", &["cli"]),
+    ("jiff", &["record", "ui", "cli"]),
+    ("png", &["record"]),
+    ("ratatui", &["ui"]),
+    ("serde", &["toml_text", "dsp", "model", "train", "eval", "record", "config", "cli"]),
+    ("serde_json", &["record", "train", "eval", "cli"]),
+    ("sha2", &["model"]),
+    ("signal_hook", &["cli"]),
+    ("thiserror", &["error"]),
+    ("toml", &["toml_text", "model", "config", "cli"]),
+    ("tracing", &["model", "audio", "engine", "record", "ui", "train", "eval", "cli"]),
+    ("tracing_subscriber", &["cli"]),
+    ("ulid", &["engine", "record"]),
+];
+
+/// Parts of the standard library that a room must not touch: the core computes, it does not reach outside.
+const STD: &[(&str, &[&str])] = &[
+    ("dsp", &["fs", "thread", "net", "process", "env"]),
+    ("interpret", &["fs", "thread", "net", "process", "env"]),
+    ("engine", &["fs", "net", "process", "env"]),
+    ("ui", &["fs", "net", "process"]),
+];
+
+#[test]
+fn no_room_imports_what_it_must_not_know() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut faults = Vec::new();
+    let mut n_files = 0;
+    for path in sources(&src) {
+        let modules = module_path(path.strip_prefix(&src).unwrap());
+        let Some(room) = modules.first() else { continue };
+        n_files += 1;
+        let text = fs::read_to_string(&path).unwrap();
+        if !ROOMS.iter().any(|(name, _)| name == room) {
+            faults.push(format!("{}: the room {room} is not in tests/layering.rs; place it", path.display()));
+        }
+        faults.extend(check(&modules, &text).into_iter().map(|f| format!("{}:{f}", path.display())));
+    }
+    assert!(n_files > 30, "only {n_files} files were read");
+    assert!(faults.is_empty(), "forbidden imports:\n{}", faults.join("\n"));
+}
+
+#[test]
+fn the_program_is_only_its_command_line() {
+    let main = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/main.rs")).unwrap();
+    let uses: Vec<String> = paths(&tokens(&main), "earwitness").into_iter().map(|(_, part)| part).collect();
+    assert_eq!(uses, ["cli"]);
+}
+
+#[test]
+fn every_dependency_has_its_rooms() {
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    let manifest: toml::Table = manifest.parse().unwrap();
+    for name in manifest["dependencies"].as_table().unwrap().keys() {
+        let name = name.replace('-', "_");
+        assert!(CRATES.iter().any(|(c, _)| *c == name), "say in tests/layering.rs which rooms may use {name}");
+    }
+}
+
+#[test]
+fn forbidden_lines_are_caught() {
+    let caught = |room: &[&str], text: &str| check(&room.iter().map(ToString::to_string).collect::<Vec<_>>(), text);
+    let forbidden: &[(&[&str], &str)] = &[
+        (&["dsp", "stft"], "use crate::model::Vgg;"),
+        (&["dsp"], "fn f() {\n    crate::audio::open();\n}"),
+        (&["dsp"], "use crate::{error::Error, audio::Ring};"),
+        (&["dsp"], "pub use crate::{self as all, ui};"),
+        (&["dsp", "stft"], "use super::super::model::Vgg;"),
+        (&["dsp"], "mod tests { use super::super::model::Vgg; }"),
+        (&["dsp"], "use std::fs::File;"),
+        (&["dsp"], "use std::{cmp, thread::spawn};"),
+        (&["dsp"], "use candle_core::Tensor;"),
+        (&["ui"], "fn f(t: candle_core::Tensor) {}"),
+        (&["ui"], "use ::candle_core::Tensor;"),
+        (&["ui", "app"], "use crate::model::package::Package;"),
+        (&["engine"], "use crate::record::Recorder;"),
+        (&["audio"], "use crate::dsp::stft;"),
+        (&["media"], "use crate::audio::Source;"),
+        (&["interpret"], "use crate::train::Loss;"),
+        (&["record"], "use crate::cli::main;"),
+        (&["train"], "use crate::engine::Engine;"),
+        (&["record"], "use cpal;"),
+    ];
+    for (room, text) in forbidden {
+        assert_eq!(caught(room, text).len(), 1, "{room:?}: {text}");
+    }
+    let allowed: &[(&[&str], &str)] = &[
+        (&["dsp", "stft"], "use crate::units::SampleRate; use super::window; use realfft::RealFftPlanner;"),
+        (&["dsp"], "// use crate::model::Vgg;\n/* crate::ui */ /// [`crate::engine`]\nfn f() {}"),
+        (
+            &["dsp"],
+            "const S: &str = \"use crate::model;\"; const R: &str = r#\"crate::ui \"::\"#; const C: char = '\"';",
+        ),
+        (&["dsp"], "fn f<'a>(x: &'a str) -> &'a str { x } mod tests { use super::*; }"),
+        (&["engine"], "use crate::audio::Source; use crate::interpret::Interpreter;"),
+        (&["model", "package", "search"], "use super::super::manifest::Manifest; use super::Package;"),
+    ];
+    for (room, text) in allowed {
+        assert_eq!(caught(room, text), Vec::<String>::new(), "{room:?}: {text}");
+    }
+    assert_eq!(
+        caught(&["dsp", "mel"], "\n\nuse crate::ui::App;"),
+        ["3: dsp must not use crate::ui"],
+        "the line and both rooms are named"
+    );
+}
+
+/// Every fault of one file, as `line: what`.
+fn check(modules: &[String], text: &str) -> Vec<String> {
+    let room = modules[0].as_str();
+    let tokens = tokens(text);
+    let allowed = |table: &[(&str, &[&str])], key: &str, value: &str| {
+        table.iter().find(|(k, _)| *k == key).is_some_and(|(_, list)| list.contains(&value))
+    };
+    let mut faults = Vec::new();
+    let own = paths(&tokens, "crate").into_iter().chain(super_paths(&tokens, modules.len()));
+    for (line, used) in own {
+        let is_room = ROOMS.iter().any(|(name, _)| *name == used);
+        if is_room && used != room && !allowed(ROOMS, room, &used) {
+            faults.push(format!("{line}: {room} must not use crate::{used}"));
+        }
+    }
+    for (line, used) in paths(&tokens, "std") {
+        if allowed(STD, room, &used) {
+            faults.push(format!("{line}: {room} must not use std::{used}"));
+        }
+    }
+    for (i, (line, token)) in tokens.iter().enumerate() {
+        let Some((name, rooms)) = CRATES.iter().find(|(name, _)| token == name) else { continue };
+        let before = |n: usize| i.checked_sub(n).map_or("", |j| tokens[j].1.as_str());
+        let after = tokens.get(i + 1).map_or("", |t| t.1.as_str());
+        // `::name` begins at the root where nothing stands before the colons.
+        let at_root = before(1) != "::" || ["use", "(", "<", ",", "=", "&", ""].contains(&before(2));
+        if at_root && (after == "::" || before(1) == "use") && !rooms.contains(&room) {
+            faults.push(format!("{line}: {room} must not use the crate {name}"));
+        }
+    }
+    faults
+}
+
+/// The first name behind each `root::`, for each name of a group `root::{…}`, with its line.
+fn paths(tokens: &[(usize, String)], root: &str) -> Vec<(usize, String)> {
+    let at = |i: usize| tokens.get(i).map_or("", |t| t.1.as_str());
+    let starts = (0..tokens.len()).filter(|&i| at(i) == root && at(i + 1) == "::");
+    starts.flat_map(|i| names_at(tokens, i + 2)).collect()
+}
+
+/// As [`paths`], for chains of `super` that reach the crate's root. `depth` is the number of modules the file is in.
+fn super_paths(tokens: &[(usize, String)], depth: usize) -> Vec<(usize, String)> {
+    let at = |i: usize| tokens.get(i).map_or("", |t| t.1.as_str());
+    let mut found = Vec::new();
+    let mut braces = 0;
+    let mut inline: Vec<usize> = Vec::new();
+    let mut i = 0;
+    while i < tokens.len() {
+        match at(i) {
+            "{" => {
+                braces += 1;
+                if i >= 2 && at(i - 2) == "mod" {
+                    inline.push(braces);
+                }
+            }
+            "}" => {
+                if inline.last() == Some(&braces) {
+                    inline.pop();
+                }
+                braces = braces.saturating_sub(1);
+            }
+            "super" => {
+                let mut n = 1;
+                while at(i + 1) == "::" && at(i + 2) == "super" {
+                    n += 1;
+                    i += 2;
+                }
+                if n == depth + inline.len() && at(i + 1) == "::" {
+                    found.extend(names_at(tokens, i + 2));
+                }
+            }
+            _ => {}
+        }
+        i += 1;
+    }
+    found
+}
+
+/// The name at `i`, or the first names of the group at `i`.
+fn names_at(tokens: &[(usize, String)], i: usize) -> Vec<(usize, String)> {
+    let Some((_, first)) = tokens.get(i) else { return Vec::new() };
+    if first != "{" {
+        return vec![tokens[i].clone()];
+    }
+    let mut depth = 0;
+    let mut names = Vec::new();
+    for (j, (_, token)) in tokens.iter().enumerate().skip(i) {
+        match token.as_str() {
+            "{" => depth += 1,
+            "}" => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            break;
+        }
+        if depth == 1 && (token == "{" || token == ",") {
+            names.extend(tokens.get(j + 1).filter(|t| t.1 != "}").cloned());
+        }
+    }
+    names
+}
+
+/// Names and punctuation with their lines, without comments, strings, characters and lifetimes.
+fn tokens(text: &str) -> Vec<(usize, String)> {
+    let chars: Vec<char> = text.chars().collect();
+    let at = |i: usize| chars.get(i).copied().unwrap_or('\0');
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    let mut out = Vec::new();
+    let mut line = 1;
+    let mut i = 0;
+    while i < chars.len() {
+        let start = i;
+        let c = at(i);
+        if c == '/' && at(i + 1) == '/' {
+            while i < chars.len() && at(i) != '\n' {
+                i += 1;
+            }
+        } else if c == '/' && at(i + 1) == '*' {
+            let mut depth = 0;
+            while i < chars.len() {
+                match (at(i), at(i + 1)) {
+                    ('/', '*') => (depth, i) = (depth + 1, i + 2),
+                    ('*', '/') => (depth, i) = (depth - 1, i + 2),
+                    _ => i += 1,
+                }
+                if depth == 0 {
+                    break;
+                }
+            }
+        } else if c == 'r' && (at(i + 1) == '"' || at(i + 1) == '#' && ['"', '#'].contains(&at(i + 2))) {
+            let n = (i + 1..).take_while(|&j| at(j) == '#').count();
+            i += 2 + n;
+            while i < chars.len() && !(at(i) == '"' && (1..=n).all(|k| at(i + k) == '#')) {
+                i += 1;
+            }
+            i += 1 + n;
+        } else if c == '"' {
+            i += 1;
+            while i < chars.len() && at(i) != '"' {
+                i += if at(i) == '\\' { 2 } else { 1 };
+            }
+            i += 1;
+        } else if c == '\'' {
+            // A character literal closes soon; anything else is a lifetime.
+            if at(i + 1) == '\\' {
+                i += 3;
+                while i < chars.len() && at(i) != '\'' {
+                    i += 1;
+                }
+                i += 1;
+            } else if at(i + 2) == '\'' {
+                i += 3;
+            } else {
+                i += 1;
+                while is_name(at(i)) {
+                    i += 1;
+                }
+            }
+        } else if is_name(c) {
+            while is_name(at(i)) {
+                i += 1;
+            }
+            out.push((line, chars[start..i].iter().collect()));
+        } else if c == ':' && at(i + 1) == ':' {
+            i += 2;
+            out.push((line, "::".into()));
+        } else {
+            i += 1;
+            if !c.is_whitespace() {
+                out.push((line, c.to_string()));
+            }
+        }
+        line += chars[start..i.min(chars.len())].iter().filter(|&&c| c == '\n').count();
+    }
+    out
+}
+
+/// Every Rust file below `dir`.
+fn sources(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(sources(&path));
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+/// `dsp/stft.rs` is `["dsp", "stft"]`; `lib.rs` and `main.rs` are no room.
+fn module_path(file: &Path) -> Vec<String> {
+    let mut parts: Vec<String> = file.with_extension("").iter().map(|p| p.to_string_lossy().into_owned()).collect();
+    if parts.last().is_some_and(|p| p == "mod") || parts == ["lib"] || parts == ["main"] {
+        parts.pop();
+    }
+    parts
+}

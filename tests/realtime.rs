@@ -1,0 +1,164 @@
+//! The real-time rule, enforced: the push half runs under an allocator that aborts the test on any allocation or release,
+//! and the code of the device callbacks is read for what must not stand there.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::atomic::Ordering;
+
+use assert_no_alloc::{AllocDisabler, assert_no_alloc};
+use earwitness::audio::ring::{CapturePull, CapturePush, capture_ring};
+use earwitness::audio::sample::ToF32;
+
+#[global_allocator]
+static ALLOCATOR: AllocDisabler = AllocDisabler;
+
+/// One sample, primes, one that fits no block, a second.
+const CHUNKS: [usize; 8] = [1, 2, 7, 31, 257, 1009, 1024, 48_000];
+
+fn check_invariant(pull: &CapturePull, read: u64) {
+    let counters = pull.counters();
+    let captured = counters.captured_samples.load(Ordering::Relaxed);
+    let dropped = counters.dropped_samples.load(Ordering::Relaxed);
+    assert_eq!(captured, read + dropped + pull.pending() as u64);
+}
+
+/// Pushes chunks of every length; reads `read_of(pending)` samples after each. Returns (read, dropped).
+fn drive<S: ToF32>(
+    samples: &[S],
+    (mut push, mut pull): (CapturePush, CapturePull),
+    read_of: impl Fn(usize) -> usize,
+) -> (u64, u64) {
+    let mut out = vec![0.0; 48_000];
+    let mut read = 0;
+    for len in CHUNKS.iter().cycle().take(3 * CHUNKS.len()) {
+        let chunk = &samples[..*len];
+        assert_no_alloc(|| push.push_converted(chunk));
+        check_invariant(&pull, read);
+        let wanted = read_of(pull.pending()).min(out.len());
+        // The reader's side is held to the same rule: playback will read in a callback.
+        read += assert_no_alloc(|| pull.read(&mut out[..wanted])) as u64;
+        check_invariant(&pull, read);
+    }
+    (read, pull.counters().dropped_samples.load(Ordering::Relaxed))
+}
+
+fn all_ways<S: ToF32>(samples: &[S]) {
+    for channels in 1..=8 {
+        let (read, dropped) = drive(samples, capture_ring(200_000, channels), |pending| pending);
+        assert!(read > 0 && dropped == 0, "a reader that keeps up loses nothing");
+        let (read, dropped) = drive(samples, capture_ring(500, channels), |pending| pending / 3);
+        assert!(read > 0 && dropped > 0, "a slow reader loses, counted");
+        let (read, dropped) = drive(samples, capture_ring(64, channels), |_| 0);
+        assert!(read == 0 && dropped > 0, "no reader at all");
+    }
+}
+
+#[test]
+fn floats_are_pushed_without_allocating() {
+    let odd = [0.5, f32::NAN, 1e-42, f32::INFINITY, -0.25, 1e30];
+    all_ways(&odd.iter().copied().cycle().take(48_000).collect::<Vec<f32>>());
+}
+
+#[test]
+fn integers_of_every_width_are_pushed_without_allocating() {
+    let ramp = |i: usize| (i as i64).wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as i64);
+    all_ways(&(0..48_000).map(|i| ramp(i) as i16).collect::<Vec<_>>());
+    let (read, _) = drive(&(0..48_000).map(|i| ramp(i) as i8).collect::<Vec<_>>(), capture_ring(99, 3), |n| n);
+    let (more, _) = drive(&(0..48_000).map(|i| ramp(i) as i32).collect::<Vec<_>>(), capture_ring(99, 3), |n| n);
+    let (most, _) = drive(&(0..48_000).map(|i| ramp(i) as u64).collect::<Vec<_>>(), capture_ring(99, 3), |n| n);
+    assert!(read > 0 && read == more && more == most);
+}
+
+#[test]
+fn nothing_is_lost_or_doubled_between_two_threads() {
+    let (mut push, mut pull) = capture_ring(777, 1);
+    // Sample i has the value i; 24 bits of mantissa hold them all.
+    let total = 400_000_u32;
+    let producer = std::thread::spawn(move || {
+        let mut next = 0_u32;
+        let mut chunk = vec![0_i32; 1009];
+        for len in CHUNKS.iter().cycle() {
+            let n = (*len).min(chunk.len()).min((total - next) as usize);
+            chunk[..n].iter_mut().zip(next..).for_each(|(slot, i)| *slot = (i as i32) << 8);
+            assert_no_alloc(|| push.push_converted(&chunk[..n]));
+            next += n as u32;
+            if next == total {
+                break;
+            }
+            std::thread::yield_now();
+        }
+    });
+    let (mut position, mut read, mut out) = (0_u64, 0_u64, [0.0_f32; 313]);
+    loop {
+        let over = producer.is_finished();
+        let n = pull.read(&mut out);
+        position += pull.gap_before();
+        for &sample in &out[..n] {
+            assert_eq!((f64::from(sample) * f64::from(1 << 23)) as u64, position, "the position is the source's");
+            position += 1;
+        }
+        read += n as u64;
+        if n == 0 && over {
+            break;
+        }
+    }
+    producer.join().unwrap();
+    check_invariant(&pull, read);
+    assert_eq!(pull.counters().captured_samples.load(Ordering::Relaxed), u64::from(total));
+}
+
+/// The device callbacks are closures given to cpal, which no allocator guard reaches without a device. They are few
+/// lines between two marks; this reads them. It knows calls by name only, so it is a tripwire, not a proof.
+#[test]
+fn the_device_callbacks_hold_nothing_forbidden() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/audio/cpal_source.rs");
+    let source = std::fs::read_to_string(path).unwrap();
+    let (before, rest) = source.split_once("// ---- on the audio thread").expect("the mark where the callbacks begin");
+    let (callbacks, after) = rest.split_once("// ---- … to here.").expect("the mark where they end");
+    let code: Vec<&str> = callbacks.lines().map(|line| line.split("//").next().unwrap()).collect();
+    let code = code.join("\n");
+    assert_eq!(code.matches("move |").count(), 2, "one data callback and one error callback");
+    assert!(!before.contains("move |chunk") && !after.contains("move |chunk"), "a callback outside the marks");
+    let forbidden = [
+        "format!",
+        "println",
+        "print!",
+        "panic",
+        "assert",
+        "unwrap",
+        "expect(",
+        "todo",
+        "unreachable",
+        "Vec",
+        "vec!",
+        "String",
+        "Box::",
+        "to_owned",
+        "to_string",
+        "clone()",
+        "collect",
+        "lock(",
+        "Mutex",
+        "RwLock",
+        "Condvar",
+        "sleep",
+        "park",
+        "recv",
+        ".send(",
+        "spawn",
+        "tracing",
+        "log::",
+        "info!",
+        "warn!",
+        "error!",
+        "debug!",
+        "std::fs",
+        "File",
+        "Instant::now",
+        "SystemTime",
+        "loop",
+        "while",
+    ];
+    for word in forbidden {
+        assert!(!code.contains(word), "`{word}` in a device callback:\n{code}");
+    }
+}
