@@ -273,7 +273,7 @@ fn accuracy_and_fidelity_are_counted_against_targets_and_classifier() {
     assert_eq!(evaluation.n, 4);
     assert!((evaluation.accuracy.unwrap() - 2.0 / 3.0).abs() < 1e-12);
     let (low, high) = evaluation.accuracy_interval.unwrap();
-    assert!(low <= 2.0 / 3.0 && 2.0 / 3.0 <= high && high <= 1.0);
+    assert!((low..=high).contains(&(2.0 / 3.0)) && low >= 0.0 && high <= 1.0);
     assert_eq!(evaluation.fidelity_top1, Some(0.25));
     assert_eq!(evaluation.fidelity_top5, Some(0.5));
     let class = &evaluation.per_class[tops[0]];
