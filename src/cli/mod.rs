@@ -62,6 +62,12 @@ struct Cli {
 #[allow(clippy::large_enum_variant)]
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Listen for sound events.
+    Monitor(Box<monitor::Args>),
+    /// Explain recordings offline.
+    Explain(explain::Args),
+    /// Measure a model on a data set.
+    Evaluate(evaluate::Args),
     /// Make a model package from a data set.
     #[command(subcommand)]
     Train(train::TrainCommand),
@@ -126,6 +132,9 @@ fn without_values(command: clap::Command) -> clap::Command {
 fn run(cli: Cli) -> Result<()> {
     let globals = cli.globals;
     match cli.command {
+        Command::Monitor(args) => monitor::run(&args, &globals),
+        Command::Explain(args) => explain::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
         Command::Train(command) => train::run(&command),
         Command::Devices(args) => devices::run(&args, &globals),
         Command::Model(command) => model::run(command, &globals),
