@@ -185,6 +185,7 @@ fn training(config: &L2iConfig) -> L2iTraining {
         fidelity: 2.0,
         sparsity: 0.4,
         dropout: 0.0,
+        pooled_dropout: 0.0,
         augment: AugmentParams::default(),
         seed: 0,
     }

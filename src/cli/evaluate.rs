@@ -9,6 +9,7 @@ use crate::config::METHODS;
 use crate::error::{Error, Result};
 use crate::eval::evaluate::{EvaluationOptions, evaluate, targets_for_model};
 use crate::eval::report::table;
+use crate::interpret::Segment;
 use crate::interpret::l2i::L2i;
 use crate::model::package::{Package, find_model};
 use crate::train::dataset::DataSet;
@@ -61,7 +62,7 @@ pub fn run(args: &Args) -> Result<()> {
     let classes: Vec<Vec<usize>> = metas.iter().map(|m| m.targets.clone()).collect();
     let targets = targets_for_model(&set.labels, &labels, &classes)?;
     let bar = output::progress("{msg} {wide_bar} {pos}/{len}");
-    let mut step = |what: &'static str, done: usize, all: usize| {
+    let step = |what: &'static str, done: usize, all: usize| {
         bar.set_message(what);
         bar.set_length(all as u64);
         bar.set_position(done as u64);
@@ -70,7 +71,7 @@ pub fn run(args: &Args) -> Result<()> {
     let clips = load_clips(&metas, front_end.sample_rate, length, &mut |done, all| step("loading", done, all))?;
     let options =
         EvaluationOptions { method: args.method.clone(), folds, seed: args.seed, ..EvaluationOptions::default() };
-    let explain = |segment: &_| l2i.explain_fully(segment);
+    let explain = |segment: &Segment<'_>| l2i.explain_fully(segment);
     let evaluation =
         evaluate(&package, &clips, &targets, explain, &options, &mut |done, all| step("measuring", done, all))?;
     bar.finish_and_clear();

@@ -80,9 +80,11 @@ fn classes(classifier: &Classifier, labels: &[String]) -> Result<Vec<Option<Clas
     }
     let known: Vec<&str> = classifier.labels().iter().map(|l| l.name.as_str()).collect();
     let find = |label: &String| {
-        known.iter().position(|k| k == label).map(|i| Some(ClassId(i))).ok_or_else(|| {
-            Error::usage(format!("the model has no label '{label}'; it has {}", known.join(", ")))
-        })
+        known
+            .iter()
+            .position(|k| k == label)
+            .map(|i| Some(ClassId(i)))
+            .ok_or_else(|| Error::usage(format!("the model has no label '{label}'; it has {}", known.join(", "))))
     };
     labels.iter().map(find).collect()
 }
@@ -120,7 +122,11 @@ fn explain(
 fn sentence(name: &str, event: &Event, dir: &Path) -> String {
     let mut line = format!("{name}: {} {:.2}", event.label, event.score);
     if let Some(f) = event.faithfulness {
-        let verdict = if f.agrees { "the interpretation alone says the same" } else { "the interpretation alone says something else" };
+        let verdict = if f.agrees {
+            "the interpretation alone says the same"
+        } else {
+            "the interpretation alone says something else"
+        };
         line += &format!(", {verdict} ({:.2}; {:.2} without it)", f.prob_in, f.prob_out);
     }
     format!("{line}\n  {}\n", dir.display())

@@ -69,6 +69,9 @@ pub struct Args {
     /// Share of Θ's attention inputs dropped during training
     #[arg(long, value_name = "P", env = "EARWITNESS_DROPOUT", default_value_t = 0.2, value_parser = not_negative)]
     pub dropout: f64,
+    /// Share of Θ's pooled activations dropped during training: spreads a decision over more components
+    #[arg(long, value_name = "P", env = "EARWITNESS_POOLED_DROPOUT", default_value_t = 0.5, value_parser = not_negative)]
+    pub pooled_dropout: f64,
     /// Components whose relevance is above this are played in an interpretation (τ)
     #[arg(long, value_name = "TAU", env = "EARWITNESS_RELEVANCE_THRESHOLD", default_value_t = 0.1, value_parser = not_negative)]
     pub relevance_threshold: f64,
@@ -106,6 +109,7 @@ pub fn run(args: &Args) -> Result<()> {
         fidelity: args.fidelity as f32,
         sparsity: args.sparsity as f32,
         dropout: args.dropout as f32,
+        pooled_dropout: args.pooled_dropout as f32,
         augment: AugmentParams::default(),
         seed: args.seed,
         net: config,
