@@ -52,7 +52,7 @@ pub struct Args {
 /// # Errors
 /// Where data, model or file cannot be used.
 pub fn run(args: &Args) -> Result<()> {
-    let package = Package::open(&find_model(&args.model)?)?;
+    let package = Package::open(&find_model(&args.model)?)?.for_clips();
     let l2i = L2i::load(&package)?;
     let front_end = package.manifest().front_end.params()?;
     let set = DataSet::open(&args.data)?;

@@ -70,10 +70,10 @@ pub struct Args {
     #[arg(long, value_name = "P", env = "EARWITNESS_DROPOUT", default_value_t = 0.2, value_parser = not_negative)]
     pub dropout: f64,
     /// Share of Θ's pooled activations dropped during training: spreads a decision over more components
-    #[arg(long, value_name = "P", env = "EARWITNESS_POOLED_DROPOUT", default_value_t = 0.5, value_parser = not_negative)]
+    #[arg(long, value_name = "P", env = "EARWITNESS_POOLED_DROPOUT", default_value_t = 0.1, value_parser = not_negative)]
     pub pooled_dropout: f64,
     /// Components whose relevance is above this are played in an interpretation (τ)
-    #[arg(long, value_name = "TAU", env = "EARWITNESS_RELEVANCE_THRESHOLD", default_value_t = 0.1, value_parser = not_negative)]
+    #[arg(long, value_name = "TAU", env = "EARWITNESS_RELEVANCE_THRESHOLD", default_value_t = 0.0, value_parser = not_negative)]
     pub relevance_threshold: f64,
     /// How Θ pools activations over time
     #[arg(long, value_name = "KIND", env = "EARWITNESS_POOLING", default_value = "attention", value_parser = PossibleValuesParser::new(["attention", "max"]))]
@@ -98,7 +98,8 @@ pub fn run(args: &Args) -> Result<()> {
     let mut manifest = package.manifest().clone();
     let classifier = Vgg::load(&VggConfig::from_manifest(&manifest)?, &package.tensors(&manifest.classifier.weights)?)?;
     let dictionary_file = set_shape(args, &mut manifest)?;
-    let config = L2iConfig::from_manifest(&manifest)?;
+    let as_trained = manifest.clone().for_clips();
+    let config = L2iConfig::from_manifest(&as_trained)?;
     let how = L2iTraining {
         front_end: manifest.front_end.params()?,
         activation: manifest.classifier.activation,
@@ -116,7 +117,7 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let tensors = package.tensors(&dictionary_file)?;
     let dictionary = tensors.get("W", &[manifest.front_end.n_bins(), how.net.n_components])?;
-    let length = data::segment_samples(manifest.segment.n_frames, how.front_end.stft.hop);
+    let length = data::segment_samples(as_trained.segment.n_frames, how.front_end.stft.hop);
     let rate = how.front_end.sample_rate;
     let loaded = data::load(&args.data, args.noise.as_deref(), &args.folds, &args.validate_folds, rate, length)?;
     if loaded.labels.len() != manifest.labels.len() {

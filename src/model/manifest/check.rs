@@ -45,7 +45,12 @@ impl Manifest {
         if s.n_frames == 0 || s.n_frames > 1 << 20 {
             return Some(BadValue::new("segment.n_frames", s.n_frames, "give 1 to 1048576 frames"));
         }
-        within("segment.stride_frames", s.stride_frames, 1, s.n_frames, "frames, at most segment.n_frames")
+        within("segment.stride_frames", s.stride_frames, 1, s.n_frames, "frames, at most segment.n_frames").or_else(
+            || {
+                let clip = s.clip_frames.unwrap_or(s.n_frames);
+                within("segment.clip_frames", clip, s.n_frames, 1 << 20, "frames, at least segment.n_frames")
+            },
+        )
     }
 
     fn labels_problem(&self) -> Option<BadValue> {
