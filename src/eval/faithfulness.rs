@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use crate::dsp::{Complex32, FrontEnd, Spectrogram, istft, log1p_magnitude, stft};
 use crate::interpret::Segment;
+use crate::interpret::l2i::L2iExplanation;
 use crate::model::classifier::{Classified, Classifier};
 use crate::units::ClassId;
 use crate::{Error, Result};
@@ -24,6 +25,20 @@ pub trait ComponentExplanation {
     /// Writes the soft mask of a set of components for some frames, `[frames.len(), n_bins]`, each 0…1; of an empty set,
     /// zeros.
     fn mask_of(&self, components: &[usize], frames: Range<usize>, out: &mut [f32]);
+}
+
+impl ComponentExplanation for L2iExplanation {
+    fn logits(&self) -> &[f32] {
+        &self.logits
+    }
+
+    fn relevance(&self, class: ClassId) -> Vec<f32> {
+        self.relevance(class)
+    }
+
+    fn mask_of(&self, components: &[usize], frames: Range<usize>, out: &mut [f32]) {
+        self.mask_of(components, frames, out);
+    }
 }
 
 /// The components whose relevance is above `threshold`: L of the paper, ascending. Relevance that is not a number is
