@@ -1,6 +1,7 @@
 //! Metrics and tables.
 
 pub mod evaluate;
+mod evaluate_result;
 pub mod events;
 pub mod faithfulness;
 pub mod metrics;
