@@ -60,7 +60,7 @@ impl Default for Localisation {
     fn default() -> Self {
         Self {
             smooth_frames: 5,
-            flat_ratio: 1.5,
+            flat_ratio: 0.0,
             evident_share: 0.2,
             strong_share: 0.5,
             new_share: 0.3,
