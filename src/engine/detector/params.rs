@@ -78,7 +78,7 @@ impl DetectorParams {
             min_strides: 2,
             of_strides: 3,
             min_duration_secs: 0.1,
-            merge_gap_secs: 1.0,
+            merge_gap_secs: 2.0,
             cooldown_secs: 0.0,
             max_event_secs: 20.0,
             classes: labels.iter().map(thresholds).collect(),
