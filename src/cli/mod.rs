@@ -30,6 +30,9 @@ pub use globals::Globals;
 
 use crate::error::{Error, ErrorKind, Result};
 
+/// Help is no wider, however wide the terminal is.
+const MAX_HELP_WIDTH: usize = 100;
+
 const AFTER_HELP: &str = "\
 Examples:
   earwitness model list                    which models there are
@@ -44,7 +47,7 @@ Exit codes: 0 done or stopped by a signal, 2 usage or settings, 3 input device o
 
 /// Listens for sound events and lets people hear the evidence.
 #[derive(Debug, Parser)]
-#[command(name = "earwitness", version, after_help = AFTER_HELP, infer_long_args = false, max_term_width = 100)]
+#[command(name = "earwitness", version, after_help = AFTER_HELP, infer_long_args = false, max_term_width = MAX_HELP_WIDTH)]
 struct Cli {
     /// What every command takes.
     #[command(flatten)]
@@ -55,8 +58,16 @@ struct Cli {
 }
 
 /// The commands.
+// There is one value of this a process: its size does not matter.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Listen for sound events.
+    Monitor(Box<monitor::Args>),
+    /// Explain recordings offline.
+    Explain(explain::Args),
+    /// Measure a model on a data set.
+    Evaluate(evaluate::Args),
     /// Make a model package from a data set.
     #[command(subcommand)]
     Train(train::TrainCommand),
@@ -121,6 +132,9 @@ fn without_values(command: clap::Command) -> clap::Command {
 fn run(cli: Cli) -> Result<()> {
     let globals = cli.globals;
     match cli.command {
+        Command::Monitor(args) => monitor::run(&args, &globals),
+        Command::Explain(args) => explain::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
         Command::Train(command) => train::run(&command),
         Command::Devices(args) => devices::run(&args, &globals),
         Command::Model(command) => model::run(command, &globals),

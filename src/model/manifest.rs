@@ -61,6 +61,9 @@ pub struct Segment {
     /// Frames from one segment to the next in a live stream, 1…`n_frames`; a multiple of the classifier's total
     /// pooling over time, so that interior columns need never be computed twice (the classifier's loader checks it).
     pub stride_frames: usize,
+    /// Frames of the clips that the model was trained on and is measured on, where a monitor hears less at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip_frames: Option<usize>,
 }
 
 /// A class and its default thresholds.
@@ -220,6 +223,13 @@ impl Manifest {
     /// The labels' names, in the order of the classifier's outputs.
     pub fn label_names(&self) -> impl Iterator<Item = &str> {
         self.labels.iter().map(|l| l.name.as_str())
+    }
+
+    /// The same model as it was trained and is measured: on whole clips.
+    #[must_use]
+    pub fn for_clips(mut self) -> Self {
+        self.segment.n_frames = self.segment.clip_frames.unwrap_or(self.segment.n_frames);
+        self
     }
 
     /// The files that the manifest's sections name, with the key that names each.

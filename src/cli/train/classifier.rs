@@ -72,8 +72,11 @@ pub struct Args {
     /// Mel bands
     #[arg(long, value_name = "N", env = "EARWITNESS_MELS", default_value_t = 64, value_parser = count, help_heading = "Shape")]
     pub mels: usize,
-    /// Frames in a segment: what the model hears at once
-    #[arg(long, value_name = "N", env = "EARWITNESS_SEGMENT_FRAMES", default_value_t = 320, value_parser = count, help_heading = "Shape")]
+    /// Frames of a clip, for training and measuring; longer clips are cut, shorter ones end in silence
+    #[arg(long, value_name = "N", env = "EARWITNESS_CLIP_FRAMES", default_value_t = 320, value_parser = count, help_heading = "Shape")]
+    pub clip_frames: usize,
+    /// Frames that a monitor hears at once
+    #[arg(long, value_name = "N", env = "EARWITNESS_SEGMENT_FRAMES", default_value_t = 192, value_parser = count, help_heading = "Shape")]
     pub segment_frames: usize,
     /// Frames from one segment to the next
     #[arg(long, value_name = "N", env = "EARWITNESS_STRIDE_FRAMES", default_value_t = 32, value_parser = count, help_heading = "Shape")]
@@ -126,12 +129,11 @@ const WEIGHTS: &str = "classifier.safetensors";
 pub fn run(args: &Args) -> Result<()> {
     let how_without_classes = training(args, 0)?;
     let rate = how_without_classes.front_end.sample_rate;
-    let length = data::segment_samples(args.segment_frames, args.hop);
+    let length = data::segment_samples(args.clip_frames, args.hop);
     let loaded = data::load(&args.data, args.noise.as_deref(), &args.folds, &args.validate_folds, rate, length)?;
     let how = training(args, loaded.labels.len())?;
     how.net.validate()?;
     let manifest = manifest(args, &how, &loaded)?;
-    manifest.check("the settings")?;
     VggConfig::from_manifest(&manifest)?;
     let checkpoint = data::checkpoint(&args.out, "classifier", args.resume)?;
     let mut bar = Bar::new(args.epochs)?;
@@ -185,7 +187,7 @@ fn training(args: &Args, n_classes: usize) -> Result<ClassifierTraining> {
             power: SpectrumPower::Power,
             compression: Compression::Log10 { floor: 1e-5, scale: 0.4, offset: 0.8 },
         },
-        segment_frames: args.segment_frames,
+        segment_frames: args.clip_frames,
         epochs: args.epochs,
         batch: args.batch,
         learning_rate: args.lr as f32,
@@ -214,7 +216,11 @@ fn manifest(args: &Args, how: &ClassifierTraining, loaded: &data::Loaded) -> Res
         description,
         licence: args.licence.clone(),
         front_end: FrontEndSpec::from(&how.front_end),
-        segment: Segment { n_frames: args.segment_frames, stride_frames: args.stride_frames },
+        segment: Segment {
+            n_frames: args.segment_frames,
+            stride_frames: args.stride_frames,
+            clip_frames: Some(args.clip_frames),
+        },
         labels: loaded.labels.iter().map(label).collect(),
         classifier: Classifier {
             architecture: Architecture::Vgg,

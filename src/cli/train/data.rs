@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
-use crate::cli::output::note;
+use crate::cli::output::{note, progress};
 use crate::error::{Error, Result};
 use crate::train::classifier::Clips;
 use crate::train::dataset::{ClipMeta, DataSet};
@@ -59,8 +59,8 @@ pub(super) fn load(
         }
         None => Vec::new(),
     };
-    let bar = ProgressBar::new((train.len() + validation.len()) as u64);
-    bar.set_style(style("loading clips {wide_bar} {pos}/{len}"));
+    let bar = progress("loading clips {wide_bar} {pos}/{len}");
+    bar.set_length((train.len() + validation.len()) as u64);
     let train_clips = clips(&train, rate, length, &bar, 0)?;
     let validation_clips = clips(&validation, rate, length, &bar, train.len())?;
     bar.finish_and_clear();
@@ -104,8 +104,7 @@ impl Bar {
             signal_hook::flag::register(signal, Arc::clone(&interrupted))
                 .map_err(|e| Error::bug(format!("signals cannot be watched ({e}); please report this")))?;
         }
-        let bar = ProgressBar::new(0);
-        bar.set_style(style("{msg} {wide_bar} {percent} % {eta} left"));
+        let bar = progress("{msg} {wide_bar} {percent} % {eta} left");
         bar.enable_steady_tick(Duration::from_millis(500));
         Ok(Self { bar, epochs, epochs_done: 0, interrupted })
     }
@@ -134,10 +133,6 @@ impl Bar {
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
     }
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 /// The last part of a path, as a name.

@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> Result<()> {
     let package = Package::open(&args.model)?;
     let mut manifest = package.manifest().clone();
     let front_end = manifest.front_end.params()?;
-    let length = data::segment_samples(manifest.segment.n_frames, front_end.stft.hop);
+    let length = data::segment_samples(manifest.clone().for_clips().segment.n_frames, front_end.stft.hop);
     let rate = front_end.sample_rate;
     let loaded = data::load(&args.data, args.noise.as_deref(), &args.folds, &[], rate, length)?;
     let recipe = match args.recipe.as_str() {
@@ -107,7 +107,7 @@ pub fn run(args: &Args) -> Result<()> {
         psi_channels: 128,
         theta_hidden: 128,
         pooling: Pooling::Attention,
-        relevance_threshold: 0.1,
+        relevance_threshold: 0.0,
         weights: None,
     });
     // Ψ and Θ speak of the columns that were: with new ones they are void.

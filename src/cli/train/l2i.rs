@@ -20,7 +20,8 @@ Examples:
   earwitness train l2i --data esc13 --noise noise --model models/mine
   earwitness train l2i --data esc13 --model models/mine --pooling max --epochs 20
 
-The classifier stays as it is (post-hoc); Ψ learns activations of the dictionary, Θ learns to decide as the classifier.";
+The classifier stays as it is (post-hoc); Ψ learns activations of the dictionary, Θ learns to
+decide as the classifier.";
 
 /// Train the listenable interpreter and add it to a package.
 #[derive(Debug, Clone, clap::Args)]
@@ -68,8 +69,11 @@ pub struct Args {
     /// Share of Θ's attention inputs dropped during training
     #[arg(long, value_name = "P", env = "EARWITNESS_DROPOUT", default_value_t = 0.2, value_parser = not_negative)]
     pub dropout: f64,
+    /// Share of Θ's pooled activations dropped during training: spreads a decision over more components
+    #[arg(long, value_name = "P", env = "EARWITNESS_POOLED_DROPOUT", default_value_t = 0.1, value_parser = not_negative)]
+    pub pooled_dropout: f64,
     /// Components whose relevance is above this are played in an interpretation (τ)
-    #[arg(long, value_name = "TAU", env = "EARWITNESS_RELEVANCE_THRESHOLD", default_value_t = 0.1, value_parser = not_negative)]
+    #[arg(long, value_name = "TAU", env = "EARWITNESS_RELEVANCE_THRESHOLD", default_value_t = 0.0, value_parser = not_negative)]
     pub relevance_threshold: f64,
     /// How Θ pools activations over time
     #[arg(long, value_name = "KIND", env = "EARWITNESS_POOLING", default_value = "attention", value_parser = PossibleValuesParser::new(["attention", "max"]))]
@@ -94,7 +98,8 @@ pub fn run(args: &Args) -> Result<()> {
     let mut manifest = package.manifest().clone();
     let classifier = Vgg::load(&VggConfig::from_manifest(&manifest)?, &package.tensors(&manifest.classifier.weights)?)?;
     let dictionary_file = set_shape(args, &mut manifest)?;
-    let config = L2iConfig::from_manifest(&manifest)?;
+    let as_trained = manifest.clone().for_clips();
+    let config = L2iConfig::from_manifest(&as_trained)?;
     let how = L2iTraining {
         front_end: manifest.front_end.params()?,
         activation: manifest.classifier.activation,
@@ -105,13 +110,14 @@ pub fn run(args: &Args) -> Result<()> {
         fidelity: args.fidelity as f32,
         sparsity: args.sparsity as f32,
         dropout: args.dropout as f32,
+        pooled_dropout: args.pooled_dropout as f32,
         augment: AugmentParams::default(),
         seed: args.seed,
         net: config,
     };
     let tensors = package.tensors(&dictionary_file)?;
     let dictionary = tensors.get("W", &[manifest.front_end.n_bins(), how.net.n_components])?;
-    let length = data::segment_samples(manifest.segment.n_frames, how.front_end.stft.hop);
+    let length = data::segment_samples(as_trained.segment.n_frames, how.front_end.stft.hop);
     let rate = how.front_end.sample_rate;
     let loaded = data::load(&args.data, args.noise.as_deref(), &args.folds, &args.validate_folds, rate, length)?;
     if loaded.labels.len() != manifest.labels.len() {

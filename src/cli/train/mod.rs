@@ -12,7 +12,8 @@ Examples, in this order:
   earwitness train l2i        --data esc13 --noise noise --model models/mine
   earwitness evaluate         --data esc13 --model models/mine
 
-The data set has the layout of ESC-50: audio/FOLD-SOURCE-TAKE-CLASS.wav (flac, ogg) and meta/esc50.csv.";
+The data set has the layout of ESC-50: audio/FOLD-SOURCE-TAKE-CLASS.wav (flac, ogg)
+and meta/esc50.csv.";
 
 /// What to train.
 #[derive(Debug, Clone, clap::Subcommand)]

@@ -1,0 +1,185 @@
+//! The evidence of one event: audio, picture, components, and what the classifier says of the interpretation alone.
+
+use std::ops::Range;
+
+use super::detector::Detection;
+use super::history::{History, Stride};
+use super::level_scale::LevelScale;
+use super::masking::{Renderer, Through, mask_frames};
+use super::report::{Clip, ComponentShare, Faithfulness, MelPicture};
+use crate::dsp::{FrontEnd, FrontEndParams, StftParams};
+use crate::model::classifier::{Classified, Classifier};
+use crate::units::SamplePos;
+use crate::{Error, Result};
+
+/// Evidence of an event, its clip placed as if the history began with the stream.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// Audio and picture.
+    pub clip: Clip,
+    /// Relevant components of the segment that was surest.
+    pub components: Vec<ComponentShare>,
+    /// The three figures; none without a method.
+    pub faithfulness: Option<Faithfulness>,
+}
+
+/// Cuts evidence out of a history.
+pub struct ClipMaker {
+    front_end: FrontEnd,
+    renderer: Renderer,
+    levels: LevelScale,
+    silence: Vec<f32>,
+    max_components: usize,
+    centre_hz: Vec<f32>,
+}
+
+impl ClipMaker {
+    /// A maker for streams of one model; clips get at most `max_components` components.
+    ///
+    /// # Errors
+    /// As the front end.
+    pub fn new(params: &FrontEndParams, history: &History, max_components: usize) -> Result<Self> {
+        // A segment's own samples, cut from the stream, hold its frames without any padding.
+        let params = FrontEndParams { stft: StftParams { centred: false, ..params.stft }, ..*params };
+        let front_end = FrontEnd::new(&params)?;
+        Ok(Self {
+            renderer: Renderer::new(history.geometry())?,
+            levels: LevelScale::new(&params, front_end.bank())?,
+            silence: history.silence().to_vec(),
+            max_components,
+            centre_hz: front_end.bank().centre_hz(),
+            front_end,
+        })
+    }
+
+    /// Feature columns as levels in dB.
+    #[must_use]
+    pub const fn levels(&self) -> &LevelScale {
+        &self.levels
+    }
+
+    /// Centre frequency of each band in Hz.
+    #[must_use]
+    pub fn centre_hz(&self) -> &[f32] {
+        &self.centre_hz
+    }
+
+    /// Everything that belongs to `detection`; the clip holds the samples `span`.
+    ///
+    /// # Errors
+    /// A bug where the history does not hold what is needed.
+    pub fn evidence(
+        &mut self,
+        history: &History,
+        classifier: &Classifier,
+        detection: &Detection,
+        span: &Range<u64>,
+    ) -> Result<Evidence> {
+        let class = detection.class;
+        let through = Through::Class(class);
+        let samples = span.start as i64..span.end as i64;
+        let heard = history.samples_or_silence(&samples);
+        let frames = self.renderer.frames(history, &samples);
+        let mask = mask_frames(history, through, frames.clone());
+        let interpretation = self.renderer.render(history, &mask, &samples)?;
+        let picture = self.picture(history, &frames, &mask, span);
+        let peak = history.strides().iter().find(|stride| stride.end == detection.peak_end);
+        let explanation = peak.and_then(|stride| stride.explanation.as_ref());
+        let mut components = explanation.map_or_else(Vec::new, |e| e.components(class));
+        components.truncate(self.max_components);
+        let mut component_audio = Vec::with_capacity(components.len());
+        for component in &components {
+            let through = Through::Component { class, index: component.index };
+            component_audio.push((component.clone(), self.renderer.through(history, through, &samples)?));
+        }
+        let faithfulness = match (peak, explanation) {
+            (Some(peak), Some(_)) => Some(self.faithfulness(history, classifier, peak, through)?),
+            _ => None,
+        };
+        let clip = Clip {
+            start: SamplePos(span.start),
+            sample_rate: self.front_end.params().sample_rate,
+            heard,
+            interpretation,
+            components: component_audio,
+            picture,
+        };
+        Ok(Evidence { clip, components, faithfulness })
+    }
+
+    /// Runs the classifier again on the peak segment: on its samples, on the interpretation of those, and on the rest.
+    fn faithfulness(
+        &mut self,
+        history: &History,
+        classifier: &Classifier,
+        peak: &Stride,
+        through: Through,
+    ) -> Result<Faithfulness> {
+        let (Through::Class(class) | Through::Component { class, .. }) = through;
+        let segment = history.geometry().segment(peak.end);
+        let samples = history.geometry().span(&segment);
+        let n_padded = usize::try_from(-segment.start).unwrap_or(0);
+        let input = history.samples_or_silence(&samples);
+        let mut mask = mask_frames(history, through, self.renderer.frames(history, &samples));
+        let interpretation = self.renderer.render(history, &mask, &samples)?;
+        // What is left is what the mask leaves, in the domain where it is applied (X2 of Eq. 7 in the extended L2I paper).
+        mask.iter_mut().for_each(|m| *m = 1.0 - *m);
+        let rest = self.renderer.render(history, &mask, &samples)?;
+        let prob = |classified: &Classified| classified.probs.get(class.0).copied().unwrap_or(0.0);
+        let alone = self.classify(classifier, &interpretation, n_padded)?;
+        Ok(Faithfulness {
+            agrees: alone.top() == class.0,
+            prob: prob(&self.classify(classifier, &input, n_padded)?),
+            prob_in: prob(&alone),
+            prob_out: prob(&self.classify(classifier, &rest, n_padded)?),
+        })
+    }
+
+    /// Classifies a segment given as all the samples that its frames hold; its first `n_padded` frames lie before the
+    /// stream and are silence.
+    fn classify(&mut self, classifier: &Classifier, samples: &[f32], n_padded: usize) -> Result<Classified> {
+        let mut features = self.front_end.batch(samples)?;
+        let n_mels = self.silence.len();
+        if features.len() != classifier.n_frames() * n_mels {
+            return Err(Error::bug(format!("{} samples did not make a segment", samples.len())));
+        }
+        features.chunks_exact_mut(n_mels).take(n_padded).for_each(|column| column.copy_from_slice(&self.silence));
+        classifier.classify(&features)
+    }
+
+    /// The frames centred inside the clip, as levels, and the mask's mean over each band.
+    fn picture(&self, history: &History, frames: &Range<u64>, mask: &[f32], span: &Range<u64>) -> MelPicture {
+        let geometry = history.geometry();
+        let (hop, n_bins) = (geometry.stft.hop as u64, geometry.stft.n_bins());
+        let half = (geometry.frame_start(0) + geometry.stft.n_fft as i64 / 2).max(0) as u64;
+        let inside = |sample: u64| sample.saturating_sub(half).div_ceil(hop);
+        let first = inside(span.start).clamp(frames.start, frames.end);
+        let end = inside(span.end).clamp(first, frames.end);
+        let features = history.features().slice(first..end).unwrap_or(&[]);
+        let rows = (first - frames.start) as usize * n_bins..(end - frames.start) as usize * n_bins;
+        let mut band_mask = vec![0.0; features.len()];
+        self.band_mask(&mask[rows], &mut band_mask);
+        let params = self.front_end.params();
+        MelPicture {
+            n_bands: geometry.n_mels,
+            frame_secs: params.sample_rate.secs(hop),
+            level_db: self.levels.levels(features),
+            mask: band_mask,
+            range_hz: (params.mel.f_min_hz, params.mel.f_max_hz),
+            centre_hz: self.centre_hz.clone(),
+        }
+    }
+
+    /// A mask over bins `[n, n_bins]` as its mean over each band `[n, n_mels]`, weighted as the band weighs its bins.
+    pub fn band_mask(&self, mask: &[f32], out: &mut [f32]) {
+        let bank = self.front_end.bank();
+        for (row, out) in mask.chunks_exact(bank.n_bins()).zip(out.chunks_exact_mut(bank.n_mels())) {
+            for (band, out) in out.iter_mut().enumerate() {
+                let (first, weights) = bank.weights(band);
+                let total: f32 = weights.iter().sum();
+                let sum: f32 = weights.iter().zip(&row[first..]).map(|(w, m)| w * m).sum();
+                *out = if total > 0.0 { sum / total } else { 0.0 };
+            }
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! What the worker remembers of a stream: samples, frames, features, and what was made of each segment. Everything lies
+//! under its index in the stream, at the model's rate, and the oldest is forgotten.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::rows::Rows;
+use crate::dsp::{Complex32, FrontEnd, FrontEndParams, StftParams, log1p_magnitude};
+use crate::interpret::Explanation;
+use crate::units::ClassId;
+use crate::{Error, Result};
+
+/// How a stream is cut up. All lengths are in frames unless they say otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Geometry {
+    /// Samples to frames.
+    pub stft: StftParams,
+    /// Values of a feature column.
+    pub n_mels: usize,
+    /// Length of a segment.
+    pub segment_frames: usize,
+    /// From one segment to the next.
+    pub stride_frames: usize,
+    /// Where the first segment ends (exclusive); the next one ends a stride later.
+    pub first_end: u64,
+    /// A frame gets its mask from the first segment that ends more than this after it, so that the frame has a future
+    /// inside the segment.
+    pub lookahead_frames: usize,
+    /// Over so many frames one segment's mask fades into the next one's.
+    pub fade_frames: usize,
+}
+
+impl Geometry {
+    /// Strides that a mask looks ahead, where the segment is long enough.
+    const LOOKAHEAD_STRIDES: usize = 2;
+    /// Frames of a cross-fade, where the stride is long enough.
+    const FADE_FRAMES: usize = 8;
+
+    /// The geometry of a live stream: the first segment ends after one stride.
+    #[must_use]
+    pub fn new(front_end: &FrontEndParams, segment_frames: usize, stride_frames: usize) -> Self {
+        let stride_frames = stride_frames.max(1);
+        let strides = (segment_frames / stride_frames).saturating_sub(1).min(Self::LOOKAHEAD_STRIDES);
+        Self {
+            stft: front_end.stft,
+            n_mels: front_end.mel.n_mels,
+            segment_frames,
+            stride_frames,
+            first_end: stride_frames as u64,
+            lookahead_frames: strides * stride_frames,
+            // The segment before ends where the lookahead does: past that it has nothing to fade from.
+            fade_frames: Self::FADE_FRAMES.min(stride_frames).min(strides * stride_frames),
+        }
+    }
+
+    /// Position of the first sample that frame `t` holds; negative where the frame begins before the stream.
+    #[must_use]
+    pub const fn frame_start(&self, t: i64) -> i64 {
+        let padding = if self.stft.centred { self.stft.n_fft / 2 } else { 0 };
+        t * self.stft.hop as i64 - padding as i64
+    }
+
+    /// The samples that a range of frames holds.
+    #[must_use]
+    pub const fn span(&self, frames: &Range<i64>) -> Range<i64> {
+        self.frame_start(frames.start)..self.frame_start(frames.end - 1) + self.stft.n_fft as i64
+    }
+
+    /// The frames that hold any of these samples, from frame 0 on.
+    #[must_use]
+    pub fn frames_touching(&self, samples: &Range<i64>) -> Range<u64> {
+        let (hop, n_fft) = (self.stft.hop as i64, self.stft.n_fft as i64);
+        let padding = -self.frame_start(0);
+        let first = (samples.start + padding - n_fft).div_euclid(hop) + 1;
+        let last = (samples.end - 1 + padding).div_euclid(hop);
+        first.max(0) as u64..(last + 1).max(first).max(0) as u64
+    }
+
+    /// The frames of the segment that ends at `end`; negative before the stream, where the segment holds silence.
+    #[must_use]
+    pub const fn segment(&self, end: u64) -> Range<i64> {
+        end as i64 - self.segment_frames as i64..end as i64
+    }
+}
+
+/// What was made of one segment.
+#[derive(Clone)]
+pub struct Stride {
+    /// One past the segment's last frame.
+    pub end: u64,
+    /// Probability of each class.
+    pub probs: Vec<f32>,
+    /// What the method said, where it was asked.
+    pub explanation: Option<Arc<dyn Explanation>>,
+}
+
+/// The memory.
+pub struct History {
+    geometry: Geometry,
+    /// Below its gate a class was not decided, and a segment's mask for it counts as 0.
+    gates: Vec<f32>,
+    samples: Rows<f32>,
+    frames: Rows<Complex32>,
+    log_magnitude: Rows<f32>,
+    features: Rows<f32>,
+    /// The feature column of silence.
+    silence: Vec<f32>,
+    strides: VecDeque<Stride>,
+    /// End of the next segment.
+    next_end: u64,
+    log_magnitude_row: Vec<f32>,
+    features_row: Vec<f32>,
+}
+
+impl History {
+    /// An empty memory. `gates` has the least probability at which a class counts as decided, one a class; `front_end`
+    /// makes the column of silence, and must have as many bands as the geometry says.
+    #[must_use]
+    pub fn new(geometry: Geometry, gates: Vec<f32>, front_end: &mut FrontEnd) -> Self {
+        let n_bins = geometry.stft.n_bins();
+        let mut silence = vec![0.0; geometry.n_mels];
+        front_end.column(&vec![Complex32::default(); n_bins], &mut silence);
+        Self {
+            gates,
+            samples: Rows::new(1),
+            frames: Rows::new(n_bins),
+            log_magnitude: Rows::new(n_bins),
+            features: Rows::new(geometry.n_mels),
+            silence,
+            strides: VecDeque::new(),
+            next_end: geometry.first_end,
+            log_magnitude_row: vec![0.0; n_bins],
+            features_row: vec![0.0; geometry.n_mels],
+            geometry,
+        }
+    }
+
+    /// How the stream is cut up.
+    #[must_use]
+    pub const fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    /// The samples held.
+    #[must_use]
+    pub const fn samples(&self) -> &Rows<f32> {
+        &self.samples
+    }
+
+    /// The complex frames held.
+    #[must_use]
+    pub const fn frames(&self) -> &Rows<Complex32> {
+        &self.frames
+    }
+
+    /// The feature columns held.
+    #[must_use]
+    pub const fn features(&self) -> &Rows<f32> {
+        &self.features
+    }
+
+    /// What was made of the segments held, oldest first.
+    #[must_use]
+    pub const fn strides(&self) -> &VecDeque<Stride> {
+        &self.strides
+    }
+
+    /// The feature column of silence.
+    #[must_use]
+    pub fn silence(&self) -> &[f32] {
+        &self.silence
+    }
+
+    /// Samples of any range: zeros where they are not held.
+    #[must_use]
+    pub fn samples_or_silence(&self, range: &Range<i64>) -> Vec<f32> {
+        let len = usize::try_from(range.end - range.start).unwrap_or(0);
+        let mut out = vec![0.0; len];
+        let held = self.samples.clamp(range.start.max(0) as u64..range.end.max(0) as u64);
+        if let Some(samples) = self.samples.slice(held.clone())
+            && !samples.is_empty()
+        {
+            let at = (held.start as i64 - range.start) as usize;
+            out[at..at + samples.len()].copy_from_slice(samples);
+        }
+        out
+    }
+
+    /// Whether `class` counts as decided with this probability.
+    #[must_use]
+    pub fn decided(&self, class: ClassId, prob: f32) -> bool {
+        self.gates.get(class.0).is_some_and(|gate| prob >= *gate)
+    }
+
+    /// Replaces the least probabilities at which a class counts as decided.
+    pub fn set_gates(&mut self, gates: Vec<f32>) {
+        self.gates = gates;
+    }
+
+    /// Appends samples.
+    pub fn push_samples(&mut self, samples: &[f32]) {
+        self.samples.push(samples);
+    }
+
+    /// Appends the next frame and its feature column.
+    pub fn push_frame(&mut self, frame: &[Complex32], front_end: &mut FrontEnd) {
+        log1p_magnitude(frame, &mut self.log_magnitude_row);
+        front_end.column(frame, &mut self.features_row);
+        self.frames.push(frame);
+        self.log_magnitude.push(&self.log_magnitude_row);
+        self.features.push(&self.features_row);
+    }
+
+    /// End of the next segment, once all its frames are there.
+    #[must_use]
+    pub fn ready_segment(&self) -> Option<u64> {
+        (self.frames.end() >= self.next_end).then_some(self.next_end)
+    }
+
+    /// Appends what was made of the next segment.
+    pub fn push_stride(&mut self, stride: Stride) {
+        self.next_end = stride.end + self.geometry.stride_frames as u64;
+        self.strides.push_back(stride);
+    }
+
+    /// Adds what the method said to a stride that has none yet.
+    pub fn explain(&mut self, end: u64, explanation: Arc<dyn Explanation>) {
+        if let Some(stride) = self.strides.iter_mut().find(|stride| stride.end == end) {
+            stride.explanation = Some(explanation);
+        }
+    }
+
+    /// The feature columns of the segment that ends at `end`, `[segment_frames, n_mels]`.
+    ///
+    /// # Errors
+    /// A bug where the segment is no longer, or not yet, held.
+    pub fn segment_features(&self, end: u64) -> Result<Cow<'_, [f32]>> {
+        self.padded(end, &self.features, &self.silence)
+    }
+
+    /// ln(1 + |X|) of the segment that ends at `end`, `[segment_frames, n_bins]`.
+    ///
+    /// # Errors
+    /// As [`Self::segment_features`].
+    pub fn segment_log_magnitude(&self, end: u64) -> Result<Cow<'_, [f32]>> {
+        self.padded(end, &self.log_magnitude, &vec![0.0; self.geometry.stft.n_bins()])
+    }
+
+    /// A monitor hears from its first stride on: what lies before the stream is silence.
+    fn padded<'a>(&self, end: u64, rows: &'a Rows<f32>, silence: &[f32]) -> Result<Cow<'a, [f32]>> {
+        let n_frames = self.geometry.segment_frames as u64;
+        let n_missing = n_frames.saturating_sub(end) as usize;
+        let held = rows.slice(end.saturating_sub(n_frames)..end).ok_or_else(|| {
+            Error::bug(format!(
+                "the segment that ends at frame {end} is not in memory (frames {}..{}); please report this",
+                rows.first(),
+                rows.end()
+            ))
+        })?;
+        if n_missing == 0 {
+            return Ok(Cow::Borrowed(held));
+        }
+        let mut padded = silence.repeat(n_missing);
+        padded.extend_from_slice(held);
+        Ok(Cow::Owned(padded))
+    }
+
+    /// Index (among [`strides`](Self::strides)) of the segment that gives frame `t` its mask; at the stream's two ends,
+    /// where there is none that looks ahead as far as it should, the nearest. `None` while there are no segments.
+    #[must_use]
+    pub fn stride_for(&self, t: u64) -> Option<usize> {
+        let first = self.strides.front()?.end;
+        let ahead = t + self.geometry.lookahead_frames as u64;
+        let index = match ahead.checked_sub(first) {
+            None => 0,
+            Some(past) => past as usize / self.geometry.stride_frames + 1,
+        };
+        Some(index.min(self.strides.len() - 1))
+    }
+
+    /// The frames before this one have their final mask.
+    #[must_use]
+    pub fn mask_end(&self) -> u64 {
+        self.strides.back().map_or(0, |last| last.end.saturating_sub(self.geometry.lookahead_frames as u64))
+    }
+
+    /// Forgets what lies before frame `t`, but for what the frames from there on need.
+    pub fn forget_before(&mut self, t: u64) {
+        self.frames.forget_before(t);
+        self.log_magnitude.forget_before(t);
+        self.features.forget_before(t);
+        self.samples.forget_before(self.geometry.frame_start(t as i64).max(0) as u64);
+        // The mask of frame t fades in from the segment before its own, which ends behind it.
+        while self.strides.len() > 1 && self.strides.front().is_some_and(|stride| stride.end <= t) {
+            self.strides.pop_front();
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Interpretation audio, in one place for all methods: a mask on the complex frames, with the input's phase, and overlap-add.
+//!
+//! The mask of a stream is put together from the segments' masks. Each frame is explained by the first segment that sees
+//! a fixed stretch of its future (the lookahead); where one segment takes over from the one before, their masks are
+//! cross-faded. A segment in which the class was not decided has nothing to show: its mask counts as 0.
+
+use std::ops::Range;
+
+use super::history::{Geometry, History, Stride};
+use crate::dsp::{Complex32, StftParams, StreamingIstft};
+use crate::units::ClassId;
+use crate::{Error, Result};
+
+/// What a mask lets through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Through {
+    /// What made the class likely.
+    Class(ClassId),
+    /// One component, where the class was decided.
+    Component {
+        /// The class.
+        class: ClassId,
+        /// The component.
+        index: usize,
+    },
+}
+
+impl Through {
+    const fn class(self) -> ClassId {
+        match self {
+            Self::Class(class) | Self::Component { class, .. } => class,
+        }
+    }
+}
+
+/// Multiplies a frame's magnitude by a mask (0…1 each) in the domain of ln(1 + |X|), where the methods make their masks
+/// (L2I, Algorithm 1: |X'| = exp(mask · ln(1 + |X|)) − 1), and keeps the phase. Stops at the shortest slice.
+pub fn apply_mask(frame: &[Complex32], mask: &[f32], out: &mut [Complex32]) {
+    for ((out, x), mask) in out.iter_mut().zip(frame).zip(mask) {
+        let magnitude = x.norm_sqr().sqrt();
+        *out = if *mask >= 1.0 {
+            *x
+        } else if *mask <= 0.0 || magnitude <= 0.0 {
+            Complex32::default()
+        } else {
+            x * ((mask * magnitude.ln_1p()).exp_m1() / magnitude)
+        };
+    }
+}
+
+/// The mask over frames of a stream, `[frames.len(), n_bins]`, each 0…1. Frames from
+/// [`History::mask_end`] on get the mask that the newest segment gives them, which may still change.
+#[must_use]
+pub fn mask_frames(history: &History, through: Through, frames: Range<u64>) -> Vec<f32> {
+    let geometry = history.geometry();
+    let n_bins = geometry.stft.n_bins();
+    let mut mask = vec![0.0; frames.end.saturating_sub(frames.start) as usize * n_bins];
+    let mut t = frames.start;
+    while t < frames.end {
+        let Some(index) = history.stride_for(t) else { break };
+        let stride = &history.strides()[index];
+        // This segment explains up to where the next one takes over; the newest, for now, everything.
+        let takes_over = stride.end.saturating_sub(geometry.lookahead_frames as u64);
+        let until = if index + 1 < history.strides().len() { takes_over.min(frames.end) } else { frames.end };
+        let rows = (t - frames.start) as usize * n_bins..(until - frames.start) as usize * n_bins;
+        segment_mask(history, stride, through, t..until, &mut mask[rows]);
+        if let Some(before) = index.checked_sub(1).and_then(|i| history.strides().get(i)) {
+            let block = takes_over.saturating_sub(geometry.stride_frames as u64);
+            let fade_until = until.min(block + geometry.fade_frames as u64);
+            if t < fade_until {
+                let rows = (t - frames.start) as usize * n_bins..(fade_until - frames.start) as usize * n_bins;
+                fade_in(history, before, through, t..fade_until, block, &mut mask[rows]);
+            }
+        }
+        t = until;
+    }
+    mask
+}
+
+/// Mixes the segment before into the first frames of a block, which begins at frame `block`.
+fn fade_in(history: &History, before: &Stride, through: Through, frames: Range<u64>, block: u64, mask: &mut [f32]) {
+    let geometry = history.geometry();
+    let mut old = vec![0.0; mask.len()];
+    segment_mask(history, before, through, frames.clone(), &mut old);
+    let n_bins = geometry.stft.n_bins();
+    for ((t, new), old) in frames.zip(mask.chunks_exact_mut(n_bins)).zip(old.chunks_exact(n_bins)) {
+        let weight = (t - block + 1) as f32 / (geometry.fade_frames + 1) as f32;
+        for (new, old) in new.iter_mut().zip(old) {
+            *new = weight * *new + (1.0 - weight) * old;
+        }
+    }
+}
+
+/// One segment's mask over frames of the stream that lie in it; 0 for others, and where it has nothing to say.
+fn segment_mask(history: &History, stride: &Stride, through: Through, frames: Range<u64>, out: &mut [f32]) {
+    let prob = stride.probs.get(through.class().0).copied().unwrap_or(0.0);
+    let Some(explanation) = stride.explanation.as_ref().filter(|_| history.decided(through.class(), prob)) else {
+        return;
+    };
+    let segment = history.geometry().segment(stride.end);
+    let start = (frames.start as i64).max(segment.start);
+    let end = (frames.end as i64).min(segment.end);
+    if start >= end {
+        return;
+    }
+    let n_bins = history.geometry().stft.n_bins();
+    let rows = (start - frames.start as i64) as usize * n_bins..(end - frames.start as i64) as usize * n_bins;
+    let inside = (start - segment.start) as usize..(end - segment.start) as usize;
+    match through {
+        Through::Class(class) => explanation.mask(class, inside, &mut out[rows]),
+        Through::Component { index, .. } => explanation.component_mask(index, inside, &mut out[rows]),
+    }
+}
+
+/// Makes audio of masked frames.
+pub struct Renderer {
+    geometry: Geometry,
+    istft: StreamingIstft,
+    frame: Vec<Complex32>,
+}
+
+impl Renderer {
+    /// A renderer for streams of this geometry.
+    ///
+    /// # Errors
+    /// As [`StreamingIstft::new`].
+    pub fn new(geometry: &Geometry) -> Result<Self> {
+        // Without centring, so that a stretch may begin at any frame.
+        let istft = StreamingIstft::new(&StftParams { centred: false, ..geometry.stft })?;
+        Ok(Self { geometry: *geometry, istft, frame: vec![Complex32::default(); geometry.stft.n_bins()] })
+    }
+
+    /// The frames that audio of `samples` is made from, as far as they are in memory.
+    #[must_use]
+    pub fn frames(&self, history: &History, samples: &Range<i64>) -> Range<u64> {
+        history.frames().clamp(self.geometry.frames_touching(samples))
+    }
+
+    /// Audio of `samples`, aligned with the input to the sample: `mask` is `[n, n_bins]` for the n frames that
+    /// [`frames`](Self::frames) names. A mask of 1 gives the input back; zeros where no frame reaches.
+    ///
+    /// # Errors
+    /// A bug where `mask` has another length.
+    pub fn render(&mut self, history: &History, mask: &[f32], samples: &Range<i64>) -> Result<Vec<f32>> {
+        let frames = self.frames(history, samples);
+        let n_bins = self.frame.len();
+        let n_frames = (frames.end - frames.start) as usize;
+        if mask.len() != n_frames * n_bins {
+            return Err(Error::bug(format!("a mask of {} values was given for {n_frames} frames", mask.len())));
+        }
+        let begin = self.geometry.frame_start(frames.start as i64);
+        let total = usize::try_from(samples.end - begin).unwrap_or(0);
+        // Samples before the first frame (before the stream) are silence; those of the first frames that lie before the
+        // range were only needed to complete the sum.
+        let mut out = vec![0.0; usize::try_from(begin - samples.start).unwrap_or(0)];
+        let mut to_skip = usize::try_from(samples.start - begin).unwrap_or(0);
+        let mut take = |ready: &[f32]| {
+            let skipped = to_skip.min(ready.len());
+            to_skip -= skipped;
+            out.extend_from_slice(&ready[skipped..]);
+        };
+        for (t, mask) in frames.zip(mask.chunks_exact(n_bins)) {
+            if let Some(frame) = history.frames().row(t) {
+                apply_mask(frame, mask, &mut self.frame);
+                self.istft.push_frame(&self.frame, &mut take);
+            }
+        }
+        self.istft.finish(total, take);
+        out.resize(usize::try_from(samples.end - samples.start).unwrap_or(0), 0.0);
+        Ok(out)
+    }
+
+    /// [`mask_frames`] and [`render`](Self::render) in one.
+    ///
+    /// # Errors
+    /// As [`Self::render`].
+    pub fn through(&mut self, history: &History, through: Through, samples: &Range<i64>) -> Result<Vec<f32>> {
+        let mask = mask_frames(history, through, self.frames(history, samples));
+        self.render(history, &mask, samples)
+    }
+}

@@ -1,0 +1,436 @@
+//! From samples to events, without threads or clocks: what the worker runs, and what a test can run.
+//!
+//! Any chunking of the same samples gives the same events, scores and audio. Work happens at fixed places of the stream:
+//! a frame is computed when its last sample is there, a segment is classified when its last frame is there, and an event is
+//! handed over at the first stride at which everything that belongs to it is known.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::clips::ClipMaker;
+use super::detector::{Detection, Detector, DetectorParams, Localisation, StrideInput};
+use super::event_ids::EventIds;
+use super::evidence::{LoudnessOf, evidence};
+use super::history::{Geometry, History, Stride};
+use super::report::{Event, EventReport, ModelRef};
+use super::view::View;
+use crate::dsp::{Complex32, FrontEnd, StreamingStft};
+use crate::interpret::{Interpreter, Segment};
+use crate::model::classifier::{Classified, Classifier};
+use crate::units::{ClassId, SamplePos, StreamClock};
+use crate::{Error, Result};
+
+/// What a pipeline has to know besides its model.
+#[derive(Debug, Clone)]
+pub struct PipelineParams {
+    /// The input, as in `file:yard.wav`.
+    pub source: String,
+    /// The model that listens.
+    pub model: ModelRef,
+    /// Ties positions to wall time; its rate must be the model's.
+    pub clock: StreamClock,
+    /// When scores become an event.
+    pub detector: DetectorParams,
+    /// Audio kept before the onset, in seconds.
+    pub pre_roll_secs: f64,
+    /// Audio kept after the offset, in seconds.
+    pub post_roll_secs: f64,
+    /// Most components of an event that get audio of their own.
+    pub max_components: usize,
+}
+
+/// Seconds of mel columns that a screen can ask for.
+pub(super) const WATERFALL_SECS: f64 = 12.0;
+
+/// The core of a monitor.
+pub struct Pipeline {
+    pub(super) params: PipelineParams,
+    pub(super) classifier: Classifier,
+    pub(super) interpreter: Option<Box<dyn Interpreter>>,
+    stft: StreamingStft,
+    ears: Ears,
+    pub(super) detector: Detector,
+    pub(super) clips: ClipMaker,
+    ids: EventIds,
+    /// Events that are over and wait for what follows them.
+    waiting: VecDeque<Detection>,
+    over: Vec<Detection>,
+    pub(super) view: View,
+    /// Position of the stretch's first sample in the stream.
+    origin: SamplePos,
+    /// Samples of this stretch, without the silence that ends it.
+    n_samples: u64,
+    /// Frames remembered besides those of the newest segment.
+    keep_frames: u64,
+    shedding: bool,
+    n_shed: u64,
+}
+
+/// Front end and memory: what a frame goes into.
+pub(super) struct Ears {
+    pub(super) front_end: FrontEnd,
+    pub(super) history: History,
+}
+
+impl Ears {
+    pub(super) fn new(classifier: &Classifier, geometry: Geometry, gates: Vec<f32>) -> Result<Self> {
+        let mut front_end = FrontEnd::new(classifier.front_end())?;
+        let history = History::new(geometry, gates, &mut front_end);
+        Ok(Self { front_end, history })
+    }
+
+    pub(super) fn frame(&mut self, frame: &[Complex32]) {
+        self.history.push_frame(frame, &mut self.front_end);
+    }
+}
+
+impl Pipeline {
+    /// A pipeline at the beginning of a stream.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`] for parameters that cannot be used, thresholds for another number of classes than the
+    /// model has, or a clock at another rate than the model's.
+    pub fn new(
+        params: PipelineParams,
+        classifier: Classifier,
+        interpreter: Option<Box<dyn Interpreter>>,
+    ) -> Result<Self> {
+        let front_end = *classifier.front_end();
+        let rate = front_end.sample_rate;
+        if params.clock.sample_rate != rate {
+            return Err(Error::usage(format!(
+                "the pipeline's clock counts at {} Hz and its model hears at {} Hz; resample the input first",
+                params.clock.sample_rate.hz(),
+                rate.hz()
+            )));
+        }
+        if params.detector.classes.len() != classifier.labels().len() {
+            return Err(Error::usage(format!(
+                "thresholds for {} classes were given and the model has {}",
+                params.detector.classes.len(),
+                classifier.labels().len()
+            )));
+        }
+        for (what, secs) in [("pre-roll", params.pre_roll_secs), ("post-roll", params.post_roll_secs)] {
+            if !(0.0..=600.0).contains(&secs) {
+                return Err(Error::usage(format!("a {what} of {secs} s cannot be kept; give 0 to 600 s")));
+            }
+        }
+        let geometry = Geometry::new(&front_end, classifier.n_frames(), classifier.stride_frames());
+        let gates = params.detector.classes.iter().map(|t| t.off).collect();
+        let ears = Ears::new(&classifier, geometry, gates)?;
+        let frame_secs = rate.secs(front_end.stft.hop as u64);
+        let detector = Detector::new(&params.detector, frame_secs)?;
+        let clips = ClipMaker::new(&front_end, &ears.history, params.max_components)?;
+        let frames = |secs: f64| (secs / frame_secs).ceil() as u64;
+        let ahead = geometry.lookahead_frames as u64 + 2 * geometry.stride_frames as u64;
+        let overlap = (front_end.stft.n_fft / front_end.stft.hop) as u64 + 2;
+        let event_frames = geometry.segment_frames as u64
+            + detector.reach_frames(geometry.stride_frames)
+            + frames(params.pre_roll_secs)
+            + frames(params.post_roll_secs)
+            + ahead
+            + 2 * overlap;
+        Ok(Self {
+            stft: StreamingStft::new(&front_end.stft)?,
+            ids: EventIds::new(params.clock.start),
+            view: View::new(&geometry, classifier.labels().len(), frames(WATERFALL_SECS)),
+            keep_frames: event_frames.max(frames(WATERFALL_SECS)),
+            params,
+            classifier,
+            interpreter,
+            ears,
+            detector,
+            clips,
+            waiting: VecDeque::new(),
+            over: Vec::new(),
+            origin: SamplePos(0),
+            n_samples: 0,
+            shedding: false,
+            n_shed: 0,
+        })
+    }
+
+    /// What it was made with.
+    #[must_use]
+    pub const fn params(&self) -> &PipelineParams {
+        &self.params
+    }
+
+    /// The model.
+    #[must_use]
+    pub const fn classifier(&self) -> &Classifier {
+        &self.classifier
+    }
+
+    /// The method's name; `none` without one.
+    #[must_use]
+    pub fn method(&self) -> &'static str {
+        self.interpreter.as_ref().map_or("none", |interpreter| interpreter.method())
+    }
+
+    /// What is remembered of the stream.
+    #[must_use]
+    pub const fn history(&self) -> &History {
+        &self.ears.history
+    }
+
+    /// Moves the stream's beginning to another wall time. Only before the first samples: events say when they were.
+    pub fn set_start(&mut self, start: SystemTime) {
+        self.params.clock.start = start;
+        self.ids = EventIds::new(start);
+    }
+
+    /// Where the stream is: the position of the next sample.
+    #[must_use]
+    pub const fn position(&self) -> SamplePos {
+        self.origin.plus(self.n_samples)
+    }
+
+    /// Samples of this stretch, without the silence that ends it.
+    pub(super) const fn stretch_samples(&self) -> u64 {
+        self.n_samples
+    }
+
+    /// Frames of the stream before this stretch.
+    pub(super) fn origin_frame(&self) -> u64 {
+        self.origin.0 / self.stft.params().hop as u64
+    }
+
+    /// Strides classified without an explanation because of [`shed_interpretation`](Self::shed_interpretation).
+    #[must_use]
+    pub const fn n_shed(&self) -> u64 {
+        self.n_shed
+    }
+
+    /// Under overload: whether segments are explained only where an event needs it. The evidence of events is then the
+    /// loudness, so onsets are less exact; their audio is the same.
+    pub const fn shed_interpretation(&mut self, shed: bool) {
+        self.shedding = shed;
+    }
+
+    /// Takes the stream's next samples (mono, at the model's rate, any number) and appends the events that are complete.
+    ///
+    /// # Errors
+    /// Whatever the classifier or the method fails with; only a defect can make them.
+    pub fn push(&mut self, samples: &[f32], events: &mut Vec<EventReport>) -> Result<()> {
+        // A hop at a time: no more than one new frame, so every stride sees the same memory whatever the chunking.
+        for piece in samples.chunks(self.stft.params().hop) {
+            self.n_samples += piece.len() as u64;
+            self.advance(piece, events)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the stream: whatever is open is closed and handed over. What lies behind the end counts as silence.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub fn finish(&mut self, events: &mut Vec<EventReport>) -> Result<()> {
+        if self.n_samples > 0 {
+            let geometry = *self.ears.history.geometry();
+            let silence = vec![0.0; geometry.stft.hop];
+            let n_frames = geometry.stft.n_frames(self.n_samples as usize) as u64;
+            let stride = geometry.stride_frames as u64;
+            let last_end = n_frames.div_ceil(stride) * stride + geometry.lookahead_frames as u64;
+            while self.ears.history.frames().end() < last_end {
+                self.advance(&silence, events)?;
+            }
+        }
+        self.detector.finish(&mut self.over);
+        self.waiting.extend(self.over.drain(..));
+        while let Some(detection) = self.waiting.pop_front() {
+            self.hand_over(&detection, events)?;
+        }
+        Ok(())
+    }
+
+    /// After [`finish`](Self::finish): begins anew at a later position of the same stream, as after a long gap.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn restart(&mut self, origin: SamplePos) -> Result<()> {
+        let geometry = *self.ears.history.geometry();
+        let gates = self.params.detector.classes.iter().map(|t| t.off).collect();
+        self.ears = Ears::new(&self.classifier, geometry, gates)?;
+        self.stft.reset();
+        self.detector.reset();
+        self.view.restart();
+        self.origin = origin;
+        self.n_samples = 0;
+        Ok(())
+    }
+
+    fn advance(&mut self, piece: &[f32], events: &mut Vec<EventReport>) -> Result<()> {
+        self.ears.history.push_samples(piece);
+        self.stft.push(piece, |frame| self.ears.frame(frame));
+        while let Some(end) = self.ears.history.ready_segment() {
+            self.stride(end, events)?;
+        }
+        Ok(())
+    }
+
+    /// Everything that happens at one stride.
+    fn stride(&mut self, end: u64, events: &mut Vec<EventReport>) -> Result<()> {
+        let classified = classify(&self.classifier, &self.ears.history, end)?;
+        let mut explanation = None;
+        if let Some(interpreter) = &mut self.interpreter
+            && is_cheap(interpreter.as_ref())
+        {
+            if self.shedding {
+                self.n_shed += 1;
+            } else {
+                explanation = Some(explain(interpreter.as_mut(), &self.ears.history, end, &classified)?);
+            }
+        }
+        let probs = classified.probs;
+        let stride = Stride { end, probs: probs.clone(), explanation };
+        let tuning = self.params.detector.localisation;
+        detect(&mut self.detector, &self.ears.history, &stride, &tuning, &mut self.over)?;
+        self.ears.history.push_stride(stride);
+        self.waiting.extend(self.over.drain(..));
+        while let Some(detection) = self.waiting.front() {
+            if self.needed_end(detection) > self.ears.history.mask_end() {
+                break;
+            }
+            if let Some(detection) = self.waiting.pop_front() {
+                self.hand_over(&detection, events)?;
+            }
+        }
+        self.view.stride(probs, &self.ears.history, &self.detector, &self.clips);
+        self.ears.history.forget_before(end.saturating_sub(self.keep_frames));
+        Ok(())
+    }
+
+    /// One past the last frame whose mask an event's evidence depends on.
+    fn needed_end(&self, detection: &Detection) -> u64 {
+        let geometry = self.ears.history.geometry();
+        let clip = self.clip_span(detection);
+        let peak = geometry.span(&geometry.segment(detection.peak_end));
+        geometry.frames_touching(&(clip.start as i64..clip.end as i64)).end.max(geometry.frames_touching(&peak).end)
+    }
+
+    /// Samples from pre-roll to post-roll.
+    fn clip_span(&self, detection: &Detection) -> Range<u64> {
+        let rate = self.params.clock.sample_rate;
+        let (onset, offset) = (self.sample(detection.onset), self.sample(detection.offset));
+        onset.saturating_sub(rate.samples(self.params.pre_roll_secs))..offset + rate.samples(self.params.post_roll_secs)
+    }
+
+    /// The sample that frame `t` is centred on.
+    fn sample(&self, t: u64) -> u64 {
+        let stft = &self.ears.history.geometry().stft;
+        let centre = if stft.centred { 0 } else { stft.n_fft / 2 };
+        t * stft.hop as u64 + centre as u64
+    }
+
+    fn hand_over(&mut self, detection: &Detection, events: &mut Vec<EventReport>) -> Result<()> {
+        let rate = self.params.clock.sample_rate;
+        let mut span = self.clip_span(detection);
+        span.end = span.end.min(self.n_samples);
+        let onset = self.sample(detection.onset);
+        let offset = self.sample(detection.offset).min(self.n_samples);
+        if offset <= onset {
+            // Only in the silence behind the end, where there is nothing to hear.
+            return Ok(());
+        }
+        self.explain_late(detection, &span)?;
+        let mut evidence = self.clips.evidence(&self.ears.history, &self.classifier, detection, &span)?;
+        evidence.clip.start = self.origin.plus(evidence.clip.start.0);
+        let (onset, offset) = (self.origin.plus(onset), self.origin.plus(offset));
+        let label = self.classifier.labels().get(detection.class.0).map_or_else(String::new, |l| l.name.clone());
+        let sure = self.sample(detection.sure_end);
+        let event = Event {
+            id: self.ids.next(self.params.clock.wall(onset)),
+            label,
+            class: detection.class,
+            score: detection.score,
+            onset,
+            offset,
+            source: self.params.source.clone(),
+            model: self.params.model.clone(),
+            method: self.method().to_owned(),
+            components: evidence.components,
+            faithfulness: evidence.faithfulness,
+            latency_secs: rate.secs(self.origin.plus(sure).since(onset)),
+            clock: self.params.clock,
+        };
+        self.view.latency_secs = Some(event.latency_secs);
+        events.push(EventReport { event, clip: evidence.clip });
+        Ok(())
+    }
+
+    /// Explains the segments that an event's evidence rests on, where that was not done at their stride.
+    fn explain_late(&mut self, detection: &Detection, clip: &Range<u64>) -> Result<()> {
+        let Some(interpreter) = &mut self.interpreter else { return Ok(()) };
+        let history = &mut self.ears.history;
+        let geometry = *history.geometry();
+        let peak = geometry.span(&geometry.segment(detection.peak_end));
+        let mut ends = vec![detection.peak_end];
+        for samples in [clip.start as i64..clip.end as i64, peak] {
+            let frames = history.frames().clamp(geometry.frames_touching(&samples));
+            let of = |t: u64| history.stride_for(t);
+            if let (Some(first), Some(last)) = (of(frames.start), of(frames.end.saturating_sub(1))) {
+                // The first one's mask fades in from the one before.
+                ends.extend(history.strides().range(first.saturating_sub(1)..=last).map(|stride| stride.end));
+            }
+        }
+        let unexplained = |end: &u64| {
+            let stride = history.strides().iter().find(|stride| stride.end == *end);
+            stride.is_some_and(|s| {
+                let prob = s.probs.get(detection.class.0).copied().unwrap_or(0.0);
+                s.explanation.is_none() && (*end == detection.peak_end || history.decided(detection.class, prob))
+            })
+        };
+        ends.retain(unexplained);
+        ends.sort_unstable();
+        ends.dedup();
+        for end in ends {
+            let classified = classify(&self.classifier, history, end)?;
+            let explanation = explain(interpreter.as_mut(), history, end, &classified)?;
+            history.explain(end, explanation);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a method can be asked at every stride.
+fn is_cheap(interpreter: &dyn Interpreter) -> bool {
+    let needs = interpreter.needs();
+    needs.forward_passes == 0 && !needs.backward
+}
+
+pub(super) fn classify(classifier: &Classifier, history: &History, end: u64) -> Result<Classified> {
+    classifier.classify(&history.segment_features(end)?)
+}
+
+pub(super) fn explain(
+    interpreter: &mut dyn Interpreter,
+    history: &History,
+    end: u64,
+    classified: &Classified,
+) -> Result<Arc<dyn crate::interpret::Explanation>> {
+    let log_magnitude = history.segment_log_magnitude(end)?;
+    let features = history.segment_features(end)?;
+    let segment = Segment { log_magnitude: &log_magnitude, features: &features, classified };
+    Ok(Arc::from(interpreter.explain(&segment)?))
+}
+
+/// Shows the detector a stride.
+fn detect(
+    detector: &mut Detector,
+    history: &History,
+    stride: &Stride,
+    tuning: &Localisation,
+    over: &mut Vec<Detection>,
+) -> Result<()> {
+    let features = history.segment_features(stride.end)?;
+    let geometry = history.geometry();
+    let n_padded = usize::try_from(-geometry.segment(stride.end).start).unwrap_or(0);
+    let segment = LoudnessOf { features: &features, n_mels: geometry.n_mels, n_padded };
+    let evidence = |class: ClassId| evidence(class, stride.explanation.as_deref(), &segment, tuning);
+    detector.stride(&StrideInput { end: stride.end, probs: &stride.probs, evidence: &evidence }, over);
+    Ok(())
+}

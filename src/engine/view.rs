@@ -1,0 +1,165 @@
+//! What a screen wants to know of a pipeline.
+
+use super::clips::ClipMaker;
+use super::detector::Detector;
+use super::history::{Geometry, History};
+use super::masking::{Through, mask_frames};
+use super::pipeline::Pipeline;
+use super::report::ComponentShare;
+use super::rows::Rows;
+use super::snapshot::{ClassState, Waterfall};
+use crate::dsp::{Level, level};
+use crate::units::ClassId;
+
+/// What is kept of the newest strides for screens alone.
+pub(super) struct View {
+    /// Newest probabilities.
+    probs: Vec<f32>,
+    explained: Option<ClassId>,
+    /// Mask over the bands, of the class that was explained at the time; up to the frame from which on it may change.
+    band_mask: Rows<f32>,
+    n_bins: usize,
+    n_mels: usize,
+    n_frames: u64,
+    n_classes: usize,
+    /// Latency of the last event, in seconds of audio.
+    pub(super) latency_secs: Option<f64>,
+}
+
+impl View {
+    pub(super) fn new(geometry: &Geometry, n_classes: usize, n_frames: u64) -> Self {
+        Self {
+            probs: vec![0.0; n_classes],
+            explained: None,
+            band_mask: Rows::new(geometry.n_mels),
+            n_bins: geometry.stft.n_bins(),
+            n_mels: geometry.n_mels,
+            n_frames,
+            n_classes,
+            latency_secs: None,
+        }
+    }
+
+    pub(super) fn restart(&mut self) {
+        self.probs = vec![0.0; self.n_classes];
+        self.explained = None;
+        self.band_mask = Rows::new(self.n_mels);
+    }
+
+    /// Takes a stride.
+    pub(super) fn stride(&mut self, probs: Vec<f32>, history: &History, detector: &Detector, clips: &ClipMaker) {
+        let strongest = |open: bool| {
+            let classes = (0..probs.len()).filter(|c| !open || detector.is_open(ClassId(*c)));
+            classes.max_by(|a, b| probs[*a].total_cmp(&probs[*b])).map(ClassId)
+        };
+        self.explained = strongest(true).or_else(|| strongest(false));
+        self.probs = probs;
+        let frames = self.band_mask.end()..history.mask_end();
+        if let Some(class) = self.explained
+            && !frames.is_empty()
+        {
+            let n_frames = (frames.end - frames.start) as usize;
+            let mask = mask_frames(history, Through::Class(class), frames);
+            debug_assert_eq!(mask.len(), n_frames * self.n_bins);
+            let mut bands = vec![0.0; n_frames * self.n_mels];
+            clips.band_mask(&mask, &mut bands);
+            self.band_mask.push(&bands);
+            self.band_mask.forget_before(self.band_mask.end().saturating_sub(self.n_frames));
+        }
+    }
+}
+
+impl Pipeline {
+    /// Every class with its newest score, in the model's order.
+    #[must_use]
+    pub fn class_states(&self) -> Vec<ClassState> {
+        let labels = self.classifier.labels().iter().enumerate();
+        labels
+            .map(|(c, label)| {
+                let class = ClassId(c);
+                let thresholds = self.detector.thresholds(class);
+                ClassState {
+                    label: label.name.clone(),
+                    score: self.view.probs.get(c).copied().unwrap_or(0.0),
+                    on_threshold: thresholds.map_or(label.on_threshold, |t| t.on),
+                    off_threshold: thresholds.map_or(label.off_threshold, |t| t.off),
+                    active: self.detector.is_open(class),
+                    reason: self.detector.reason(class).to_owned(),
+                }
+            })
+            .collect()
+    }
+
+    /// Newest probability of each class.
+    #[must_use]
+    pub fn probs(&self) -> &[f32] {
+        &self.view.probs
+    }
+
+    /// The class that [`components`](Self::components) explains: the strongest with an open event, else the top score.
+    #[must_use]
+    pub const fn explained(&self) -> Option<ClassId> {
+        self.view.explained
+    }
+
+    /// The relevant components of the newest stride, most relevant first.
+    #[must_use]
+    pub fn components(&self) -> Vec<ComponentShare> {
+        let newest = self.history().strides().back().and_then(|stride| stride.explanation.as_ref());
+        match (newest, self.view.explained) {
+            (Some(explanation), Some(class)) => explanation.components(class),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Latency of the last event in seconds of audio, if there was one.
+    #[must_use]
+    pub const fn latency_secs(&self) -> Option<f64> {
+        self.view.latency_secs
+    }
+
+    /// Length of a stride, in seconds.
+    #[must_use]
+    pub fn stride_secs(&self) -> f64 {
+        let geometry = self.history().geometry();
+        self.params.clock.sample_rate.secs((geometry.stride_frames * geometry.stft.hop) as u64)
+    }
+
+    /// Level of the last `secs` seconds, as far as they are remembered.
+    #[must_use]
+    pub fn level(&self, secs: f64) -> Level {
+        let end = self.stretch_samples();
+        let samples = self.history().samples();
+        let newest = samples.clamp(end.saturating_sub(self.params.clock.sample_rate.samples(secs))..end);
+        level(samples.slice(newest).unwrap_or(&[]))
+    }
+
+    /// The last [`WATERFALL_SECS`](super::pipeline::WATERFALL_SECS) as mel columns. The mask is that of the class that was
+    /// explained when it became final; 0 where it is not yet.
+    #[must_use]
+    pub fn waterfall(&self) -> Waterfall {
+        let history = self.history();
+        let n_mels = history.geometry().n_mels;
+        let end = history.features().end();
+        let columns = history.features().clamp(end.saturating_sub(self.view.n_frames)..end);
+        let features = history.features().slice(columns.clone()).unwrap_or(&[]);
+        let mut mask = vec![0.0; features.len()];
+        let known = self.view.band_mask.clamp(columns.clone());
+        if let Some(bands) = self.view.band_mask.slice(known.clone())
+            && known.start >= columns.start
+            && known.end <= columns.end
+        {
+            let at = (known.start - columns.start) as usize * n_mels;
+            mask[at..at + bands.len()].copy_from_slice(bands);
+        }
+        let hop = history.geometry().stft.hop as u64;
+        Waterfall {
+            n_bands: n_mels,
+            first_frame: columns.start + self.origin_frame(),
+            frame_secs: self.params.clock.sample_rate.secs(hop),
+            level_db: self.clips.levels().levels(features),
+            mask,
+            centre_hz: self.clips.centre_hz().to_vec(),
+        }
+    }
+}

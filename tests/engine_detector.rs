@@ -1,0 +1,213 @@
+//! The detector on scores and evidence that are known exactly: where events begin and end, what is one event, and what
+//! is none.
+
+#![allow(clippy::unwrap_used)]
+
+use earwitness::engine::detector::{ClassThresholds, Detection, Detector, DetectorParams, Localisation, StrideInput};
+use earwitness::units::ClassId;
+
+/// Frames are 20 ms apart, a segment is 5 s long, a stride 0.64 s.
+const FRAME_SECS: f64 = 0.02;
+const SEGMENT: i64 = 250;
+const STRIDE: u64 = 32;
+
+fn params(n_classes: usize) -> DetectorParams {
+    DetectorParams {
+        min_strides: 2,
+        of_strides: 3,
+        min_duration_secs: 0.1,
+        merge_gap_secs: 1.0,
+        cooldown_secs: 0.0,
+        max_event_secs: 20.0,
+        classes: vec![ClassThresholds { on: 0.6, off: 0.4, enabled: true }; n_classes],
+        localisation: Localisation::default(),
+    }
+}
+
+/// A stretch in which a class is heard: frames, and how strong its evidence is.
+type Sound = (std::ops::Range<i64>, f32);
+
+/// Plays sounds, one list a class, for `n_strides` strides. As a real segment does, each remembers what it has heard for
+/// as long as it is long: the score is high while any sound's frame lies in it.
+fn play(params: &DetectorParams, sounds: &[Vec<Sound>], n_strides: u64) -> Vec<Detection> {
+    let mut detector = Detector::new(params, FRAME_SECS).unwrap();
+    let mut over = Vec::new();
+    for end in (1..=n_strides).map(|s| s * STRIDE) {
+        let evidence = |class: ClassId| -> Vec<f32> {
+            let raw: Vec<f32> = (end as i64 - SEGMENT..end as i64).map(|t| level(&sounds[class.0], t)).collect();
+            // As the pipeline does it: five frames averaged.
+            (0..raw.len())
+                .map(|i| {
+                    let around = &raw[i.saturating_sub(2)..(i + 3).min(raw.len())];
+                    around.iter().sum::<f32>() / around.len() as f32
+                })
+                .collect()
+        };
+        let heard = |class: usize| (end as i64 - SEGMENT..end as i64).any(|t| level(&sounds[class], t) > 0.0);
+        let probs: Vec<f32> = (0..sounds.len()).map(|c| if heard(c) { 0.9 } else { 0.05 }).collect();
+        detector.stride(&StrideInput { end, probs: &probs, evidence: &evidence }, &mut over);
+    }
+    detector.finish(&mut over);
+    over
+}
+
+fn level(sounds: &[Sound], t: i64) -> f32 {
+    sounds.iter().filter(|(frames, _)| frames.contains(&t)).map(|(_, level)| *level).sum()
+}
+
+fn near(got: u64, want: i64) -> bool {
+    (got as i64 - want).abs() <= 2
+}
+
+fn assert_events(got: &[Detection], want: &[(usize, i64, i64)]) {
+    assert_eq!(got.len(), want.len(), "{got:?}");
+    for (got, (class, onset, offset)) in got.iter().zip(want) {
+        assert_eq!(got.class.0, *class, "{got:?}");
+        assert!(near(got.onset, *onset) && near(got.offset, *offset), "{got:?}, not {onset}..{offset}");
+        assert!(got.sure_end > got.onset && got.peak_end > got.onset && got.score > 0.8, "{got:?}");
+    }
+}
+
+#[test]
+fn onset_and_offset_come_from_the_evidence_wherever_the_sound_lies_in_a_stride() {
+    for onset in (300..300 + STRIDE as i64).step_by(5) {
+        for length in [10, 40, 150, 400] {
+            let got = play(&params(1), &[vec![(onset..onset + length, 1.0)]], 60);
+            assert_events(&got, &[(0, onset, onset + length)]);
+        }
+    }
+}
+
+#[test]
+fn the_detector_is_sure_after_two_strides() {
+    let got = play(&params(1), &[vec![(290..330, 1.0)]], 40);
+    // The strides that end at frames 320 and 352 hear it, equally well; the second has more of it.
+    assert_eq!((got[0].sure_end, got[0].peak_end), (352, 352));
+}
+
+#[test]
+fn the_surest_stride_is_known_even_if_it_came_before_the_event_was_sure() {
+    for (probs, peak_end, score) in [([0.95, 0.7, 0.9], 320, 0.95), ([0.7, 0.8, 0.97], 384, 0.97)] {
+        let mut detector = Detector::new(&params(1), FRAME_SECS).unwrap();
+        let mut over = Vec::new();
+        for (end, prob) in [320, 352, 384].into_iter().zip(probs) {
+            let evidence =
+                |_: ClassId| (end - SEGMENT..end).map(|t| level(&[(290..330, 1.0)], t)).collect::<Vec<f32>>();
+            detector.stride(&StrideInput { end: end as u64, probs: &[prob], evidence: &evidence }, &mut over);
+        }
+        detector.finish(&mut over);
+        assert_eq!((over.len(), over[0].peak_end, over[0].score), (1, peak_end, score));
+    }
+}
+
+#[test]
+fn short_gaps_are_merged_and_long_ones_are_not() {
+    let merged = play(&params(1), &[vec![(300..340, 1.0), (385..420, 1.0)]], 60);
+    assert_events(&merged, &[(0, 300, 420)]);
+    // 1.2 s apart: longer than the merge gap, and still within the reach of one segment.
+    let apart = play(&params(1), &[vec![(300..340, 1.0), (400..440, 1.0)]], 60);
+    assert_events(&apart, &[(0, 300, 340), (0, 400, 440)]);
+}
+
+#[test]
+fn the_same_class_three_seconds_later_is_another_event_and_an_old_one_is_not_reported_twice() {
+    let got = play(&params(1), &[vec![(300..340, 1.0), (490..530, 0.8)]], 80);
+    assert_events(&got, &[(0, 300, 340), (0, 490, 530)]);
+}
+
+#[test]
+fn two_classes_at_once_are_two_events() {
+    let got = play(&params(2), &[vec![(300..360, 1.0)], vec![(320..500, 1.0)]], 60);
+    assert_events(&got, &[(0, 300, 360), (1, 320, 500)]);
+}
+
+#[test]
+fn a_cooldown_keeps_a_class_silent_and_the_others_not() {
+    let sounds = vec![(300..340, 1.0), (600..640, 1.0), (1000..1040, 1.0)];
+    let cooling = DetectorParams { cooldown_secs: 8.0, ..params(2) };
+    let got = play(&cooling, &[sounds, vec![(600..640, 1.0)]], 60);
+    assert_events(&got, &[(0, 300, 340), (1, 600, 640), (0, 1000, 1040)]);
+}
+
+#[test]
+fn a_long_event_comes_in_pieces_that_lie_end_to_end() {
+    let rolling = DetectorParams { max_event_secs: 6.0, ..params(1) };
+    let got = play(&rolling, &[vec![(300..1000, 1.0)]], 60);
+    assert_events(&got, &[(0, 300, 600), (0, 600, 900), (0, 900, 1000)]);
+    assert!(got.windows(2).all(|pair| pair[0].offset == pair[1].onset));
+}
+
+#[test]
+fn what_is_too_short_is_not_reported_and_does_not_come_again() {
+    let strict = DetectorParams { min_duration_secs: 0.5, ..params(1) };
+    assert_events(&play(&strict, &[vec![(300..310, 1.0)]], 60), &[]);
+    assert_events(&play(&strict, &[vec![(300..310, 1.0), (500..600, 1.0)]], 60), &[(0, 500, 600)]);
+}
+
+#[test]
+fn an_event_that_is_open_at_the_end_is_reported() {
+    // The stream ends at frame 640.
+    let got = play(&params(1), &[vec![(500..900, 1.0)]], 20);
+    assert_events(&got, &[(0, 500, 640)]);
+}
+
+#[test]
+fn a_class_that_is_switched_off_is_not_reported() {
+    let mut off = params(2);
+    off.classes[0].enabled = false;
+    let sound = vec![(300..400, 1.0)];
+    assert_events(&play(&off, &[sound.clone(), sound], 60), &[(1, 300, 400)]);
+}
+
+#[test]
+fn one_stride_is_no_event_and_the_reason_is_told() {
+    let mut detector = Detector::new(&DetectorParams { cooldown_secs: 6.4, ..params(1) }, FRAME_SECS).unwrap();
+    let mut over = Vec::new();
+    let mut reasons = Vec::new();
+    // Evidence in the newest stride's frames, wherever the score is high.
+    for (s, prob) in [0.1, 0.9, 0.1, 0.1, 0.1, 0.9, 0.9, 0.1, 0.1, 0.1, 0.9, 0.1].into_iter().enumerate() {
+        let evidence = |_: ClassId| (0..SEGMENT).map(|i| f32::from(i >= SEGMENT - STRIDE as i64)).collect::<Vec<f32>>();
+        let end = (s as u64 + 10) * STRIDE;
+        detector.stride(&StrideInput { end, probs: &[prob], evidence: &evidence }, &mut over);
+        reasons.push(detector.reason(ClassId(0)).to_owned());
+        assert_eq!(detector.is_open(ClassId(0)), (6..9).contains(&s), "stride {s}");
+    }
+    assert_eq!(over.len(), 1);
+    assert_eq!(reasons[1], "1 of 2 strides");
+    assert_eq!(reasons[5], "1 of 2 strides");
+    // Over at frame 512; a cooldown of 320 frames ends at 832, and stride 10 ends at frame 640.
+    assert_eq!(reasons[10], "cooldown 4 s left");
+    assert!([0, 2, 3, 6, 9, 11].iter().all(|s| reasons[*s].is_empty()), "{reasons:?}");
+}
+
+#[test]
+fn a_high_score_without_any_evidence_is_no_event() {
+    let mut detector = Detector::new(&params(1), FRAME_SECS).unwrap();
+    let mut over = Vec::new();
+    for end in (1..20).map(|s| s * STRIDE) {
+        let evidence = |_: ClassId| vec![0.0; SEGMENT as usize];
+        detector.stride(&StrideInput { end, probs: &[0.99], evidence: &evidence }, &mut over);
+        assert_eq!(detector.reason(ClassId(0)), "no evidence");
+    }
+    detector.finish(&mut over);
+    assert!(over.is_empty());
+}
+
+#[test]
+fn parameters_that_cannot_be_are_refused_by_name() {
+    let base = params(1);
+    let off_above_on = ClassThresholds { on: 0.3, off: 0.5, enabled: true };
+    let no_share = Localisation { evident_share: 0.0, ..base.localisation };
+    for (wrong, hint) in [
+        (DetectorParams { min_strides: 4, ..base.clone() }, "4 of 3 strides"),
+        (DetectorParams { min_strides: 0, ..base.clone() }, "0 of 3 strides"),
+        (DetectorParams { max_event_secs: 0.5, ..base.clone() }, "longest event is 0.5 s"),
+        (DetectorParams { merge_gap_secs: f64::NAN, ..base.clone() }, "merge gap is NaN s"),
+        (DetectorParams { classes: vec![off_above_on], ..base.clone() }, "0.3 (on) and 0.5 (off)"),
+        (DetectorParams { localisation: no_share, ..base.clone() }, "shares of evidence"),
+    ] {
+        let error = Detector::new(&wrong, FRAME_SECS).err().unwrap();
+        assert_eq!(error.kind(), earwitness::ErrorKind::Usage);
+        assert!(error.to_string().contains(hint), "{error}");
+    }
+}
