@@ -186,6 +186,7 @@ fn training(config: &L2iConfig) -> L2iTraining {
         sparsity: 0.4,
         dropout: 0.0,
         pooled_dropout: 0.0,
+        theta_decay: 0.0,
         augment: AugmentParams::default(),
         seed: 0,
     }

@@ -52,6 +52,9 @@ pub struct L2iTraining {
     pub pooled_dropout: f32,
     /// Augmentation of the clips; masks are not applied (the spectrogram must stay what the front end saw).
     pub augment: AugmentParams,
+    /// Weight of the squared size of Θ's dense layer: spreads a decision over the components that carry the sound, instead
+    /// of a few faint ones with large weights.
+    pub theta_decay: f32,
     /// Seed of everything random.
     pub seed: u64,
 }
@@ -179,13 +182,15 @@ fn step(
     let dropout = dropout(how, batch.features.dim(0)?, rng)?;
     let forward = net.forward(&decision.taps, dropout.as_ref())?;
     let parts = losses(how, &forward, &decision.logits, w_t, &batch.log_magnitude)?;
-    let store = parts.total.backward()?;
+    let theta = tensors.get("fc1.weight").ok_or_else(|| Error::bug("Θ lost its dense layer"))?;
+    let total = (&parts.total + (theta.sqr()?.sum_all()? * f64::from(how.theta_decay))?)?;
+    let store = total.backward()?;
     for (param, (name, var)) in params.iter_mut().zip(&vars) {
         let grad = store.get(var).ok_or_else(|| Error::bug(format!("the loss does not depend on '{name}'")))?;
         param.grad = grad.flatten_all()?.to_vec1()?;
     }
     let scalar = |t: &Tensor| -> Result<f64> { Ok(f64::from(t.to_scalar::<f32>()?)) };
-    Ok([scalar(&parts.total)?, scalar(&parts.reconstruction)?, scalar(&parts.fidelity)?])
+    Ok([scalar(&total)?, scalar(&parts.reconstruction)?, scalar(&parts.fidelity)?])
 }
 
 /// The terms of Eq. 4.

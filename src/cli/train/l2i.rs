@@ -70,8 +70,11 @@ pub struct Args {
     #[arg(long, value_name = "P", env = "EARWITNESS_DROPOUT", default_value_t = 0.2, value_parser = not_negative)]
     pub dropout: f64,
     /// Share of Θ's pooled activations dropped during training: spreads a decision over more components
-    #[arg(long, value_name = "P", env = "EARWITNESS_POOLED_DROPOUT", default_value_t = 0.1, value_parser = not_negative)]
+    #[arg(long, value_name = "P", env = "EARWITNESS_POOLED_DROPOUT", default_value_t = 0.0, value_parser = not_negative)]
     pub pooled_dropout: f64,
+    /// Weight of the squared size of Θ's dense layer: spreads a decision over more components
+    #[arg(long, value_name = "W", env = "EARWITNESS_THETA_DECAY", default_value_t = 0.02, value_parser = not_negative)]
+    pub theta_decay: f64,
     /// Components whose relevance is above this are played in an interpretation (τ)
     #[arg(long, value_name = "TAU", env = "EARWITNESS_RELEVANCE_THRESHOLD", default_value_t = 0.0, value_parser = not_negative)]
     pub relevance_threshold: f64,
@@ -111,6 +114,7 @@ pub fn run(args: &Args) -> Result<()> {
         sparsity: args.sparsity as f32,
         dropout: args.dropout as f32,
         pooled_dropout: args.pooled_dropout as f32,
+        theta_decay: args.theta_decay as f32,
         augment: AugmentParams::default(),
         seed: args.seed,
         net: config,
