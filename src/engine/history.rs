@@ -194,6 +194,11 @@ impl History {
         self.gates.get(class.0).is_some_and(|gate| prob >= *gate)
     }
 
+    /// Replaces the least probabilities at which a class counts as decided.
+    pub fn set_gates(&mut self, gates: Vec<f32>) {
+        self.gates = gates;
+    }
+
     /// Appends samples.
     pub fn push_samples(&mut self, samples: &[f32]) {
         self.samples.push(samples);

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::clips::ClipMaker;
 use super::detector::{Detection, Detector, DetectorParams, Localisation, StrideInput};
@@ -176,10 +177,21 @@ impl Pipeline {
         &self.ears.history
     }
 
+    /// Moves the stream's beginning to another wall time. Only before the first samples: events say when they were.
+    pub fn set_start(&mut self, start: SystemTime) {
+        self.params.clock.start = start;
+        self.ids = EventIds::new(start);
+    }
+
     /// Where the stream is: the position of the next sample.
     #[must_use]
     pub const fn position(&self) -> SamplePos {
         self.origin.plus(self.n_samples)
+    }
+
+    /// Samples of this stretch, without the silence that ends it.
+    pub(super) const fn stretch_samples(&self) -> u64 {
+        self.n_samples
     }
 
     /// Frames of the stream before this stretch.

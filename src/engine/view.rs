@@ -8,6 +8,7 @@ use super::pipeline::Pipeline;
 use super::report::ComponentShare;
 use super::rows::Rows;
 use super::snapshot::{ClassState, Waterfall};
+use crate::dsp::{Level, level};
 use crate::units::ClassId;
 
 /// What is kept of the newest strides for screens alone.
@@ -115,6 +116,22 @@ impl Pipeline {
     #[must_use]
     pub const fn latency_secs(&self) -> Option<f64> {
         self.view.latency_secs
+    }
+
+    /// Length of a stride, in seconds.
+    #[must_use]
+    pub fn stride_secs(&self) -> f64 {
+        let geometry = self.history().geometry();
+        self.params.clock.sample_rate.secs((geometry.stride_frames * geometry.stft.hop) as u64)
+    }
+
+    /// Level of the last `secs` seconds, as far as they are remembered.
+    #[must_use]
+    pub fn level(&self, secs: f64) -> Level {
+        let end = self.stretch_samples();
+        let samples = self.history().samples();
+        let newest = samples.clamp(end.saturating_sub(self.params.clock.sample_rate.samples(secs))..end);
+        level(samples.slice(newest).unwrap_or(&[]))
     }
 
     /// The last [`WATERFALL_SECS`](super::pipeline::WATERFALL_SECS) as mel columns. The mask is that of the class that was

@@ -1,0 +1,123 @@
+//! What a worker knows of itself: how busy it is, what it told when, and the newest events; and the snapshot made of it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::report::Event;
+use super::snapshot::{EventSummary, Phase, Snapshot};
+use super::worker::Worker;
+
+/// The load is taken over this much audio, in seconds.
+const LOAD_SECS: f64 = 10.0;
+
+/// Events that a snapshot holds.
+const MAX_EVENTS: usize = 50;
+
+/// Audio that a screen's level is taken over, in seconds.
+const LEVEL_SECS: f64 = 0.2;
+
+/// Clocks and lists of one run.
+#[derive(Debug)]
+pub(super) struct Gauge {
+    began: Instant,
+    busy: Duration,
+    /// Audio so far and time computed so far, in seconds; from the last [`LOAD_SECS`] on.
+    marks: VecDeque<(f64, f64)>,
+    told: Instant,
+    snapshot: Option<Instant>,
+    events: VecDeque<Arc<EventSummary>>,
+}
+
+impl Gauge {
+    pub(super) fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            began: now,
+            busy: Duration::ZERO,
+            marks: VecDeque::from([(0.0, 0.0)]),
+            told: now,
+            snapshot: None,
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Time was spent computing; the audio is now at `audio_secs`.
+    pub(super) fn worked(&mut self, spent: Duration, audio_secs: f64) {
+        self.busy += spent;
+        self.marks.push_back((audio_secs, self.busy.as_secs_f64()));
+        while self.marks.len() > 2 && self.marks[1].0 <= audio_secs - LOAD_SECS {
+            self.marks.pop_front();
+        }
+    }
+
+    /// Time computed ÷ audio, over the last 10 s; 0 before there was any.
+    pub(super) fn load(&self) -> f64 {
+        match (self.marks.front(), self.marks.back()) {
+            (Some((audio_0, busy_0)), Some((audio_1, busy_1))) if audio_1 > audio_0 => {
+                (busy_1 - busy_0) / (audio_1 - audio_0)
+            }
+            _ => 0.0,
+        }
+    }
+
+    pub(super) const fn busy_secs(&self) -> f64 {
+        self.busy.as_secs_f64()
+    }
+
+    pub(super) fn wall_secs(&self) -> f64 {
+        self.began.elapsed().as_secs_f64()
+    }
+
+    /// A status report went out.
+    pub(super) fn told(&mut self) {
+        self.told = Instant::now();
+    }
+
+    pub(super) fn a_second_since_told(&self) -> bool {
+        self.told.elapsed() >= Duration::from_secs(1)
+    }
+
+    /// Whether the last snapshot is older than `every`; the next one then counts as made.
+    pub(super) fn snapshot_due(&mut self, every: Duration) -> bool {
+        let due = self.snapshot.is_none_or(|last| last.elapsed() >= every);
+        if due {
+            self.snapshot = Some(Instant::now());
+        }
+        due
+    }
+
+    /// An event was found.
+    pub(super) fn event(&mut self, event: &Event) {
+        self.events.push_front(Arc::new(EventSummary { event: event.clone(), dir: None }));
+        self.events.truncate(MAX_EVENTS);
+    }
+}
+
+impl Worker {
+    /// The state as it is now.
+    pub(super) fn snapshot(&self, phase: Phase) -> Snapshot {
+        let params = self.pipeline.params();
+        let level = self.pipeline.level(LEVEL_SECS);
+        Snapshot {
+            source: params.source.clone(),
+            model: params.model.name.clone(),
+            method: self.pipeline.method().to_owned(),
+            position: self.pipeline.position(),
+            clock: params.clock,
+            level_dbfs: level.rms_dbfs,
+            peak_dbfs: level.peak_dbfs,
+            classes: self.pipeline.class_states(),
+            explained: self.pipeline.explained(),
+            components: self.pipeline.components(),
+            waterfall: Arc::new(self.pipeline.waterfall()),
+            events: self.gauge.events.iter().cloned().collect(),
+            load: self.gauge.load(),
+            latency_secs: self.pipeline.latency_secs(),
+            totals: self.totals(),
+            shed: if self.is_shedding() { vec!["interpretation".to_owned()] } else { Vec::new() },
+            record_dir: self.options.record_dir.clone(),
+            phase,
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! One recording as one clip: what `explain` does. Segments lie inside the recording (a shorter one is followed by silence),
+//! and audio is made as in a live stream.
+
+use super::clips::ClipMaker;
+use super::detector::Detection;
+use super::event_ids::EventIds;
+use super::history::{Geometry, Stride};
+use super::pipeline::{Ears, classify, explain};
+use super::report::{Event, EventReport, ModelRef};
+use crate::dsp::StreamingStft;
+use crate::interpret::Interpreter;
+use crate::model::classifier::Classifier;
+use crate::units::{ClassId, SamplePos, StreamClock};
+use crate::{Error, Result};
+
+/// Longest recording, in seconds: its spectra are kept in memory, about 20 MB a minute.
+const MAX_SECS: f64 = 600.0;
+
+/// A segment counts where the class has this share of its highest probability: a label that is asked for, though the
+/// classifier hardly believes it, is explained too, where it is believed most.
+const DECIDED_SHARE: f32 = 0.5;
+
+/// What an explanation has to know besides the model.
+#[derive(Debug, Clone)]
+pub struct RecordingParams {
+    /// The recording, as in `file:yard.wav`.
+    pub source: String,
+    /// The model that listens.
+    pub model: ModelRef,
+    /// Ties positions to wall time; its rate must be the model's.
+    pub clock: StreamClock,
+    /// Most components that get audio of their own.
+    pub max_components: usize,
+}
+
+/// Explains a recording (mono, at the model's rate) for `class`, or for the class that is likeliest in any of its segments.
+/// The event spans the recording.
+///
+/// # Errors
+/// [`crate::ErrorKind::Input`] where the recording is empty or longer than ten minutes, [`crate::ErrorKind::Usage`] for a
+/// class that the model does not have.
+pub fn explain_recording(
+    samples: &[f32],
+    classifier: &Classifier,
+    interpreter: &mut dyn Interpreter,
+    class: Option<ClassId>,
+    params: &RecordingParams,
+) -> Result<EventReport> {
+    let front_end = *classifier.front_end();
+    let rate = front_end.sample_rate;
+    let secs = rate.secs(samples.len() as u64);
+    if samples.is_empty() || secs > MAX_SECS {
+        return Err(Error::input(format!(
+            "{} lasts {secs:.1} s and only recordings of up to {MAX_SECS} s can be explained; cut it first",
+            params.source
+        )));
+    }
+    let labels = classifier.labels();
+    if let Some(class) = class.filter(|class| class.0 >= labels.len()) {
+        return Err(Error::usage(format!("the model has {} labels and no label {}", labels.len(), class.0)));
+    }
+    let live = Geometry::new(&front_end, classifier.n_frames(), classifier.stride_frames());
+    let geometry = Geometry { first_end: live.segment_frames as u64, ..live };
+    let mut ears = Ears::new(classifier, geometry, vec![0.0; labels.len()])?;
+    hear(&mut ears, samples)?;
+    while let Some(end) = ears.history.ready_segment() {
+        let classified = classify(classifier, &ears.history, end)?;
+        let explanation = explain(interpreter, &ears.history, end, &classified)?;
+        ears.history.push_stride(Stride { end, probs: classified.probs, explanation: Some(explanation) });
+    }
+    let detection = surest(&ears, class, samples.len())?;
+    let mut gates = vec![f32::INFINITY; labels.len()];
+    if let (Some(gate), Some(label)) = (gates.get_mut(detection.class.0), labels.get(detection.class.0)) {
+        *gate = label.off_threshold.min(DECIDED_SHARE * detection.score);
+    }
+    ears.history.set_gates(gates);
+    let mut clips = ClipMaker::new(&front_end, &ears.history, params.max_components)?;
+    let evidence = clips.evidence(&ears.history, classifier, &detection, &(0..samples.len() as u64))?;
+    let offset = SamplePos(samples.len() as u64);
+    let sure = SamplePos(detection.sure_end * front_end.stft.hop as u64).min(offset);
+    Ok(EventReport {
+        event: Event {
+            id: EventIds::new(params.clock.start).next(params.clock.start),
+            label: labels.get(detection.class.0).map_or_else(String::new, |label| label.name.clone()),
+            class: detection.class,
+            score: detection.score,
+            onset: SamplePos(0),
+            offset,
+            source: params.source.clone(),
+            model: params.model.clone(),
+            method: interpreter.method().to_owned(),
+            components: evidence.components,
+            faithfulness: evidence.faithfulness,
+            latency_secs: rate.secs(sure.0),
+            clock: params.clock,
+        },
+        clip: evidence.clip,
+    })
+}
+
+/// Puts the recording into memory, and silence behind it up to the end of the last segment.
+fn hear(ears: &mut Ears, samples: &[f32]) -> Result<()> {
+    let geometry = *ears.history.geometry();
+    let n_frames = geometry.stft.n_frames(samples.len()) as u64;
+    let beyond = n_frames.saturating_sub(geometry.first_end);
+    let stride = geometry.stride_frames as u64;
+    let last_end = geometry.first_end + beyond.div_ceil(stride) * stride;
+    let mut stft = StreamingStft::new(&geometry.stft)?;
+    ears.history.push_samples(samples);
+    stft.push(samples, |frame| ears.frame(frame));
+    let silence = vec![0.0; geometry.stft.hop];
+    while ears.history.frames().end() < last_end {
+        ears.history.push_samples(&silence);
+        stft.push(&silence, |frame| ears.frame(frame));
+    }
+    Ok(())
+}
+
+/// The whole recording as an event of `class`, or of the likeliest one, with the segment that is surest of it.
+fn surest(ears: &Ears, class: Option<ClassId>, n_samples: usize) -> Result<Detection> {
+    let mut best: Option<(ClassId, f32, u64)> = None;
+    for stride in ears.history.strides() {
+        for (c, prob) in stride.probs.iter().enumerate() {
+            let wanted = class.is_none_or(|class| class.0 == c);
+            if wanted && best.is_none_or(|(_, most, _)| *prob > most) {
+                best = Some((ClassId(c), *prob, stride.end));
+            }
+        }
+    }
+    let (class, score, end) = best.ok_or_else(|| Error::bug("a recording gave no segment"))?;
+    let offset = ears.history.geometry().stft.n_frames(n_samples) as u64;
+    Ok(Detection { class, onset: 0, offset, score, peak_end: end, sure_end: end })
+}
