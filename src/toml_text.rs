@@ -99,8 +99,14 @@ impl TomlText<'_> {
         let mut table_at = table.get_ref();
         let mut rest = key;
         let mut span = None;
-        // Names may hold dots themselves (file names do), so each step takes a name that the table has.
-        while let Some((name, mut value)) = table_at.iter().find(|(k, _)| starts_with_key(rest, k.get_ref())) {
+        // Names may hold dots themselves (file names do), so each step takes a name that the table has
+        // (the longest one, where one name begins another).
+        let fits = |k: &str, rest: &str| starts_with_key(rest, k).then_some(k.len());
+        while let Some((name, mut value)) = table_at
+            .iter()
+            .filter(|(k, _)| fits(k.get_ref(), rest).is_some())
+            .max_by_key(|(k, _)| fits(k.get_ref(), rest))
+        {
             span = Some(name.span());
             rest = &rest[name.get_ref().len()..];
             if let Some((index, after)) = rest.strip_prefix('[').and_then(|r| r.split_once(']')) {

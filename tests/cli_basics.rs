@@ -32,7 +32,8 @@ fn help_and_version_go_to_stdout() {
     let help = run.ok(&["--help"]);
     assert!(help.stdout.contains("Exit codes: 0 done") && help.stderr.is_empty());
     assert!(!help.stdout.contains('\x1b'), "no colours into a pipe");
-    assert!(run.ok(&["config", "show", "--help"]).stdout.contains("EARWITNESS_PRE_ROLL"));
+    let help = run.env("EARWITNESS_PRE_ROLL", "1.25").ok(&["config", "show", "--help"]).stdout;
+    assert!(help.contains("EARWITNESS_PRE_ROLL") && !help.contains("1.25"), "{help}");
 }
 
 #[test]
@@ -88,4 +89,24 @@ fn the_log_goes_to_the_file_that_is_named() {
     assert!(run.home().join("log.txt").is_file());
     let error = run.fails(5, &["model", "list", "--log-file", "no/such/folder/log.txt"]);
     assert!(error.contains("no/such/folder/log.txt"), "{error}");
+}
+
+#[test]
+fn devices_answers_with_or_without_a_sound_card() {
+    // Which devices there are is the machine's business: only the form is checked.
+    let output = Run::new().output(&["devices", "--json"]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    match output.status.code() {
+        Some(0) => {
+            let devices: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+            for device in devices.as_array().unwrap() {
+                assert!(device["id"].is_string() && device["max_rate_hz"].is_u64(), "{device}");
+                assert!(["capture", "playback"].contains(&device["direction"].as_str().unwrap()), "{device}");
+            }
+        }
+        code => {
+            assert_eq!(code, Some(3), "{stderr}");
+            assert!(stderr.starts_with("earwitness: ") && stderr.lines().count() == 1, "{stderr}");
+        }
+    }
 }

@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 const AFTER_HELP: &str = "\
 Examples:
-  earwitness config init                   write the standard settings file, every setting explained
+  earwitness config init                   write the settings file, every setting explained
   earwitness config init -                 print it instead
   earwitness config show --input demo      what a run with this flag would use
   earwitness config check my.toml          whether a file is right, and if not, where";

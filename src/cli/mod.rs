@@ -5,6 +5,7 @@
 
 mod completions;
 mod config;
+mod devices;
 pub mod evaluate;
 pub mod explain;
 mod globals;
@@ -29,21 +30,24 @@ pub use globals::Globals;
 
 use crate::error::{Error, ErrorKind, Result};
 
+/// Help is no wider, however wide the terminal is.
+const MAX_HELP_WIDTH: usize = 100;
+
 const AFTER_HELP: &str = "\
 Examples:
   earwitness model list                    which models there are
   earwitness devices                       which microphones there are
   earwitness config init                   write the documented settings file
 
-Every flag has a variable: --log-level is EARWITNESS_LOG_LEVEL. Flags win over variables, variables over the settings
-file, the file over the defaults.
+Every flag has a variable: --log-level is EARWITNESS_LOG_LEVEL. Flags win over variables,
+variables over the settings file, the file over the defaults.
 
-Exit codes: 0 done or stopped by a signal, 2 usage or settings, 3 input device or file, 4 model, 5 output, 70 a defect
-of the program.";
+Exit codes: 0 done or stopped by a signal, 2 usage or settings, 3 input device or file,
+4 model, 5 output, 70 a defect of the program.";
 
 /// Listens for sound events and lets people hear the evidence.
 #[derive(Debug, Parser)]
-#[command(name = "earwitness", version, after_help = AFTER_HELP, infer_long_args = false, max_term_width = 100)]
+#[command(name = "earwitness", version, after_help = AFTER_HELP, infer_long_args = false, max_term_width = MAX_HELP_WIDTH)]
 struct Cli {
     /// What every command takes.
     #[command(flatten)]
@@ -54,8 +58,21 @@ struct Cli {
 }
 
 /// The commands.
+// There is one value of this a process: its size does not matter.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Listen for sound events.
+    Monitor(Box<monitor::Args>),
+    /// Explain recordings offline.
+    Explain(explain::Args),
+    /// Measure a model on a data set.
+    Evaluate(evaluate::Args),
+    /// Make a model package from a data set.
+    #[command(subcommand)]
+    Train(train::TrainCommand),
+    /// List the capture and playback devices.
+    Devices(devices::Args),
     /// List, show and verify model packages.
     #[command(subcommand)]
     Model(model::ModelCommand),
@@ -104,12 +121,22 @@ fn parse_and_run(args: Vec<OsString>) -> Result<()> {
 /// The whole command line as clap knows it, for parsing, completions and manual pages.
 #[must_use]
 pub fn command() -> clap::Command {
-    Cli::command()
+    without_values(Cli::command())
+}
+
+/// Help and manual pages name the variables but not what this shell has set them to.
+fn without_values(command: clap::Command) -> clap::Command {
+    command.mut_args(|a| a.hide_env_values(true)).mut_subcommands(without_values)
 }
 
 fn run(cli: Cli) -> Result<()> {
     let globals = cli.globals;
     match cli.command {
+        Command::Monitor(args) => monitor::run(&args, &globals),
+        Command::Explain(args) => explain::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Train(command) => train::run(&command),
+        Command::Devices(args) => devices::run(&args, &globals),
         Command::Model(command) => model::run(command, &globals),
         Command::Config(command) => config::run(command, &globals),
         Command::Completions(args) => completions::run(&args),

@@ -14,8 +14,8 @@ Examples:
   earwitness model show default
   earwitness model verify models/mine
 
-Models are looked for in the folders of EARWITNESS_MODELS, in the user's data folder, near the program, and in
-/usr/local/share/earwitness/models and /usr/share/earwitness/models.";
+Models are looked for in the folders of EARWITNESS_MODELS, in the user's data folder, near the
+program, and in /usr/local/share/earwitness/models and /usr/share/earwitness/models.";
 
 /// What to do with model packages.
 #[derive(Debug, Subcommand)]

@@ -1,19 +1,35 @@
 //! `earwitness monitor`: listen, name what is heard, keep the evidence.
 
-use super::Globals;
+use std::io::{IsTerminal, Write, stdout};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use super::settings::SettingsArgs;
-use crate::config::Config;
-use crate::error::Result;
+use super::{Globals, logging, output};
+use crate::audio::source::{CaptureOptions, InputSpec, open};
+use crate::config::{Config, UiMode};
+use crate::engine::detector::DetectorParams;
+use crate::engine::report::ModelRef;
+use crate::engine::snapshot::SnapshotSlot;
+use crate::engine::worker::{MonitorOptions, Worker};
+use crate::error::{Error, Result};
+use crate::interpret::l2i::L2i;
+use crate::model::classifier::Classifier;
+use crate::model::manifest::Label;
+use crate::model::package::{Package, find_model};
+use crate::record::{EventFolders, FolderOptions, JsonLines, Recorder, RecorderHandle, RecorderOptions, RecorderStats};
 
 const AFTER_HELP: &str = "\
 Examples:
-  earwitness monitor                                        the default microphone, in the terminal
-  earwitness monitor --input demo                           a scene that the program makes: no sound card needed
+  earwitness monitor                                      the default microphone
+  earwitness monitor --input demo                         a scene that the program makes
+  earwitness monitor --record events --threshold dog=0.7  record events; the dog if it is sure
   earwitness monitor --input file:yard.wav --fast --ui jsonl
-  earwitness monitor --record events --threshold dog=0.7    record events, the dog only if it is sure
   arecord -t raw -f S16_LE -r 48000 | earwitness monitor --input stdin:48000x1:s16le
 
-Each setting lies in the settings file too; `earwitness config init` writes one with every setting explained.";
+Each setting lies in the settings file too; `earwitness config init` writes one.";
 
 /// Listen for sound events.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -31,5 +47,138 @@ impl Args {
     /// [`crate::ErrorKind::Usage`], naming what cannot be used.
     pub fn config(&self, globals: &Globals) -> Result<Config> {
         globals.settings(self.settings.layer())
+    }
+}
+
+/// Reports that may wait for the recorder before the worker has to.
+const REPORTS: usize = 256;
+
+/// Most components of an event that get a file of their own.
+const MAX_COMPONENTS: usize = 5;
+
+/// How often the main thread looks whether it is time to stop.
+const POLL: Duration = Duration::from_millis(50);
+
+/// Listens until the input ends, the time is up, a signal comes or the user quits.
+///
+/// # Errors
+/// Where settings, model, input or output cannot be used; an input that breaks later is an error too, once everything
+/// heard until then is reported.
+pub fn run(args: &Args, globals: &Globals) -> Result<()> {
+    let config = args.config(globals)?;
+    let ui = config.monitor.ui.decide(stdout().is_terminal());
+    logging::start(&config.log, ui == UiMode::Tui)?;
+    let package = Package::open(&find_model(&config.monitor.model)?)?;
+    let classifier = Classifier::load(&package)?;
+    let interpreter = L2i::load(&package)?;
+    let options = options(&config, &package, classifier.labels(), ui)?;
+    let spec: InputSpec = config.monitor.input.parse()?;
+    let capture = open(&spec, &CaptureOptions { fast: config.monitor.fast, ..CaptureOptions::default() })?;
+    let worker = Worker::new(capture, classifier, Some(Box::new(interpreter)), options)?;
+    let recorder = recorder(&config, ui)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&stop))
+            .map_err(|e| Error::bug(format!("signals cannot be watched ({e}); please report this")))?;
+    }
+    let slot = Arc::new(SnapshotSlot::default());
+    let thread = worker.spawn(recorder.reports(), Arc::clone(&slot), Arc::clone(&stop))?;
+    let screen = if ui == UiMode::Tui {
+        screen(&config, &slot, &stop)
+    } else {
+        while !thread.is_finished() && !recorder.lines_closed() {
+            std::thread::sleep(POLL);
+        }
+        Ok(())
+    };
+    stop.store(true, Ordering::Relaxed);
+    let listened = thread.join().map_err(|_| Error::bug("the worker has broken down; please report this"))?;
+    let reader_left = recorder.lines_closed();
+    let stats = recorder.finish()?;
+    // The first thing that went wrong is the one to tell: the screen, then the input, then the disk.
+    screen?;
+    listened?;
+    told(stats, reader_left)
+}
+
+/// Draws until the user quits or `stop` is set.
+#[cfg(feature = "tui")]
+fn screen(config: &Config, slot: &SnapshotSlot, stop: &AtomicBool) -> Result<()> {
+    use crate::config::ColorMode;
+    use crate::ui::{UiOptions, run};
+
+    let mut options = UiOptions::from_env();
+    match config.ui.color {
+        ColorMode::Auto => {}
+        ColorMode::Always => options.no_color = false,
+        ColorMode::Never => options.no_color = true,
+    }
+    options.ascii |= config.ui.ascii;
+    options.exit_on_end = config.ui.exit_on_end;
+    run(slot, stop, options)
+}
+
+/// This build has no screen.
+#[cfg(not(feature = "tui"))]
+fn screen(_: &Config, _: &SnapshotSlot, _: &AtomicBool) -> Result<()> {
+    Err(Error::usage("this build has no terminal UI; use --ui jsonl or --ui silent"))
+}
+
+/// What the worker has to know.
+fn options(config: &Config, package: &Package, labels: &[Label], ui: UiMode) -> Result<MonitorOptions> {
+    let d = &config.detector;
+    let mut detector = DetectorParams::from_labels(labels);
+    for (label, on) in &d.thresholds {
+        let class = labels.iter().position(|l| l.name == *label).ok_or_else(|| {
+            let known: Vec<&str> = labels.iter().map(|l| l.name.as_str()).collect();
+            Error::usage(format!(
+                "there is a threshold for '{label}', which the model {} does not have; it has {}",
+                package.manifest().name,
+                known.join(", ")
+            ))
+        })?;
+        let thresholds = &mut detector.classes[class];
+        thresholds.on = *on as f32;
+        thresholds.off = thresholds.off.min(thresholds.on);
+    }
+    detector.min_strides = d.min_strides as usize;
+    detector.of_strides = d.of_strides as usize;
+    detector.min_duration_secs = d.min_duration_secs;
+    detector.merge_gap_secs = d.merge_gap_secs;
+    detector.cooldown_secs = d.cooldown_secs;
+    detector.max_event_secs = d.max_event_secs;
+    Ok(MonitorOptions {
+        model: ModelRef { name: package.manifest().name.clone(), sha256: package.sha256().to_string() },
+        detector,
+        pre_roll_secs: d.pre_roll_secs,
+        post_roll_secs: d.post_roll_secs,
+        max_components: MAX_COMPONENTS,
+        fast: config.monitor.fast,
+        duration_secs: (config.monitor.duration_secs > 0.0).then_some(config.monitor.duration_secs),
+        record_dir: (!config.record.dir.is_empty()).then(|| config.record.dir.clone()),
+        snapshots: ui == UiMode::Tui,
+    })
+}
+
+/// Event folders and lines, as far as they are wanted.
+fn recorder(config: &Config, ui: UiMode) -> Result<RecorderHandle> {
+    let folders = match config.record.dir.as_str() {
+        "" => None,
+        dir => Some(EventFolders::new(Path::new(dir), FolderOptions::default())?),
+    };
+    let lines = (ui == UiMode::Jsonl).then(|| JsonLines::new(Box::new(stdout()) as Box<dyn Write + Send>));
+    Recorder::spawn(RecorderOptions { capacity: REPORTS, folders, lines })
+}
+
+/// Turns what the recorder could not write into the program's error. A reader of the lines that has gone away has seen
+/// enough.
+fn told(stats: RecorderStats, reader_left: bool) -> Result<()> {
+    if let Some(e) = stats.folders_error {
+        output::note(&format!("{} of {} events could not be recorded", stats.folders_failed, stats.events));
+        return Err(e);
+    }
+    match stats.lines_error {
+        Some(e) if !reader_left => Err(e),
+        _ => Ok(()),
     }
 }

@@ -2,6 +2,8 @@
 
 use std::io::{ErrorKind as IoErrorKind, Write, stderr, stdout};
 
+use indicatif::{ProgressBar, ProgressStyle};
+
 use super::io_error;
 use crate::error::{ErrorKind, Result};
 
@@ -41,4 +43,11 @@ pub(super) fn columns(rows: &[Vec<String>]) -> String {
         format!("{}\n", cells.join("  ").trim_end())
     };
     rows.iter().map(line).collect()
+}
+
+/// A progress bar on stderr, which is silent where stderr is no terminal; `template` is indicatif's.
+pub(super) fn progress(template: &str) -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
 }

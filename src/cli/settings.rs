@@ -43,7 +43,7 @@ pub struct SettingsArgs {
     /// Do not report shorter events [default: 0.1]
     #[arg(long, value_name = "SECS", env = "EARWITNESS_MIN_DURATION", value_parser = seconds, help_heading = "Detection")]
     pub min_duration: Option<f64>,
-    /// Join events of a class with no more than this between them [default: 0.5]
+    /// Join events of a class with no more than this between them [default: 2]
     #[arg(long, value_name = "SECS", env = "EARWITNESS_MERGE_GAP", value_parser = seconds, help_heading = "Detection")]
     pub merge_gap: Option<f64>,
     /// Keep a class silent for so long after an event [default: 0]

@@ -11,14 +11,7 @@ use crate::config::{ColorMode, Config, UiMode};
 fn all_commands() -> Vec<clap::Command> {
     let mut root = command();
     root.build();
-    let mut commands = vec![
-        monitor::Args::augment_args(clap::Command::new("monitor")),
-        explain::Args::augment_args(clap::Command::new("explain")),
-        evaluate::Args::augment_args(clap::Command::new("evaluate")),
-        train::TrainCommand::augment_subcommands(clap::Command::new("train")),
-    ];
-    commands.iter_mut().for_each(clap::Command::build);
-    commands.push(root);
+    let mut commands = vec![root];
     let mut flat = Vec::new();
     while let Some(c) = commands.pop() {
         commands.extend(c.get_subcommands().filter(|s| s.get_name() != "help").cloned());
@@ -67,6 +60,8 @@ fn every_command_says_what_it_does_and_shows_examples() {
     {
         let help = c.get_after_help().unwrap().to_string();
         assert!(help.contains("earwitness "), "{} shows no example", c.get_name());
+        let longest = help.lines().map(|l| l.chars().count()).max().unwrap();
+        assert!(longest < MAX_HELP_WIDTH, "clap would break a line of {longest} of the examples of {}", c.get_name());
     }
 }
 

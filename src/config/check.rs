@@ -2,6 +2,7 @@
 
 use super::settings::{Config, DetectorConfig};
 use super::values::METHODS;
+use crate::audio::source::InputSpec;
 use crate::toml_text::BadValue;
 
 /// A day: longer spans of sound are taken for a slip.
@@ -14,8 +15,8 @@ impl Config {
     /// The first setting that cannot be used.
     pub(super) fn problem(&self) -> Option<BadValue> {
         let m = &self.monitor;
-        if m.input.trim().is_empty() {
-            return Some(BadValue::new("monitor.input", "\"\"", "name an input, as in \"default\" or \"demo\""));
+        if let Err(e) = m.input.parse::<InputSpec>() {
+            return Some(BadValue::new("monitor.input", format!("{:?}", m.input), e.to_string()));
         }
         if m.model.trim().is_empty() {
             return Some(BadValue::new("monitor.model", "\"\"", "name a model, as in \"default\""));

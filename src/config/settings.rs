@@ -150,7 +150,7 @@ section! {
         /// Shorter events are not reported.
         min_duration_secs: f64 = 0.1,
         /// Two events of a class with no more than this between them are one.
-        merge_gap_secs: f64 = 0.5,
+        merge_gap_secs: f64 = 2.0,
         /// After an event, the same class stays silent for so long.
         cooldown_secs: f64 = 0.0,
         /// A longer event is reported in pieces of this length.

@@ -70,7 +70,11 @@ fn each_wrong_file_has_an_error_that_names_it() {
             "[monitor]\nmethod = \"magic\"\n",
             "c.toml, line 2: monitor.method = \"magic\" cannot be used; give one of l2i",
         ),
-        ("[monitor]\ninput = \"\"\n", "c.toml, line 2: monitor.input = \"\""),
+        (
+            "[monitor]\ninput = \"\"\n",
+            "c.toml, line 2: monitor.input = \"\" cannot be used; --input '' is not known; use",
+        ),
+        ("[monitor]\ninput = \"file:\"\n", "c.toml, line 2: monitor.input = \"file:\""),
         ("[monitor]\nmodel = \" \"\n", "c.toml, line 2: monitor.model = \"\""),
         ("[monitor]\nduration_secs = -1\n", "c.toml, line 2: monitor.duration_secs = -1"),
         ("[detector]\nmin_strides = 4\n", "c.toml, line 2: detector.min_strides = 4 cannot be used; give 1 to"),

@@ -120,8 +120,11 @@ impl ClipMaker {
         let samples = history.geometry().span(&segment);
         let n_padded = usize::try_from(-segment.start).unwrap_or(0);
         let input = history.samples_or_silence(&samples);
-        let interpretation = self.renderer.through(history, through, &samples)?;
-        let rest: Vec<f32> = input.iter().zip(&interpretation).map(|(x, i)| x - i).collect();
+        let mut mask = mask_frames(history, through, self.renderer.frames(history, &samples));
+        let interpretation = self.renderer.render(history, &mask, &samples)?;
+        // What is left is what the mask leaves, in the domain where it is applied (X2 of Eq. 7 in the extended L2I paper).
+        mask.iter_mut().for_each(|m| *m = 1.0 - *m);
+        let rest = self.renderer.render(history, &mask, &samples)?;
         let prob = |classified: &Classified| classified.probs.get(class.0).copied().unwrap_or(0.0);
         let alone = self.classify(classifier, &interpretation, n_padded)?;
         Ok(Faithfulness {

@@ -1,4 +1,11 @@
 //! Metrics and tables.
 
+pub mod evaluate;
+mod evaluate_result;
 pub mod events;
+pub mod faithfulness;
 pub mod metrics;
+pub mod report;
+pub mod stream;
+pub mod stream_files;
+pub mod stream_score;

@@ -14,11 +14,22 @@ use crate::{Error, Result};
 /// Added to a mask's denominator.
 const MASK_EPS: f32 = 1e-6;
 
+/// A frame is looked at from this share of the largest attention on.
+const SEED_SHARE: f32 = 0.1;
+
+/// A stretch of sound reaches as far as this share of the strongest frame that is looked at …
+const STRETCH_SHARE: f32 = 0.15;
+
+/// … over pauses of up to this share of the segment.
+const PAUSE_SHARE: usize = 16;
+
 /// What all explanations of one model share.
 #[derive(Debug)]
 struct Shared {
     /// W, `[n_bins, n_components]`.
     dictionary: Vec<f32>,
+    /// Sum of each column of W.
+    column_sums: Vec<f32>,
     names: Vec<String>,
     /// Θ's dense layer, `[n_classes, n_components]`.
     theta: Vec<f32>,
@@ -42,13 +53,22 @@ impl L2i {
         let manifest = package.manifest();
         let config = L2iConfig::from_manifest(manifest)?;
         let l2i = manifest.l2i.as_ref().ok_or_else(|| Error::bug("a manifest lost its [l2i]"))?;
-        let weights = package.tensors(&l2i.weights)?;
+        let file = l2i.weights.as_ref().ok_or_else(|| {
+            Error::model(format!(
+                "the model {} has a dictionary but no Ψ and Θ yet; train them with 'earwitness train l2i'",
+                manifest.name
+            ))
+        })?;
+        let weights = package.tensors(file)?;
         let n_bins = manifest.front_end.n_bins();
         let dictionary = package.tensors(&l2i.dictionary)?;
         let dictionary = dictionary.get("W", &[n_bins, config.n_components])?.to_vec();
         let theta = weights.get("fc1.weight", &[config.n_classes, config.n_components])?.to_vec();
+        let k = config.n_components;
+        let column_sums = (0..k).map(|c| dictionary.iter().skip(c).step_by(k).sum()).collect();
         let shared = Shared {
             dictionary,
+            column_sums,
             names: l2i.component_names.clone(),
             theta,
             n_bins,
@@ -112,6 +132,22 @@ impl L2iExplanation {
         self.shared.theta.get(class.0 * k..(class.0 + 1) * k).unwrap_or(&[])
     }
 
+    /// Whether each frame is one that the decision for `class` looks at.
+    fn seeds(&self, class: ClassId) -> Vec<bool> {
+        let k = self.shared.n_components;
+        let theta = self.theta(class);
+        let weights = match &self.attention {
+            Some(attention) => attention.clone(),
+            // Max pooling looks at each component's largest frame; the class's own sum is near enough.
+            None => {
+                let rows = self.activations.chunks_exact(k);
+                rows.map(|h| h.iter().zip(theta).map(|(h, w)| h * w).sum::<f32>().max(0.0)).collect()
+            }
+        };
+        let largest = weights.iter().copied().fold(0.0, f32::max);
+        weights.iter().map(|w| *w > 0.0 && *w >= SEED_SHARE * largest).collect()
+    }
+
     /// r = z ⊙ θ_c / max |z ⊙ θ_c|, `[n_components]`; all 0 where every product is.
     #[must_use]
     pub fn relevance(&self, class: ClassId) -> Vec<f32> {
@@ -173,15 +209,14 @@ impl Explanation for L2iExplanation {
         shares
     }
 
+    /// How much of the spectrogram the relevant components rebuild, in the stretches that Θ's attention points into. The
+    /// attention alone is a few sharp peaks; the components say how far each sound reaches around them.
     fn evidence(&self, class: ClassId) -> Vec<f32> {
         let k = self.shared.n_components;
-        let theta = self.theta(class);
-        let share = |t: usize| match &self.attention {
-            Some(a) => a[t],
-            None => 1.0 / self.n_frames as f32,
-        };
-        let rows = self.activations.chunks_exact(k).enumerate();
-        rows.map(|(t, h)| share(t) * h.iter().zip(theta).map(|(h, w)| h * w).sum::<f32>()).collect()
+        let relevant = self.relevant(class, self.shared.threshold);
+        let strength = |h: &[f32]| relevant.iter().map(|&c| h[c] * self.shared.column_sums[c]).sum::<f32>();
+        let strengths: Vec<f32> = self.activations.chunks_exact(k).map(strength).collect();
+        stretches(&strengths, &self.seeds(class))
     }
 
     fn mask(&self, class: ClassId, frames: Range<usize>, out: &mut [f32]) {
@@ -190,5 +225,57 @@ impl Explanation for L2iExplanation {
 
     fn component_mask(&self, index: usize, frames: Range<usize>, out: &mut [f32]) {
         self.mask_of(&[index], frames, out);
+    }
+}
+
+/// Keeps the strengths of the stretches that hold a seed; everything else becomes 0.
+fn stretches(strengths: &[f32], seeds: &[bool]) -> Vec<f32> {
+    let at_seeds = strengths.iter().zip(seeds).filter(|(_, seed)| **seed).map(|(s, _)| *s);
+    let level = STRETCH_SHARE * at_seeds.fold(0.0, f32::max);
+    let mut kept = vec![0.0; strengths.len()];
+    if level <= 0.0 {
+        return kept;
+    }
+    let max_pause = strengths.len() / PAUSE_SHARE;
+    let mut t = 0;
+    while t < strengths.len() {
+        if strengths[t] < level {
+            t += 1;
+            continue;
+        }
+        let start = t;
+        let mut end = t + 1;
+        while t < strengths.len() && t < end + max_pause {
+            if strengths[t] >= level {
+                end = t + 1;
+            }
+            t += 1;
+        }
+        if seeds[start..end].contains(&true) {
+            kept[start..end].copy_from_slice(&strengths[start..end]);
+        }
+        t = end;
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_stretches_that_are_looked_at_count() {
+        let mut strengths = vec![0.1; 64];
+        strengths[10..14].fill(4.0);
+        // A pause of two frames is bridged, one of ten is not.
+        strengths[16..20].fill(2.0);
+        strengths[30..34].fill(5.0);
+        let mut seeds = vec![false; 64];
+        seeds[12] = true;
+        let kept = stretches(&strengths, &seeds);
+        assert!(kept[..10].iter().chain(&kept[20..]).all(|k| *k == 0.0), "{kept:?}");
+        assert_eq!(kept[10..20], strengths[10..20]);
+        assert_eq!(stretches(&[0.0; 8], &[true; 8]), [0.0; 8]);
+        assert_eq!(stretches(&[1.0; 8], &[false; 8]), [0.0; 8]);
     }
 }

@@ -61,6 +61,9 @@ pub struct Segment {
     /// Frames from one segment to the next in a live stream, 1…`n_frames`; a multiple of the classifier's total
     /// pooling over time, so that interior columns need never be computed twice (the classifier's loader checks it).
     pub stride_frames: usize,
+    /// Frames of the clips that the model was trained on and is measured on, where a monitor hears less at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip_frames: Option<usize>,
 }
 
 /// A class and its default thresholds.
@@ -146,7 +149,8 @@ pub struct L2i {
     /// Components whose relevance (the largest is 1) exceeds this are played; 0…1, less than 1.
     pub relevance_threshold: f32,
     /// The file that holds Ψ and Θ.
-    pub weights: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
 }
 
 /// How Θ pools activations over time.
@@ -221,12 +225,19 @@ impl Manifest {
         self.labels.iter().map(|l| l.name.as_str())
     }
 
+    /// The same model as it was trained and is measured: on whole clips.
+    #[must_use]
+    pub fn for_clips(mut self) -> Self {
+        self.segment.n_frames = self.segment.clip_frames.unwrap_or(self.segment.n_frames);
+        self
+    }
+
     /// The files that the manifest's sections name, with the key that names each.
     pub fn referenced_files(&self) -> Vec<(&'static str, &str)> {
         let mut files = vec![("classifier.weights", self.classifier.weights.as_str())];
         if let Some(l2i) = &self.l2i {
             files.push(("l2i.dictionary", &l2i.dictionary));
-            files.push(("l2i.weights", &l2i.weights));
+            files.extend(l2i.weights.as_deref().map(|w| ("l2i.weights", w)));
         }
         files
     }

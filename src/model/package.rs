@@ -90,6 +90,13 @@ impl Package {
         Self::open(dir)
     }
 
+    /// The same package with segments as long as the clips that the model was trained on; see
+    /// [`Manifest::for_clips`].
+    #[must_use]
+    pub fn for_clips(self) -> Self {
+        Self { manifest: self.manifest.for_clips(), ..self }
+    }
+
     /// The package's folder.
     #[must_use]
     pub fn dir(&self) -> &Path {

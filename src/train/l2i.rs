@@ -19,7 +19,7 @@ use super::loss;
 use crate::dsp::{FrontEnd, FrontEndParams, log1p_magnitude, stft};
 use crate::eval::metrics;
 use crate::model::classifier::probabilities;
-use crate::model::l2i::{L2iConfig, L2iNet};
+use crate::model::l2i::{Dropout, L2iConfig, L2iNet};
 use crate::model::manifest::Activation;
 use crate::model::tensors::Arrays;
 use crate::model::vgg::{Param, Vgg};
@@ -48,6 +48,8 @@ pub struct L2iTraining {
     pub sparsity: f32,
     /// Share of Θ's attention inputs that are dropped.
     pub dropout: f32,
+    /// Share of z that is dropped: spreads a decision over the components that carry the sound.
+    pub pooled_dropout: f32,
     /// Augmentation of the clips; masks are not applied (the spectrogram must stay what the front end saw).
     pub augment: AugmentParams,
     /// Seed of everything random.
@@ -174,11 +176,8 @@ fn step(
     }
     let tensors: HashMap<&'static str, Tensor> = vars.iter().map(|(n, v)| (*n, v.as_tensor().clone())).collect();
     let net = L2iNet::from_tensors(&how.net, &tensors)?;
-    let shape = (batch.features.dim(0)?, how.net.n_frames, how.net.n_components);
-    let masks = (how.dropout > 0.0)
-        .then(|| Ok::<_, Error>((dropout_mask(how.dropout, shape, rng)?, dropout_mask(how.dropout, shape, rng)?)))
-        .transpose()?;
-    let forward = net.forward(&decision.taps, masks.as_ref().map(|(v, u)| (v, u)))?;
+    let dropout = dropout(how, batch.features.dim(0)?, rng)?;
+    let forward = net.forward(&decision.taps, dropout.as_ref())?;
     let parts = losses(how, &forward, &decision.logits, w_t, &batch.log_magnitude)?;
     let store = parts.total.backward()?;
     for (param, (name, var)) in params.iter_mut().zip(&vars) {
@@ -229,11 +228,22 @@ pub fn losses(
     Ok(Losses { total, reconstruction, fidelity })
 }
 
-fn dropout_mask(share: f32, shape: (usize, usize, usize), rng: &mut ChaCha8Rng) -> Result<Tensor> {
-    let keep = 1.0 - share;
-    let n = shape.0 * shape.1 * shape.2;
-    let mask: Vec<f32> = (0..n).map(|_| if rng.random::<f32>() < keep { 1.0 / keep } else { 0.0 }).collect();
-    Ok(Tensor::from_vec(mask, shape, &Device::Cpu)?)
+/// The masks of one step.
+fn dropout(how: &L2iTraining, batch: usize, rng: &mut ChaCha8Rng) -> Result<Option<Dropout>> {
+    if how.dropout <= 0.0 && how.pooled_dropout <= 0.0 {
+        return Ok(None);
+    }
+    let mut mask = |share: f32, shape: &[usize]| -> Result<Tensor> {
+        let keep = 1.0 - share;
+        let draw = |_| if rng.random::<f32>() < keep { 1.0 / keep } else { 0.0 };
+        let values: Vec<f32> = (0..shape.iter().product::<usize>()).map(draw).collect();
+        Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
+    };
+    let (t, k) = (how.net.n_frames, how.net.n_components);
+    Ok(Some(Dropout {
+        attention: (mask(how.dropout, &[batch, t, k])?, mask(how.dropout, &[batch, t, k])?),
+        pooled: mask(how.pooled_dropout, &[batch, k])?,
+    }))
 }
 
 fn make_batch(how: &L2iTraining, clips: &Clips, noise: &[Vec<f32>], epoch: usize, indices: &[usize]) -> Result<Batch> {

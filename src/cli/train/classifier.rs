@@ -4,7 +4,18 @@ use std::path::PathBuf;
 
 use clap::builder::{FalseyValueParser, PossibleValuesParser};
 
+use super::data::{self, Bar};
 use crate::cli::parse::{count, not_negative, positive};
+use crate::dsp::{Compression, FrontEndParams, MelNorm, MelParams, MelScale, SpectrumPower, StftParams, WindowKind};
+use crate::error::{Error, Result};
+use crate::model::manifest::{
+    Activation, Architecture, Classifier, FORMAT_VERSION, FrontEndSpec, Head, Label, Manifest, Segment, Training,
+};
+use crate::model::package::Package;
+use crate::model::vgg::VggConfig;
+use crate::train::augment::AugmentParams;
+use crate::train::classifier::{ClassifierTraining, Progress, train};
+use crate::units::SampleRate;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -36,6 +47,49 @@ pub struct Args {
     /// Width of the net: 1 has blocks of 16, 32, 64, 128, 256 and 512 channels
     #[arg(long, value_name = "F", env = "EARWITNESS_WIDTH", default_value_t = 1.0, value_parser = positive)]
     pub width: f64,
+    /// Frames averaged into one before the first convolution
+    #[arg(long, value_name = "N", env = "EARWITNESS_INPUT_POOL", default_value_t = 2, value_parser = count, help_heading = "Shape")]
+    pub input_pool: usize,
+    /// Frames made one by the pooling behind each block but the last: 2, or 1 to halve frequency alone
+    #[arg(
+        long,
+        value_name = "N,…",
+        env = "EARWITNESS_TIME_POOLS",
+        value_delimiter = ',',
+        default_value = "2,2,2,2,1",
+        help_heading = "Shape"
+    )]
+    pub time_pools: Vec<usize>,
+    /// Sample rate that the model listens at, in Hz
+    #[arg(long, value_name = "HZ", env = "EARWITNESS_SAMPLE_RATE", default_value_t = 22_050, value_parser = clap::value_parser!(u32).range(8_000..=192_000), help_heading = "Shape")]
+    pub sample_rate: u32,
+    /// Length of the Fourier transform and of its window, in samples
+    #[arg(long, value_name = "N", env = "EARWITNESS_N_FFT", default_value_t = 1024, value_parser = count, help_heading = "Shape")]
+    pub n_fft: usize,
+    /// Samples from one frame to the next
+    #[arg(long, value_name = "N", env = "EARWITNESS_HOP", default_value_t = 345, value_parser = count, help_heading = "Shape")]
+    pub hop: usize,
+    /// Mel bands
+    #[arg(long, value_name = "N", env = "EARWITNESS_MELS", default_value_t = 64, value_parser = count, help_heading = "Shape")]
+    pub mels: usize,
+    /// Frames of a clip, for training and measuring; longer clips are cut, shorter ones end in silence
+    #[arg(long, value_name = "N", env = "EARWITNESS_CLIP_FRAMES", default_value_t = 320, value_parser = count, help_heading = "Shape")]
+    pub clip_frames: usize,
+    /// Frames that a monitor hears at once
+    #[arg(long, value_name = "N", env = "EARWITNESS_SEGMENT_FRAMES", default_value_t = 192, value_parser = count, help_heading = "Shape")]
+    pub segment_frames: usize,
+    /// Frames from one segment to the next
+    #[arg(long, value_name = "N", env = "EARWITNESS_STRIDE_FRAMES", default_value_t = 32, value_parser = count, help_heading = "Shape")]
+    pub stride_frames: usize,
+    /// Share of pooled features dropped during training
+    #[arg(long, value_name = "P", env = "EARWITNESS_DROPOUT", default_value_t = 0.3, value_parser = not_negative)]
+    pub dropout: f64,
+    /// Default probability at which an event starts
+    #[arg(long, value_name = "P", env = "EARWITNESS_ON_THRESHOLD", default_value_t = 0.5, value_parser = positive)]
+    pub on_threshold: f64,
+    /// Default probability below which an event ends
+    #[arg(long, value_name = "P", env = "EARWITNESS_OFF_THRESHOLD", default_value_t = 0.3, value_parser = positive)]
+    pub off_threshold: f64,
     /// Passes over the data
     #[arg(long, value_name = "N", env = "EARWITNESS_EPOCHS", default_value_t = 100, value_parser = count)]
     pub epochs: usize,
@@ -54,9 +108,6 @@ pub struct Args {
     /// Go on with an interrupted training in --out
     #[arg(long, env = "EARWITNESS_RESUME", value_parser = FalseyValueParser::new())]
     pub resume: bool,
-    /// Also learn from the probabilities of another model package: its folder, or none
-    #[arg(long, value_name = "none|DIR", env = "EARWITNESS_TEACHER", default_value = "none")]
-    pub teacher: String,
     /// From logits to probabilities: sigmoid can say that nothing is there
     #[arg(long, value_name = "KIND", env = "EARWITNESS_ACTIVATION", default_value = "sigmoid", value_parser = PossibleValuesParser::new(["sigmoid", "softmax"]))]
     pub activation: String,
@@ -66,4 +117,129 @@ pub struct Args {
     /// Licence of the weights, as an SPDX expression
     #[arg(long, value_name = "SPDX", env = "EARWITNESS_LICENCE", default_value = "MIT OR Apache-2.0")]
     pub licence: String,
+}
+
+/// The file with the weights.
+const WEIGHTS: &str = "classifier.safetensors";
+
+/// Trains and writes the package.
+///
+/// # Errors
+/// Where settings, data or the output folder cannot be used, and on an interrupt.
+pub fn run(args: &Args) -> Result<()> {
+    let how_without_classes = training(args, 0)?;
+    let rate = how_without_classes.front_end.sample_rate;
+    let length = data::segment_samples(args.clip_frames, args.hop);
+    let loaded = data::load(&args.data, args.noise.as_deref(), &args.folds, &args.validate_folds, rate, length)?;
+    let how = training(args, loaded.labels.len())?;
+    how.net.validate()?;
+    let manifest = manifest(args, &how, &loaded)?;
+    VggConfig::from_manifest(&manifest)?;
+    let checkpoint = data::checkpoint(&args.out, "classifier", args.resume)?;
+    let mut bar = Bar::new(args.epochs)?;
+    let arrays = train(&how, &loaded.train, &loaded.noise, &loaded.validation, Some(&checkpoint), &mut |p| match p {
+        Progress::Batch(done, all) => bar.batch(done, all),
+        Progress::Epoch(e) => {
+            let mut line = format!("epoch {}: loss {:.4}, {:.1} s", e.epoch, e.loss, e.secs);
+            if let (Some(a), Some(m)) = (e.accuracy, e.macro_auprc) {
+                line += &format!(", accuracy {:.1} %, macro-AUPRC {m:.3}", 100.0 * a);
+            }
+            bar.epoch(e.epoch, &line)
+        }
+    })?;
+    bar.finish();
+    Package::write(&args.out, manifest, &[(WEIGHTS.to_string(), arrays)].into())?;
+    data::discard(&checkpoint);
+    crate::cli::output::note(&format!("the classifier is in {}", args.out.display()));
+    Ok(())
+}
+
+/// The settings as the training room wants them.
+fn training(args: &Args, n_classes: usize) -> Result<ClassifierTraining> {
+    let sample_rate =
+        SampleRate::new(args.sample_rate).ok_or_else(|| Error::usage("--sample-rate 0 cannot be used"))?;
+    let widths = [16.0, 32.0, 64.0, 128.0, 256.0, 512.0].map(|w| ((w * args.width).round() as usize).max(1)).to_vec();
+    Ok(ClassifierTraining {
+        net: VggConfig {
+            n_mels: args.mels,
+            input_pool: args.input_pool,
+            widths,
+            time_pools: args.time_pools.clone(),
+            n_classes,
+        },
+        activation: if args.activation == "softmax" { Activation::Softmax } else { Activation::Sigmoid },
+        front_end: FrontEndParams {
+            sample_rate,
+            stft: StftParams {
+                n_fft: args.n_fft,
+                hop: args.hop,
+                win_length: args.n_fft,
+                window: WindowKind::Hann,
+                centred: true,
+            },
+            mel: MelParams {
+                n_mels: args.mels,
+                scale: MelScale::Htk,
+                norm: MelNorm::None,
+                f_min_hz: 0.0,
+                f_max_hz: args.sample_rate as f32 / 2.0,
+            },
+            power: SpectrumPower::Power,
+            compression: Compression::Log10 { floor: 1e-5, scale: 0.4, offset: 0.8 },
+        },
+        segment_frames: args.clip_frames,
+        epochs: args.epochs,
+        batch: args.batch,
+        learning_rate: args.lr as f32,
+        weight_decay: args.weight_decay as f32,
+        dropout: args.dropout as f32,
+        smoothing: (0.01, 0.96),
+        augment: AugmentParams::default(),
+        seed: args.seed,
+    })
+}
+
+fn manifest(args: &Args, how: &ClassifierTraining, loaded: &data::Loaded) -> Result<Manifest> {
+    let label = |name: &String| Label {
+        name: name.clone(),
+        on_threshold: args.on_threshold as f32,
+        off_threshold: args.off_threshold as f32,
+    };
+    let description = match args.description.as_str() {
+        "" => format!("Sound events of {}, {} classes", data::folder_name(&args.data), loaded.labels.len()),
+        given => given.to_string(),
+    };
+    let taps = ["block4", "block5", "block6"].map(str::to_string).to_vec();
+    Ok(Manifest {
+        format: FORMAT_VERSION,
+        name: data::folder_name(&args.out),
+        description,
+        licence: args.licence.clone(),
+        front_end: FrontEndSpec::from(&how.front_end),
+        segment: Segment {
+            n_frames: args.segment_frames,
+            stride_frames: args.stride_frames,
+            clip_frames: Some(args.clip_frames),
+        },
+        labels: loaded.labels.iter().map(label).collect(),
+        classifier: Classifier {
+            architecture: Architecture::Vgg,
+            input_pool: args.input_pool,
+            widths: how.net.widths.clone(),
+            time_pools: args.time_pools.clone(),
+            head: Head::MeanMax,
+            activation: how.activation,
+            taps,
+            weights: WEIGHTS.to_string(),
+        },
+        l2i: None,
+        files: Default::default(),
+        training: Some(Training {
+            commands: vec![data::command_line()],
+            data: loaded.about.clone(),
+            seed: args.seed,
+            date: data::today(),
+        }),
+        scores: Default::default(),
+    })
 }

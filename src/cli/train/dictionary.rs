@@ -4,7 +4,14 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 
+use super::data::{self, Bar};
+use crate::cli::output::note;
 use crate::cli::parse::{count, not_negative};
+use crate::error::Result;
+use crate::model::manifest::{L2i, Pooling, Training};
+use crate::model::package::Package;
+use crate::model::tensors::Arrays;
+use crate::train::dictionary::{DictionaryData, DictionaryParams, Recipe, learn_dictionary};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -50,4 +57,65 @@ pub struct Args {
     /// Seed of the first guess
     #[arg(long, value_name = "N", env = "EARWITNESS_SEED", default_value_t = 1)]
     pub seed: u64,
+}
+
+/// The file with the dictionary.
+const FILE: &str = "dictionary.safetensors";
+
+/// Learns the dictionary and adds it to the package.
+///
+/// # Errors
+/// Where settings, data or the package cannot be used.
+pub fn run(args: &Args) -> Result<()> {
+    let package = Package::open(&args.model)?;
+    let mut manifest = package.manifest().clone();
+    let front_end = manifest.front_end.params()?;
+    let length = data::segment_samples(manifest.clone().for_clips().segment.n_frames, front_end.stft.hop);
+    let rate = front_end.sample_rate;
+    let loaded = data::load(&args.data, args.noise.as_deref(), &args.folds, &[], rate, length)?;
+    let recipe = match args.recipe.as_str() {
+        "whole" => Recipe::Whole { n_components: args.components },
+        _ => Recipe::PerClass {
+            per_class: args.components_per_class,
+            noise: if loaded.noise.is_empty() { 0 } else { args.noise_components },
+            keep_noise: true,
+            max_clips: usize::MAX,
+        },
+    };
+    let params = DictionaryParams {
+        sparsity: args.sparsity as f32,
+        max_iters: args.iterations,
+        seed: args.seed,
+        ..DictionaryParams::new(front_end.stft, recipe)
+    };
+    let what = DictionaryData {
+        clips: &loaded.train.samples,
+        targets: &loaded.train.targets,
+        labels: &loaded.labels,
+        background: &loaded.noise,
+    };
+    let bar = Bar::new(1)?;
+    let dictionary = learn_dictionary(&what, &params, &mut |p| {
+        bar.part(p.part_index * p.max_iters + p.iteration, p.n_parts * p.max_iters, p.part);
+    })?;
+    bar.finish();
+    let n_components = dictionary.names.len();
+    manifest.l2i = Some(L2i {
+        dictionary: FILE.to_string(),
+        n_components,
+        component_names: dictionary.names,
+        psi_channels: 128,
+        theta_hidden: 128,
+        pooling: Pooling::Attention,
+        relevance_threshold: 0.0,
+        weights: None,
+    });
+    // Ψ and Θ speak of the columns that were: with new ones they are void.
+    manifest.files.remove(super::l2i::WEIGHTS);
+    manifest.training.get_or_insert_with(Training::default).commands.push(data::command_line());
+    let mut arrays = Arrays::default();
+    arrays.insert("W", [dictionary.n_bins, n_components], dictionary.w);
+    Package::write(&args.model, manifest, &[(FILE.to_string(), arrays)].into())?;
+    note(&format!("a dictionary of {n_components} components is in {}", args.model.display()));
+    Ok(())
 }

@@ -4,14 +4,24 @@ use std::path::PathBuf;
 
 use clap::builder::{FalseyValueParser, PossibleValuesParser};
 
-use crate::cli::parse::{count, positive};
+use super::data::{self, Bar};
+use crate::cli::output::note;
+use crate::cli::parse::{count, not_negative, positive};
+use crate::error::{Error, Result};
+use crate::model::l2i::L2iConfig;
+use crate::model::manifest::{Manifest, Pooling, Training};
+use crate::model::package::Package;
+use crate::model::vgg::{Vgg, VggConfig};
+use crate::train::augment::AugmentParams;
+use crate::train::l2i::{Frozen, L2iProgress, L2iTraining, train};
 
 const AFTER_HELP: &str = "\
 Examples:
   earwitness train l2i --data esc13 --noise noise --model models/mine
   earwitness train l2i --data esc13 --model models/mine --pooling max --epochs 20
 
-The classifier stays as it is (post-hoc); Ψ learns activations of the dictionary, Θ learns to decide as the classifier.";
+The classifier stays as it is (post-hoc); Ψ learns activations of the dictionary, Θ learns to
+decide as the classifier.";
 
 /// Train the listenable interpreter and add it to a package.
 #[derive(Debug, Clone, clap::Args)]
@@ -38,9 +48,33 @@ pub struct Args {
     /// Clips in a batch
     #[arg(long, value_name = "N", env = "EARWITNESS_BATCH", default_value_t = 16, value_parser = count)]
     pub batch: usize,
-    /// Learning rate of Adam
-    #[arg(long, value_name = "RATE", env = "EARWITNESS_LR", default_value_t = 5e-4, value_parser = positive)]
+    /// Highest learning rate of the one-cycle schedule
+    #[arg(long, value_name = "RATE", env = "EARWITNESS_LR", default_value_t = 1e-3, value_parser = positive)]
     pub lr: f64,
+    /// Weight of the reconstruction of the input (α in Eq. 4 of the extended paper)
+    #[arg(long, value_name = "W", env = "EARWITNESS_RECONSTRUCTION", default_value_t = 5.0, value_parser = not_negative)]
+    pub reconstruction: f64,
+    /// Weight of the fidelity to the classifier
+    #[arg(long, value_name = "W", env = "EARWITNESS_FIDELITY", default_value_t = 1.0, value_parser = not_negative)]
+    pub fidelity: f64,
+    /// Weight of the sparsity of the activations (β in Eq. 4)
+    #[arg(long, value_name = "W", env = "EARWITNESS_SPARSITY", default_value_t = 0.4, value_parser = not_negative)]
+    pub sparsity: f64,
+    /// Width of Ψ, even; the published network has 256
+    #[arg(long, value_name = "N", env = "EARWITNESS_PSI_CHANNELS", default_value_t = 128, value_parser = count)]
+    pub psi_channels: usize,
+    /// Width of Θ's attention; the published network has 256
+    #[arg(long, value_name = "N", env = "EARWITNESS_THETA_HIDDEN", default_value_t = 128, value_parser = count)]
+    pub theta_hidden: usize,
+    /// Share of Θ's attention inputs dropped during training
+    #[arg(long, value_name = "P", env = "EARWITNESS_DROPOUT", default_value_t = 0.2, value_parser = not_negative)]
+    pub dropout: f64,
+    /// Share of Θ's pooled activations dropped during training: spreads a decision over more components
+    #[arg(long, value_name = "P", env = "EARWITNESS_POOLED_DROPOUT", default_value_t = 0.1, value_parser = not_negative)]
+    pub pooled_dropout: f64,
+    /// Components whose relevance is above this are played in an interpretation (τ)
+    #[arg(long, value_name = "TAU", env = "EARWITNESS_RELEVANCE_THRESHOLD", default_value_t = 0.0, value_parser = not_negative)]
+    pub relevance_threshold: f64,
     /// How Θ pools activations over time
     #[arg(long, value_name = "KIND", env = "EARWITNESS_POOLING", default_value = "attention", value_parser = PossibleValuesParser::new(["attention", "max"]))]
     pub pooling: String,
@@ -50,4 +84,87 @@ pub struct Args {
     /// Go on with an interrupted training in --model
     #[arg(long, env = "EARWITNESS_RESUME", value_parser = FalseyValueParser::new())]
     pub resume: bool,
+}
+
+/// The file with Ψ and Θ.
+pub(super) const WEIGHTS: &str = "l2i.safetensors";
+
+/// Trains Ψ and Θ and adds them to the package.
+///
+/// # Errors
+/// Where settings, data or the package cannot be used, and on an interrupt.
+pub fn run(args: &Args) -> Result<()> {
+    let package = Package::open(&args.model)?;
+    let mut manifest = package.manifest().clone();
+    let classifier = Vgg::load(&VggConfig::from_manifest(&manifest)?, &package.tensors(&manifest.classifier.weights)?)?;
+    let dictionary_file = set_shape(args, &mut manifest)?;
+    let as_trained = manifest.clone().for_clips();
+    let config = L2iConfig::from_manifest(&as_trained)?;
+    let how = L2iTraining {
+        front_end: manifest.front_end.params()?,
+        activation: manifest.classifier.activation,
+        epochs: args.epochs,
+        batch: args.batch,
+        learning_rate: args.lr as f32,
+        reconstruction: args.reconstruction as f32,
+        fidelity: args.fidelity as f32,
+        sparsity: args.sparsity as f32,
+        dropout: args.dropout as f32,
+        pooled_dropout: args.pooled_dropout as f32,
+        augment: AugmentParams::default(),
+        seed: args.seed,
+        net: config,
+    };
+    let tensors = package.tensors(&dictionary_file)?;
+    let dictionary = tensors.get("W", &[manifest.front_end.n_bins(), how.net.n_components])?;
+    let length = data::segment_samples(as_trained.segment.n_frames, how.front_end.stft.hop);
+    let rate = how.front_end.sample_rate;
+    let loaded = data::load(&args.data, args.noise.as_deref(), &args.folds, &args.validate_folds, rate, length)?;
+    if loaded.labels.len() != manifest.labels.len() {
+        return Err(Error::usage(format!(
+            "{} has {} classes and the model {}; train on the data set that the classifier was made for",
+            args.data.display(),
+            loaded.labels.len(),
+            manifest.labels.len()
+        )));
+    }
+    let checkpoint = data::checkpoint(&args.model, "l2i", args.resume)?;
+    let frozen = Frozen { classifier: &classifier, dictionary };
+    let mut bar = Bar::new(args.epochs)?;
+    let validation = &loaded.validation;
+    let arrays = train(&how, &frozen, &loaded.train, &loaded.noise, validation, Some(&checkpoint), &mut |p| match p {
+        L2iProgress::Batch(done, all) => bar.batch(done, all),
+        L2iProgress::Epoch(e) => {
+            let mut line = format!(
+                "epoch {}: loss {:.4} (reconstruction {:.4}, fidelity {:.4}), {:.1} s",
+                e.epoch, e.loss, e.reconstruction, e.fidelity_loss, e.secs
+            );
+            if let Some(f) = e.fidelity_top1 {
+                line += &format!(", top-1 fidelity {:.1} %", 100.0 * f);
+            }
+            bar.epoch(e.epoch, &line)
+        }
+    })?;
+    bar.finish();
+    if let Some(l2i) = &mut manifest.l2i {
+        l2i.weights = Some(WEIGHTS.to_string());
+    }
+    manifest.training.get_or_insert_with(Training::default).commands.push(data::command_line());
+    Package::write(&args.model, manifest, &[(WEIGHTS.to_string(), arrays)].into())?;
+    data::discard(&checkpoint);
+    note(&format!("the interpreter is in {}", args.model.display()));
+    Ok(())
+}
+
+/// Writes the flags' shape into the manifest and gives the dictionary's file.
+fn set_shape(args: &Args, manifest: &mut Manifest) -> Result<String> {
+    let name = manifest.name.clone();
+    let l2i = manifest.l2i.as_mut().ok_or_else(|| {
+        Error::model(format!("the model {name} has no dictionary; learn one first with 'earwitness train dictionary'"))
+    })?;
+    l2i.psi_channels = args.psi_channels;
+    l2i.theta_hidden = args.theta_hidden;
+    l2i.pooling = if args.pooling == "max" { Pooling::Max } else { Pooling::Attention };
+    l2i.relevance_threshold = args.relevance_threshold as f32;
+    Ok(l2i.dictionary.clone())
 }

@@ -1,6 +1,7 @@
 //! `earwitness train`: make a model package from a data set.
 
 pub mod classifier;
+mod data;
 pub mod dictionary;
 pub mod l2i;
 
@@ -11,7 +12,8 @@ Examples, in this order:
   earwitness train l2i        --data esc13 --noise noise --model models/mine
   earwitness evaluate         --data esc13 --model models/mine
 
-The data set has the layout of ESC-50: audio/FOLD-SOURCE-TAKE-CLASS.wav (flac, ogg) and meta/esc50.csv.";
+The data set has the layout of ESC-50: audio/FOLD-SOURCE-TAKE-CLASS.wav (flac, ogg)
+and meta/esc50.csv.";
 
 /// What to train.
 #[derive(Debug, Clone, clap::Subcommand)]
@@ -23,4 +25,16 @@ pub enum TrainCommand {
     Dictionary(dictionary::Args),
     /// Train the listenable interpreter and add it to a package
     L2i(l2i::Args),
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// As the command's own.
+pub fn run(command: &TrainCommand) -> crate::Result<()> {
+    match command {
+        TrainCommand::Classifier(args) => classifier::run(args),
+        TrainCommand::Dictionary(args) => dictionary::run(args),
+        TrainCommand::L2i(args) => l2i::run(args),
+    }
 }

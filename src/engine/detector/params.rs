@@ -60,7 +60,7 @@ impl Default for Localisation {
     fn default() -> Self {
         Self {
             smooth_frames: 5,
-            flat_ratio: 1.5,
+            flat_ratio: 0.0,
             evident_share: 0.2,
             strong_share: 0.5,
             new_share: 0.3,
@@ -78,7 +78,7 @@ impl DetectorParams {
             min_strides: 2,
             of_strides: 3,
             min_duration_secs: 0.1,
-            merge_gap_secs: 1.0,
+            merge_gap_secs: 2.0,
             cooldown_secs: 0.0,
             max_event_secs: 20.0,
             classes: labels.iter().map(thresholds).collect(),

@@ -39,8 +39,12 @@ impl View {
         Self { offset: self.offset + by, ..self }
     }
 
-    /// One past the last index touched; `usize::MAX`, which no slice reaches, where that overflows.
+    /// One past the last index touched; `usize::MAX`, which no slice reaches, where that overflows or a stride is beyond
+    /// what pointers can step (a single row or column may have any).
     fn end(&self) -> usize {
+        if isize::try_from(self.row_stride).is_err() || isize::try_from(self.col_stride).is_err() {
+            return usize::MAX;
+        }
         if self.rows == 0 || self.cols == 0 {
             return self.offset;
         }
@@ -50,11 +54,13 @@ impl View {
         last.unwrap_or(usize::MAX)
     }
 
-    /// Whether two different elements can share an index.
+    /// Whether two different elements can share an index, of a view that passed [`Self::end`].
     fn overlaps_itself(&self) -> bool {
-        let rows_apart = self.row_stride > (self.cols.max(1) - 1) * self.col_stride;
-        let cols_apart = self.col_stride > (self.rows.max(1) - 1) * self.row_stride;
-        !(rows_apart || cols_apart)
+        let (rows, cols) = (self.rows.max(1), self.cols.max(1));
+        let steps = (rows == 1 || self.row_stride > 0) && (cols == 1 || self.col_stride > 0);
+        let rows_apart = rows == 1 || self.row_stride > (cols - 1) * self.col_stride;
+        let cols_apart = cols == 1 || self.col_stride > (rows - 1) * self.row_stride;
+        !(steps && (rows_apart || cols_apart))
     }
 }
 
@@ -87,13 +93,13 @@ fn run(
 ) {
     assert!(av.rows == dv.rows && bv.cols == dv.cols && av.cols == bv.rows, "matmul: shapes do not fit");
     assert!(dv.end() <= dst.len() && av.end() <= a.len() && bv.end() <= b.len(), "matmul: a view leaves its slice");
-    assert!(!dv.overlaps_itself(), "matmul: the destination overlaps itself");
     if dv.rows == 0 || dv.cols == 0 {
         return;
     }
+    assert!(!dv.overlaps_itself(), "matmul: the destination overlaps itself");
     // SAFETY: the three views lie inside their slices (asserted through `end`), `dst` is borrowed mutably and so shares
-    // nothing with `a` and `b`, its elements are distinct (asserted), and all strides fit in isize because they index
-    // slices. The sliding views of `a` and `b` are only read.
+    // nothing with `a` and `b`, its elements are distinct (asserted), and all strides fit in isize (asserted through
+    // `end`). The sliding views of `a` and `b` are only read.
     unsafe {
         gemm::gemm(
             dv.rows,
@@ -154,6 +160,46 @@ mod tests {
         }
     }
 
+    /// Whatever was in the destination before must not show: 0 · NaN is NaN. The sizes take every path of the `gemm` crate
+    /// (nothing to sum, outer products, matrix times vector both ways, few columns, packed blocks, more than one block).
+    #[test]
+    fn only_the_destination_is_written_and_its_old_values_are_forgotten() {
+        let numbers: Vec<f32> = (0..40_000_u64).map(|i| ((i * 7_919 % 1_009) as f32 - 504.0) / 504.0).collect();
+        for (m, n) in [(1, 1), (1, 7), (7, 1), (1, 70), (70, 1), (3, 5), (16, 16), (17, 33), (70, 65), (300, 3)] {
+            for k in [0, 1, 2, 3, 9, 64, 130] {
+                for (av, bv) in [
+                    (View::dense(m, k), View::dense(k, n)),
+                    (View::dense(k, m).t(), View::dense(n, k).t()),
+                    (View { offset: 5, rows: m, cols: k, row_stride: 2, col_stride: 1 }, View::dense(k, n).at(9)),
+                ] {
+                    let want = naive(&numbers, av, &numbers, bv);
+                    let gaps = View { offset: 2, rows: m, cols: n, row_stride: n + 3, col_stride: 1 };
+                    let columns = View { offset: 0, rows: m, cols: n, row_stride: 2, col_stride: 2 * m + 1 };
+                    for dv in [View::dense(m, n), View::dense(n, m).t(), gaps, columns] {
+                        for run in [matmul, matmul_parallel] {
+                            let mut got = vec![f32::NAN; dv.end() + 4];
+                            run(&mut got, dv, &numbers, av, &numbers, bv, false);
+                            for (i, want) in want.iter().enumerate() {
+                                let got = std::mem::replace(
+                                    &mut got[dv.offset + i / n * dv.row_stride + i % n * dv.col_stride],
+                                    f32::NAN,
+                                );
+                                assert!((got - want).abs() < 1e-4, "{av:?} {bv:?} {dv:?}: {got} is not {want}");
+                            }
+                            assert!(got.iter().all(|v| v.is_nan()), "{dv:?}: wrote between or behind its elements");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Runs the product of a view of 4 values with itself, and a destination like it, or another destination.
+    fn product_of(v: View, dv: Option<View>) {
+        let mut dst = [0.0; 4];
+        matmul(&mut dst, dv.unwrap_or(v), &[0.0; 4], v, &[0.0; 4], v, false);
+    }
+
     #[test]
     #[should_panic(expected = "leaves its slice")]
     fn a_view_outside_its_slice_is_refused() {
@@ -164,8 +210,56 @@ mod tests {
     #[test]
     #[should_panic(expected = "overlaps itself")]
     fn a_destination_that_overlaps_itself_is_refused() {
-        let mut dst = [0.0; 4];
-        let dv = View { offset: 0, rows: 2, cols: 2, row_stride: 1, col_stride: 1 };
-        matmul(&mut dst, dv, &[0.0; 4], View::dense(2, 2), &[0.0; 4], View::dense(2, 2), false);
+        product_of(View::dense(2, 2), Some(View { row_stride: 1, ..View::dense(2, 2) }));
+    }
+
+    /// On several threads, writing one element twice is a data race.
+    #[test]
+    #[should_panic(expected = "overlaps itself")]
+    fn a_destination_whose_columns_are_all_the_same_is_refused() {
+        product_of(View::dense(2, 2), Some(View { row_stride: 1, col_stride: 0, ..View::dense(2, 2) }));
+    }
+
+    #[test]
+    #[should_panic(expected = "overlaps itself")]
+    fn a_destination_whose_rows_are_all_the_same_is_refused() {
+        product_of(View::dense(2, 2), Some(View { row_stride: 0, ..View::dense(2, 2) }));
+    }
+
+    #[test]
+    #[should_panic(expected = "shapes do not fit")]
+    fn shapes_that_do_not_fit_are_refused() {
+        product_of(View::dense(1, 3), None);
+    }
+
+    #[test]
+    #[should_panic(expected = "leaves its slice")]
+    fn an_offset_behind_the_slice_is_refused() {
+        product_of(View::dense(2, 2).at(1), Some(View::dense(2, 2)));
+    }
+
+    #[test]
+    #[should_panic(expected = "leaves its slice")]
+    fn an_index_that_wraps_around_is_refused() {
+        // 2 · (usize::MAX / 2 + 1) wraps to 0.
+        let v = View { rows: 3, cols: 1, row_stride: usize::MAX / 2 + 1, ..View::dense(3, 1) };
+        let mut dst = [0.0; 3];
+        matmul(&mut dst, View::dense(3, 1), &[0.0; 4], v, &[0.0; 4], View::dense(1, 1), false);
+    }
+
+    #[test]
+    #[should_panic(expected = "leaves its slice")]
+    fn a_stride_that_pointers_cannot_step_is_refused_even_for_one_row() {
+        let v = View { rows: 1, cols: 1, row_stride: usize::MAX, ..View::dense(1, 1) };
+        product_of(v, Some(View::dense(1, 1)));
+    }
+
+    #[test]
+    fn one_element_or_none_needs_no_strides() {
+        let one = View { offset: 3, rows: 1, cols: 1, row_stride: 0, col_stride: 0 };
+        let mut dst = [1.0; 4];
+        matmul(&mut dst, one, &[3.0; 4], one, &[5.0; 4], one, true);
+        assert_eq!(dst, [1.0, 1.0, 1.0, 16.0]);
+        matmul(&mut dst[..0], View::dense(0, 0), &[], View::dense(0, 0), &[], View::dense(0, 0), false);
     }
 }

@@ -81,7 +81,7 @@ pub fn forward(s: PoolShape, x: &[f32], out: &mut [f32]) {
 
 /// Writes the gradient of the input, from the forward pass's input and result.
 pub fn backward(s: PoolShape, x: &[f32], res: &[f32], grad: &[f32], out: &mut [f32]) {
-    if s.height % s.rows != 0 || s.width % 2 != 0 {
+    if !s.height.is_multiple_of(s.rows) || !s.width.is_multiple_of(2) {
         out.fill(0.0);
     }
     if !res.is_empty() {

@@ -72,7 +72,7 @@ impl L2iConfig {
             tap_bands: taps.map(|t| t.1),
             tap_frames: taps.map(|t| t.2),
         };
-        if n_components == 0 || psi_channels < 2 || psi_channels % 2 != 0 || theta_hidden == 0 {
+        if n_components == 0 || psi_channels < 2 || !psi_channels.is_multiple_of(2) || theta_hidden == 0 {
             return Err(Error::model(
                 "L2I needs at least one component, an even psi_channels and a theta_hidden of at least 1",
             ));
@@ -138,6 +138,15 @@ pub struct L2iNet {
     tensors: HashMap<&'static str, Tensor>,
 }
 
+/// Masks of a training step, each value 0 or 1/(1−p).
+#[derive(Debug, Clone)]
+pub struct Dropout {
+    /// On the two inputs of Θ's attention, `[batch, n_frames, n_components]` each.
+    pub attention: (Tensor, Tensor),
+    /// On z, `[batch, n_components]`: spreads a decision over the components that carry the sound.
+    pub pooled: Tensor,
+}
+
 /// What Ψ and Θ make of a batch.
 #[derive(Debug, Clone)]
 pub struct L2iForward {
@@ -195,15 +204,18 @@ impl L2iNet {
         &self.config
     }
 
-    /// Runs Ψ and Θ on the classifier's taps. `dropout` is the share of Θ's attention inputs that are dropped, with two
-    /// masks `[batch, n_frames, n_components]` drawn by the caller; only for training.
+    /// Runs Ψ and Θ on the classifier's taps; `dropout` is for training only.
     ///
     /// # Errors
     /// If the taps do not have the classifier's shapes.
-    pub fn forward(&self, taps: &[Tensor], dropout: Option<(&Tensor, &Tensor)>) -> Result<L2iForward> {
+    pub fn forward(&self, taps: &[Tensor], dropout: Option<&Dropout>) -> Result<L2iForward> {
         let activations = self.psi(taps)?;
         let pooled = self.pool(&activations, dropout)?;
-        let logits = pooled.pooled.matmul(self.tensor("fc1.weight")?)?.broadcast_add(self.tensor("fc1.bias")?)?;
+        let z = match dropout {
+            Some(d) => (&pooled.pooled * &d.pooled)?,
+            None => pooled.pooled.clone(),
+        };
+        let logits = z.matmul(self.tensor("fc1.weight")?)?.broadcast_add(self.tensor("fc1.bias")?)?;
         Ok(L2iForward { activations, pooled, logits })
     }
 

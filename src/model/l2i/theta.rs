@@ -3,7 +3,7 @@
 
 use candle_core::Tensor;
 
-use super::L2iNet;
+use super::{Dropout, L2iNet};
 use crate::Result;
 use crate::model::manifest::Pooling;
 
@@ -20,13 +20,13 @@ impl L2iNet {
     /// Gated attention (Ilse et al. 2018) or max pooling over time of H `[batch, n_frames, n_components]`.
     ///
     /// The gate is a sigmoid as in that paper; the authors' program has a ReLU there.
-    pub(super) fn pool(&self, h: &Tensor, dropout: Option<(&Tensor, &Tensor)>) -> Result<Pooled> {
+    pub(super) fn pool(&self, h: &Tensor, dropout: Option<&Dropout>) -> Result<Pooled> {
         if self.config.pooling == Pooling::Max {
             return Ok(Pooled { pooled: h.max(1)?, attention: None });
         }
         let (batch, frames, components) = h.dims3()?;
         let (for_v, for_u) = match dropout {
-            Some((v, u)) => ((h * v)?, (h * u)?),
+            Some(Dropout { attention: (v, u), .. }) => ((h * v)?, (h * u)?),
             None => (h.clone(), h.clone()),
         };
         let dense = |x: &Tensor, weight: &'static str, bias: &'static str| -> Result<Tensor> {

@@ -45,7 +45,12 @@ impl Manifest {
         if s.n_frames == 0 || s.n_frames > 1 << 20 {
             return Some(BadValue::new("segment.n_frames", s.n_frames, "give 1 to 1048576 frames"));
         }
-        within("segment.stride_frames", s.stride_frames, 1, s.n_frames, "frames, at most segment.n_frames")
+        within("segment.stride_frames", s.stride_frames, 1, s.n_frames, "frames, at most segment.n_frames").or_else(
+            || {
+                let clip = s.clip_frames.unwrap_or(s.n_frames);
+                within("segment.clip_frames", clip, s.n_frames, 1 << 20, "frames, at least segment.n_frames")
+            },
+        )
     }
 
     fn labels_problem(&self) -> Option<BadValue> {
@@ -77,8 +82,8 @@ impl Manifest {
         for (file, hash) in &self.files {
             if !is_plain_name(file) || file == super::super::package::MANIFEST_FILE {
                 return Some(BadValue::new(
-                    "files",
-                    quoted(file),
+                    format!("files.{file}"),
+                    quoted(hash),
                     "name a file that lies beside the manifest, without any folder",
                 ));
             }
@@ -147,11 +152,15 @@ fn classifier_problem(c: &Classifier) -> Option<BadValue> {
         let remedy = format!("give each block 1 to {MAX_WIDTH} channels");
         return Some(BadValue::new("classifier.widths", format!("{:?}", c.widths), remedy));
     }
+    if c.time_pools.len() + 1 != c.widths.len() || c.time_pools.iter().any(|p| !(1..=2).contains(p)) {
+        let remedy = format!("give 1 or 2 for each of the {} blocks but the last", c.widths.len());
+        return Some(BadValue::new("classifier.time_pools", format!("{:?}", c.time_pools), remedy));
+    }
     let mut seen = HashSet::new();
     if let Some(tap) = c.taps.iter().find(|t| t.is_empty() || !seen.insert(t.as_str())) {
         return Some(BadValue::new("classifier.taps", quoted(tap), "name each hidden layer once"));
     }
-    None
+    within("classifier.input_pool", c.input_pool, 1, 16, "frames")
 }
 
 fn l2i_problem(l: &L2i) -> Option<BadValue> {

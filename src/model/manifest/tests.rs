@@ -114,74 +114,75 @@ fn another_format_is_named_before_anything_else_is_judged() {
     assert!(sentence.starts_with("m/model.toml: this is manifest format 7, and this earwitness reads format 1; "));
 }
 
-/// Each row: what to replace, by what, and how the error must begin (or what it must contain after `…`).
+/// Each row: what to replace, by what, and how the error must begin; `@` is the line of what was replaced.
 #[test]
 fn each_wrong_value_has_an_error_that_names_it() {
     let cases: &[(&str, &str, &str)] = &[
-        ("hop = 441", "hpo = 441", "m/model.toml, line 9: unknown key 'hpo', expected one of "),
+        ("hop = 441", "hpo = 441", "m/model.toml, line @: unknown key 'hpo', expected one of "),
         ("hop = 441\n", "", "m/model.toml, line 6: missing key 'hop' in [front_end]; add it"),
-        ("hop = 441", "hop = \"a\"", "m/model.toml, line 9: front_end.hop = \"a\" cannot be used"),
-        ("hop = 441", "hop = 0", "m/model.toml, line 9: front_end.hop = 0 cannot be used; give 1 to 1024 samples"),
-        ("hop = 441", "hop = 1025", "m/model.toml, line 9: front_end.hop = 1025"),
+        ("hop = 441", "hop = \"a\"", "m/model.toml, line @: front_end.hop = \"a\" cannot be used"),
+        ("hop = 441", "hop = 0", "m/model.toml, line @: front_end.hop = 0 cannot be used; give 1 to 1024 samples"),
+        ("hop = 441", "hop = 1025", "m/model.toml, line @: front_end.hop = 1025"),
         ("format = 1\n", "", "m/model.toml, line 1: missing key 'format'"),
-        ("name = \"small\"", "name = \"../x\"", "m/model.toml, line 2: name = \"../x\""),
-        ("CC0-1.0", " ", "m/model.toml, line 4: licence = \" \""),
+        ("name = \"small\"", "name = \"../x\"", "m/model.toml, line @: name = \"../x\""),
+        ("CC0-1.0", " ", "m/model.toml, line @: licence = \" \""),
         (
             "= 22050",
             "= 100",
-            "m/model.toml, line 7: front_end.sample_rate_hz = 100 cannot be used; give 8000 to 192000",
+            "m/model.toml, line @: front_end.sample_rate_hz = 100 cannot be used; give 8000 to 192000",
         ),
-        ("n_fft = 1024", "n_fft = 1", "m/model.toml, line 8: front_end.n_fft = 1"),
-        ("win_length = 1024", "win_length = 1025", "m/model.toml, line 10: front_end.win_length = 1025"),
+        ("n_fft = 1024", "n_fft = 1", "m/model.toml, line @: front_end.n_fft = 1"),
+        ("win_length = 1024", "win_length = 1025", "m/model.toml, line @: front_end.win_length = 1025"),
         (
             "\"hann\"",
             "\"kaiser\"",
-            "m/model.toml, line 11: front_end.window = \"kaiser\" cannot be used (unknown variant",
+            "m/model.toml, line @: front_end.window = \"kaiser\" cannot be used (unknown variant",
         ),
-        ("periodic = true", "periodic = false", "m/model.toml, line 12: front_end.periodic = false"),
-        ("n_mels = 64", "n_mels = 514", "m/model.toml, line 14: front_end.n_mels = 514"),
-        ("f_min_hz = 0", "f_min_hz = -1", "m/model.toml, line 17: front_end.f_min_hz = -1"),
-        ("f_min_hz = 0", "f_min_hz = nan", "m/model.toml, line 17: front_end.f_min_hz = NaN"),
-        ("f_max_hz = 11025", "f_max_hz = 11026", "m/model.toml, line 18: front_end.f_max_hz = 11026"),
-        ("\"log10\", floor", "\"log10\", flor", "m/model.toml, line 20: "),
-        ("kind = \"log10\"", "kind = \"log1p\"", "m/model.toml, line 20: "),
-        ("floor = 1e-5", "floor = 0", "m/model.toml, line 20: front_end.compression.floor = 0"),
-        ("scale = 0.4", "scale = 0", "m/model.toml, line 20: front_end.compression.scale = 0"),
-        ("stride_frames = 32", "stride_frames = 251", "m/model.toml, line 24: segment.stride_frames = 251"),
-        ("n_frames = 250", "n_frames = 0", "m/model.toml, line 23: segment.n_frames = 0"),
-        ("name = \"rain\"", "name = \"dog\"", "m/model.toml, line 32: labels[1].name = \"dog\""),
-        ("name = \"rain\"", "name = \"\"", "m/model.toml, line 32: labels[1].name = \"\""),
-        ("on_threshold = 0.6", "on_threshold = 1", "m/model.toml, line 28: labels[0].on_threshold = 1"),
-        ("off_threshold = 0.4", "off_threshold = 0.7", "m/model.toml, line 29: labels[0].off_threshold = 0.7"),
-        ("off_threshold = 0.4", "off_threshold = 0", "m/model.toml, line 29: labels[0].off_threshold = 0"),
-        ("\"vgg\"", "\"cnn14\"", "m/model.toml, line 37: classifier.architecture = \"cnn14\""),
-        ("[16, 32, 64, 128, 256, 512]", "[]", "m/model.toml, line 38: classifier.widths = []"),
-        ("[16, 32,", "[16, 0,", "m/model.toml, line 38: classifier.widths = [16, 0,"),
-        ("\"block5\"", "\"block4\"", "m/model.toml, line 41: classifier.taps = \"block4\""),
-        ("n_components = 2", "n_components = 0", "m/model.toml, line 46: l2i.n_components = 0"),
-        ("n_components = 2", "n_components = 3", "m/model.toml, line 47: l2i.component_names = a list of 2 names"),
-        ("_threshold = 0.1", "_threshold = 1.0", "m/model.toml, line 51: l2i.relevance_threshold = 1"),
+        ("periodic = true", "periodic = false", "m/model.toml, line @: front_end.periodic = false"),
+        ("n_mels = 64", "n_mels = 514", "m/model.toml, line @: front_end.n_mels = 514"),
+        ("f_min_hz = 0", "f_min_hz = -1", "m/model.toml, line @: front_end.f_min_hz = -1"),
+        ("f_min_hz = 0", "f_min_hz = nan", "m/model.toml, line @: front_end.f_min_hz = NaN"),
+        ("f_max_hz = 11025", "f_max_hz = 11026", "m/model.toml, line @: front_end.f_max_hz = 11026"),
+        ("\"log10\", floor", "\"log10\", flor", "m/model.toml, line @: "),
+        ("kind = \"log10\"", "kind = \"log1p\"", "m/model.toml, line @: "),
+        ("floor = 1e-5", "floor = 0", "m/model.toml, line @: front_end.compression.floor = 0"),
+        ("scale = 0.4", "scale = 0", "m/model.toml, line @: front_end.compression.scale = 0"),
+        ("stride_frames = 32", "stride_frames = 251", "m/model.toml, line @: segment.stride_frames = 251"),
+        ("n_frames = 250", "n_frames = 0", "m/model.toml, line @: segment.n_frames = 0"),
+        ("name = \"rain\"", "name = \"dog\"", "m/model.toml, line @: labels[1].name = \"dog\""),
+        ("name = \"rain\"", "name = \"\"", "m/model.toml, line @: labels[1].name = \"\""),
+        ("on_threshold = 0.6", "on_threshold = 1", "m/model.toml, line @: labels[0].on_threshold = 1"),
+        ("off_threshold = 0.4", "off_threshold = 0.7", "m/model.toml, line @: labels[0].off_threshold = 0.7"),
+        ("off_threshold = 0.4", "off_threshold = 0", "m/model.toml, line @: labels[0].off_threshold = 0"),
+        ("\"vgg\"", "\"cnn14\"", "m/model.toml, line @: classifier.architecture = \"cnn14\""),
+        ("[16, 32, 64, 128, 256, 512]", "[]", "m/model.toml, line @: classifier.widths = []"),
+        ("[16, 32,", "[16, 0,", "m/model.toml, line @: classifier.widths = [16, 0,"),
+        ("input_pool = 2", "input_pool = 0", "m/model.toml, line @: classifier.input_pool = 0"),
+        ("[2, 2, 2, 2, 1]", "[2, 2, 2, 2]", "m/model.toml, line @: classifier.time_pools = [2, 2, 2, 2]"),
+        ("[2, 2, 2, 2, 1]", "[2, 2, 2, 2, 3]", "m/model.toml, line @: classifier.time_pools = [2, 2, 2, 2, 3]"),
+        ("\"block5\"", "\"block4\"", "m/model.toml, line @: classifier.taps = \"block4\""),
+        ("n_components = 2", "n_components = 0", "m/model.toml, line @: l2i.n_components = 0"),
+        ("[\"dog 1\", \"noise 1\"]", "[\"dog 1\"]", "m/model.toml, line @: l2i.component_names = a list of 1 names"),
+        ("_threshold = 0.1", "_threshold = 1.0", "m/model.toml, line @: l2i.relevance_threshold = 1"),
         (
             "weights = \"l2i.safetensors\"",
             "weights = \"other\"",
-            "m/model.toml, line 52: l2i.weights = \"other\" cannot be used; list that file with its sha256 under [files]",
+            "m/model.toml, line @: l2i.weights = \"other\" cannot be used; list that file with its sha256 under [files]",
         ),
-        (
-            "\"l2i.safetensors\" = \"e3b0",
-            "\"l2i.safetensors\" = \"E3b0",
-            "m/model.toml, line 57: files.l2i.safetensors",
-        ),
-        ("\"l2i.safetensors\" =", "\"../l2i.safetensors\" =", "m/model.toml, line 54: files = \"../l2i.safetensors\""),
-        ("accuracy = 0.9", "accuracy = \"high\"", "m/model.toml, line 66: scores.accuracy = \"high\""),
-        ("\"0.1\" = 0.2", "\"0.1\" = inf", "m/model.toml, line 69: scores.ff_median.0.1 = inf"),
-        ("[classifier]", "[classifier", "m/model.toml, line 36: "),
+        ("\"l2i.safetensors\" = \"e3b0", "\"l2i.safetensors\" = \"E3b0", "m/model.toml, line @: files.l2i.safetensors"),
+        ("\"l2i.safetensors\" =", "\"../l2i.safetensors\" =", "m/model.toml, line @: files.../l2i.safetensors = "),
+        ("accuracy = 0.9", "accuracy = \"high\"", "m/model.toml, line @: scores.accuracy = \"high\""),
+        ("\"0.1\" = 0.2", "\"0.1\" = inf", "m/model.toml, line @: scores.ff_median.0.1 = inf"),
+        ("[classifier]", "[classifier", "m/model.toml, line @: "),
     ];
     for (old, new, begins) in cases {
         assert_eq!(GOOD.matches(old).count(), 1, "the case replaces exactly one place: {old}");
+        let line = GOOD.split(old).next().unwrap().matches('\n').count() + 1;
+        let begins = begins.replace('@', &line.to_string());
         let e = parse(&GOOD.replace(old, new)).expect_err(new);
         assert_eq!(e.kind(), ErrorKind::Model);
         let sentence = e.to_string();
-        assert!(sentence.starts_with(begins), "{new}: {sentence}");
+        assert!(sentence.starts_with(&begins), "{new}: {sentence}");
         assert!(!sentence.contains('\n') && sentence.contains("; "), "one sentence with a remedy: {sentence}");
     }
 }

@@ -39,6 +39,11 @@ impl CustomOp2 for Conv2d {
 
     fn cpu_fwd(&self, s1: &CpuStorage, l1: &Layout, s2: &CpuStorage, l2: &Layout) -> Result<(CpuStorage, Shape)> {
         let (batch, s) = shapes(l1.shape(), l2.shape())?;
+        if let Some(bias) = &self.bias
+            && bias.len() != s.c_out
+        {
+            bail!("conv2d: a bias of {} does not fit {} output channels", bias.len(), s.c_out);
+        }
         let epilogue = Epilogue { bias: self.bias.as_deref(), relu: self.relu };
         let mut out = vec![0.0; batch * s.height * s.width * s.c_out];
         forward(&s, values(s1, l1, self.name())?, values(s2, l2, self.name())?, epilogue, &mut out);

@@ -3,10 +3,10 @@
 use candle_core::{Device, Tensor};
 
 use super::{BATCH_NORM_EPS, LayerSpec, VggConfig};
-use crate::Result;
 use crate::model::kernels::conv::pack_weights;
 use crate::model::ops::{conv2d, max_pool};
 use crate::model::tensors::Arrays;
+use crate::{Error, Result};
 
 /// What one pass gives.
 #[derive(Debug, Clone)]
@@ -63,12 +63,21 @@ pub(super) fn pool_segment(last: &Tensor) -> Result<Tensor> {
     Ok((over_freq.mean(1)? + over_freq.max(1)?)?)
 }
 
-/// Mean of every `frames` frames of `[batch, n_frames, n_mels]`; frames left over at the end are dropped.
-fn pool_input(segments: &Tensor, frames: usize) -> Result<Tensor> {
+/// Mean of every `input_pool` frames of `[batch, n_frames, n_mels]`; frames left over at the end are dropped.
+fn pool_input(segments: &Tensor, config: &VggConfig) -> Result<Tensor> {
+    let (batch, n_frames, n_mels) = segments.dims3()?;
+    // Without this, other bands would pass, and too few frames would give logits that are not numbers.
+    if n_mels != config.n_mels || n_frames < config.time_pooling() {
+        return Err(Error::bug(format!(
+            "a segment of {n_frames} frames and {n_mels} bands was given to a network of at least {} frames and {} bands",
+            config.time_pooling(),
+            config.n_mels
+        )));
+    }
+    let frames = config.input_pool;
     if frames == 1 {
         return Ok(segments.clone());
     }
-    let (batch, n_frames, n_mels) = segments.dims3()?;
     let whole = segments.narrow(1, 0, n_frames / frames * frames)?.contiguous()?;
     Ok(whole.reshape((batch, n_frames / frames, frames, n_mels))?.mean(2)?)
 }
@@ -108,7 +117,7 @@ impl Vgg {
     /// # Errors
     /// If the shape does not fit.
     pub fn forward(&self, segments: &Tensor) -> Result<Forward> {
-        let mut x = pool_input(segments, self.config.input_pool)?.unsqueeze(3)?.contiguous()?;
+        let mut x = pool_input(segments, &self.config)?.unsqueeze(3)?.contiguous()?;
         let mut taps = Vec::with_capacity(self.config.widths.len());
         for (spec, weights, bias) in &self.layers {
             x = conv2d(&x, weights, Some(bias), true)?;
@@ -127,7 +136,7 @@ impl Vgg {
 /// The same network in plain candle operations (NCHW), on any device: the oracle of [`Vgg`], and the path of devices
 /// that have no kernels of ours.
 pub struct PlainVgg {
-    input_pool: usize,
+    config: VggConfig,
     layers: Vec<(LayerSpec, Tensor, Tensor)>,
     head: Head,
 }
@@ -146,7 +155,7 @@ impl PlainVgg {
             let bias = Tensor::from_vec(folded.bias, (1, s.c_out, 1, 1), device)?;
             layers.push((s, weights, bias));
         }
-        Ok(Self { input_pool: config.input_pool, layers, head: Head::load(config, arrays, device)? })
+        Ok(Self { config: config.clone(), layers, head: Head::load(config, arrays, device)? })
     }
 
     /// As [`Vgg::forward`].
@@ -154,7 +163,7 @@ impl PlainVgg {
     /// # Errors
     /// As [`Vgg::forward`].
     pub fn forward(&self, segments: &Tensor) -> Result<Forward> {
-        let mut x = pool_input(segments, self.input_pool)?.unsqueeze(1)?;
+        let mut x = pool_input(segments, &self.config)?.unsqueeze(1)?;
         let mut taps = Vec::new();
         for (spec, weights, bias) in &self.layers {
             x = x.conv2d(weights, 1, 1, 1, 1)?.broadcast_add(bias)?.relu()?;
@@ -167,7 +176,7 @@ impl PlainVgg {
         }
         let logits = match taps.last() {
             Some(tap) => self.head.forward(tap)?,
-            None => return Err(crate::Error::bug("a network without blocks was loaded")),
+            None => return Err(Error::bug("a network without blocks was loaded")),
         };
         Ok(Forward { logits, taps: taps.split_off(taps.len() - 3) })
     }

@@ -134,10 +134,10 @@ impl VggConfig {
         config.validate()?;
         let pooling = config.time_pooling();
         let segment = &manifest.segment;
-        if segment.stride_frames % pooling != 0 || segment.n_frames % pooling != 0 {
+        let lengths = [segment.stride_frames, segment.n_frames, segment.clip_frames.unwrap_or(segment.n_frames)];
+        if lengths.iter().any(|n| !n.is_multiple_of(pooling)) {
             return Err(Error::model(format!(
-                "segment.n_frames = {} and segment.stride_frames = {} must be multiples of the network's time pooling, {pooling}",
-                segment.n_frames, segment.stride_frames
+                "segment.stride_frames, n_frames and clip_frames = {lengths:?} must be multiples of the network's time pooling, {pooling}"
             )));
         }
         Ok(config)

@@ -109,10 +109,15 @@ impl TrainableVgg {
             let weights = arrays.get(&format!("{}.0.weight", spec.name), &[spec.c_out, spec.c_in, 3, 3])?;
             let packed = pack_weights(spec.c_out, spec.c_in, 9, weights);
             let norm = |what: &str| arrays.get(&format!("{}.1.{what}", spec.name), &[spec.c_out]);
+            let mut mean = norm("running_mean")?.to_vec();
+            // Batch norm takes a convolution's bias away again, so none is trained; one that is there moves into the mean.
+            if let Some(bias) = arrays.get_optional(&format!("{}.0.bias", spec.name), &[spec.c_out])? {
+                mean.iter_mut().zip(bias).for_each(|(m, b)| *m -= b);
+            }
             layers.push(Layer {
                 weights: Param::new(format!("{}.0.weight", spec.name), packed, true),
                 affine: Param::new(format!("{}.1", spec.name), [norm("weight")?, norm("bias")?].concat(), false),
-                mean: norm("running_mean")?.to_vec(),
+                mean,
                 var: norm("running_var")?.to_vec(),
                 shape: ConvShape { height: 0, width: 0, c_in: spec.c_in, c_out: spec.c_out, kh: 3, kw: 3 },
                 spec,

@@ -1,0 +1,134 @@
+//! Makes a test stream for a monitor: the clips of some folds of a data set, one after the other in random order with
+//! pauses between them, over background noise. Writes `stream.wav` (mono, 16 bit) and `reference.csv`, which lists what
+//! sounds when (`label,onset_s,offset_s,clip,snr_db`). `score_stream` holds a monitor's report against that list.
+//!
+//! Only the active part of each clip is used: from the first to the last frame of 10 ms within 20 dB of its loudest, at
+//! most 5 s. So onset and offset are those of the sound. Its level is the RMS of these frames; the signal-to-noise ratio is
+//! that level over the RMS of the whole background. Levels beyond full scale saturate, as in a real recording.
+//!
+//! ```sh
+//! cargo run --release --example make_stream -- --data esc13 --folds 4 --noise noise --snr 20 --out stream20
+//! earwitness monitor --input file:stream20/stream.wav --fast --ui jsonl > stream20/events.jsonl
+//! cargo run --release --example score_stream -- --reference stream20/reference.csv --events stream20/events.jsonl
+//! ```
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use earwitness::dsp::resample;
+use earwitness::eval::stream::{Sound, StreamOptions, assemble};
+use earwitness::eval::stream_files::write_reference;
+use earwitness::media::decode::read_recording;
+use earwitness::media::wav::write_wav;
+use earwitness::train::dataset::{ClipMeta, DataSet, load_noise};
+use earwitness::units::SampleRate;
+use earwitness::{Error, Result};
+use rayon::prelude::*;
+
+/// Make a stream of a data set's clips in background noise, with a list of what sounds when.
+///
+/// The active part of each clip (first to last 10 ms frame within 20 dB of its loudest) is laid over the noise once, in
+/// random order. SNR: RMS over the active frames, over the RMS of the whole background. The same seed gives the same
+/// stream, and the same order and background at every SNR.
+#[derive(Debug, Parser)]
+#[command(name = "make_stream")]
+struct Args {
+    /// Folder of the data set: audio/ and meta/esc50.csv
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Use the clips of these folds only, as in 1,2 [default: all]
+    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    folds: Vec<u32>,
+    /// Folder of background recordings
+    #[arg(long, value_name = "DIR")]
+    noise: PathBuf,
+    /// Signal-to-noise ratio in dB
+    #[arg(long, value_name = "DB", default_value_t = 20.0, allow_negative_numbers = true)]
+    snr: f64,
+    /// Level of every sound in dB relative to full scale
+    #[arg(long, value_name = "DB", default_value_t = -26.0, allow_negative_numbers = true)]
+    level: f64,
+    /// Shortest pause between sounds, in seconds
+    #[arg(long, value_name = "SECS", default_value_t = 1.0)]
+    min_gap: f64,
+    /// Longest pause between sounds, in seconds
+    #[arg(long, value_name = "SECS", default_value_t = 6.0)]
+    max_gap: f64,
+    /// Cut longer sounds to this many seconds
+    #[arg(long, value_name = "SECS", default_value_t = 5.0)]
+    max_event: f64,
+    /// How likely a sound begins while the one before still sounds, 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    overlap: f64,
+    /// Sample rate of the stream in Hz
+    #[arg(long, value_name = "HZ", default_value_t = 22_050, value_parser = clap::value_parser!(u32).range(8_000..=192_000))]
+    rate: u32,
+    /// Seed of order, pauses and background
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Folder for stream.wav and reference.csv; made where there is none
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            // Where even stderr is gone there is nobody left to tell.
+            let _ = writeln!(std::io::stderr(), "make_stream: {e}");
+            ExitCode::from(e.kind().exit_code())
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<()> {
+    let rate = SampleRate::new(args.rate).ok_or_else(|| Error::usage("a rate of 0 Hz is none; give 8000 or more"))?;
+    let data = DataSet::open(&args.data)?;
+    let folds = if args.folds.is_empty() { data.folds() } else { args.folds.clone() };
+    let (clips, _) = data.split(&folds)?;
+    let sounds: Vec<Sound> = clips.par_iter().map(|clip| load(clip, &data, rate)).collect::<Result<_>>()?;
+    let noise = load_noise(&args.noise, rate)?;
+    let options = StreamOptions {
+        snr_db: args.snr,
+        level_db: args.level,
+        gap_secs: (args.min_gap, args.max_gap),
+        max_event_secs: args.max_event,
+        overlap: args.overlap,
+        seed: args.seed,
+    };
+    let stream = assemble(&sounds, &noise, rate, &options)?;
+    std::fs::create_dir_all(&args.out).map_err(|e| {
+        Error::output(format!("cannot make the folder {}: {e}; choose another", args.out.display())).with_source(e)
+    })?;
+    write_wav(&args.out.join("stream.wav"), rate, &stream.samples)?;
+    write_reference(&args.out.join("reference.csv"), &stream.reference)?;
+    let saturated = stream.samples.iter().filter(|x| x.abs() > 1.0).count();
+    let text = format!(
+        "{}: {} events in {:.1} min at {} dB SNR ({} silent clips left out, {saturated} samples saturated)\n",
+        args.out.display(),
+        stream.reference.len(),
+        rate.secs(stream.samples.len() as u64) / 60.0,
+        args.snr,
+        stream.silent.len()
+    );
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(|e| Error::output(format!("cannot write to stdout: {e}; send it elsewhere")).with_source(e))
+}
+
+/// A clip in full length at the stream's rate.
+fn load(clip: &ClipMeta, data: &DataSet, rate: SampleRate) -> Result<Sound> {
+    let recording = read_recording(&clip.path)?;
+    Ok(Sound {
+        name: file_name(&clip.path),
+        labels: clip.targets.iter().filter_map(|&class| data.labels.get(class).cloned()).collect(),
+        samples: resample(&recording.mono(), recording.sample_rate, rate)?,
+    })
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}

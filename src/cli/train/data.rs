@@ -1,0 +1,156 @@
+//! What the training commands share: data, progress, checkpoints, and the record of what was done.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+
+use crate::cli::output::{note, progress};
+use crate::error::{Error, Result};
+use crate::train::classifier::Clips;
+use crate::train::dataset::{ClipMeta, DataSet};
+use crate::train::load::{load_clips, load_noise};
+use crate::units::SampleRate;
+
+/// A data set in memory.
+pub(super) struct Loaded {
+    pub(super) labels: Vec<String>,
+    pub(super) train: Clips,
+    pub(super) validation: Clips,
+    pub(super) noise: Vec<Vec<f32>>,
+    /// One sentence for the manifest.
+    pub(super) about: String,
+}
+
+/// Samples of a clip that fill a segment of centred frames.
+pub(super) const fn segment_samples(n_frames: usize, hop: usize) -> usize {
+    n_frames.saturating_sub(1) * hop + 1
+}
+
+/// Loads the clips of the folds to train and to validate on (training: all others, where none are named) and the noise.
+pub(super) fn load(
+    data: &Path,
+    noise: Option<&Path>,
+    folds: &[u32],
+    validate_folds: &[u32],
+    rate: SampleRate,
+    length: usize,
+) -> Result<Loaded> {
+    let set = DataSet::open(data)?;
+    if let Some(both) = folds.iter().find(|f| validate_folds.contains(f)) {
+        return Err(Error::usage(format!("fold {both} is to be trained and validated on; name it once")));
+    }
+    let (validation, rest) = set.split(validate_folds)?;
+    let train = if folds.is_empty() { rest } else { set.split(folds)?.0 };
+    if train.is_empty() {
+        return Err(Error::usage("no folds are left to train on; name some with --folds"));
+    }
+    let mut about = format!("{}, {} clips", folder_name(data), train.len());
+    let mut used: Vec<u32> = train.iter().map(|c| c.fold).collect();
+    used.sort_unstable();
+    used.dedup();
+    about += &format!(" of folds {}", used.iter().map(u32::to_string).collect::<Vec<_>>().join(", "));
+    let noise = match noise {
+        Some(dir) => {
+            about += &format!("; background from {}", folder_name(dir));
+            load_noise(dir, rate)?
+        }
+        None => Vec::new(),
+    };
+    let bar = progress("loading clips {wide_bar} {pos}/{len}");
+    bar.set_length((train.len() + validation.len()) as u64);
+    let train_clips = clips(&train, rate, length, &bar, 0)?;
+    let validation_clips = clips(&validation, rate, length, &bar, train.len())?;
+    bar.finish_and_clear();
+    Ok(Loaded { labels: set.labels, train: train_clips, validation: validation_clips, noise, about })
+}
+
+fn clips(metas: &[ClipMeta], rate: SampleRate, length: usize, bar: &ProgressBar, before: usize) -> Result<Clips> {
+    let samples = load_clips(metas, rate, length, &mut |done, _| bar.set_position((before + done) as u64))?;
+    Ok(Clips { samples, targets: metas.iter().map(|c| c.targets.clone()).collect() })
+}
+
+/// Where a run keeps its checkpoint; without `resume` an old one is removed.
+pub(super) fn checkpoint(out: &Path, what: &str, resume: bool) -> Result<PathBuf> {
+    std::fs::create_dir_all(out).map_err(|e| {
+        Error::output(format!("cannot make the folder {} ({e}); choose another --out", out.display())).with_source(e)
+    })?;
+    let path = out.join(format!("{what}.checkpoint"));
+    if !resume {
+        discard(&path);
+    }
+    Ok(path)
+}
+
+/// Removes a checkpoint that is no longer wanted; one that stays is only a file too many.
+pub(super) fn discard(path: &Path) {
+    let _ = std::fs::remove_file(path);
+}
+
+/// Progress on stderr: a bar on a terminal, and a line an epoch everywhere. An interrupt ends the run between batches.
+pub(super) struct Bar {
+    bar: ProgressBar,
+    epochs: usize,
+    epochs_done: usize,
+    interrupted: Arc<AtomicBool>,
+}
+
+impl Bar {
+    pub(super) fn new(epochs: usize) -> Result<Self> {
+        let interrupted = Arc::new(AtomicBool::new(false));
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            signal_hook::flag::register(signal, Arc::clone(&interrupted))
+                .map_err(|e| Error::bug(format!("signals cannot be watched ({e}); please report this")))?;
+        }
+        let bar = progress("{msg} {wide_bar} {percent} % {eta} left");
+        bar.enable_steady_tick(Duration::from_millis(500));
+        Ok(Self { bar, epochs, epochs_done: 0, interrupted })
+    }
+
+    /// Returns whether to go on.
+    pub(super) fn batch(&mut self, done: usize, all: usize) -> bool {
+        self.bar.set_length((self.epochs * all) as u64);
+        self.bar.set_position((self.epochs_done * all + done) as u64);
+        self.bar.set_message(format!("epoch {}/{}", self.epochs_done + 1, self.epochs));
+        !self.interrupted.load(Ordering::Relaxed)
+    }
+
+    /// Progress of a run without epochs.
+    pub(super) fn part(&self, done: usize, all: usize, what: &str) {
+        self.bar.set_length(all as u64);
+        self.bar.set_position(done as u64);
+        self.bar.set_message(what.to_string());
+    }
+
+    pub(super) fn epoch(&mut self, epoch: usize, line: &str) -> bool {
+        self.epochs_done = epoch;
+        self.bar.suspend(|| note(line));
+        true
+    }
+
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// The last part of a path, as a name.
+pub(super) fn folder_name(path: &Path) -> String {
+    let whole = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    whole.file_name().map_or_else(|| "model".to_string(), |n| n.to_string_lossy().into_owned())
+}
+
+/// The command that runs now, for the manifest: paths without the folders of this machine, and without `--resume`.
+pub(super) fn command_line() -> String {
+    let words = std::env::args()
+        .skip(1)
+        .filter(|w| w != "--resume")
+        .map(|word| if word.contains('/') { folder_name(Path::new(&word)) } else { word });
+    std::iter::once("earwitness".to_string()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// Today's date, UTC.
+pub(super) fn today() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()
+}

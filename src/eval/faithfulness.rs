@@ -1,0 +1,157 @@
+//! What becomes of the classifier's answer when components are taken out of a sound, or when only they are left
+//! (extended L2I paper, section III-E, Algorithm 1 and Eq. 7).
+//!
+//! A component's share of the sound is `X_l = M_l ⊙ ln(1 + |X|)` with its soft mask `M_l`; taking out a set means
+//! `ln(1 + |X₂|) = ln(1 + |X|) − Σ X_l`. Both become sound again, with magnitude `exp(·) − 1`, the input's phase and the
+//! inverse STFT, and the classifier hears that sound through its whole front end, as it would hear a recording of it.
+
+use std::ops::Range;
+
+use crate::dsp::{Complex32, FrontEnd, Spectrogram, istft, log1p_magnitude, stft};
+use crate::interpret::Segment;
+use crate::interpret::l2i::L2iExplanation;
+use crate::model::classifier::{Classified, Classifier};
+use crate::units::ClassId;
+use crate::{Error, Result};
+
+/// What an interpreter that explains by components says of one segment: as much of it as the figures need.
+pub trait ComponentExplanation {
+    /// The interpreter's own answer, Θ(H) before sigmoid or softmax, `[n_classes]`.
+    fn logits(&self) -> &[f32];
+
+    /// Relevance of every component for `class`, `[n_components]`; signed, the largest magnitude is 1.
+    fn relevance(&self, class: ClassId) -> Vec<f32>;
+
+    /// Writes the soft mask of a set of components for some frames, `[frames.len(), n_bins]`, each 0…1; of an empty set,
+    /// zeros.
+    fn mask_of(&self, components: &[usize], frames: Range<usize>, out: &mut [f32]);
+}
+
+impl ComponentExplanation for L2iExplanation {
+    fn logits(&self) -> &[f32] {
+        &self.logits
+    }
+
+    fn relevance(&self, class: ClassId) -> Vec<f32> {
+        self.relevance(class)
+    }
+
+    fn mask_of(&self, components: &[usize], frames: Range<usize>, out: &mut [f32]) {
+        self.mask_of(components, frames, out);
+    }
+}
+
+/// The components whose relevance is above `threshold`: L of the paper, ascending. Relevance that is not a number is
+/// below everything.
+#[must_use]
+pub fn relevant(relevance: &[f32], threshold: f32) -> Vec<usize> {
+    (0..relevance.len()).filter(|&k| relevance[k] > threshold).collect()
+}
+
+/// Which side of a mask is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// What the mask covers: the interpretation.
+    Inside,
+    /// What is left without it.
+    Outside,
+}
+
+/// One segment of sound as the classifier hears it.
+#[derive(Debug, Clone)]
+pub struct Heard {
+    /// The complex STFT, one frame for each of the segment's.
+    pub spectrogram: Spectrogram,
+    /// `ln(1 + |X|)`, `[n_frames, n_bins]`.
+    pub log_magnitude: Vec<f32>,
+    /// The classifier's input, `[n_frames, n_mels]`.
+    pub features: Vec<f32>,
+    /// What the classifier made of it.
+    pub classified: Classified,
+    n_samples: usize,
+}
+
+impl Heard {
+    /// The segment as interpreters see it.
+    #[must_use]
+    pub fn segment(&self) -> Segment<'_> {
+        Segment { log_magnitude: &self.log_magnitude, features: &self.features, classified: &self.classified }
+    }
+
+    /// Masks the log magnitude, keeping the phase: `[n_frames, n_bins]` of complex values.
+    fn masked(&self, mask: &[f32], keep: Keep) -> Spectrogram {
+        let kept = |(x, (log, mask)): (&Complex32, (&f32, &f32))| {
+            let share = match keep {
+                Keep::Inside => *mask,
+                Keep::Outside => 1.0 - mask,
+            };
+            // |X| itself from its logarithm, so that a share of 1 gives the bin back; an empty bin has no phase to keep.
+            let magnitude = log.exp_m1();
+            if magnitude > 0.0 { x * ((share * log).exp_m1() / magnitude) } else { Complex32::default() }
+        };
+        let frames = self.spectrogram.frames.iter().zip(self.log_magnitude.iter().zip(mask)).map(kept).collect();
+        Spectrogram { n_bins: self.spectrogram.n_bins, frames }
+    }
+}
+
+/// A classifier with its front end, for one segment at a time.
+pub struct Listener<'a> {
+    classifier: &'a Classifier,
+    front_end: FrontEnd,
+}
+
+impl<'a> Listener<'a> {
+    /// A listener with this classifier.
+    ///
+    /// # Errors
+    /// As [`FrontEnd::new`].
+    pub fn new(classifier: &'a Classifier) -> Result<Self> {
+        Ok(Self { classifier, front_end: FrontEnd::new(classifier.front_end())? })
+    }
+
+    /// Hears the first segment of `samples` (mono, at the model's rate); silence follows samples that are too few.
+    ///
+    /// # Errors
+    /// As [`Classifier::classify`].
+    pub fn hear(&mut self, samples: &[f32]) -> Result<Heard> {
+        let n_frames = self.classifier.n_frames();
+        let mut spectrogram = stft(&self.front_end.params().stft, samples)?;
+        let n_bins = spectrogram.n_bins;
+        spectrogram.frames.resize(n_frames * n_bins, Complex32::default());
+        let n_mels = self.front_end.n_mels();
+        let mut log_magnitude = vec![0.0; n_frames * n_bins];
+        let mut features = vec![0.0; n_frames * n_mels];
+        let columns = log_magnitude.chunks_exact_mut(n_bins).zip(features.chunks_exact_mut(n_mels));
+        for (i, (log_column, feature_column)) in columns.enumerate() {
+            log1p_magnitude(spectrogram.frame(i), log_column);
+            self.front_end.column(spectrogram.frame(i), feature_column);
+        }
+        let classified = self.classifier.classify(&features)?;
+        Ok(Heard { spectrogram, log_magnitude, features, classified, n_samples: samples.len() })
+    }
+
+    /// Makes sound of one side of `mask` (`[n_frames, n_bins]`), lined up with the samples that were heard and as long.
+    /// What lay past the segment becomes silence.
+    ///
+    /// # Errors
+    /// Where the mask has another shape.
+    pub fn audio(&self, heard: &Heard, mask: &[f32], keep: Keep) -> Result<Vec<f32>> {
+        if mask.len() != heard.log_magnitude.len() {
+            return Err(Error::bug(format!(
+                "a mask of {} values was laid on a segment of {}",
+                mask.len(),
+                heard.log_magnitude.len()
+            )));
+        }
+        istft(&self.front_end.params().stft, &heard.masked(mask, keep), heard.n_samples)
+    }
+
+    /// What the classifier makes of one side of `mask`.
+    ///
+    /// # Errors
+    /// As [`Self::audio`] and [`Self::hear`].
+    pub fn classify_masked(&mut self, heard: &Heard, mask: &[f32], keep: Keep) -> Result<Classified> {
+        let samples = self.audio(heard, mask, keep)?;
+        Ok(self.hear(&samples)?.classified)
+    }
+}
