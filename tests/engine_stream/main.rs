@@ -1,0 +1,9 @@
+//! The engine from samples to reports, with a tiny classifier of random weights and a method whose answers are known.
+
+#![allow(clippy::unwrap_used)]
+
+mod masks;
+mod offline;
+mod pipeline;
+mod support;
+mod worker;
