@@ -107,7 +107,8 @@ mod tests {
                 let columns = front_end.batch(&sine).unwrap();
                 let levels = scale.levels(&columns[12 * 32..13 * 32]);
                 let loudest = levels.iter().copied().fold(f32::MIN, f32::max);
-                assert!((loudest - want).abs() < 1.5, "{power:?} {norm:?} {compression:?}: {loudest} dB, not {want}");
+                // A tone between two bands is in neither fully.
+                assert!((loudest - want).abs() < 2.0, "{power:?} {norm:?} {compression:?}: {loudest} dB, not {want}");
             }
             let silence = scale.levels(&front_end.batch(&[0.0; 2000]).unwrap());
             assert!(silence.iter().all(|db| db.is_finite() && *db >= FLOOR_DB && *db < -60.0), "{compression:?}");
