@@ -1,6 +1,6 @@
 //! What holds for the whole command line: exit codes, streams, help, completions, manual pages.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod common;
 

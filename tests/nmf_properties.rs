@@ -230,6 +230,6 @@ proptest! {
         let is = objective(&x, &nmf.w, &nmf.h, n_bins, sparsity);
         prop_assert!((said - is).abs() <= 1e-5 * (energy(&x) + is), "said {} is {}", said, is);
         // No worse than explaining nothing with what was learnt, once it has had time.
-        prop_assert!(said <= nmf.objective[0]);
+        prop_assert!(said <= nmf.objective[0] + 2e-6 * energy(&x));
     }
 }

@@ -100,7 +100,7 @@ pub fn open(spec: &InputSpec, options: &CaptureOptions) -> Result<Capture> {
             let reader = RecordingReader::open(path)?;
             let (rate, channels) = (reader.sample_rate(), reader.channels());
             let thread = Thread { name: "file-source", rate, channels, speed: 1.0, may_block: false };
-            thread.start(spec.to_string(), FileFeed(reader), options)
+            thread.start(spec.to_string(), FileFeed { reader, name: spec.to_string() }, options)
         }
         &InputSpec::Stdin { rate, channels, format } => {
             open_raw(spec.to_string(), std::io::stdin(), rate, channels, format, options)

@@ -68,6 +68,9 @@ impl EndState {
 pub(super) trait Feed: Send + 'static {
     /// The next chunk, interleaved, in whole channel frames; `None` at the end.
     fn next_chunk(&mut self) -> Result<Option<&[f32]>>;
+
+    /// Called once there is no next chunk: the feed may log what is to be said of it as a whole.
+    fn ended(&self) {}
 }
 
 /// How quickly samples are handed over.
@@ -161,7 +164,10 @@ struct Run {
 impl Run {
     fn all(&mut self, feed: &mut impl Feed) -> Result<()> {
         while !self.stopped() {
-            let Some(chunk) = feed.next_chunk()? else { return Ok(()) };
+            let Some(chunk) = feed.next_chunk()? else {
+                feed.ended();
+                return Ok(());
+            };
             match self.pace {
                 Pace::Fast => self.hand_over(chunk),
                 Pace::RealTime { speed } => self.hand_over_in_time(chunk, speed),

@@ -4,7 +4,10 @@ use std::io::{IsTerminal, Write, stdout};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::Builder;
 use std::time::Duration;
+
+use crossbeam::channel::Receiver;
 
 use super::settings::SettingsArgs;
 use super::{Globals, logging, output};
@@ -19,7 +22,9 @@ use crate::interpret::l2i::L2i;
 use crate::model::classifier::Classifier;
 use crate::model::manifest::Label;
 use crate::model::package::{Package, find_model};
-use crate::record::{EventFolders, FolderOptions, JsonLines, Recorder, RecorderHandle, RecorderOptions, RecorderStats};
+use crate::record::{
+    EventFolders, FolderOptions, JsonLines, Notice, Recorder, RecorderHandle, RecorderOptions, RecorderStats,
+};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -83,6 +88,9 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     }
     let slot = Arc::new(SnapshotSlot::default());
     let thread = worker.spawn(recorder.reports(), Arc::clone(&slot), Arc::clone(&stop))?;
+    if ui == UiMode::Tui {
+        show_notices(recorder.notices(), Arc::clone(&slot))?;
+    }
     let screen = if ui == UiMode::Tui {
         screen(&config, &slot, &stop)
     } else {
@@ -99,6 +107,24 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     screen?;
     listened?;
     told(stats, reader_left)
+}
+
+/// Lets the screen know what becomes of events, until the recorder has ended.
+fn show_notices(notices: Receiver<Notice>, slot: Arc<SnapshotSlot>) -> Result<()> {
+    let body = move || {
+        for notice in notices {
+            match notice {
+                Notice::Recorded { id, dir } => slot.recorded(id, dir.to_string_lossy().into_owned()),
+                Notice::FoldersFailing(_) => slot.set_recording_fails(true),
+                Notice::FoldersWorking => slot.set_recording_fails(false),
+                Notice::LinesFailing(_) => {}
+            }
+        }
+    };
+    match Builder::new().name("notices".to_owned()).spawn(body) {
+        Ok(_) => Ok(()),
+        Err(e) => Err(Error::bug(format!("a thread could not start ({e}); end other programs")).with_source(e)),
+    }
 }
 
 /// Draws until the user quits or `stop` is set.

@@ -117,6 +117,8 @@ impl Worker {
             totals: self.totals(),
             shed: if self.is_shedding() { vec!["interpretation".to_owned()] } else { Vec::new() },
             record_dir: self.options.record_dir.clone(),
+            // The slot knows.
+            recording_fails: false,
             phase,
         }
     }

@@ -1,6 +1,8 @@
 //! One recording as one clip: what `explain` does. Segments lie inside the recording (a shorter one is followed by silence),
 //! and audio is made as in a live stream.
 
+use std::time::SystemTime;
+
 use super::clips::ClipMaker;
 use super::detector::Detection;
 use super::event_ids::EventIds;
@@ -76,11 +78,13 @@ pub fn explain_recording(
     ears.history.set_gates(gates);
     let mut clips = ClipMaker::new(&front_end, &ears.history, params.max_components)?;
     let evidence = clips.evidence(&ears.history, classifier, &detection, &(0..samples.len() as u64))?;
+    // Seeded by now and not by the recording's date: explained again, or a copy of it, it is another event.
+    let mut ids = EventIds::new(SystemTime::now());
     let offset = SamplePos(samples.len() as u64);
     let sure = SamplePos(detection.sure_end * front_end.stft.hop as u64).min(offset);
     Ok(EventReport {
         event: Event {
-            id: EventIds::new(params.clock.start).next(params.clock.start),
+            id: ids.next(params.clock.start),
             label: labels.get(detection.class.0).map_or_else(String::new, |label| label.name.clone()),
             class: detection.class,
             score: detection.score,

@@ -1,6 +1,7 @@
 //! The latest state of the engine, as plain data for a screen. A new snapshot replaces the one before (latest wins).
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::report::{ComponentShare, Event, Totals};
 use crate::units::{ClassId, SamplePos, StreamClock};
@@ -42,6 +43,8 @@ pub struct Snapshot {
     pub shed: Vec<String>,
     /// Where events are recorded, if they are.
     pub record_dir: Option<String>,
+    /// Whether events that should be recorded cannot be.
+    pub recording_fails: bool,
     /// Whether the stream runs.
     pub phase: Phase,
 }
@@ -109,18 +112,160 @@ pub struct EventSummary {
 }
 
 /// A latest-wins slot: the worker publishes, screens take the newest. Neither side is a real-time callback.
+///
+/// What the recorder makes of events comes later than the events, and from elsewhere: the slot completes snapshots with it.
 #[derive(Debug, Default)]
-pub struct SnapshotSlot(Mutex<Option<Arc<Snapshot>>>);
+pub struct SnapshotSlot(Mutex<Slot>);
+
+/// Events whose folder is remembered: more than a snapshot lists.
+const MAX_RECORDED: usize = 200;
+
+#[derive(Debug, Default)]
+struct Slot {
+    latest: Option<Arc<Snapshot>>,
+    /// Ids of recorded events and their folders, oldest first.
+    recorded: VecDeque<(String, String)>,
+    recording_fails: bool,
+}
 
 impl SnapshotSlot {
     /// Replaces what was there.
     pub fn publish(&self, snapshot: Snapshot) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(snapshot));
+        self.slot().publish(snapshot);
     }
 
     /// The newest snapshot, if there was one yet.
     #[must_use]
     pub fn latest(&self) -> Option<Arc<Snapshot>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.slot().latest.clone()
+    }
+
+    /// The evidence of the event `id` has been written to `dir`.
+    pub fn recorded(&self, id: String, dir: String) {
+        let mut slot = self.slot();
+        slot.recorded.push_back((id, dir));
+        if slot.recorded.len() > MAX_RECORDED {
+            slot.recorded.pop_front();
+        }
+        slot.publish_again();
+    }
+
+    /// From here on events cannot be recorded, or can again.
+    pub fn set_recording_fails(&self, fails: bool) {
+        let mut slot = self.slot();
+        slot.recording_fails = fails;
+        slot.publish_again();
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Slot> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Slot {
+    /// The worker may have published its last snapshot before the recorder was done.
+    fn publish_again(&mut self) {
+        if let Some(latest) = &self.latest {
+            self.publish(Snapshot::clone(latest));
+        }
+    }
+
+    fn publish(&mut self, mut snapshot: Snapshot) {
+        snapshot.recording_fails = self.recording_fails;
+        for summary in snapshot.events.iter_mut().filter(|summary| summary.dir.is_none()) {
+            if let Some((_, dir)) = self.recorded.iter().find(|(id, _)| *id == summary.event.id) {
+                *summary = Arc::new(EventSummary { dir: Some(dir.clone()), ..EventSummary::clone(summary) });
+            }
+        }
+        self.latest = Some(Arc::new(snapshot));
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::super::report::ModelRef;
+    use super::*;
+    use crate::units::SampleRate;
+
+    fn snapshot(ids: &[&str]) -> Snapshot {
+        let clock = StreamClock { start: SystemTime::UNIX_EPOCH, sample_rate: SampleRate::new(22_050).unwrap() };
+        let event = |id: &&str| {
+            let event = Event {
+                id: (*id).to_owned(),
+                label: String::new(),
+                class: ClassId(0),
+                score: 0.0,
+                onset: SamplePos(0),
+                offset: SamplePos(1),
+                source: String::new(),
+                model: ModelRef { name: String::new(), sha256: String::new() },
+                method: String::new(),
+                components: Vec::new(),
+                faithfulness: None,
+                latency_secs: 0.0,
+                clock,
+            };
+            Arc::new(EventSummary { event, dir: None })
+        };
+        Snapshot {
+            source: String::new(),
+            model: String::new(),
+            method: String::new(),
+            position: SamplePos(0),
+            clock,
+            level_dbfs: 0.0,
+            peak_dbfs: 0.0,
+            classes: Vec::new(),
+            explained: None,
+            components: Vec::new(),
+            waterfall: Arc::default(),
+            events: ids.iter().map(event).collect(),
+            load: 0.0,
+            latency_secs: None,
+            totals: Totals::default(),
+            shed: Vec::new(),
+            record_dir: None,
+            recording_fails: false,
+            phase: Phase::Running,
+        }
+    }
+
+    fn dirs(slot: &SnapshotSlot) -> Vec<Option<String>> {
+        slot.latest().unwrap().events.iter().map(|summary| summary.dir.clone()).collect()
+    }
+
+    #[test]
+    fn events_get_their_folder_whether_it_is_known_before_or_after_the_snapshot() {
+        let slot = SnapshotSlot::default();
+        slot.recorded("a".into(), "/a".into());
+        assert!(slot.latest().is_none());
+        slot.publish(snapshot(&["b", "a"]));
+        assert_eq!(dirs(&slot), [None, Some("/a".to_owned())]);
+        slot.recorded("b".into(), "/b".into());
+        assert_eq!(dirs(&slot), [Some("/b".to_owned()), Some("/a".to_owned())]);
+        slot.publish(snapshot(&["c", "b"]));
+        assert_eq!(dirs(&slot), [None, Some("/b".to_owned())]);
+    }
+
+    #[test]
+    fn a_recording_that_fails_shows_until_it_works_again() {
+        let slot = SnapshotSlot::default();
+        slot.publish(snapshot(&[]));
+        slot.set_recording_fails(true);
+        assert!(slot.latest().unwrap().recording_fails);
+        slot.publish(snapshot(&[]));
+        assert!(slot.latest().unwrap().recording_fails);
+        slot.set_recording_fails(false);
+        assert!(!slot.latest().unwrap().recording_fails);
+    }
+
+    #[test]
+    fn no_more_folders_are_remembered_than_a_list_can_show() {
+        let slot = SnapshotSlot::default();
+        (0..2 * MAX_RECORDED).for_each(|i| slot.recorded(i.to_string(), String::new()));
+        assert_eq!(slot.slot().recorded.len(), MAX_RECORDED);
     }
 }

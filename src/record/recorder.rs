@@ -177,7 +177,12 @@ impl Recorder {
             self.lines_closed.store(true, Ordering::Release);
         }
         if let Err(e) = outcome {
-            tracing::error!("{e}");
+            if lines.is_closed() {
+                // A reader that has seen enough (`| head -1`) is nothing to worry anyone with.
+                tracing::info!("{e}");
+            } else {
+                tracing::error!("{e}");
+            }
             self.notify(Notice::LinesFailing(e.to_string()));
             self.stats.lines_error = Some(e);
         }

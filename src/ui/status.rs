@@ -94,6 +94,7 @@ pub(super) fn draw_health(buffer: &mut Buffer, row: Rect, app: &App, theme: Them
     }
     let room = usize::from(row.right().saturating_sub(x + 1));
     let (text, style) = match &snapshot.record_dir {
+        Some(_) if snapshot.recording_fails => (" RECORDING FAILS ".to_owned(), theme.alarm()),
         Some(dir) if room > 8 => (format!("rec {}", clip_start(dir, room - 4)), theme.strong()),
         Some(_) => ("rec".to_owned(), theme.strong()),
         None => ("not recording".to_owned(), theme.dim()),

@@ -123,7 +123,8 @@ fn the_interpretation_is_silent_where_the_class_was_not_decided() {
             pipeline.push(stride, &mut Vec::new()).unwrap();
             probs.push(pipeline.probs()[0]);
         }
-        probs
+        // The last frame of a stride needs samples of the next: the first chunk gives no stride yet.
+        probs.split_off(1)
     };
     // Thresholds between the lowest and the highest probability: some segments decide for the class, some do not.
     let (low, high) = probs.iter().fold((1.0_f32, 0.0_f32), |(low, high), p| (low.min(*p), high.max(*p)));
@@ -137,13 +138,23 @@ fn the_interpretation_is_silent_where_the_class_was_not_decided() {
     let events = run(decided, &samples, 1000);
     assert_times(&events, &[3.0..3.4]);
     let clip = &events[0].clip;
-    let at = |secs: f64| (secs * f64::from(RATE)) as usize - clip.start.0 as usize;
-    assert_close(&clip.interpretation[at(2.9)..at(3.4)], &clip.heard[at(2.9)..at(3.4)], 1e-5);
-    // Long before and after, no segment has the burst, so none decides for the class.
-    for silent in [at(1.6)..at(1.9), at(5.1)..at(5.3)] {
-        assert!(clip.heard[silent.clone()].iter().any(|x| *x != 0.0));
-        assert!(clip.interpretation[silent].iter().all(|x| *x == 0.0));
+    // A stride's samples are masked by the segment that ends two strides later; where that one and its neighbours did not
+    // decide for the class, nothing is heard.
+    let decided = |stride: usize| probs.get(stride).is_some_and(|p| *p >= between);
+    let mut n_silent = 0;
+    for stride in 0..probs.len() - 3 {
+        let span = stride * STRIDE * HOP..(stride + 1) * STRIDE * HOP;
+        let inside = span.start >= clip.start.0 as usize && span.end <= clip.start.0 as usize + clip.heard.len();
+        if inside && (stride + 1..=stride + 3).all(|s| !decided(s)) {
+            let span = span.start - clip.start.0 as usize..span.end - clip.start.0 as usize;
+            assert!(clip.heard[span.clone()].iter().any(|x| *x != 0.0));
+            // Frames at the border reach over it by half a window.
+            let middle = span.start + 128..span.end - 128;
+            assert!(clip.interpretation[middle].iter().all(|x| *x == 0.0), "stride {stride}");
+            n_silent += 1;
+        }
     }
+    assert!(n_silent > 0, "some of the clip's strides should not have decided");
 }
 
 #[test]

@@ -106,6 +106,7 @@ pub(crate) fn snapshot() -> Snapshot {
         totals: Totals { events: 7, captured_samples: 83_456, analysed_samples: 83_456, ..Totals::default() },
         shed: Vec::new(),
         record_dir: Some("/srv/records".into()),
+        recording_fails: false,
         phase: Phase::Running,
     }
 }

@@ -85,7 +85,7 @@ pub struct Args {
     #[arg(long, value_name = "P", env = "EARWITNESS_DROPOUT", default_value_t = 0.3, value_parser = not_negative)]
     pub dropout: f64,
     /// Default probability at which an event starts
-    #[arg(long, value_name = "P", env = "EARWITNESS_ON_THRESHOLD", default_value_t = 0.87, value_parser = positive)]
+    #[arg(long, value_name = "P", env = "EARWITNESS_ON_THRESHOLD", default_value_t = 0.9, value_parser = positive)]
     pub on_threshold: f64,
     /// Default probability below which an event ends
     #[arg(long, value_name = "P", env = "EARWITNESS_OFF_THRESHOLD", default_value_t = 0.3, value_parser = positive)]

@@ -69,28 +69,6 @@ impl View {
 /// # Panics
 /// If the shapes do not fit, a view leaves its slice, or `dst` overlaps itself: defects of the caller.
 pub fn matmul(dst: &mut [f32], dv: View, a: &[f32], av: View, b: &[f32], bv: View, accumulate: bool) {
-    run(dst, dv, a, av, b, bv, accumulate, Parallelism::None);
-}
-
-/// As [`matmul`], on all threads of the pool: for one big product with nothing else to do.
-///
-/// # Panics
-/// As [`matmul`].
-pub fn matmul_parallel(dst: &mut [f32], dv: View, a: &[f32], av: View, b: &[f32], bv: View, accumulate: bool) {
-    run(dst, dv, a, av, b, bv, accumulate, Parallelism::Rayon(0));
-}
-
-#[allow(clippy::too_many_arguments)]
-fn run(
-    dst: &mut [f32],
-    dv: View,
-    a: &[f32],
-    av: View,
-    b: &[f32],
-    bv: View,
-    accumulate: bool,
-    parallelism: Parallelism,
-) {
     assert!(av.rows == dv.rows && bv.cols == dv.cols && av.cols == bv.rows, "matmul: shapes do not fit");
     assert!(dv.end() <= dst.len() && av.end() <= a.len() && bv.end() <= b.len(), "matmul: a view leaves its slice");
     if dv.rows == 0 || dv.cols == 0 {
@@ -120,7 +98,7 @@ fn run(
             false,
             false,
             false,
-            parallelism,
+            Parallelism::None,
         );
     }
 }
@@ -155,7 +133,7 @@ mod tests {
             let mut got = vec![0.5; want.len()];
             matmul(&mut got, View::dense(av.rows, bv.cols), &a, av, &b, bv, false);
             assert!(got.iter().zip(&want).all(|(g, w)| (g - w).abs() < 1e-4));
-            matmul_parallel(&mut got, View::dense(av.rows, bv.cols), &a, av, &b, bv, true);
+            matmul(&mut got, View::dense(av.rows, bv.cols), &a, av, &b, bv, true);
             assert!(got.iter().zip(&want).all(|(g, w)| (g - 2.0 * w).abs() < 2e-4));
         }
     }
@@ -176,18 +154,16 @@ mod tests {
                     let gaps = View { offset: 2, rows: m, cols: n, row_stride: n + 3, col_stride: 1 };
                     let columns = View { offset: 0, rows: m, cols: n, row_stride: 2, col_stride: 2 * m + 1 };
                     for dv in [View::dense(m, n), View::dense(n, m).t(), gaps, columns] {
-                        for run in [matmul, matmul_parallel] {
-                            let mut got = vec![f32::NAN; dv.end() + 4];
-                            run(&mut got, dv, &numbers, av, &numbers, bv, false);
-                            for (i, want) in want.iter().enumerate() {
-                                let got = std::mem::replace(
-                                    &mut got[dv.offset + i / n * dv.row_stride + i % n * dv.col_stride],
-                                    f32::NAN,
-                                );
-                                assert!((got - want).abs() < 1e-4, "{av:?} {bv:?} {dv:?}: {got} is not {want}");
-                            }
-                            assert!(got.iter().all(|v| v.is_nan()), "{dv:?}: wrote between or behind its elements");
+                        let mut got = vec![f32::NAN; dv.end() + 4];
+                        matmul(&mut got, dv, &numbers, av, &numbers, bv, false);
+                        for (i, want) in want.iter().enumerate() {
+                            let got = std::mem::replace(
+                                &mut got[dv.offset + i / n * dv.row_stride + i % n * dv.col_stride],
+                                f32::NAN,
+                            );
+                            assert!((got - want).abs() < 1e-4, "{av:?} {bv:?} {dv:?}: {got} is not {want}");
                         }
+                        assert!(got.iter().all(|v| v.is_nan()), "{dv:?}: wrote between or behind its elements");
                     }
                 }
             }

@@ -1,0 +1,169 @@
+//! From a data set to a model that listens: `train classifier`, `train dictionary`, `train l2i`, `evaluate`, `monitor`, on
+//! two made-up classes, and a training that is killed and goes on.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+mod e2e_common;
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::Stdio;
+
+use common::Run;
+use e2e_common::{keys, write_wav};
+use serde_json::Value;
+
+const RATE_HZ: u32 = 22_050;
+
+/// A net small enough for a test, and clips as long.
+const SHAPE: [&str; 10] =
+    ["--width", "0.25", "--clip-frames", "64", "--segment-frames", "64", "--epochs", "2", "--batch", "4"];
+
+/// A second of one of two sounds, each time a little different: a low hum that swells, or short high beeps.
+fn sound(class: usize, take: usize) -> Vec<f32> {
+    let hz = if class == 0 { 150.0 + 20.0 * take as f32 } else { 3_000.0 + 250.0 * take as f32 };
+    let at = |i: u32| {
+        let t = i as f32 / RATE_HZ as f32;
+        let gain = if class == 0 { 0.1 + 0.4 * t } else { f32::from((t * 8.0).fract() < 0.4) * 0.4 };
+        // Far from silent between beeps, so that no frame is a special case.
+        gain * (t * hz * std::f32::consts::TAU).sin() + 0.001 * ((i * i % 1_013) as f32 / 506.5 - 1.0)
+    };
+    (0..RATE_HZ).map(at).collect()
+}
+
+/// A data set in the layout of ESC-50: two classes, two folds, three clips of each in each.
+fn data_set(dir: &Path) {
+    std::fs::create_dir_all(dir.join("audio")).unwrap();
+    std::fs::create_dir_all(dir.join("meta")).unwrap();
+    let mut table = "filename,fold,target,category,esc10,src_file,take\n".to_owned();
+    for fold in 1..=2 {
+        for (class, name) in ["hum", "beeps"].into_iter().enumerate() {
+            for take in 0..3 {
+                let file = format!("{fold}-{}-A-{class}.wav", 100 * fold + take);
+                write_wav(&dir.join("audio").join(&file), RATE_HZ, 1, &sound(class, 3 * fold + take));
+                writeln!(table, "{file},{fold},{class},{name},False,{},A", 100 * fold + take).unwrap();
+            }
+        }
+    }
+    std::fs::write(dir.join("meta/esc50.csv"), table).unwrap();
+}
+
+fn with_data() -> Run {
+    let run = Run::new();
+    data_set(&run.home().join("set"));
+    run
+}
+
+fn train(run: &Run, what: &str, args: &[&str]) -> String {
+    let whole = [&["train", what, "--data", "set"], args].concat();
+    let printed = run.ok(&whole);
+    assert_eq!(printed.stdout, "", "{whole:?}");
+    printed.stderr
+}
+
+#[test]
+fn a_model_is_trained_measured_and_listens() {
+    let run = with_data();
+    let log =
+        train(&run, "classifier", &[&SHAPE[..], &["--out", "mine", "--folds", "1", "--validate-folds", "2"]].concat());
+    assert!(log.contains("epoch 1: loss") && log.contains("epoch 2: loss") && log.contains("accuracy"), "{log}");
+    // A classifier alone cannot explain, and says so.
+    let error = run.fails(4, &["monitor", "--input", "demo", "--model", "./mine", "--ui", "jsonl"]);
+    assert!(error.contains("l2i"), "{error}");
+
+    train(
+        &run,
+        "dictionary",
+        &["--model", "mine", "--components-per-class", "3", "--iterations", "20", "--folds", "1"],
+    );
+    train(
+        &run,
+        "l2i",
+        &[
+            "--model",
+            "mine",
+            "--epochs",
+            "2",
+            "--batch",
+            "4",
+            "--psi-channels",
+            "16",
+            "--theta-hidden",
+            "16",
+            "--folds",
+            "1",
+        ],
+    );
+    run.ok(&["model", "verify", "mine"]);
+
+    let table = run.ok(&["evaluate", "--data", "set", "--model", "mine", "--folds", "2", "--json", "scores.json"]);
+    assert!(table.stdout.contains("accuracy"), "{}", table.stdout);
+    let scores: Value =
+        serde_json::from_str(&std::fs::read_to_string(run.home().join("scores.json")).unwrap()).unwrap();
+    assert_eq!(scores["n"], 6, "{scores}");
+    for key in ["accuracy", "macro_auprc", "fidelity_top1", "fidelity_top5"] {
+        let value = scores[key].as_f64().unwrap_or_else(|| panic!("no {key} in {scores}"));
+        assert!((0.0..=1.0).contains(&value), "{key} is {value}");
+    }
+    for key in ["ff_median", "ff_median_random"] {
+        assert_eq!(keys(&scores[key]), ["0.1", "0.3", "0.5", "0.7", "0.9"], "{key} of {scores}");
+        let values: Vec<&Value> = scores[key].as_object().unwrap().values().collect();
+        assert!(values.iter().all(|v| v.is_number()), "{key} of {scores}");
+    }
+    let all = run.ok(&["evaluate", "--data", "set", "--model", "mine", "--json", "all.json"]);
+    assert!(all.stdout.contains("12"), "without --folds, every clip is measured: {}", all.stdout);
+
+    // Thresholds low enough that a net of two epochs hears something.
+    write_wav(&run.home().join("yard.wav"), RATE_HZ, 1, &[sound(0, 1), sound(1, 1), sound(0, 2), sound(1, 2)].concat());
+    let listen = ["monitor", "--input", "file:yard.wav", "--fast", "--model", "mine", "--record", "r"];
+    let lines = run.ok(&[&listen[..], &["--threshold", "hum=0.01,beeps=0.01"]].concat()).stdout;
+    let lines = e2e_common::json_lines(&lines);
+    let events = e2e_common::check_lines(&lines);
+    assert!(!events.is_empty(), "{lines:?}");
+    let folders = e2e_common::event_folders(&run.home().join("r"));
+    assert_eq!(folders.len(), events.len());
+    folders.iter().for_each(|folder| drop(e2e_common::read_folder(folder)));
+    let printed = run.ok(&["explain", "yard.wav", "--model", "mine", "--out", "explained", "--label", "beeps"]);
+    assert!(printed.stdout.starts_with("yard.wav: beeps "), "{}", printed.stdout);
+}
+
+/// The hash of the classifier's weights, as the manifest in `dir` has it.
+fn weights_sha256(run: &Run, dir: &str) -> String {
+    let shown: Value = serde_json::from_str(&run.ok(&["model", "show", dir, "--json"]).stdout).unwrap();
+    let files = shown["manifest"]["files"].as_object().unwrap();
+    files["classifier.safetensors"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_training_that_was_killed_goes_on_to_the_same_weights() {
+    let run = with_data();
+    let args = [&SHAPE[..6], &["--batch", "4", "--epochs", "24", "--seed", "3"]].concat();
+    train(&run, "classifier", &[&args[..], &["--out", "whole"]].concat());
+
+    let command = [&["train", "classifier", "--data", "set", "--out", "killed"], &args[..]].concat();
+    for (signal, epoch) in [("KILL", "epoch 2:"), ("INT", "epoch 4:")] {
+        let resume: &[&str] = if signal == "KILL" { &[] } else { &["--resume"] };
+        let mut child = run.command(&[&command[..], resume].concat()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+        let seen = log.find(|line| line.contains(epoch));
+        assert!(seen.is_some(), "{epoch} was not reached");
+        e2e_common::signal(child.id(), signal);
+        let rest: Vec<String> = log.collect();
+        child.wait().unwrap();
+        assert!(!rest.iter().any(|line| line.contains("epoch 24:")), "it ended by itself before {signal} came");
+        assert!(!run.home().join("killed/model.toml").exists(), "no package before the training is over");
+        if signal == "INT" {
+            let sentence = rest.last().unwrap();
+            assert!(sentence.contains("--resume"), "{sentence}");
+        }
+    }
+    // Another setting is another training: it does not go on from here.
+    let other = [&command[..], &["--resume", "--lr", "0.1"]].concat();
+    assert!(run.fails(2, &other).contains("other settings"));
+    let log = train(&run, "classifier", &[&args[..], &["--out", "killed", "--resume"]].concat());
+    assert!(!log.contains("epoch 2:") && log.contains("epoch 24:"), "{log}");
+    assert_eq!(weights_sha256(&run, "./killed"), weights_sha256(&run, "./whole"));
+    assert!(!run.home().join("killed/classifier.checkpoint").exists());
+}
