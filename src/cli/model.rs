@@ -64,6 +64,9 @@ pub(super) fn run(command: ModelCommand, globals: &Globals) -> Result<()> {
 
 fn list(as_json: bool) -> Result<()> {
     let models = SearchPath::from_environment().list();
+    if models.is_empty() {
+        output::note("there is no model yet; train one, or set EARWITNESS_MODELS to the folder that holds your models");
+    }
     if as_json {
         let rows: Vec<_> = models.iter().map(entry_json).collect();
         return output::print(&format!("{:#}\n", serde_json::Value::from(rows)));

@@ -46,9 +46,9 @@ const RANGE_DB: f32 = 60.0;
 const DEFAULT_FLOOR_DB: f32 = -80.0;
 const FLOOR_STEP_DB: f32 = 5.0;
 const FLOOR_LIMITS_DB: (f32, f32) = (-120.0, -50.0);
-/// Seconds of the waterfall that can be chosen.
-const SPANS_SECS: [f64; 6] = [2.0, 5.0, 10.0, 20.0, 30.0, 60.0];
-const DEFAULT_SPAN_IDX: usize = 2;
+/// Seconds of the waterfall that can be chosen; the engine remembers 12 of them.
+const SPANS_SECS: [f64; 5] = [1.0, 2.0, 5.0, 10.0, 12.0];
+const DEFAULT_SPAN_IDX: usize = 3;
 /// Silence from the engine is worth a warning after this long.
 const STALL: Duration = Duration::from_secs(3);
 

@@ -16,6 +16,22 @@ pub(super) fn name(component: &ComponentShare) -> String {
     if component.name.is_empty() { format!("#{}", component.index) } else { component.name.clone() }
 }
 
+/// The same in at most `max` cells: what is cut is the label, for the number tells components of one label apart.
+pub(super) fn short_name(component: &ComponentShare, max: usize) -> String {
+    let name = name(component);
+    match name.rsplit_once(' ') {
+        Some((label, number)) if width(&name) > max && number.parse::<u32>().is_ok() && width(number) + 3 <= max => {
+            format!("{} {number}", clip(label, max - width(number) - 1))
+        }
+        _ => clip(&name, max),
+    }
+}
+
+/// Whether the relevance reads as 0 on the screen.
+fn is_nothing(component: &ComponentShare) -> bool {
+    component.relevance.abs() < 0.005
+}
+
 /// A relevance with its sign, as in `+0.41`.
 pub(super) fn signed(relevance: f32) -> String {
     if relevance.is_finite() { format!("{relevance:+.2}") } else { "?".to_owned() }
@@ -29,12 +45,13 @@ pub(super) fn explained(snapshot: &Snapshot) -> Option<&str> {
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, snapshot: &Snapshot, theme: Theme) {
     let title = explained(snapshot).map_or("components".to_owned(), |label| format!("components · why {label}"));
     let inner = pane(buffer, area, &title, theme);
-    if snapshot.components.is_empty() {
+    let components: Vec<_> = snapshot.components.iter().filter(|component| !is_nothing(component)).cloned().collect();
+    if components.is_empty() {
         let text = clip("  nothing to explain yet", inner.width.into());
         buffer.set_string(inner.x, inner.y, text, theme.dim());
         return;
     }
-    draw_rows(buffer, inner, &snapshot.components, theme);
+    draw_rows(buffer, inner, &components, theme);
 }
 
 /// One row for each component, as many as fit: name, bar from a common zero, relevance.
@@ -46,10 +63,16 @@ pub(super) fn draw_rows(buffer: &mut Buffer, area: Rect, components: &[Component
     for (y, component) in (area.y..area.bottom()).zip(components) {
         let bars = Rect { x: area.x + 3 + name_cells, y, width: area.width.saturating_sub(name_cells + 9), height: 1 };
         if bars.width == 0 || bars.right() + 6 > area.right() {
-            buffer.set_stringn(area.x, y, name(component), area.width.into(), Style::new());
+            let text = short_name(component, area.width.into());
+            buffer.set_string(area.x, y, text, Style::new());
             continue;
         }
-        buffer.set_string(area.x + 2, y, pad(&name(component), name_cells.into()), Style::new());
+        buffer.set_string(
+            area.x + 2,
+            y,
+            pad(&short_name(component, name_cells.into()), name_cells.into()),
+            Style::new(),
+        );
         let left = if has_negative { bars.width / 3 } else { 0 };
         draw_signed(buffer, bars, left, component.relevance, theme);
         buffer.set_string(bars.right() + 1, y, pad_start(&signed(component.relevance), 5), Style::new());
@@ -68,5 +91,24 @@ fn draw_signed(buffer: &mut Buffer, row: Rect, left: u16, relevance: f32, theme:
         for x in right.x - cells..right.x {
             buffer.set_string(x, row.y, "▒", theme.bad());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn component(name: &str) -> ComponentShare {
+        ComponentShare { index: 7, name: name.into(), relevance: 1.0 }
+    }
+
+    #[test]
+    fn a_short_name_keeps_its_number() {
+        assert_eq!(short_name(&component("glass_breaking 3"), 16), "glass_breaking 3");
+        assert_eq!(short_name(&component("glass_breaking 3"), 12), "glass_bre… 3");
+        assert_eq!(short_name(&component("glass_breaking 12"), 5), "g… 12");
+        assert_eq!(short_name(&component("glass_breaking 12"), 4), "gla…", "no room for both");
+        assert_eq!(short_name(&component("vehicle horn, honking"), 8), "vehicle…", "a name without a number");
+        assert_eq!(short_name(&component(""), 8), "#7");
     }
 }

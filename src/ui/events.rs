@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
 use super::app::App;
-use super::components::name;
+use super::components::short_name;
 use super::draw::pane;
 use super::text::{clip, format_time, local_time, number, pad, pad_start, short_secs, width};
 use super::theme::Theme;
@@ -124,7 +124,7 @@ impl Columns {
         if self.component > 0
             && let Some(component) = event.components.first()
         {
-            put(format!("  {}", clip(&name(component), self.component)), Style::new());
+            put(format!("  {}", short_name(component, self.component)), Style::new());
         }
     }
 }

@@ -10,13 +10,14 @@ use super::text::{clip, pad};
 use super::theme::Theme;
 
 /// What the signs on the screen mean; shown below the keys where there is room.
-const LEGEND: [&str; 6] = [
+const LEGEND: [&str; 7] = [
     "▶ an event of this label is open",
     "│ in a bar: the score at which an event starts",
     "+1.00 the component that spoke most for the label; – against it",
     "✓ the interpretation alone gives the same label, ✗ it does not",
     "in→out: probability of the label on the interpretation alone,",
     "        and on what is left without it",
+    "the newest second of \"why\" is dark: it is not decided yet",
 ];
 
 /// Keys and text of each line: neighbours in the table with one text share a line.

@@ -22,7 +22,8 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, snapshot: &Snapsh
     let (floor_db, top_db) = app.range_db();
     let what = match (app.view, explained(snapshot)) {
         (View::Heard, _) => "heard · all sound".to_owned(),
-        (View::Why, Some(label)) => format!("why · the {label} in it"),
+        // Each moment shows what was explained then; the label is what is explained now.
+        (View::Why, Some(label)) => format!("why · what decided · now {label}"),
         (View::Why, None) => "why · nothing to explain".to_owned(),
     };
     let range = format!(" · {floor_db:.0} to {top_db:.0} dB");

@@ -7,7 +7,7 @@ use earwitness::ui::{App, UiOptions};
 use insta::assert_snapshot;
 use ratatui::style::{Color, Modifier};
 
-use crate::sample::{app, class, nonsense, options, press, screen, snapshot, summary, text};
+use crate::sample::{app, class, component, nonsense, options, press, screen, snapshot, summary, text};
 
 fn no_color() -> UiOptions {
     UiOptions { no_color: true, ..options() }
@@ -83,6 +83,30 @@ fn event_detail() {
     let mut app = app(options(), snapshot());
     press(&mut app, "jj⏎");
     assert_snapshot!(screen(&app, 80, 24));
+}
+
+#[test]
+fn an_event_whose_folder_is_not_known_yet_is_not_called_unrecorded() {
+    let mut snapshot = snapshot();
+    let mut just_heard = (*summary(7)).clone();
+    just_heard.dir = None;
+    snapshot.events = vec![just_heard.into()];
+    for (record_dir, told) in [(Some("/srv/records"), "in /srv/records, named by its id"), (None, "not recorded")] {
+        snapshot.record_dir = record_dir.map(Into::into);
+        let mut app = app(options(), snapshot.clone());
+        press(&mut app, "⏎");
+        let lines = text(&screen(&app, 80, 24));
+        let folder: Vec<&String> = lines.iter().filter(|line| line.contains("│ folder ")).collect();
+        assert!(folder.len() == 1 && folder[0].contains(told), "{folder:?}");
+    }
+}
+
+#[test]
+fn components_that_read_as_nothing_are_left_out() {
+    let mut snapshot = snapshot();
+    snapshot.components = vec![component(1, "dog 1", 1.0), component(2, "dog 2", 0.004), component(3, "dog 3", -0.3)];
+    let lines = text(&screen(&app(options(), snapshot), 80, 24)).join("\n");
+    assert!(lines.contains("dog 1") && lines.contains("-0.30") && !lines.contains("+0.00"), "{lines}");
 }
 
 #[test]
@@ -176,7 +200,7 @@ fn one_key_switches_what_the_waterfall_shows() {
     assert!(heard.iter().all(|&(upper, lower)| upper != dark && lower != dark));
     assert!(why.iter().any(|&(upper, lower)| upper == dark && lower == dark));
     assert!(why.iter().any(|&(upper, lower)| upper != dark || lower != dark), "the tone is still there");
-    assert!(text(&screen(&app, 80, 24))[2].contains("why · the dog in it"));
+    assert!(text(&screen(&app, 80, 24))[2].contains("why · what decided · now dog"));
     press(&mut app, "w");
     assert_eq!(picture(&app), heard);
 }

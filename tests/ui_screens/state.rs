@@ -190,9 +190,9 @@ fn the_waterfall_s_range_and_span_stop_at_their_limits() {
     press(&mut app, &"-".repeat(50));
     assert_eq!(app.range_db(), (-50.0, 10.0));
     press(&mut app, &"]".repeat(50));
-    assert!((app.span_secs() - 60.0).abs() < 1e-9);
+    assert!((app.span_secs() - 12.0).abs() < 1e-9);
     press(&mut app, &"[".repeat(50));
-    assert!((app.span_secs() - 2.0).abs() < 1e-9);
+    assert!((app.span_secs() - 1.0).abs() < 1e-9);
 }
 
 #[test]
