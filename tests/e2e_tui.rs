@@ -7,6 +7,7 @@ mod common;
 mod e2e_common;
 
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,9 @@ use serde_json::Value;
 
 /// Longest wait for the screen to show something.
 const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Numbers the servers of this process.
+static SOCKETS: AtomicUsize = AtomicUsize::new(0);
 
 const PROMPT: &str = "READY>";
 
@@ -34,7 +38,7 @@ impl Terminal {
         }
         let run = Run::new();
         // Not below the home, which may be too long a path for a socket.
-        let socket = format!("earwitness-test-{}-{width}x{height}", std::process::id());
+        let socket = format!("earwitness-test-{}-{}", std::process::id(), SOCKETS.fetch_add(1, Ordering::Relaxed));
         let terminal = Self { run, socket };
         let shell = format!("env PS1='{PROMPT} ' ENV= sh -i");
         let size = [width.to_string(), height.to_string()];
