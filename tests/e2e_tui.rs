@@ -199,6 +199,22 @@ fn a_signal_gives_the_terminal_back() {
     terminal.check_given_back();
 }
 
+/// A closed window or a lost connection: the monitor ends instead of burning a core for nobody.
+#[test]
+fn a_terminal_that_goes_away_ends_the_monitor() {
+    let Some(terminal) = Terminal::open(80, 24) else { return };
+    terminal.start_monitor();
+    let id = std::fs::read_to_string(terminal.run.home().join("id")).unwrap();
+    let process = std::path::PathBuf::from(format!("/proc/{}/exe", id.trim()));
+    assert!(process.exists());
+    terminal.tmux(&["kill-server"]);
+    let deadline = Instant::now() + DEADLINE;
+    while process.exists() {
+        assert!(Instant::now() < deadline, "the monitor goes on without a terminal");
+        sleep(Duration::from_millis(50));
+    }
+}
+
 #[test]
 fn ctrl_c_gives_the_terminal_back_even_on_a_screen_too_small() {
     let Some(terminal) = Terminal::open(40, 8) else { return };

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::panic::{set_hook, take_hook};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
@@ -28,6 +29,9 @@ use crate::error::{Error, Result};
 const FRAME: Duration = Duration::from_millis(33);
 /// How long a panic on another thread waits for the screen to give the terminal back, and the screen for its message.
 const PANIC_WAIT: Duration = Duration::from_millis(500);
+
+/// Keys that may wait for the screen.
+const KEYS: usize = 64;
 
 /// Whether the terminal is ours. Whoever swaps it to false gives the terminal back: nobody does so twice, which could
 /// wipe away what was printed in between.
@@ -95,6 +99,7 @@ impl Write for Output {
 }
 
 fn show(terminal: &mut Screen, slot: &SnapshotSlot, quit: &AtomicBool, app: &mut App) -> Result<()> {
+    let keys = watch_keys()?;
     let mut newest: Option<Arc<Snapshot>> = None;
     let mut newest_at = Instant::now();
     let mut drawn_at: Option<Instant> = None;
@@ -118,22 +123,41 @@ fn show(terminal: &mut Screen, slot: &SnapshotSlot, quit: &AtomicBool, app: &mut
             changed = false;
         }
         let wait = if changed { wait } else { FRAME };
-        changed |= read_keys(app, wait).map_err(|error| broken(&error))?;
+        changed |= read_keys(&keys, app, wait).map_err(|error| broken(&error))?;
     }
     Ok(())
 }
 
+/// Reads keys on a thread of its own: where the terminal goes away, crossterm's reading never returns, and the screen must
+/// still see that it is time to go. The thread ends with the program.
+fn watch_keys() -> Result<Receiver<io::Result<Event>>> {
+    let (keys, incoming) = sync_channel(KEYS);
+    let read = move || {
+        loop {
+            let event = event::read();
+            let is_last = event.is_err();
+            if keys.send(event).is_err() || is_last {
+                break;
+            }
+        }
+    };
+    match thread::Builder::new().name("keys".to_owned()).spawn(read) {
+        Ok(_) => Ok(incoming),
+        Err(e) => Err(Error::bug(format!("a thread could not start ({e}); end other programs")).with_source(e)),
+    }
+}
+
 /// Waits at most `wait` for keys and takes all that are there; tells whether the screen must be drawn again.
-fn read_keys(app: &mut App, wait: Duration) -> io::Result<bool> {
+fn read_keys(keys: &Receiver<io::Result<Event>>, app: &mut App, wait: Duration) -> io::Result<bool> {
     let mut changed = false;
-    let mut wait = wait;
-    while !app.should_quit() && event::poll(wait)? {
-        changed |= match event::read()? {
+    let mut next = keys.recv_timeout(wait).ok();
+    while let Some(event) = next {
+        changed |= match event? {
             Event::Key(key) => app.on_key(key),
             Event::Resize(..) => true,
             _ => false,
         };
-        wait = Duration::ZERO;
+        next = if app.should_quit() { None } else { keys.try_recv().ok() };
     }
     Ok(changed)
 }
