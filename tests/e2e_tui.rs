@@ -7,6 +7,7 @@ mod common;
 mod e2e_common;
 
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,9 @@ use serde_json::Value;
 
 /// Longest wait for the screen to show something.
 const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Numbers the servers of this process.
+static SOCKETS: AtomicUsize = AtomicUsize::new(0);
 
 const PROMPT: &str = "READY>";
 
@@ -34,7 +38,7 @@ impl Terminal {
         }
         let run = Run::new();
         // Not below the home, which may be too long a path for a socket.
-        let socket = format!("earwitness-test-{}-{width}x{height}", std::process::id());
+        let socket = format!("earwitness-test-{}-{}", std::process::id(), SOCKETS.fetch_add(1, Ordering::Relaxed));
         let terminal = Self { run, socket };
         let shell = format!("env PS1='{PROMPT} ' ENV= sh -i");
         let size = [width.to_string(), height.to_string()];
@@ -211,7 +215,7 @@ fn an_error_is_told_on_the_screen_one_comes_back_to() {
     let Some(terminal) = Terminal::open(110, 20) else { return };
     let program = env!("CARGO_BIN_EXE_earwitness");
     terminal.type_line(&format!("{program} monitor --input file:missing.wav; echo ended with $?"));
-    let screen = terminal.until("the exit code", |s| s.contains("ended with 3"));
+    let screen = terminal.until("the exit code", |s| s.contains("ended with 3")).replace('\n', "");
     assert!(screen.contains("earwitness: ") && screen.contains("missing.wav"), "{screen}");
 }
 
@@ -243,5 +247,7 @@ fn events_that_cannot_be_recorded_show_on_the_screen_and_in_the_exit_code() {
     terminal.until("the alarm", |s| s.contains("RECORDING FAILS"));
     terminal.keys(&["q"]);
     let screen = terminal.until("the exit code", |s| s.contains("ended with 5"));
+    // Wherever the line breaks.
+    let screen = screen.replace('\n', "");
     assert!(screen.contains("could not be written") && screen.contains("/r/"), "{screen}");
 }

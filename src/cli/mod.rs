@@ -35,6 +35,9 @@ const MAX_HELP_WIDTH: usize = 100;
 
 const AFTER_HELP: &str = "\
 Examples:
+  earwitness monitor                       listen to the default microphone, in the terminal
+  earwitness monitor --input demo          a scene that the program makes: no sound card needed
+  earwitness explain bark.wav --out why    what the classifier heard in a recording
   earwitness model list                    which models there are
   earwitness devices                       which microphones there are
   earwitness config init                   write the documented settings file
