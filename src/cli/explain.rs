@@ -1,7 +1,7 @@
 //! `earwitness explain`: what the classifier heard in a recording.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use clap::builder::PossibleValuesParser;
 
@@ -106,28 +106,16 @@ fn explain(
     let name = file.file_name().map_or_else(|| file.to_string_lossy(), |n| n.to_string_lossy());
     // A recording starts when its file was last written less its length, as far as anyone can tell.
     let written = std::fs::metadata(file).and_then(|m| m.modified()).unwrap_or_else(|_| SystemTime::now());
-    let length = Duration::from_secs_f64(sample_rate.secs(samples.len() as u64));
-    let start = told_apart(written.checked_sub(length).unwrap_or(written), SystemTime::now());
+    let length = std::time::Duration::from_secs_f64(sample_rate.secs(samples.len() as u64));
     let params = RecordingParams {
         source: format!("file:{name}"),
         model: ModelRef { name: package.manifest().name.clone(), sha256: package.sha256().to_string() },
-        clock: StreamClock { start, sample_rate },
+        clock: StreamClock { start: written.checked_sub(length).unwrap_or(written), sample_rate },
         max_components: MAX_COMPONENTS,
     };
     let report = explain_recording(&samples, classifier, interpreter, class, &params)?;
     let dir = folders.write(&report)?;
     output::print(&sentence(&name, &report.event, &dir))
-}
-
-/// `start` with other nanoseconds within its millisecond, which nobody is shown. Ids follow from the start, and recordings
-/// unpacked from one archive often share theirs: without this their folders would be in each other's way, and so would
-/// the next explanation of the same recording.
-fn told_apart(start: SystemTime, now: SystemTime) -> SystemTime {
-    const MILLISECOND: u32 = 1_000_000;
-    let nanos =
-        |time: SystemTime| time.duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos() % MILLISECOND);
-    let back = Duration::from_nanos(nanos(start).into());
-    start.checked_sub(back).unwrap_or(start) + Duration::from_nanos(nanos(now).into())
 }
 
 /// One line a person can read.
@@ -142,20 +130,4 @@ fn sentence(name: &str, event: &Event, dir: &Path) -> String {
         line += &format!(", {verdict} ({:.2}; {:.2} without it)", f.prob_in, f.prob_out);
     }
     format!("{line}\n  {}\n", dir.display())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn recordings_of_one_moment_are_told_apart_without_changing_what_is_shown() {
-        let start = UNIX_EPOCH + Duration::new(1_795_186_800, 123_456_789);
-        let now = |nanos| UNIX_EPOCH + Duration::new(2_000_000_000, nanos);
-        assert_ne!(told_apart(start, now(1)), told_apart(start, now(2)));
-        for nanos in [0, 999_999_999] {
-            let told = told_apart(start, now(nanos)).duration_since(UNIX_EPOCH).map(|since| since.as_millis());
-            assert_eq!(told.ok(), Some(1_795_186_800_123));
-        }
-    }
 }

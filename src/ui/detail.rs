@@ -49,14 +49,8 @@ fn figures(summary: &EventSummary, app: &App, cells: usize) -> Vec<(&'static str
         }
         None => lines.push(("faithful", "not measured".to_owned())),
     }
-    let recording = app.snapshot.as_ref().and_then(|snapshot| snapshot.record_dir.as_ref());
-    let folder = match (&summary.dir, recording) {
-        (Some(dir), _) => dir.clone(),
-        // The recorder works on its own time and need not have said where; the folder's name ends in the event's id.
-        (None, Some(dir)) => format!("in {dir}, named by its id"),
-        (None, None) => "not recorded".to_owned(),
-    };
-    for (idx, line) in wrap(&folder, cells.saturating_sub(NAME)).into_iter().enumerate() {
+    let folder = summary.dir.as_deref().unwrap_or("not recorded");
+    for (idx, line) in wrap(folder, cells.saturating_sub(NAME)).into_iter().enumerate() {
         lines.push((if idx == 0 { "folder" } else { "" }, line));
     }
     let sha256: String = event.model.sha256.chars().take(12).collect();

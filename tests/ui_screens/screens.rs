@@ -86,22 +86,6 @@ fn event_detail() {
 }
 
 #[test]
-fn an_event_whose_folder_is_not_known_yet_is_not_called_unrecorded() {
-    let mut snapshot = snapshot();
-    let mut just_heard = (*summary(7)).clone();
-    just_heard.dir = None;
-    snapshot.events = vec![just_heard.into()];
-    for (record_dir, told) in [(Some("/srv/records"), "in /srv/records, named by its id"), (None, "not recorded")] {
-        snapshot.record_dir = record_dir.map(Into::into);
-        let mut app = app(options(), snapshot.clone());
-        press(&mut app, "⏎");
-        let lines = text(&screen(&app, 80, 24));
-        let folder: Vec<&String> = lines.iter().filter(|line| line.contains("│ folder ")).collect();
-        assert!(folder.len() == 1 && folder[0].contains(told), "{folder:?}");
-    }
-}
-
-#[test]
 fn components_that_read_as_nothing_are_left_out() {
     let mut snapshot = snapshot();
     snapshot.components = vec![component(1, "dog 1", 1.0), component(2, "dog 2", 0.004), component(3, "dog 3", -0.3)];
