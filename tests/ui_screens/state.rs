@@ -152,7 +152,7 @@ fn an_open_event_learns_its_folder() {
     let mut app = App::new(options());
     app.on_snapshot(Arc::new(Snapshot { events: vec![unwritten.into()], ..snapshot() }));
     press(&mut app, "⏎");
-    assert!(text(&screen(&app, 100, 40)).join("\n").contains("named by its id"));
+    assert!(text(&screen(&app, 100, 40)).join("\n").contains("not recorded"));
     app.on_snapshot(with_events(3));
     assert!(text(&screen(&app, 100, 40)).join("\n").contains("/srv/records/2026-11-20/"));
 }
