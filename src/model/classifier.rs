@@ -20,10 +20,10 @@ pub struct Classified {
 }
 
 impl Classified {
-    /// The class with the highest probability; 0 of none.
+    /// The class that is likeliest, the first of equals; 0 of none. By logits, for probabilities near 1 may be equal.
     #[must_use]
     pub fn top(&self) -> usize {
-        (0..self.probs.len()).max_by(|a, b| self.probs[*a].total_cmp(&self.probs[*b])).unwrap_or(0)
+        (0..self.logits.len()).fold(0, |best, i| if self.logits[i] > self.logits[best] { i } else { best })
     }
 }
 
