@@ -7,8 +7,9 @@ SHELL := bash
 CARGO ?= cargo
 PROGRAM := $(or $(CARGO_TARGET_DIR),target)/release/earwitness
 DEMO_DIR ?= demo-events
+PREFIX ?= /usr/local
 
-.PHONY: help demo test packages
+.PHONY: help demo test install packages
 
 help: ## Lists the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +29,12 @@ test: packages ## Checks format and lints, runs every test, and builds the core 
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	PROPTEST_RNG_SEED=20261120 $(CARGO) test --locked
 	$(CARGO) check --locked --no-default-features --lib
+
+install: packages ## Installs the program and its models below PREFIX (/usr/local).
+	$(CARGO) build --release --locked
+	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/earwitness
+	install -d $(DESTDIR)$(PREFIX)/share/earwitness
+	cp -r models $(DESTDIR)$(PREFIX)/share/earwitness/
 
 # A C compiler links, pkg-config finds ALSA, and ALSA is how Linux reaches sound cards.
 packages:
