@@ -154,6 +154,8 @@ fn whole(
     let w = learner.learn("component", &recordings, &[], n_components)?;
     let mut dictionary = Dictionary { n_bins: n_bins(&params.stft), names: Vec::new(), w: Vec::new() };
     dictionary.append("component", &w, n_components);
+    // As in the events' indices and file names, from 0.
+    dictionary.names = (0..n_components).map(|k| format!("component {k}")).collect();
     Ok(dictionary)
 }
 

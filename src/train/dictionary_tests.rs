@@ -91,7 +91,7 @@ fn as_a_whole_every_tone_has_a_component() {
     let params = DictionaryParams::new(transform(), Recipe::Whole { n_components: 6 });
     let dictionary = learn_dictionary(&data, &params, &mut |p| assert_eq!(p.part, "component")).unwrap();
     assert_eq!(dictionary.names.len(), 6);
-    assert_eq!(dictionary.names[5], "component 6");
+    assert_eq!(dictionary.names[5], "component 5");
     let peaks: Vec<usize> = (0..6).map(|k| peak(&dictionary, k)).collect();
     for bin in [16, 32, 64, 96] {
         assert!(peaks.contains(&bin), "no component at bin {bin}: {peaks:?}");
