@@ -67,7 +67,7 @@ pub fn run(args: &Args) -> Result<()> {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     };
-    let length = package.manifest().segment.n_frames.saturating_sub(1) * front_end.stft.hop + 1;
+    let length = package.manifest().segment.clip_samples(front_end.stft.hop);
     let clips = load_clips(&metas, front_end.sample_rate, length, &mut |done, all| step("loading", done, all))?;
     let options =
         EvaluationOptions { method: args.method.clone(), folds, seed: args.seed, ..EvaluationOptions::default() };

@@ -57,6 +57,14 @@ impl Compression {
         }
     }
 
+    /// What a band without energy becomes.
+    #[must_use]
+    pub fn silence(self) -> f32 {
+        let mut value = [0.0];
+        self.apply(&mut value);
+        value[0]
+    }
+
     /// Compresses every value in place.
     fn apply(self, values: &mut [f32]) {
         match self {

@@ -7,6 +7,7 @@
 pub mod features;
 pub mod istft;
 pub mod level;
+pub mod mask;
 pub mod mel;
 pub mod resample;
 pub mod stft;
@@ -15,6 +16,7 @@ pub mod window;
 pub use features::{Compression, FrontEnd, FrontEndParams, SpectrumPower, log1p_magnitude};
 pub use istft::{StreamingIstft, istft};
 pub use level::{Level, LevelMeter, level};
+pub use mask::apply_mask;
 pub use mel::{MelFilterbank, MelNorm, MelParams, MelScale};
 pub use resample::{StreamingResampler, downmix, resample};
 pub use stft::{Spectrogram, StftParams, StreamingStft, stft};

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use crate::dsp::{Complex32, FrontEnd, Spectrogram, istft, log1p_magnitude, stft};
+use crate::dsp::{Complex32, FrontEnd, Spectrogram, apply_mask, istft, log1p_magnitude, stft};
 use crate::interpret::Segment;
 use crate::interpret::l2i::L2iExplanation;
 use crate::model::classifier::{Classified, Classifier};
@@ -80,16 +80,12 @@ impl Heard {
 
     /// Masks the log magnitude, keeping the phase: `[n_frames, n_bins]` of complex values.
     fn masked(&self, mask: &[f32], keep: Keep) -> Spectrogram {
-        let kept = |(x, (log, mask)): (&Complex32, (&f32, &f32))| {
-            let share = match keep {
-                Keep::Inside => *mask,
-                Keep::Outside => 1.0 - mask,
-            };
-            // |X| itself from its logarithm, so that a share of 1 gives the bin back; an empty bin has no phase to keep.
-            let magnitude = log.exp_m1();
-            if magnitude > 0.0 { x * ((share * log).exp_m1() / magnitude) } else { Complex32::default() }
+        let share: Vec<f32> = match keep {
+            Keep::Inside => mask.to_vec(),
+            Keep::Outside => mask.iter().map(|mask| 1.0 - mask).collect(),
         };
-        let frames = self.spectrogram.frames.iter().zip(self.log_magnitude.iter().zip(mask)).map(kept).collect();
+        let mut frames = vec![Complex32::default(); self.spectrogram.frames.len()];
+        apply_mask(&self.spectrogram.frames, &share, &mut frames);
         Spectrogram { n_bins: self.spectrogram.n_bins, frames }
     }
 }

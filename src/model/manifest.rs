@@ -66,6 +66,14 @@ pub struct Segment {
     pub clip_frames: Option<usize>,
 }
 
+impl Segment {
+    /// Samples whose centred frames, `hop` apart, are those of a clip.
+    #[must_use]
+    pub fn clip_samples(&self, hop: usize) -> usize {
+        self.clip_frames.unwrap_or(self.n_frames).saturating_sub(1) * hop + 1
+    }
+}
+
 /// A class and its default thresholds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -12,7 +12,7 @@ use super::adam::{Adam, AdamParams, one_cycle};
 use super::augment::AugmentParams;
 use super::checkpoint::Checkpoint;
 use super::loss;
-use crate::dsp::features::{Compression, FrontEnd, FrontEndParams};
+use crate::dsp::{FrontEnd, FrontEndParams};
 use crate::eval::metrics;
 use crate::model::manifest::Activation;
 use crate::model::tensors::Arrays;
@@ -165,7 +165,7 @@ fn make_batch(
     indices: &[usize],
 ) -> Result<(Vec<f32>, Tensor)> {
     let n_classes = how.net.n_classes;
-    let fill = silence(&how.front_end.compression);
+    let fill = how.front_end.compression.silence();
     let one = |front_end: &mut Result<FrontEnd>, &index: &usize| -> Result<(Vec<f32>, Vec<f32>)> {
         let mut rng = example_rng(how.seed, epoch, index);
         let example = how.augment.example(&mut rng, &clips.samples, &clips.targets, noise, index, n_classes);
@@ -192,19 +192,10 @@ fn make_batch(
 /// # Errors
 /// As [`FrontEnd::batch`].
 pub fn segment_features(front_end: &mut FrontEnd, samples: &[f32], n_frames: usize) -> Result<Vec<f32>> {
-    let fill = silence(&front_end.params().compression);
+    let fill = front_end.params().compression.silence();
     let mut columns = front_end.batch(samples)?;
     columns.resize(n_frames * front_end.n_mels(), fill);
     Ok(columns)
-}
-
-/// What a band without energy becomes.
-fn silence(compression: &Compression) -> f32 {
-    match *compression {
-        Compression::Log10 { floor, scale, offset } => floor.log10() * scale + offset,
-        Compression::Log1p => 0.0,
-        Compression::Db { floor } => 10.0 * floor.log10(),
-    }
 }
 
 /// Segments of clips as they are.

@@ -153,9 +153,8 @@ fn whole(
     let mut learner = Learner { params, n_parts: 1, part_index: 0, progress };
     let w = learner.learn("component", &recordings, &[], n_components)?;
     let mut dictionary = Dictionary { n_bins: n_bins(&params.stft), names: Vec::new(), w: Vec::new() };
-    dictionary.append("component", &w, n_components);
-    // As in the events' indices and file names, from 0.
-    dictionary.names = (0..n_components).map(|k| format!("component {k}")).collect();
+    // Numbered as in the events' indices and file names, from 0.
+    dictionary.append("component", 0, &w, n_components);
     Ok(dictionary)
 }
 
@@ -195,10 +194,10 @@ fn per_class(
         recordings.shuffle(&mut rng);
         recordings.truncate(max_clips);
         let w = learner.learn(label, &recordings, &noise_w, per_class)?;
-        dictionary.append(label, &w, per_class);
+        dictionary.append(label, 1, &w, per_class);
     }
     if keep_noise && noise > 0 {
-        dictionary.append("noise", &noise_w, noise);
+        dictionary.append("noise", 1, &noise_w, noise);
     }
     Ok(dictionary)
 }
@@ -236,8 +235,8 @@ impl Learner<'_, '_> {
 }
 
 impl Dictionary {
-    /// Puts `n` more columns (`w`: `[n_bins, n]`) to the right, called `stem 1`, `stem 2` and so on.
-    fn append(&mut self, stem: &str, w: &[f32], n: usize) {
+    /// Puts `n` more columns (`w`: `[n_bins, n]`) to the right, called `stem first`, `stem first + 1` and so on.
+    fn append(&mut self, stem: &str, first: usize, w: &[f32], n: usize) {
         let old = self.names.len();
         let mut joined = Vec::with_capacity(self.n_bins * (old + n));
         for bin in 0..self.n_bins {
@@ -245,7 +244,7 @@ impl Dictionary {
             joined.extend_from_slice(&w[bin * n..][..n]);
         }
         self.w = joined;
-        self.names.extend((1..=n).map(|i| format!("{stem} {i}")));
+        self.names.extend((first..first + n).map(|i| format!("{stem} {i}")));
     }
 }
 

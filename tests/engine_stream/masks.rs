@@ -4,9 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::support::*;
-use earwitness::dsp::{Complex32, FrontEnd, StreamingStft};
+use earwitness::dsp::{Complex32, FrontEnd, StreamingStft, apply_mask};
 use earwitness::engine::history::{Geometry, History, Stride};
-use earwitness::engine::masking::{Renderer, Through, apply_mask, mask_frames};
+use earwitness::engine::masking::{Renderer, Through, mask_frames};
 use earwitness::engine::report::ComponentShare;
 use earwitness::interpret::Explanation;
 use earwitness::units::ClassId;

@@ -129,7 +129,7 @@ const WEIGHTS: &str = "classifier.safetensors";
 pub fn run(args: &Args) -> Result<()> {
     let how_without_classes = training(args, 0)?;
     let rate = how_without_classes.front_end.sample_rate;
-    let length = data::segment_samples(args.clip_frames, args.hop);
+    let length = segment(args).clip_samples(args.hop);
     let loaded = data::load(&args.data, args.noise.as_deref(), &args.folds, &args.validate_folds, rate, length)?;
     let how = training(args, loaded.labels.len())?;
     how.net.validate()?;
@@ -199,6 +199,10 @@ fn training(args: &Args, n_classes: usize) -> Result<ClassifierTraining> {
     })
 }
 
+fn segment(args: &Args) -> Segment {
+    Segment { n_frames: args.segment_frames, stride_frames: args.stride_frames, clip_frames: Some(args.clip_frames) }
+}
+
 fn manifest(args: &Args, how: &ClassifierTraining, loaded: &data::Loaded) -> Result<Manifest> {
     let label = |name: &String| Label {
         name: name.clone(),
@@ -216,11 +220,7 @@ fn manifest(args: &Args, how: &ClassifierTraining, loaded: &data::Loaded) -> Res
         description,
         licence: args.licence.clone(),
         front_end: FrontEndSpec::from(&how.front_end),
-        segment: Segment {
-            n_frames: args.segment_frames,
-            stride_frames: args.stride_frames,
-            clip_frames: Some(args.clip_frames),
-        },
+        segment: segment(args),
         labels: loaded.labels.iter().map(label).collect(),
         classifier: Classifier {
             architecture: Architecture::Vgg,

@@ -24,11 +24,6 @@ pub(super) struct Loaded {
     pub(super) about: String,
 }
 
-/// Samples of a clip that fill a segment of centred frames.
-pub(super) const fn segment_samples(n_frames: usize, hop: usize) -> usize {
-    n_frames.saturating_sub(1) * hop + 1
-}
-
 /// Loads the clips of the folds to train and to validate on (training: all others, where none are named) and the noise.
 pub(super) fn load(
     data: &Path,

@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> Result<()> {
     let package = Package::open(&args.model)?;
     let mut manifest = package.manifest().clone();
     let front_end = manifest.front_end.params()?;
-    let length = data::segment_samples(manifest.clone().for_clips().segment.n_frames, front_end.stft.hop);
+    let length = manifest.segment.clip_samples(front_end.stft.hop);
     let rate = front_end.sample_rate;
     let loaded = data::load(&args.data, args.noise.as_deref(), &args.folds, &[], rate, length)?;
     let recipe = match args.recipe.as_str() {

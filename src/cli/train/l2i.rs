@@ -121,7 +121,7 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let tensors = package.tensors(&dictionary_file)?;
     let dictionary = tensors.get("W", &[manifest.front_end.n_bins(), how.net.n_components])?;
-    let length = data::segment_samples(as_trained.segment.n_frames, how.front_end.stft.hop);
+    let length = manifest.segment.clip_samples(how.front_end.stft.hop);
     let rate = how.front_end.sample_rate;
     let loaded = data::load(&args.data, args.noise.as_deref(), &args.folds, &args.validate_folds, rate, length)?;
     if loaded.labels.len() != manifest.labels.len() {
