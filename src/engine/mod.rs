@@ -14,6 +14,8 @@ pub mod pipeline;
 mod repetition;
 pub mod report;
 pub mod rows;
+pub mod shedding;
 pub mod snapshot;
 mod view;
+pub mod wall;
 pub mod worker;
