@@ -14,6 +14,7 @@ use super::{Globals, logging, output};
 use crate::audio::source::{CaptureOptions, InputSpec, open};
 use crate::config::{Config, UiMode};
 use crate::engine::detector::DetectorParams;
+use crate::engine::inference::Inference;
 use crate::engine::report::ModelRef;
 use crate::engine::snapshot::SnapshotSlot;
 use crate::engine::worker::{MonitorOptions, Worker};
@@ -79,7 +80,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     let options = options(&config, &package, classifier.labels(), ui)?;
     let spec: InputSpec = config.monitor.input.parse()?;
     let capture = open(&spec, &CaptureOptions { fast: config.monitor.fast, ..CaptureOptions::default() })?;
-    let worker = Worker::new(capture, classifier, Some(Box::new(interpreter)), options)?;
+    let worker = Worker::new(vec![capture], Inference::new(classifier, Some(Box::new(interpreter))), options)?;
     let recorder = recorder(&config, ui)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::report::Event;
-use super::snapshot::{EventSummary, Phase, Snapshot};
+use super::snapshot::{EventSummary, Snapshot};
 use super::worker::Worker;
 
 /// The load is taken over this much audio, in seconds.
@@ -42,9 +42,16 @@ impl Gauge {
         }
     }
 
-    /// Time was spent computing; the audio is now at `audio_secs`.
-    pub(super) fn worked(&mut self, spent: Duration, audio_secs: f64) {
+    /// Time was spent computing.
+    pub(super) fn worked(&mut self, spent: Duration) {
         self.busy += spent;
+    }
+
+    /// The audio of the input that is furthest is now at `audio_secs`.
+    pub(super) fn heard(&mut self, audio_secs: f64) {
+        if self.marks.back().is_some_and(|(last, _)| *last >= audio_secs) {
+            return;
+        }
         self.marks.push_back((audio_secs, self.busy.as_secs_f64()));
         while self.marks.len() > 2 && self.marks[1].0 <= audio_secs - LOAD_SECS {
             self.marks.pop_front();
@@ -95,31 +102,33 @@ impl Gauge {
 }
 
 impl Worker {
-    /// The state as it is now.
-    pub(super) fn snapshot(&self, phase: Phase) -> Snapshot {
-        let params = self.pipeline.params();
-        let level = self.pipeline.level(LEVEL_SECS);
+    /// The state as it is now, of the input that is looked at.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let input = &self.inputs[self.controls.focus().min(self.inputs.len() - 1)];
+        let pipeline = &input.pipeline;
+        let params = pipeline.params();
+        let level = pipeline.level(LEVEL_SECS);
         Snapshot {
             source: params.source.clone(),
             model: params.model.name.clone(),
-            method: self.pipeline.method().to_owned(),
-            position: self.pipeline.position(),
+            method: pipeline.method().to_owned(),
+            position: pipeline.position(),
             clock: params.clock,
             level_dbfs: level.rms_dbfs,
             peak_dbfs: level.peak_dbfs,
-            classes: self.pipeline.class_states(),
-            explained: self.pipeline.explained(),
-            components: self.pipeline.components(),
-            waterfall: Arc::new(self.pipeline.waterfall()),
+            classes: pipeline.class_states(),
+            explained: pipeline.explained(),
+            components: pipeline.components(),
+            waterfall: Arc::new(pipeline.waterfall()),
             events: self.gauge.events.iter().cloned().collect(),
             load: self.gauge.load(),
-            latency_secs: self.pipeline.latency_secs(),
-            totals: self.totals(),
+            latency_secs: pipeline.latency_secs(),
+            totals: input.totals(),
             shed: if self.is_shedding() { vec!["interpretation".to_owned()] } else { Vec::new() },
             record_dir: self.options.record_dir.clone(),
             // The slot knows.
             recording_fails: false,
-            phase,
+            phase: self.phase(input),
         }
     }
 }

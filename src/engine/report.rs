@@ -134,6 +134,8 @@ pub struct MelPicture {
 /// Health of a stream.
 #[derive(Debug, Clone)]
 pub struct StatusReport {
+    /// The input, as in `file:yard.wav`.
+    pub source: String,
     /// Where the stream is.
     pub position: SamplePos,
     /// Ties `position` to wall time.
@@ -168,6 +170,8 @@ pub struct Totals {
 /// Last report of a stream.
 #[derive(Debug, Clone)]
 pub struct StopReport {
+    /// The input, as in `file:yard.wav`.
+    pub source: String,
     /// Where the stream ended.
     pub position: SamplePos,
     /// Ties `position` to wall time.

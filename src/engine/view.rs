@@ -46,6 +46,11 @@ impl View {
         self.band_mask = Rows::new(self.n_mels);
     }
 
+    /// Newest probability of each class.
+    pub(super) fn probs(&self) -> &[f32] {
+        &self.probs
+    }
+
     /// Takes a stride.
     pub(super) fn stride(&mut self, probs: Vec<f32>, history: &History, detector: &Detector, clips: &ClipMaker) {
         let strongest = |open: bool| {
@@ -73,7 +78,7 @@ impl Pipeline {
     /// Every class with its newest score, in the model's order.
     #[must_use]
     pub fn class_states(&self) -> Vec<ClassState> {
-        let labels = self.classifier.labels().iter().enumerate();
+        let labels = self.labels.iter().enumerate();
         labels
             .map(|(c, label)| {
                 let class = ClassId(c);

@@ -224,8 +224,9 @@ impl From<&Totals> for TotalsJson {
 }
 
 #[derive(Debug, Serialize)]
-pub(crate) struct StatusJson {
+pub(crate) struct StatusJson<'a> {
     r#type: &'static str,
+    source: &'a str,
     t_s: Option<f64>,
     time: Option<String>,
     level_dbfs: Option<f64>,
@@ -234,10 +235,11 @@ pub(crate) struct StatusJson {
     totals: TotalsJson,
 }
 
-impl From<&StatusReport> for StatusJson {
-    fn from(report: &StatusReport) -> Self {
+impl<'a> From<&'a StatusReport> for StatusJson<'a> {
+    fn from(report: &'a StatusReport) -> Self {
         Self {
             r#type: "status",
+            source: &report.source,
             t_s: secs(report.clock.secs(report.position)),
             time: rfc3339(&report.clock, report.position),
             level_dbfs: level_db(report.level_dbfs),
@@ -250,6 +252,7 @@ impl From<&StatusReport> for StatusJson {
 #[derive(Debug, Serialize)]
 pub(crate) struct StopJson<'a> {
     r#type: &'static str,
+    source: &'a str,
     t_s: Option<f64>,
     time: Option<String>,
     reason: &'a str,
@@ -266,6 +269,7 @@ impl<'a> From<&'a StopReport> for StopJson<'a> {
         let heard_secs = report.clock.secs(report.position);
         Self {
             r#type: "stop",
+            source: &report.source,
             t_s: secs(heard_secs),
             time: rfc3339(&report.clock, report.position),
             reason: &report.reason,

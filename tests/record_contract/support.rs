@@ -95,11 +95,19 @@ pub(crate) fn totals() -> Totals {
 }
 
 pub(crate) fn status() -> StatusReport {
-    StatusReport { position: SamplePos(160_000), clock: clock(), level_dbfs: -43.21, load: 0.081_234, totals: totals() }
+    StatusReport {
+        source: "file:yard.wav".into(),
+        position: SamplePos(160_000),
+        clock: clock(),
+        level_dbfs: -43.21,
+        load: 0.081_234,
+        totals: totals(),
+    }
 }
 
 pub(crate) fn stop() -> StopReport {
     StopReport {
+        source: "file:yard.wav".into(),
         position: SamplePos(320_001),
         clock: clock(),
         reason: "end of input".to_owned(),
