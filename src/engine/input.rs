@@ -1,14 +1,19 @@
 //! One input of the worker: its capture, its pipeline, and where it is.
 
+use super::health::{Health, HealthMonitor};
 use super::pipeline::Pipeline;
-use super::report::{StatusReport, Totals};
+use super::report::{Latency, StatusReport, Totals};
+use super::snapshot::{InputSummary, Phase};
 use crate::Result;
 use crate::audio::source::{Capture, CaptureState};
-use crate::dsp::StreamingResampler;
+use crate::dsp::{Level, StreamingResampler};
 use crate::units::{SamplePos, SampleRate};
 
 /// Most audio read at a time, in seconds.
 const READ_SECS: f64 = 0.1;
+
+/// Audio that a level is taken over, in seconds.
+const LEVEL_SECS: f64 = 0.2;
 
 /// Audio between two status reports, in seconds.
 pub(super) const STATUS_SECS: f64 = 10.0;
@@ -18,6 +23,14 @@ pub(super) const STATUS_SECS: f64 = 10.0;
 pub(super) enum Ended {
     Well(&'static str),
     Broken(String),
+}
+
+/// What a status tells of the worker as a whole.
+pub(super) struct OfWorker {
+    pub(super) load: f64,
+    pub(super) latency: Option<Latency>,
+    pub(super) shed: &'static [&'static str],
+    pub(super) device: String,
 }
 
 /// One input.
@@ -34,18 +47,22 @@ pub(super) struct Input {
     position: u64,
     /// Of these, samples that were read.
     analysed: u64,
-    /// Of these, samples that never came: lost with a device, or dropped by a full ring.
+    /// Where to stop.
     last: u64,
     pub(super) events: u64,
     pub(super) started: bool,
     pub(super) ended: Option<Ended>,
     next_status: u64,
     pub(super) last_status: Totals,
-    pub(super) warned_silent: bool,
+    /// What the input is able to hear; watched where nobody waits for the source.
+    pub(super) health: Health,
+    monitor: Option<HealthMonitor>,
+    /// What is wrong, for people.
+    pub(super) trouble: Option<String>,
 }
 
 impl Input {
-    pub(super) fn new(capture: Capture, pipeline: Pipeline, duration_secs: Option<f64>) -> Result<Self> {
+    pub(super) fn new(capture: Capture, pipeline: Pipeline, duration_secs: Option<f64>, watched: bool) -> Result<Self> {
         let rate = capture.info().sample_rate;
         Ok(Self {
             resampler: StreamingResampler::new(rate, pipeline.params().clock.sample_rate)?,
@@ -63,7 +80,9 @@ impl Input {
             ended: None,
             next_status: rate.samples(STATUS_SECS).max(1),
             last_status: Totals::default(),
-            warned_silent: false,
+            health: Health::Hearing,
+            monitor: watched.then(|| HealthMonitor::new(rate)),
+            trouble: None,
         })
     }
 
@@ -80,7 +99,21 @@ impl Input {
     /// Puts the last `n` samples read behind what waits for the pipeline.
     pub(super) fn hear(&mut self, n: usize) {
         self.position += n as u64;
+        if let Some(monitor) = &mut self.monitor {
+            monitor.hear(&self.buffer[..n]);
+        }
         self.resampler.push(&self.buffer[..n], &mut self.queue);
+    }
+
+    /// What the input is able to hear now; whether that has changed.
+    pub(super) fn look_after_health(&mut self) -> bool {
+        let Some(monitor) = &mut self.monitor else { return false };
+        let lost = self.capture.lost();
+        let health = monitor.health(self.capture.idle_for(), lost.is_some());
+        monitor.note(health);
+        let source = &self.pipeline.params().source;
+        self.trouble = lost.map(|lost| lost.sentence).or_else(|| health.is_deaf().then(|| health.sentence(source)));
+        std::mem::replace(&mut self.health, health) != health
     }
 
     /// Puts `n` samples of silence there.
@@ -156,31 +189,75 @@ impl Input {
         self.rate.secs(self.capture.pending() as u64)
     }
 
+    /// How far behind the capture the pipeline is, in seconds.
+    pub(super) fn lag_secs(&self) -> f64 {
+        let model_rate = self.pipeline.params().clock.sample_rate;
+        self.waiting_secs() + model_rate.secs((self.queue.len() - self.taken) as u64)
+    }
+
+    /// Level of the last moments.
+    pub(super) fn level(&self) -> Level {
+        self.pipeline.level(LEVEL_SECS)
+    }
+
+    /// Whether it runs.
+    pub(super) fn phase(&self) -> Phase {
+        match &self.ended {
+            None => Phase::Running,
+            Some(Ended::Well(reason)) => Phase::Ended((*reason).to_owned()),
+            Some(Ended::Broken(sentence)) => Phase::Failed(sentence.clone()),
+        }
+    }
+
+    /// As a list of inputs shows it.
+    pub(super) fn summary(&self) -> InputSummary {
+        let level = self.level();
+        let mut active: Vec<_> = self.pipeline.class_states().into_iter().filter(|class| class.active).collect();
+        active.sort_by(|a, b| b.score.total_cmp(&a.score));
+        InputSummary {
+            source: self.pipeline.params().source.clone(),
+            level_dbfs: level.rms_dbfs,
+            peak_dbfs: level.peak_dbfs,
+            health: self.health,
+            phase: self.phase(),
+            active: active.into_iter().map(|class| class.label).collect(),
+            totals: self.totals(),
+        }
+    }
+
     /// Counters since the stream began.
     pub(super) fn totals(&self) -> Totals {
-        use std::sync::atomic::Ordering::Relaxed;
-        let counters = self.capture.counters();
+        let account = self.capture.account();
+        // What a source has read ahead of an end that was asked for is no part of the stream.
+        let waiting = if self.ended.is_some() { 0 } else { account.pending };
         Totals {
-            captured_samples: counters.captured_samples.load(Relaxed),
+            captured_samples: account.captured - (account.pending - waiting),
             analysed_samples: self.analysed,
-            dropped_samples: counters.dropped_samples.load(Relaxed),
-            xruns: counters.xruns.load(Relaxed),
-            invalid_samples: counters.invalid_samples.load(Relaxed),
+            dropped_samples: account.dropped,
+            waiting_samples: waiting,
+            xruns: account.xruns,
+            invalid_samples: account.invalid,
             events: self.events,
             shed_strides: self.pipeline.n_shed(),
         }
     }
 
     /// The status as it is now.
-    pub(super) fn status(&self, load: f64) -> StatusReport {
+    pub(super) fn status(&self, of_worker: &OfWorker) -> StatusReport {
         let params = self.pipeline.params();
         StatusReport {
             source: params.source.clone(),
             position: self.pipeline.position(),
             clock: params.clock,
             level_dbfs: self.pipeline.level(self.pipeline.stride_secs()).rms_dbfs,
-            load,
+            load: of_worker.load,
             totals: self.totals(),
+            lag_secs: self.lag_secs(),
+            latency: of_worker.latency,
+            health: self.health,
+            trouble: self.trouble.clone(),
+            shed: of_worker.shed,
+            device: of_worker.device.clone(),
         }
     }
 }

@@ -17,6 +17,7 @@ pub mod pipeline;
 mod repetition;
 pub mod report;
 pub mod rows;
+pub mod shedding;
 pub mod snapshot;
 mod view;
 pub mod worker;
