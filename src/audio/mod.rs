@@ -18,6 +18,7 @@ mod cpal_source;
 pub mod demo;
 pub mod devices;
 mod file_source;
+pub mod playback;
 pub mod ring;
 pub mod sample;
 pub mod source;
