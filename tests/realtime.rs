@@ -2,12 +2,15 @@
 //! and the code of the device callbacks is read for what must not stand there.
 #![allow(clippy::unwrap_used)]
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use assert_no_alloc::{AllocDisabler, assert_no_alloc};
 use earwitness::audio::fan::{CaptureFan, ChannelChoice};
+use earwitness::audio::playback::playback_ring;
 use earwitness::audio::ring::{CapturePull, CapturePush, capture_ring};
 use earwitness::audio::sample::ToF32;
+use earwitness::units::SampleRate;
 
 #[global_allocator]
 static ALLOCATOR: AllocDisabler = AllocDisabler;
@@ -208,6 +211,94 @@ fn nothing_is_lost_or_doubled_between_two_threads() {
     producer.join().unwrap();
     check_invariant(&pull, read);
     assert_eq!(pull.counters().captured_samples.load(Ordering::Relaxed), u64::from(total));
+}
+
+/// Fills buffers of every length while `stride` samples are pushed at a time, as often as `pushes` says; every clock and
+/// every mode. Returns (played, underruns).
+fn listen(capacity: usize, stride: usize, pushes: impl Fn(u64) -> usize, tolerance: u64) -> (u64, u64) {
+    let (mut push, mut pull) = playback_ring(SampleRate::new(48_000).unwrap(), 5000, capacity);
+    let sound: Vec<f32> = (0..stride).map(|i| (i as f32 * 0.1).sin()).collect();
+    let mut out = vec![0.0; 48_000];
+    let (mut now, mut position) = (0_u64, 0_u64);
+    for (i, len) in (0_u64..).zip(CHUNKS.iter().cycle().take(6 * CHUNKS.len())) {
+        for _ in 0..pushes(i) {
+            // Now and then a jump.
+            position += if i % 5 == 4 { 333 } else { 0 };
+            let fitted = assert_no_alloc(|| push.push(position, &sound, &sound));
+            assert!(fitted <= stride);
+            position += stride as u64;
+        }
+        // A clock that jitters is off now and then; one that stands still or goes back is far off.
+        let clock = if i % 11 == 10 { now / 2 } else { now + i % 3 };
+        assert_no_alloc(|| pull.fill(&mut out[..*len], clock, tolerance));
+        assert!(out[..*len].iter().all(|x| x.abs() <= 1.0));
+        now += *len as u64;
+        push.control().set_mode(if i % 7 == 6 { push.control().mode().next() } else { push.control().mode() });
+    }
+    let counted = (pull.control().played_samples(), pull.control().underruns());
+    assert_no_alloc(|| push.close());
+    counted
+}
+
+#[test]
+fn the_playback_is_pushed_and_filled_without_allocating() {
+    for tolerance in [0, 2880] {
+        let (played, _) = listen(400_000, 4800, |_| 2, tolerance);
+        assert!(played > 10_000, "a ring that is kept filled plays: {played}");
+        let (_, underruns) = listen(48_000, 64, |i| usize::from(i % 3 == 0), tolerance);
+        assert!(underruns > 0, "a ring that starves");
+        let (played, _) = listen(1000, 4801, |_| 3, tolerance);
+        assert!(played > 0, "a ring that is overfull");
+        assert_eq!(listen(1, 1, |_| 100, tolerance).1, 0, "marks without room");
+        assert_eq!(listen(100, 1, |_| 0, tolerance), (0, 0), "nothing at all");
+    }
+}
+
+#[test]
+fn the_playback_keeps_its_timeline_between_two_threads() {
+    // Sample p has the value -p, so what is played shows its position. The input has the other sign and is not heard.
+    const DELAY: u64 = 512;
+    let (mut push, mut pull) = playback_ring(SampleRate::new(8000).unwrap(), DELAY, 1024);
+    let total = 200_000_u64;
+    let reached = Arc::new(AtomicU64::new(0));
+    let producer = std::thread::spawn({
+        let reached = Arc::clone(&reached);
+        move || {
+            let (mut position, mut jumped) = (0, 0);
+            for len in [1_u64, 7, 64, 333].iter().cycle() {
+                if position >= total {
+                    break;
+                }
+                // A jump now and then.
+                if position > jumped + 3000 {
+                    position += 55;
+                    jumped = position;
+                }
+                let input: Vec<f32> = (position..position + len).map(|p| p as f32).collect();
+                let explained: Vec<f32> = input.iter().map(|x| -x).collect();
+                position += assert_no_alloc(|| push.push(position, &input, &explained)) as u64;
+                reached.store(position, Ordering::Release);
+                std::thread::yield_now();
+            }
+        }
+    });
+    let (mut now, mut exact, mut out) = (DELAY, 0_u64, [0.0_f32; 37]);
+    while now - DELAY < total - 1000 {
+        // Now and then this runs ahead of the samples, and finds none.
+        if now - DELAY + 37 > reached.load(Ordering::Acquire) + 100 {
+            std::thread::yield_now();
+            continue;
+        }
+        assert_no_alloc(|| pull.fill(&mut out, now, 0));
+        for (p, sample) in (now - DELAY..).zip(out) {
+            // Between: silence, or a fade into or out of it.
+            assert!(sample <= 0.0 && -sample <= p as f32 + 1.0, "position {p} plays {sample}");
+            exact += u64::from(p > 0 && sample == -(p as f32));
+        }
+        now += out.len() as u64;
+    }
+    producer.join().unwrap();
+    assert!(exact > 1000, "{exact} samples were played at their place");
 }
 
 /// The device callbacks are closures given to cpal, which no allocator guard reaches without a device. They are few

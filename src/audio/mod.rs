@@ -20,6 +20,7 @@ pub mod demo;
 pub mod devices;
 pub mod fan;
 mod file_source;
+pub mod playback;
 pub mod ring;
 pub mod sample;
 pub mod source;
