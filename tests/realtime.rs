@@ -2,11 +2,15 @@
 //! and the code of the device callbacks is read for what must not stand there.
 #![allow(clippy::unwrap_used)]
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use assert_no_alloc::{AllocDisabler, assert_no_alloc};
+use earwitness::audio::fan::{CaptureFan, ChannelChoice};
+use earwitness::audio::playback::playback_ring;
 use earwitness::audio::ring::{CapturePull, CapturePush, capture_ring};
 use earwitness::audio::sample::ToF32;
+use earwitness::units::SampleRate;
 
 #[global_allocator]
 static ALLOCATOR: AllocDisabler = AllocDisabler;
@@ -19,6 +23,8 @@ fn check_invariant(pull: &CapturePull, read: u64) {
     let captured = counters.captured_samples.load(Ordering::Relaxed);
     let dropped = counters.dropped_samples.load(Ordering::Relaxed);
     assert_eq!(captured, read + dropped + pull.pending() as u64);
+    let account = pull.account();
+    assert_eq!((account.captured, account.read, account.dropped), (captured, read, dropped));
 }
 
 /// Pushes chunks of every length; reads `read_of(pending)` samples after each. Returns (read, dropped).
@@ -68,6 +74,107 @@ fn integers_of_every_width_are_pushed_without_allocating() {
     assert!(read > 0 && read == more && more == most);
 }
 
+/// A fan of `channels` channels whose rings hold `capacity` samples each.
+fn fan(choice: &ChannelChoice, channels: u16, capacity: usize) -> (CaptureFan, Vec<CapturePull>) {
+    let lanes = choice.lanes(channels).unwrap().into_iter().map(|lane| {
+        let (push, pull) = capture_ring(capacity, 1);
+        ((lane, push), pull)
+    });
+    let (lanes, pulls) = lanes.unzip();
+    (CaptureFan::new(lanes, channels), pulls)
+}
+
+/// Interleaved and planar chunks of every length, skipped frames and xruns through every kind of fan, with readers that
+/// read `read_of(pending)` samples after each chunk. Returns (read, dropped without what was skipped) of all lanes.
+fn drive_fan(choice: &ChannelChoice, channels: u16, capacity: usize, read_of: fn(usize) -> usize) -> (u64, u64) {
+    let samples: Vec<f32> = [0.5, f32::NAN, 1e-42, -0.25, 1e30].into_iter().cycle().take(48_000).collect();
+    let words: Vec<i16> = samples.iter().map(|&x| (x * 8192.0) as i16).collect();
+    let mut out = vec![0.0; 48_000];
+    let (mut fan, mut pulls) = fan(choice, channels, capacity);
+    let xruns = fan.xrun_counter();
+    let (mut reads, mut dropped) = (vec![0; pulls.len()], 0);
+    for (step, &len) in CHUNKS.iter().cycle().take(4 * CHUNKS.len()).enumerate() {
+        assert_no_alloc(|| {
+            match step % 3 {
+                0 => fan.push_interleaved(&samples[..len]),
+                1 => fan.push_interleaved(&words[..len]),
+                // Ports on the stack, as in JACK's callback; the last one is missing, and one is short.
+                _ => {
+                    let mut ports = [&samples[..len]; 8];
+                    ports[0] = &samples[..len / 2];
+                    fan.push_planar(&ports[..usize::from(channels) - usize::from(channels > 1)]);
+                }
+            }
+            if step % 5 == 0 {
+                fan.lost(len as u64);
+                fan.count_xrun();
+                xruns.count();
+            }
+        });
+        for (pull, read) in pulls.iter_mut().zip(&mut reads) {
+            check_invariant(pull, *read);
+            let wanted = read_of(pull.pending()).min(out.len());
+            *read += assert_no_alloc(|| pull.read(&mut out[..wanted])) as u64;
+            check_invariant(pull, *read);
+        }
+    }
+    let n_skips = (4 * CHUNKS.len()).div_ceil(5);
+    let skipped: usize = CHUNKS.iter().cycle().take(4 * CHUNKS.len()).step_by(5).sum();
+    for pull in &pulls {
+        let account = pull.account();
+        assert_eq!(account.xruns, 2 * n_skips as u64);
+        assert_eq!(account.chunks, 4 * CHUNKS.len() as u64);
+        assert!(account.dropped >= skipped as u64);
+        dropped += account.dropped - skipped as u64;
+    }
+    (reads.iter().sum(), dropped)
+}
+
+#[test]
+fn a_fan_feeds_every_lane_without_allocating() {
+    for channels in 1..=8 {
+        for choice in [ChannelChoice::Mix, ChannelChoice::Each, ChannelChoice::Only(vec![channels])] {
+            let (read, dropped) = drive_fan(&choice, channels, 200_000, |pending| pending);
+            assert!(read > 0 && dropped == 0, "readers that keep up lose nothing");
+            let (read, dropped) = drive_fan(&choice, channels, 500, |pending| pending / 3);
+            assert!(read > 0 && dropped > 0, "slow readers lose, counted");
+            let (read, dropped) = drive_fan(&choice, channels, 64, |_| 0);
+            assert!(read == 0 && dropped > 0, "no reader at all");
+        }
+    }
+}
+
+/// While a callback runs, the numbers of the account are of one moment. Without the sequence number this fails within
+/// some thousand looks.
+#[test]
+fn the_account_balances_while_a_callback_runs() {
+    let (mut push, mut pull) = capture_ring(900, 1);
+    let producer = std::thread::spawn(move || {
+        let chunk = [0.25_f32; 300];
+        for step in 0..60_000_u64 {
+            assert_no_alloc(|| {
+                push.push_mono_samples(&chunk[..(step % 300) as usize]);
+                if step % 7 == 0 {
+                    push.lose(step % 11);
+                }
+            });
+        }
+    });
+    let (mut read, mut out, mut looks, mut newest) = (0, [0.0; 64], 0_u64, 0);
+    while !producer.is_finished() {
+        for _ in 0..5 {
+            let account = pull.account();
+            assert_eq!(account.captured, read + account.dropped + account.pending, "{account:?}");
+            assert!(account.read == read && account.captured >= newest);
+            (newest, looks) = (account.captured, looks + 1);
+        }
+        read += pull.read(&mut out) as u64;
+    }
+    producer.join().unwrap();
+    check_invariant(&pull, read);
+    assert!(looks > 100, "only {looks} looks");
+}
+
 #[test]
 fn nothing_is_lost_or_doubled_between_two_threads() {
     let (mut push, mut pull) = capture_ring(777, 1);
@@ -104,6 +211,94 @@ fn nothing_is_lost_or_doubled_between_two_threads() {
     producer.join().unwrap();
     check_invariant(&pull, read);
     assert_eq!(pull.counters().captured_samples.load(Ordering::Relaxed), u64::from(total));
+}
+
+/// Fills buffers of every length while `stride` samples are pushed at a time, as often as `pushes` says; every clock and
+/// every mode. Returns (played, underruns).
+fn listen(capacity: usize, stride: usize, pushes: impl Fn(u64) -> usize, tolerance: u64) -> (u64, u64) {
+    let (mut push, mut pull) = playback_ring(SampleRate::new(48_000).unwrap(), 5000, capacity);
+    let sound: Vec<f32> = (0..stride).map(|i| (i as f32 * 0.1).sin()).collect();
+    let mut out = vec![0.0; 48_000];
+    let (mut now, mut position) = (0_u64, 0_u64);
+    for (i, len) in (0_u64..).zip(CHUNKS.iter().cycle().take(6 * CHUNKS.len())) {
+        for _ in 0..pushes(i) {
+            // Now and then a jump.
+            position += if i % 5 == 4 { 333 } else { 0 };
+            let fitted = assert_no_alloc(|| push.push(position, &sound, &sound));
+            assert!(fitted <= stride);
+            position += stride as u64;
+        }
+        // A clock that jitters is off now and then; one that stands still or goes back is far off.
+        let clock = if i % 11 == 10 { now / 2 } else { now + i % 3 };
+        assert_no_alloc(|| pull.fill(&mut out[..*len], clock, tolerance));
+        assert!(out[..*len].iter().all(|x| x.abs() <= 1.0));
+        now += *len as u64;
+        push.control().set_mode(if i % 7 == 6 { push.control().mode().next() } else { push.control().mode() });
+    }
+    let counted = (pull.control().played_samples(), pull.control().underruns());
+    assert_no_alloc(|| push.close());
+    counted
+}
+
+#[test]
+fn the_playback_is_pushed_and_filled_without_allocating() {
+    for tolerance in [0, 2880] {
+        let (played, _) = listen(400_000, 4800, |_| 2, tolerance);
+        assert!(played > 10_000, "a ring that is kept filled plays: {played}");
+        let (_, underruns) = listen(48_000, 64, |i| usize::from(i % 3 == 0), tolerance);
+        assert!(underruns > 0, "a ring that starves");
+        let (played, _) = listen(1000, 4801, |_| 3, tolerance);
+        assert!(played > 0, "a ring that is overfull");
+        assert_eq!(listen(1, 1, |_| 100, tolerance).1, 0, "marks without room");
+        assert_eq!(listen(100, 1, |_| 0, tolerance), (0, 0), "nothing at all");
+    }
+}
+
+#[test]
+fn the_playback_keeps_its_timeline_between_two_threads() {
+    // Sample p has the value -p, so what is played shows its position. The input has the other sign and is not heard.
+    const DELAY: u64 = 512;
+    let (mut push, mut pull) = playback_ring(SampleRate::new(8000).unwrap(), DELAY, 1024);
+    let total = 200_000_u64;
+    let reached = Arc::new(AtomicU64::new(0));
+    let producer = std::thread::spawn({
+        let reached = Arc::clone(&reached);
+        move || {
+            let (mut position, mut jumped) = (0, 0);
+            for len in [1_u64, 7, 64, 333].iter().cycle() {
+                if position >= total {
+                    break;
+                }
+                // A jump now and then.
+                if position > jumped + 3000 {
+                    position += 55;
+                    jumped = position;
+                }
+                let input: Vec<f32> = (position..position + len).map(|p| p as f32).collect();
+                let explained: Vec<f32> = input.iter().map(|x| -x).collect();
+                position += assert_no_alloc(|| push.push(position, &input, &explained)) as u64;
+                reached.store(position, Ordering::Release);
+                std::thread::yield_now();
+            }
+        }
+    });
+    let (mut now, mut exact, mut out) = (DELAY, 0_u64, [0.0_f32; 37]);
+    while now - DELAY < total - 1000 {
+        // Now and then this runs ahead of the samples, and finds none.
+        if now - DELAY + 37 > reached.load(Ordering::Acquire) + 100 {
+            std::thread::yield_now();
+            continue;
+        }
+        assert_no_alloc(|| pull.fill(&mut out, now, 0));
+        for (p, sample) in (now - DELAY..).zip(out) {
+            // Between: silence, or a fade into or out of it.
+            assert!(sample <= 0.0 && -sample <= p as f32 + 1.0, "position {p} plays {sample}");
+            exact += u64::from(p > 0 && sample == -(p as f32));
+        }
+        now += out.len() as u64;
+    }
+    producer.join().unwrap();
+    assert!(exact > 1000, "{exact} samples were played at their place");
 }
 
 /// The device callbacks are closures given to cpal, which no allocator guard reaches without a device. They are few

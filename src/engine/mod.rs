@@ -1,12 +1,15 @@
 //! The worker: turns samples into frames, scores, interpretations, events and snapshots.
 
 pub mod clips;
+pub mod controls;
 pub mod detector;
 mod event_ids;
 mod evidence;
 mod gauge;
 pub mod health;
 pub mod history;
+pub mod inference;
+mod input;
 mod level_scale;
 pub mod masking;
 pub mod offline;
