@@ -1,9 +1,12 @@
 //! One input of the worker: its capture, its pipeline, and where it is.
 
+use std::time::{Duration, Instant, SystemTime};
+
 use super::health::{Health, HealthMonitor};
 use super::pipeline::Pipeline;
 use super::report::{Latency, StatusReport, Totals};
 use super::snapshot::{InputSummary, Phase};
+use super::wall::ClockWatch;
 use crate::Result;
 use crate::audio::source::{Capture, CaptureState};
 use crate::dsp::{Level, StreamingResampler};
@@ -24,6 +27,9 @@ pub(super) enum Ended {
     Well(&'static str),
     Broken(String),
 }
+
+/// Time between two looks at the clocks.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What a status tells of the worker as a whole.
 pub(super) struct OfWorker {
@@ -57,6 +63,8 @@ pub(super) struct Input {
     /// What the input is able to hear; watched where nobody waits for the source.
     pub(super) health: Health,
     monitor: Option<HealthMonitor>,
+    /// Keeps wall times true, from the first sample on, and when that was last looked after.
+    clock: Option<(ClockWatch, Instant)>,
     /// What is wrong, for people.
     pub(super) trouble: Option<String>,
 }
@@ -82,6 +90,7 @@ impl Input {
             last_status: Totals::default(),
             health: Health::Hearing,
             monitor: watched.then(|| HealthMonitor::new(rate)),
+            clock: None,
             trouble: None,
         })
     }
@@ -105,6 +114,43 @@ impl Input {
         self.resampler.push(&self.buffer[..n], &mut self.queue);
     }
 
+    /// The stream has begun at `start`: from here on its clock is watched, if anything is.
+    pub(super) fn begin(&mut self, start: SystemTime) {
+        self.pipeline.set_start(start);
+        if self.monitor.is_some() {
+            let rate = self.pipeline.params().clock.sample_rate;
+            self.clock = Some((ClockWatch::new(start, rate), Instant::now()));
+        }
+    }
+
+    /// Compares the stream's clock with the system's, about once a second and only when something has come.
+    pub(super) fn look_after_clock(&mut self) {
+        let captured = self.model_position(self.position + self.capture.pending() as u64);
+        let Some((watch, last)) = &mut self.clock else { return };
+        if last.elapsed() < LOOK_EVERY {
+            return;
+        }
+        *last = Instant::now();
+        let Some(moved) = watch.look(captured, SystemTime::now()) else { return };
+        self.pipeline.correct_start(moved.start);
+        let source = &self.pipeline.params().source;
+        if moved.stepped {
+            tracing::warn!(
+                "the clock was set, or sound is missing: the times of {source} move by {:.1} s",
+                moved.by_secs
+            );
+        } else {
+            tracing::debug!("the times of {source} move by {:.2} s, by which its clock had drifted", moved.by_secs);
+        }
+    }
+
+    /// A position of the source as one at the model's rate.
+    fn model_position(&self, position: u64) -> SamplePos {
+        let model_rate = self.pipeline.params().clock.sample_rate;
+        let position = u128::from(position) * u128::from(model_rate.hz()) / u128::from(self.rate.hz());
+        SamplePos(u64::try_from(position).unwrap_or(u64::MAX))
+    }
+
     /// What the input is able to hear now; whether that has changed.
     pub(super) fn look_after_health(&mut self) -> bool {
         let Some(monitor) = &mut self.monitor else { return false };
@@ -119,6 +165,9 @@ impl Input {
     /// Puts `n` samples of silence there.
     pub(super) fn hear_silence(&mut self, n: u64) {
         self.position += n;
+        if let Some(monitor) = &mut self.monitor {
+            monitor.gap();
+        }
         let silence = vec![0.0; usize::try_from(n).unwrap_or(0)];
         self.resampler.push(&silence, &mut self.queue);
     }
@@ -126,9 +175,10 @@ impl Input {
     /// Passes over samples that nobody hears; the pipeline begins a new stretch behind them.
     pub(super) fn skip(&mut self, n: u64) -> Result<()> {
         self.position += n;
-        let model_rate = self.pipeline.params().clock.sample_rate;
-        let position = u128::from(self.position) * u128::from(model_rate.hz()) / u128::from(self.rate.hz());
-        self.pipeline.restart(SamplePos(u64::try_from(position).unwrap_or(u64::MAX)))
+        if let Some(monitor) = &mut self.monitor {
+            monitor.gap();
+        }
+        self.pipeline.restart(self.model_position(self.position))
     }
 
     /// What the resampler still holds follows.

@@ -190,6 +190,11 @@ impl Pipeline {
         self.ids = EventIds::new(start, &self.params.source);
     }
 
+    /// Corrects the wall time of the stream's beginning, for the events that follow.
+    pub const fn correct_start(&mut self, start: SystemTime) {
+        self.params.clock.start = start;
+    }
+
     /// Where the stream is: the position of the next sample.
     #[must_use]
     pub const fn position(&self) -> SamplePos {

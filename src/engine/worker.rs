@@ -225,6 +225,7 @@ impl Worker {
             }
         }
         self.inputs[index].hear(n);
+        self.inputs[index].look_after_clock();
         self.gauge.worked(began.elapsed());
         Ok(n)
     }
@@ -326,7 +327,7 @@ impl Worker {
     fn start(&mut self, index: usize, outside: &Outside<'_>) -> Result<()> {
         let input = &mut self.inputs[index];
         let info = input.capture.info().clone();
-        input.pipeline.set_start(info.started);
+        input.begin(info.started);
         let params = input.pipeline.params();
         let report = StartReport {
             source: info.name,
