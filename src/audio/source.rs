@@ -225,6 +225,11 @@ impl Capture {
         &self.info
     }
 
+    /// Gives the input another name, for events and messages.
+    pub fn rename(&mut self, name: String) {
+        self.info.name = name;
+    }
+
     /// Copies mono samples at the input's own rate into `out` and says how many; 0 where there are none now. Never waits.
     pub fn read(&mut self, out: &mut [f32]) -> usize {
         let n = self.pull.read(out);

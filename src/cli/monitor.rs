@@ -11,7 +11,7 @@ use crossbeam::channel::Receiver;
 
 use super::settings::SettingsArgs;
 use super::{Globals, logging, output};
-use crate::audio::source::{CaptureOptions, InputSpec, open};
+use crate::audio::source::{Capture, CaptureOptions, InputSpec, open};
 use crate::config::{Config, UiMode};
 use crate::engine::detector::DetectorParams;
 use crate::engine::inference::Inference;
@@ -78,11 +78,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     let classifier = Classifier::load(&package)?;
     let interpreter = L2i::load(&package)?;
     let options = options(&config, &package, classifier.labels(), ui)?;
-    let mut captures = Vec::new();
-    for input in config.inputs() {
-        let spec: InputSpec = input.spec.parse()?;
-        captures.push(open(&spec, &CaptureOptions { fast: config.monitor.fast, ..CaptureOptions::default() })?);
-    }
+    let captures = captures(&config)?;
     let worker = Worker::new(captures, Inference::new(classifier, Some(Box::new(interpreter))), options)?;
     let recorder = recorder(&config, ui)?;
     let stop = Arc::new(AtomicBool::new(false));
@@ -111,6 +107,22 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     screen?;
     listened?;
     told(stats, reader_left)
+}
+
+/// Opens all inputs. No two have the same name.
+fn captures(config: &Config) -> Result<Vec<Capture>> {
+    let mut captures: Vec<Capture> = Vec::new();
+    for input in config.inputs() {
+        let spec: InputSpec = input.spec.parse()?;
+        let mut capture = open(&spec, &CaptureOptions { fast: config.monitor.fast, ..CaptureOptions::default() })?;
+        let given = if input.name.is_empty() { capture.info().name.clone() } else { input.name.clone() };
+        let taken = |name: &String| captures.iter().any(|other| other.info().name == *name);
+        let numbered = (2..).map(|n| format!("{given} ({n})"));
+        let name = std::iter::once(given.clone()).chain(numbered).find(|name| !taken(name));
+        capture.rename(name.unwrap_or(given));
+        captures.push(capture);
+    }
+    Ok(captures)
 }
 
 /// Lets the screen know what becomes of events, until the recorder has ended.
