@@ -7,6 +7,7 @@ mod evidence;
 mod gauge;
 pub mod history;
 mod level_scale;
+pub mod listen;
 pub mod masking;
 pub mod offline;
 pub mod pipeline;
