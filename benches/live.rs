@@ -16,6 +16,7 @@ use earwitness::audio::demo;
 use earwitness::dsp::apply_mask;
 use earwitness::dsp::{Complex32, FrontEnd, StreamingIstft, StreamingStft, log1p_magnitude, resample, stft};
 use earwitness::engine::detector::DetectorParams;
+use earwitness::engine::inference::Inference;
 use earwitness::engine::pipeline::{Pipeline, PipelineParams};
 use earwitness::engine::report::ModelRef;
 use earwitness::interpret::l2i::L2i;
@@ -178,7 +179,7 @@ impl Bench {
         let mut strides = self.scene.chunks_exact(stride).cycle();
         let mut events = Vec::new();
         let quiet_ms = self.time("one stride", "the whole pipeline, nothing to report", || {
-            quiet.push(black_box(strides.next().unwrap()), &mut events).unwrap();
+            quiet.0.push(&mut quiet.1, black_box(strides.next().unwrap()), &mut events).unwrap();
         });
         assert!(events.is_empty(), "{} events where none can be", events.len());
 
@@ -186,13 +187,13 @@ impl Bench {
         let n_strides = self.scene.len() as f64 / stride as f64;
         let mut pipeline = self.pipeline(package, true);
         let scene_ms = self.time_some(10, "the demo scene", "the whole pipeline, with its events", || {
-            pipeline.push(black_box(&self.scene), &mut events).unwrap();
+            pipeline.0.push(&mut pipeline.1, black_box(&self.scene), &mut events).unwrap();
             n_events = events.drain(..).count();
         });
         WholeStrides { quiet: quiet_ms, scene: scene_ms.map(|ms| ms / n_strides), n_events }
     }
 
-    fn pipeline(&self, package: &Package, events: bool) -> Pipeline {
+    fn pipeline(&self, package: &Package, events: bool) -> (Pipeline, Inference) {
         let classifier = Classifier::load(package).unwrap();
         let mut detector = DetectorParams::from_labels(classifier.labels());
         detector.classes.iter_mut().for_each(|class| class.enabled = events);
@@ -205,7 +206,8 @@ impl Bench {
             post_roll_secs: 1.0,
             max_components: 5,
         };
-        Pipeline::new(params, classifier, Some(Box::new(L2i::load(package).unwrap()))).unwrap()
+        let inference = Inference::new(classifier, Some(Box::new(L2i::load(package).unwrap())));
+        (Pipeline::new(params, &inference).unwrap(), inference)
     }
 }
 

@@ -4,7 +4,8 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-pub use super::ring::CaptureCounters;
+pub use super::fan::ChannelChoice;
+pub use super::ring::{Account, CaptureCounters};
 pub use super::spec::{InputSpec, SampleFormat};
 
 use super::demo::DemoFeed;
@@ -63,6 +64,17 @@ pub enum CaptureState {
     Failed(String),
 }
 
+/// A device that is gone, and being waited for.
+#[derive(Debug, Clone)]
+pub struct Lost {
+    /// What happened and what is being done, for people.
+    pub sentence: String,
+    /// Since when.
+    pub since: Instant,
+    /// How often it was tried to open it again.
+    pub attempts: u32,
+}
+
 /// What delivers the samples.
 enum Backend {
     Thread(ThreadSource),
@@ -77,6 +89,7 @@ pub struct Capture {
     state: Arc<EndState>,
     backend: Backend,
     last_arrival: Instant,
+    live: bool,
     #[cfg(feature = "cpal")]
     clock_read: bool,
 }
@@ -189,7 +202,13 @@ fn open_device(spec: &InputSpec, _id: Option<&str>, _options: &CaptureOptions) -
 impl Capture {
     fn new(info: SourceInfo, pull: CapturePull, state: Arc<EndState>, backend: Backend) -> Self {
         let last_arrival = Instant::now();
+        let live = match &backend {
+            Backend::Thread(thread) => thread.may_block(),
+            #[cfg(feature = "cpal")]
+            Backend::Device(_) => true,
+        };
         Self {
+            live,
             info,
             pull,
             state,
@@ -239,6 +258,24 @@ impl Capture {
             return CaptureState::Running;
         }
         self.state.failure(&self.info.name).map_or(CaptureState::Ended, CaptureState::Failed)
+    }
+
+    /// Where every sample went, at one moment.
+    #[must_use]
+    pub fn account(&self) -> Account {
+        self.pull.account()
+    }
+
+    /// Whether this input has a life of its own: it must not be kept waiting, and should never fall silent for good.
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// What is known of a device that is gone and being waited for.
+    #[must_use]
+    pub fn lost(&self) -> Option<Lost> {
+        None
     }
 
     /// Counters since the input was opened.

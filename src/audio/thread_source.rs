@@ -125,6 +125,11 @@ impl ThreadSource {
         Ok(Self { stop, handle: Some(handle), may_block })
     }
 
+    /// Whether its feed can wait for ever.
+    pub(super) const fn may_block(&self) -> bool {
+        self.may_block
+    }
+
     /// Tells the thread that the ring has room again.
     pub(super) fn wake(&self) {
         if let Some(handle) = &self.handle {

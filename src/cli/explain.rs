@@ -7,10 +7,10 @@ use clap::builder::PossibleValuesParser;
 
 use super::output;
 use crate::dsp::resample;
+use crate::engine::inference::Inference;
 use crate::engine::offline::{RecordingParams, explain_recording};
 use crate::engine::report::{Event, ModelRef};
 use crate::error::{Error, Result};
-use crate::interpret::Interpreter;
 use crate::interpret::l2i::L2i;
 use crate::media::decode::read_recording;
 use crate::model::classifier::Classifier;
@@ -62,12 +62,13 @@ pub fn run(args: &Args) -> Result<()> {
     let package = Package::open(&find_model(&args.model)?)?;
     let classifier = Classifier::load(&package)?;
     // So far there is one method: "all" and "l2i" are the same.
-    let mut interpreter = L2i::load(&package)?;
+    let interpreter = L2i::load(&package)?;
     let classes = classes(&classifier, &args.label)?;
+    let mut inference = Inference::new(classifier, Some(Box::new(interpreter)));
     let folders = EventFolders::new(&args.out, FolderOptions::default())?;
     for file in &args.files {
         for class in &classes {
-            explain(file, &package, &classifier, &mut interpreter, *class, &folders)?;
+            explain(file, &package, &mut inference, *class, &folders)?;
         }
     }
     Ok(())
@@ -92,8 +93,7 @@ fn classes(classifier: &Classifier, labels: &[String]) -> Result<Vec<Option<Clas
 fn explain(
     file: &Path,
     package: &Package,
-    classifier: &Classifier,
-    interpreter: &mut dyn Interpreter,
+    inference: &mut Inference,
     class: Option<ClassId>,
     folders: &EventFolders,
 ) -> Result<()> {
@@ -101,7 +101,7 @@ fn explain(
     if recording.truncated {
         output::note(&format!("{} ends too early; what is there is explained", file.display()));
     }
-    let sample_rate = classifier.front_end().sample_rate;
+    let sample_rate = inference.classifier().front_end().sample_rate;
     let samples = resample(&recording.mono(), recording.sample_rate, sample_rate)?;
     let name = file.file_name().map_or_else(|| file.to_string_lossy(), |n| n.to_string_lossy());
     // A recording starts when its file was last written less its length, as far as anyone can tell.
@@ -113,7 +113,7 @@ fn explain(
         clock: StreamClock { start: written.checked_sub(length).unwrap_or(written), sample_rate },
         max_components: MAX_COMPONENTS,
     };
-    let report = explain_recording(&samples, classifier, interpreter, class, &params)?;
+    let report = explain_recording(&samples, inference, class, &params)?;
     let dir = folders.write(&report)?;
     output::print(&sentence(&name, &report.event, &dir))
 }

@@ -14,6 +14,7 @@ use super::{Globals, logging, output};
 use crate::audio::source::{CaptureOptions, InputSpec, open};
 use crate::config::{Config, UiMode};
 use crate::engine::detector::DetectorParams;
+use crate::engine::inference::Inference;
 use crate::engine::report::ModelRef;
 use crate::engine::snapshot::SnapshotSlot;
 use crate::engine::worker::{MonitorOptions, Worker};
@@ -77,9 +78,12 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     let classifier = Classifier::load(&package)?;
     let interpreter = L2i::load(&package)?;
     let options = options(&config, &package, classifier.labels(), ui)?;
-    let spec: InputSpec = config.monitor.input.parse()?;
-    let capture = open(&spec, &CaptureOptions { fast: config.monitor.fast, ..CaptureOptions::default() })?;
-    let worker = Worker::new(capture, classifier, Some(Box::new(interpreter)), options)?;
+    let mut captures = Vec::new();
+    for input in config.inputs() {
+        let spec: InputSpec = input.spec.parse()?;
+        captures.push(open(&spec, &CaptureOptions { fast: config.monitor.fast, ..CaptureOptions::default() })?);
+    }
+    let worker = Worker::new(captures, Inference::new(classifier, Some(Box::new(interpreter))), options)?;
     let recorder = recorder(&config, ui)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
@@ -180,6 +184,7 @@ fn options(config: &Config, package: &Package, labels: &[Label], ui: UiMode) -> 
         post_roll_secs: d.post_roll_secs,
         max_components: MAX_COMPONENTS,
         fast: config.monitor.fast,
+        ring_secs: CaptureOptions::default().ring_secs,
         duration_secs: (config.monitor.duration_secs > 0.0).then_some(config.monitor.duration_secs),
         record_dir: (!config.record.dir.is_empty()).then(|| config.record.dir.clone()),
         snapshots: ui == UiMode::Tui,

@@ -4,11 +4,12 @@ use std::ops::Range;
 
 use super::detector::Detection;
 use super::history::{History, Stride};
+use super::inference::Inference;
 use super::level_scale::LevelScale;
 use super::masking::{Renderer, Through, mask_frames};
 use super::report::{Clip, ComponentShare, Faithfulness, MelPicture};
 use crate::dsp::{FrontEnd, FrontEndParams, StftParams};
-use crate::model::classifier::{Classified, Classifier};
+use crate::model::classifier::Classified;
 use crate::units::SamplePos;
 use crate::{Error, Result};
 
@@ -71,7 +72,7 @@ impl ClipMaker {
     pub fn evidence(
         &mut self,
         history: &History,
-        classifier: &Classifier,
+        inference: &mut Inference,
         detection: &Detection,
         span: &Range<u64>,
     ) -> Result<Evidence> {
@@ -93,7 +94,7 @@ impl ClipMaker {
             component_audio.push((component.clone(), self.renderer.through(history, through, &samples)?));
         }
         let faithfulness = match (peak, explanation) {
-            (Some(peak), Some(_)) => Some(self.faithfulness(history, classifier, peak, through)?),
+            (Some(peak), Some(_)) => Some(self.faithfulness(history, inference, peak, through)?),
             _ => None,
         };
         let clip = Clip {
@@ -111,7 +112,7 @@ impl ClipMaker {
     fn faithfulness(
         &mut self,
         history: &History,
-        classifier: &Classifier,
+        inference: &mut Inference,
         peak: &Stride,
         through: Through,
     ) -> Result<Faithfulness> {
@@ -126,25 +127,26 @@ impl ClipMaker {
         mask.iter_mut().for_each(|m| *m = 1.0 - *m);
         let rest = self.renderer.render(history, &mask, &samples)?;
         let prob = |classified: &Classified| classified.probs.get(class.0).copied().unwrap_or(0.0);
-        let alone = self.classify(classifier, &interpretation, n_padded)?;
+        let alone = self.classify(inference, &interpretation, n_padded)?;
         Ok(Faithfulness {
             agrees: alone.top() == class.0,
-            prob: prob(&self.classify(classifier, &input, n_padded)?),
+            prob: prob(&self.classify(inference, &input, n_padded)?),
             prob_in: prob(&alone),
-            prob_out: prob(&self.classify(classifier, &rest, n_padded)?),
+            prob_out: prob(&self.classify(inference, &rest, n_padded)?),
         })
     }
 
     /// Classifies a segment given as all the samples that its frames hold; its first `n_padded` frames lie before the
     /// stream and are silence.
-    fn classify(&mut self, classifier: &Classifier, samples: &[f32], n_padded: usize) -> Result<Classified> {
+    fn classify(&mut self, inference: &mut Inference, samples: &[f32], n_padded: usize) -> Result<Classified> {
         let mut features = self.front_end.batch(samples)?;
         let n_mels = self.silence.len();
-        if features.len() != classifier.n_frames() * n_mels {
+        if features.len() != inference.classifier().n_frames() * n_mels {
             return Err(Error::bug(format!("{} samples did not make a segment", samples.len())));
         }
         features.chunks_exact_mut(n_mels).take(n_padded).for_each(|column| column.copy_from_slice(&self.silence));
-        classifier.classify(&features)
+        let mut one = inference.classify(&[&features])?;
+        one.pop().ok_or_else(|| Error::bug("a segment was classified and nothing came back"))
     }
 
     /// The frames centred inside the clip, as levels, and the mask's mean over each band.

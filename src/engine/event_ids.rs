@@ -10,11 +10,14 @@ use ulid::Ulid;
 pub(super) struct EventIds(u64);
 
 impl EventIds {
-    /// Ids of a stream that began at `start`.
+    /// Ids of the stream of `source` that began at `start`.
     #[must_use]
-    pub(super) fn new(start: SystemTime) -> Self {
+    pub(super) fn new(start: SystemTime, source: &str) -> Self {
         let nanos = start.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-        Self(nanos as u64)
+        // FNV-1a: the channels of one device begin at the same moment.
+        let name =
+            source.bytes().fold(0xcbf2_9ce4_8422_2325, |h: u64, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+        Self(nanos as u64 ^ name)
     }
 
     /// The next id, for an event at `onset`.
@@ -43,11 +46,12 @@ mod tests {
     #[test]
     fn ids_tell_the_time_differ_and_come_again() {
         let start = UNIX_EPOCH + Duration::from_millis(1_763_650_000_123);
-        let mut ids = EventIds::new(start);
+        let mut ids = EventIds::new(start, "x");
         let (a, b) = (ids.next(start), ids.next(start));
         assert_ne!(a, b);
         assert_eq!(Ulid::from_string(&a).unwrap().timestamp_ms(), 1_763_650_000_123);
-        assert_eq!(EventIds::new(start).next(start), a);
-        assert_ne!(EventIds::new(start + Duration::from_nanos(1)).next(start), a);
+        assert_eq!(EventIds::new(start, "x").next(start), a);
+        assert_ne!(EventIds::new(start + Duration::from_nanos(1), "x").next(start), a);
+        assert_ne!(EventIds::new(start, "y").next(start), a);
     }
 }

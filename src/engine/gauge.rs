@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::report::Event;
-use super::snapshot::{EventSummary, Phase, Snapshot};
+use super::input::Input;
+use super::report::{Event, Latency};
+use super::snapshot::{EventSummary, Snapshot};
 use super::worker::Worker;
 
 /// The load is taken over this much audio, in seconds.
@@ -14,8 +15,8 @@ const LOAD_SECS: f64 = 10.0;
 /// Events that a snapshot holds.
 const MAX_EVENTS: usize = 50;
 
-/// Audio that a screen's level is taken over, in seconds.
-const LEVEL_SECS: f64 = 0.2;
+/// Events whose latency is remembered.
+const MAX_LATENCIES: usize = 1000;
 
 /// Clocks and lists of one run.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(super) struct Gauge {
     told: Instant,
     snapshot: Option<Instant>,
     events: VecDeque<Arc<EventSummary>>,
+    /// Time from sound to event of the newest events, in seconds.
+    latencies: VecDeque<f64>,
 }
 
 impl Gauge {
@@ -39,12 +42,20 @@ impl Gauge {
             told: now,
             snapshot: None,
             events: VecDeque::new(),
+            latencies: VecDeque::new(),
         }
     }
 
-    /// Time was spent computing; the audio is now at `audio_secs`.
-    pub(super) fn worked(&mut self, spent: Duration, audio_secs: f64) {
+    /// Time was spent computing.
+    pub(super) fn worked(&mut self, spent: Duration) {
         self.busy += spent;
+    }
+
+    /// The audio of the input that is furthest is now at `audio_secs`.
+    pub(super) fn heard(&mut self, audio_secs: f64) {
+        if self.marks.back().is_some_and(|(last, _)| *last >= audio_secs) {
+            return;
+        }
         self.marks.push_back((audio_secs, self.busy.as_secs_f64()));
         while self.marks.len() > 2 && self.marks[1].0 <= audio_secs - LOAD_SECS {
             self.marks.pop_front();
@@ -87,39 +98,60 @@ impl Gauge {
         due
     }
 
+    /// Time from sound to event; none before the first.
+    pub(super) fn latency(&self) -> Option<Latency> {
+        let mut sorted: Vec<f64> = self.latencies.iter().copied().collect();
+        sorted.sort_by(f64::total_cmp);
+        let at = |share: f64| sorted.get(((share * sorted.len() as f64).ceil() as usize).saturating_sub(1)).copied();
+        Some(Latency { p50_secs: at(0.5)?, p99_secs: at(0.99)? })
+    }
+
     /// An event was found.
     pub(super) fn event(&mut self, event: &Event) {
+        self.latencies.push_back(event.latency_secs + event.lag_secs);
+        if self.latencies.len() > MAX_LATENCIES {
+            self.latencies.pop_front();
+        }
         self.events.push_front(Arc::new(EventSummary { event: event.clone(), dir: None }));
         self.events.truncate(MAX_EVENTS);
     }
 }
 
 impl Worker {
-    /// The state as it is now.
-    pub(super) fn snapshot(&self, phase: Phase) -> Snapshot {
-        let params = self.pipeline.params();
-        let level = self.pipeline.level(LEVEL_SECS);
+    /// The state as it is now, of the input that is looked at.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let focus = self.controls.focus().min(self.inputs.len() - 1);
+        let input = &self.inputs[focus];
+        let pipeline = &input.pipeline;
+        let params = pipeline.params();
+        let level = input.level();
         Snapshot {
             source: params.source.clone(),
             model: params.model.name.clone(),
-            method: self.pipeline.method().to_owned(),
-            position: self.pipeline.position(),
+            method: pipeline.method().to_owned(),
+            position: pipeline.position(),
             clock: params.clock,
             level_dbfs: level.rms_dbfs,
             peak_dbfs: level.peak_dbfs,
-            classes: self.pipeline.class_states(),
-            explained: self.pipeline.explained(),
-            components: self.pipeline.components(),
-            waterfall: Arc::new(self.pipeline.waterfall()),
+            classes: pipeline.class_states(),
+            explained: pipeline.explained(),
+            components: pipeline.components(),
+            waterfall: Arc::new(pipeline.waterfall()),
             events: self.gauge.events.iter().cloned().collect(),
             load: self.gauge.load(),
-            latency_secs: self.pipeline.latency_secs(),
-            totals: self.totals(),
-            shed: if self.is_shedding() { vec!["interpretation".to_owned()] } else { Vec::new() },
+            latency: self.gauge.latency(),
+            totals: input.totals(),
+            shed: self.shed_words(),
+            health: input.health,
+            trouble: input.trouble.clone(),
+            inputs: self.inputs.iter().map(Input::summary).collect(),
+            focus,
+            listen: None,
+            device: self.inference.device_name().to_owned(),
             record_dir: self.options.record_dir.clone(),
             // The slot knows.
             recording_fails: false,
-            phase,
+            phase: input.phase(),
         }
     }
 }

@@ -94,6 +94,10 @@ pub struct Stride {
     pub probs: Vec<f32>,
     /// What the method said, where it was asked.
     pub explanation: Option<Arc<dyn Explanation>>,
+    /// Whether the classifier was asked. Under overload it may not be: `probs` are then those of the stride before.
+    pub classified: bool,
+    /// Seconds that the worker was behind the capture then.
+    pub lag_secs: f64,
 }
 
 /// The memory.
@@ -225,10 +229,10 @@ impl History {
         self.strides.push_back(stride);
     }
 
-    /// Adds what the method said to a stride that has none yet.
-    pub fn explain(&mut self, end: u64, explanation: Arc<dyn Explanation>) {
+    /// Adds what classifier and method say to a stride at which they were not asked.
+    pub fn complete(&mut self, end: u64, probs: Vec<f32>, explanation: Arc<dyn Explanation>) {
         if let Some(stride) = self.strides.iter_mut().find(|stride| stride.end == end) {
-            stride.explanation = Some(explanation);
+            (stride.probs, stride.explanation, stride.classified) = (probs, Some(explanation), true);
         }
     }
 

@@ -7,11 +7,10 @@ use super::clips::ClipMaker;
 use super::detector::Detection;
 use super::event_ids::EventIds;
 use super::history::{Geometry, Stride};
+use super::inference::Inference;
 use super::pipeline::{Ears, classify, explain};
 use super::report::{Event, EventReport, ModelRef};
 use crate::dsp::StreamingStft;
-use crate::interpret::Interpreter;
-use crate::model::classifier::Classifier;
 use crate::units::{ClassId, SamplePos, StreamClock};
 use crate::{Error, Result};
 
@@ -43,11 +42,11 @@ pub struct RecordingParams {
 /// class that the model does not have.
 pub fn explain_recording(
     samples: &[f32],
-    classifier: &Classifier,
-    interpreter: &mut dyn Interpreter,
+    inference: &mut Inference,
     class: Option<ClassId>,
     params: &RecordingParams,
 ) -> Result<EventReport> {
+    let classifier = inference.classifier();
     let front_end = *classifier.front_end();
     let rate = front_end.sample_rate;
     let secs = rate.secs(samples.len() as u64);
@@ -57,18 +56,24 @@ pub fn explain_recording(
             params.source
         )));
     }
-    let labels = classifier.labels();
+    let labels = classifier.labels().to_vec();
     if let Some(class) = class.filter(|class| class.0 >= labels.len()) {
         return Err(Error::usage(format!("the model has {} labels and no label {}", labels.len(), class.0)));
     }
     let live = Geometry::new(&front_end, classifier.n_frames(), classifier.stride_frames());
     let geometry = Geometry { first_end: live.segment_frames as u64, ..live };
-    let mut ears = Ears::new(classifier, geometry, vec![0.0; labels.len()])?;
+    let mut ears = Ears::new(&front_end, geometry, vec![0.0; labels.len()])?;
     hear(&mut ears, samples)?;
     while let Some(end) = ears.history.ready_segment() {
-        let classified = classify(classifier, &ears.history, end)?;
-        let explanation = explain(interpreter, &ears.history, end, &classified)?;
-        ears.history.push_stride(Stride { end, probs: classified.probs, explanation: Some(explanation) });
+        let classified = classify(inference, &ears.history, end)?;
+        let explanation = explain(inference, &ears.history, end, &classified)?;
+        ears.history.push_stride(Stride {
+            end,
+            probs: classified.probs,
+            explanation: Some(explanation),
+            classified: true,
+            lag_secs: 0.0,
+        });
     }
     let detection = surest(&ears, class, samples.len())?;
     let mut gates = vec![f32::INFINITY; labels.len()];
@@ -77,9 +82,9 @@ pub fn explain_recording(
     }
     ears.history.set_gates(gates);
     let mut clips = ClipMaker::new(&front_end, &ears.history, params.max_components)?;
-    let evidence = clips.evidence(&ears.history, classifier, &detection, &(0..samples.len() as u64))?;
+    let evidence = clips.evidence(&ears.history, inference, &detection, &(0..samples.len() as u64))?;
     // Seeded by now and not by the recording's date: explained again, or a copy of it, it is another event.
-    let mut ids = EventIds::new(SystemTime::now());
+    let mut ids = EventIds::new(SystemTime::now(), &params.source);
     let offset = SamplePos(samples.len() as u64);
     let sure = SamplePos(detection.sure_end * front_end.stft.hop as u64).min(offset);
     Ok(EventReport {
@@ -92,10 +97,11 @@ pub fn explain_recording(
             offset,
             source: params.source.clone(),
             model: params.model.clone(),
-            method: interpreter.method().to_owned(),
+            method: inference.method().to_owned(),
             components: evidence.components,
             faithfulness: evidence.faithfulness,
             latency_secs: rate.secs(sure.0),
+            lag_secs: 0.0,
             clock: params.clock,
         },
         clip: evidence.clip,

@@ -14,11 +14,13 @@ use super::detector::{Detection, Detector, DetectorParams, Localisation, StrideI
 use super::event_ids::EventIds;
 use super::evidence::{LoudnessOf, evidence};
 use super::history::{Geometry, History, Stride};
+use super::inference::Inference;
 use super::report::{Event, EventReport, ModelRef};
 use super::view::View;
-use crate::dsp::{Complex32, FrontEnd, StreamingStft};
-use crate::interpret::{Interpreter, Segment};
-use crate::model::classifier::{Classified, Classifier};
+use crate::dsp::{Complex32, FrontEnd, FrontEndParams, StreamingStft};
+use crate::interpret::{Explanation, Segment};
+use crate::model::classifier::Classified;
+use crate::model::manifest::Label;
 use crate::units::{ClassId, SamplePos, StreamClock};
 use crate::{Error, Result};
 
@@ -44,11 +46,21 @@ pub struct PipelineParams {
 /// Seconds of mel columns that a screen can ask for.
 pub(super) const WATERFALL_SECS: f64 = 12.0;
 
-/// The core of a monitor.
+/// A segment that waits to be classified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// One past its last frame.
+    pub end: u64,
+    /// Whether it is to be explained, too.
+    pub explain: bool,
+}
+
+/// The core of a monitor, for one input. The networks, which all inputs share, are lent to it.
 pub struct Pipeline {
     pub(super) params: PipelineParams,
-    pub(super) classifier: Classifier,
-    pub(super) interpreter: Option<Box<dyn Interpreter>>,
+    pub(super) labels: Vec<Label>,
+    method: &'static str,
+    explains_strides: bool,
     stft: StreamingStft,
     ears: Ears,
     pub(super) detector: Detector,
@@ -64,7 +76,9 @@ pub struct Pipeline {
     n_samples: u64,
     /// Frames remembered besides those of the newest segment.
     keep_frames: u64,
-    shedding: bool,
+    /// Whether strides go without an explanation, and how many go by from one classification to the next.
+    without_explanation: bool,
+    every: u64,
     n_shed: u64,
 }
 
@@ -75,8 +89,8 @@ pub(super) struct Ears {
 }
 
 impl Ears {
-    pub(super) fn new(classifier: &Classifier, geometry: Geometry, gates: Vec<f32>) -> Result<Self> {
-        let mut front_end = FrontEnd::new(classifier.front_end())?;
+    pub(super) fn new(front_end: &FrontEndParams, geometry: Geometry, gates: Vec<f32>) -> Result<Self> {
+        let mut front_end = FrontEnd::new(front_end)?;
         let history = History::new(geometry, gates, &mut front_end);
         Ok(Self { front_end, history })
     }
@@ -92,11 +106,8 @@ impl Pipeline {
     /// # Errors
     /// [`crate::ErrorKind::Usage`] for parameters that cannot be used, thresholds for another number of classes than the
     /// model has, or a clock at another rate than the model's.
-    pub fn new(
-        params: PipelineParams,
-        classifier: Classifier,
-        interpreter: Option<Box<dyn Interpreter>>,
-    ) -> Result<Self> {
+    pub fn new(params: PipelineParams, inference: &Inference) -> Result<Self> {
+        let classifier = inference.classifier();
         let front_end = *classifier.front_end();
         let rate = front_end.sample_rate;
         if params.clock.sample_rate != rate {
@@ -120,7 +131,7 @@ impl Pipeline {
         }
         let geometry = Geometry::new(&front_end, classifier.n_frames(), classifier.stride_frames());
         let gates = params.detector.classes.iter().map(|t| t.off).collect();
-        let ears = Ears::new(&classifier, geometry, gates)?;
+        let ears = Ears::new(&front_end, geometry, gates)?;
         let frame_secs = rate.secs(front_end.stft.hop as u64);
         let detector = Detector::new(&params.detector, frame_secs)?;
         let clips = ClipMaker::new(&front_end, &ears.history, params.max_components)?;
@@ -135,12 +146,13 @@ impl Pipeline {
             + 2 * overlap;
         Ok(Self {
             stft: StreamingStft::new(&front_end.stft)?,
-            ids: EventIds::new(params.clock.start),
+            ids: EventIds::new(params.clock.start, &params.source),
             view: View::new(&geometry, classifier.labels().len(), frames(WATERFALL_SECS)),
             keep_frames: event_frames.max(frames(WATERFALL_SECS)),
             params,
-            classifier,
-            interpreter,
+            labels: classifier.labels().to_vec(),
+            method: inference.method(),
+            explains_strides: inference.explains_strides(),
             ears,
             detector,
             clips,
@@ -148,7 +160,8 @@ impl Pipeline {
             over: Vec::new(),
             origin: SamplePos(0),
             n_samples: 0,
-            shedding: false,
+            without_explanation: false,
+            every: 1,
             n_shed: 0,
         })
     }
@@ -159,16 +172,10 @@ impl Pipeline {
         &self.params
     }
 
-    /// The model.
-    #[must_use]
-    pub const fn classifier(&self) -> &Classifier {
-        &self.classifier
-    }
-
     /// The method's name; `none` without one.
     #[must_use]
-    pub fn method(&self) -> &'static str {
-        self.interpreter.as_ref().map_or("none", |interpreter| interpreter.method())
+    pub const fn method(&self) -> &'static str {
+        self.method
     }
 
     /// What is remembered of the stream.
@@ -180,7 +187,12 @@ impl Pipeline {
     /// Moves the stream's beginning to another wall time. Only before the first samples: events say when they were.
     pub fn set_start(&mut self, start: SystemTime) {
         self.params.clock.start = start;
-        self.ids = EventIds::new(start);
+        self.ids = EventIds::new(start, &self.params.source);
+    }
+
+    /// Corrects the wall time of the stream's beginning, for the events that follow.
+    pub const fn correct_start(&mut self, start: SystemTime) {
+        self.params.clock.start = start;
     }
 
     /// Where the stream is: the position of the next sample.
@@ -199,36 +211,61 @@ impl Pipeline {
         self.origin.0 / self.stft.params().hop as u64
     }
 
-    /// Strides classified without an explanation because of [`shed_interpretation`](Self::shed_interpretation).
+    /// Strides of which work was left out because of [`shed`](Self::shed).
     #[must_use]
     pub const fn n_shed(&self) -> u64 {
         self.n_shed
     }
 
-    /// Under overload: whether segments are explained only where an event needs it. The evidence of events is then the
-    /// loudness, so onsets are less exact; their audio is the same.
-    pub const fn shed_interpretation(&mut self, shed: bool) {
-        self.shedding = shed;
+    /// Under overload: whether strides are explained, or only what an event needs; and how many strides go by from one
+    /// classification to the next (1 is all). Without explanations the evidence of events is the loudness, so onsets are less
+    /// exact; their audio is the same.
+    pub fn shed(&mut self, explain: bool, every: usize) {
+        self.without_explanation = !explain;
+        self.every = every.max(1) as u64;
     }
 
     /// Takes the stream's next samples (mono, at the model's rate, any number) and appends the events that are complete.
     ///
     /// # Errors
     /// Whatever the classifier or the method fails with; only a defect can make them.
-    pub fn push(&mut self, samples: &[f32], events: &mut Vec<EventReport>) -> Result<()> {
-        // A hop at a time: no more than one new frame, so every stride sees the same memory whatever the chunking.
-        for piece in samples.chunks(self.stft.params().hop) {
-            self.n_samples += piece.len() as u64;
-            self.advance(piece, events)?;
+    pub fn push(&mut self, inference: &mut Inference, samples: &[f32], events: &mut Vec<EventReport>) -> Result<()> {
+        let mut rest = samples;
+        while !rest.is_empty() {
+            rest = &rest[self.feed(rest)..];
+            self.resolve_alone(inference, events)?;
         }
         Ok(())
+    }
+
+    /// Takes samples up to where a segment is due, and says how many. While one is due nothing is taken.
+    pub fn feed(&mut self, samples: &[f32]) -> usize {
+        let mut taken = 0;
+        // A hop at a time: no more than one new frame, so every stride sees the same memory whatever the chunking.
+        for piece in samples.chunks(self.stft.params().hop) {
+            if self.due().is_some() {
+                break;
+            }
+            self.n_samples += piece.len() as u64;
+            taken += piece.len();
+            self.advance(piece);
+        }
+        taken
+    }
+
+    /// The segment that waits to be classified.
+    #[must_use]
+    pub fn due(&self) -> Option<Due> {
+        let explain = self.explains_strides && !self.without_explanation;
+        self.ears.history.ready_segment().map(|end| Due { end, explain })
     }
 
     /// Ends the stream: whatever is open is closed and handed over. What lies behind the end counts as silence.
     ///
     /// # Errors
     /// As [`Self::push`].
-    pub fn finish(&mut self, events: &mut Vec<EventReport>) -> Result<()> {
+    pub fn finish(&mut self, inference: &mut Inference, events: &mut Vec<EventReport>) -> Result<()> {
+        self.resolve_alone(inference, events)?;
         if self.n_samples > 0 {
             let geometry = *self.ears.history.geometry();
             let silence = vec![0.0; geometry.stft.hop];
@@ -236,13 +273,14 @@ impl Pipeline {
             let stride = geometry.stride_frames as u64;
             let last_end = n_frames.div_ceil(stride) * stride + geometry.lookahead_frames as u64;
             while self.ears.history.frames().end() < last_end {
-                self.advance(&silence, events)?;
+                self.advance(&silence);
+                self.resolve_alone(inference, events)?;
             }
         }
         self.detector.finish(&mut self.over);
         self.waiting.extend(self.over.drain(..));
         while let Some(detection) = self.waiting.pop_front() {
-            self.hand_over(&detection, events)?;
+            self.hand_over(inference, &detection, events)?;
         }
         Ok(())
     }
@@ -254,7 +292,7 @@ impl Pipeline {
     pub fn restart(&mut self, origin: SamplePos) -> Result<()> {
         let geometry = *self.ears.history.geometry();
         let gates = self.params.detector.classes.iter().map(|t| t.off).collect();
-        self.ears = Ears::new(&self.classifier, geometry, gates)?;
+        self.ears = Ears::new(self.ears.front_end.params(), geometry, gates)?;
         self.stft.reset();
         self.detector.reset();
         self.view.restart();
@@ -263,30 +301,56 @@ impl Pipeline {
         Ok(())
     }
 
-    fn advance(&mut self, piece: &[f32], events: &mut Vec<EventReport>) -> Result<()> {
+    fn advance(&mut self, piece: &[f32]) {
         self.ears.history.push_samples(piece);
         self.stft.push(piece, |frame| self.ears.frame(frame));
         while let Some(end) = self.ears.history.ready_segment() {
-            self.stride(end, events)?;
+            let stride = self.ears.history.geometry().stride_frames as u64;
+            if (end / stride).is_multiple_of(self.every) {
+                break;
+            }
+            self.pass_over(end);
+        }
+    }
+
+    /// A stride that is not classified: what was heard last is taken to go on. If an event turns out to need it, it is
+    /// classified then.
+    fn pass_over(&mut self, end: u64) {
+        let probs = self.view.probs().to_vec();
+        self.ears.history.push_stride(Stride { end, probs, explanation: None, classified: false, lag_secs: 0.0 });
+        self.n_shed += 1;
+    }
+
+    /// Classifies and explains the segment that is due, if there is one, in a batch of its own.
+    fn resolve_alone(&mut self, inference: &mut Inference, events: &mut Vec<EventReport>) -> Result<()> {
+        while let Some(due) = self.due() {
+            let classified = classify(inference, &self.ears.history, due.end)?;
+            let explanation =
+                if due.explain { Some(explain(inference, &self.ears.history, due.end, &classified)?) } else { None };
+            self.resolve(inference, classified, explanation, 0.0, events)?;
         }
         Ok(())
     }
 
-    /// Everything that happens at one stride.
-    fn stride(&mut self, end: u64, events: &mut Vec<EventReport>) -> Result<()> {
-        let classified = classify(&self.classifier, &self.ears.history, end)?;
-        let mut explanation = None;
-        if let Some(interpreter) = &mut self.interpreter
-            && is_cheap(interpreter.as_ref())
-        {
-            if self.shedding {
-                self.n_shed += 1;
-            } else {
-                explanation = Some(explain(interpreter.as_mut(), &self.ears.history, end, &classified)?);
-            }
+    /// Takes what was made of the segment that is [`due`](Self::due), and appends the events that are complete with it.
+    /// `lag_secs` is how far behind the capture this came.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub fn resolve(
+        &mut self,
+        inference: &mut Inference,
+        classified: Classified,
+        explanation: Option<Arc<dyn Explanation>>,
+        lag_secs: f64,
+        events: &mut Vec<EventReport>,
+    ) -> Result<()> {
+        let Some(Due { end, .. }) = self.due() else { return Ok(()) };
+        if self.explains_strides && explanation.is_none() {
+            self.n_shed += 1;
         }
         let probs = classified.probs;
-        let stride = Stride { end, probs: probs.clone(), explanation };
+        let stride = Stride { end, probs: probs.clone(), explanation, classified: true, lag_secs };
         let tuning = self.params.detector.localisation;
         detect(&mut self.detector, &self.ears.history, &stride, &tuning, &mut self.over)?;
         self.ears.history.push_stride(stride);
@@ -296,7 +360,7 @@ impl Pipeline {
                 break;
             }
             if let Some(detection) = self.waiting.pop_front() {
-                self.hand_over(&detection, events)?;
+                self.hand_over(inference, &detection, events)?;
             }
         }
         self.view.stride(probs, &self.ears.history, &self.detector, &self.clips);
@@ -326,7 +390,12 @@ impl Pipeline {
         t * stft.hop as u64 + centre as u64
     }
 
-    fn hand_over(&mut self, detection: &Detection, events: &mut Vec<EventReport>) -> Result<()> {
+    fn hand_over(
+        &mut self,
+        inference: &mut Inference,
+        detection: &Detection,
+        events: &mut Vec<EventReport>,
+    ) -> Result<()> {
         let rate = self.params.clock.sample_rate;
         let mut span = self.clip_span(detection);
         span.end = span.end.min(self.n_samples);
@@ -336,11 +405,11 @@ impl Pipeline {
             // Only in the silence behind the end, where there is nothing to hear.
             return Ok(());
         }
-        self.explain_late(detection, &span)?;
-        let mut evidence = self.clips.evidence(&self.ears.history, &self.classifier, detection, &span)?;
+        self.explain_late(inference, detection, &span)?;
+        let mut evidence = self.clips.evidence(&self.ears.history, inference, detection, &span)?;
         evidence.clip.start = self.origin.plus(evidence.clip.start.0);
         let (onset, offset) = (self.origin.plus(onset), self.origin.plus(offset));
-        let label = self.classifier.labels().get(detection.class.0).map_or_else(String::new, |l| l.name.clone());
+        let label = self.labels.get(detection.class.0).map_or_else(String::new, |l| l.name.clone());
         let sure = self.sample(detection.sure_end);
         let event = Event {
             id: self.ids.next(self.params.clock.wall(onset)),
@@ -355,16 +424,24 @@ impl Pipeline {
             components: evidence.components,
             faithfulness: evidence.faithfulness,
             latency_secs: rate.secs(self.origin.plus(sure).since(onset)),
+            lag_secs: self
+                .ears
+                .history
+                .strides()
+                .iter()
+                .find(|s| s.end == detection.sure_end)
+                .map_or(0.0, |s| s.lag_secs),
             clock: self.params.clock,
         };
-        self.view.latency_secs = Some(event.latency_secs);
         events.push(EventReport { event, clip: evidence.clip });
         Ok(())
     }
 
-    /// Explains the segments that an event's evidence rests on, where that was not done at their stride.
-    fn explain_late(&mut self, detection: &Detection, clip: &Range<u64>) -> Result<()> {
-        let Some(interpreter) = &mut self.interpreter else { return Ok(()) };
+    /// Classifies and explains the segments that an event's evidence rests on, where that was not done at their stride.
+    fn explain_late(&mut self, inference: &mut Inference, detection: &Detection, clip: &Range<u64>) -> Result<()> {
+        if !inference.can_explain() {
+            return Ok(());
+        }
         let history = &mut self.ears.history;
         let geometry = *history.geometry();
         let peak = geometry.span(&geometry.segment(detection.peak_end));
@@ -381,41 +458,38 @@ impl Pipeline {
             let stride = history.strides().iter().find(|stride| stride.end == *end);
             stride.is_some_and(|s| {
                 let prob = s.probs.get(detection.class.0).copied().unwrap_or(0.0);
-                s.explanation.is_none() && (*end == detection.peak_end || history.decided(detection.class, prob))
+                let matters = *end == detection.peak_end || history.decided(detection.class, prob);
+                s.explanation.is_none() && (matters || !s.classified)
             })
         };
         ends.retain(unexplained);
         ends.sort_unstable();
         ends.dedup();
         for end in ends {
-            let classified = classify(&self.classifier, history, end)?;
-            let explanation = explain(interpreter.as_mut(), history, end, &classified)?;
-            history.explain(end, explanation);
+            let classified = classify(inference, history, end)?;
+            let explanation = explain(inference, history, end, &classified)?;
+            history.complete(end, classified.probs, explanation);
         }
         Ok(())
     }
 }
 
-/// Whether a method can be asked at every stride.
-fn is_cheap(interpreter: &dyn Interpreter) -> bool {
-    let needs = interpreter.needs();
-    needs.forward_passes == 0 && !needs.backward
-}
-
-pub(super) fn classify(classifier: &Classifier, history: &History, end: u64) -> Result<Classified> {
-    classifier.classify(&history.segment_features(end)?)
+pub(super) fn classify(inference: &mut Inference, history: &History, end: u64) -> Result<Classified> {
+    let mut one = inference.classify(&[&history.segment_features(end)?])?;
+    one.pop().ok_or_else(|| Error::bug("a segment was classified and nothing came back"))
 }
 
 pub(super) fn explain(
-    interpreter: &mut dyn Interpreter,
+    inference: &mut Inference,
     history: &History,
     end: u64,
     classified: &Classified,
-) -> Result<Arc<dyn crate::interpret::Explanation>> {
+) -> Result<Arc<dyn Explanation>> {
     let log_magnitude = history.segment_log_magnitude(end)?;
     let features = history.segment_features(end)?;
     let segment = Segment { log_magnitude: &log_magnitude, features: &features, classified };
-    Ok(Arc::from(interpreter.explain(&segment)?))
+    let mut one = inference.explain(&[segment])?;
+    one.pop().ok_or_else(|| Error::bug("a segment was explained and nothing came back"))
 }
 
 /// Shows the detector a stride.

@@ -22,8 +22,6 @@ pub(super) struct View {
     n_mels: usize,
     n_frames: u64,
     n_classes: usize,
-    /// Latency of the last event, in seconds of audio.
-    pub(super) latency_secs: Option<f64>,
 }
 
 impl View {
@@ -36,7 +34,6 @@ impl View {
             n_mels: geometry.n_mels,
             n_frames,
             n_classes,
-            latency_secs: None,
         }
     }
 
@@ -44,6 +41,11 @@ impl View {
         self.probs = vec![0.0; self.n_classes];
         self.explained = None;
         self.band_mask = Rows::new(self.n_mels);
+    }
+
+    /// Newest probability of each class.
+    pub(super) fn probs(&self) -> &[f32] {
+        &self.probs
     }
 
     /// Takes a stride.
@@ -73,7 +75,7 @@ impl Pipeline {
     /// Every class with its newest score, in the model's order.
     #[must_use]
     pub fn class_states(&self) -> Vec<ClassState> {
-        let labels = self.classifier.labels().iter().enumerate();
+        let labels = self.labels.iter().enumerate();
         labels
             .map(|(c, label)| {
                 let class = ClassId(c);
@@ -110,12 +112,6 @@ impl Pipeline {
             (Some(explanation), Some(class)) => explanation.components(class),
             _ => Vec::new(),
         }
-    }
-
-    /// Latency of the last event in seconds of audio, if there was one.
-    #[must_use]
-    pub const fn latency_secs(&self) -> Option<f64> {
-        self.view.latency_secs
     }
 
     /// Length of a stride, in seconds.

@@ -1,8 +1,9 @@
-//! The worker: reads what was captured, resamples it, runs the pipeline, and tells the outside.
+//! The worker: reads what was captured, resamples it, runs the pipelines, and tells the outside.
 //!
-//! Every event goes through the bounded channel of reports (a slow recorder makes the worker wait; nothing is lost), the
-//! latest state into the snapshot slot. Positions are counted in samples of the source, gaps included; no number here
-//! depends on when a sample was processed, but for the load.
+//! All inputs share one thread and one model: the segments that are due go to the networks as one batch. Every event goes
+//! through the bounded channel of reports (a slow recorder makes the worker wait; nothing is lost), the latest state into the
+//! snapshot slot. Positions are counted in samples of each source, gaps included; no number here depends on when a sample was
+//! processed, but for load and lag.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,38 +12,25 @@ use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Sender, TrySendError};
 
+use super::controls::Controls;
 use super::detector::DetectorParams;
 use super::gauge::Gauge;
+use super::inference::Inference;
+use super::input::{Ended, Input, OfWorker};
 use super::pipeline::{Pipeline, PipelineParams};
-use super::report::{EventReport, ModelRef, Report, StartReport, StatusReport, StopReport, Totals};
-use super::snapshot::{Phase, SnapshotSlot};
-use crate::audio::source::{Capture, CaptureState};
-use crate::dsp::StreamingResampler;
-use crate::interpret::Interpreter;
-use crate::model::classifier::Classifier;
-use crate::units::{SamplePos, SampleRate, StreamClock};
+use super::report::{EventReport, ModelRef, Report, StartReport, StopReport};
+use super::shedding::Governor;
+use super::snapshot::SnapshotSlot;
+use crate::audio::source::Capture;
+use crate::interpret::Segment;
+use crate::units::StreamClock;
 use crate::{Error, Result};
-
-/// Most audio read at a time, in seconds.
-const READ_SECS: f64 = 0.1;
 
 /// How long to wait where nothing has come.
 const NAP: Duration = Duration::from_millis(3);
 
 /// Time between two snapshots.
 const SNAPSHOT_EVERY: Duration = Duration::from_millis(66);
-
-/// Audio between two status reports, in seconds.
-const STATUS_SECS: f64 = 10.0;
-
-/// With more than this much audio waiting, in seconds, interpretation is shed …
-const SHED_SECS: f64 = 2.0;
-
-/// … until there is less than this.
-const SHED_NO_MORE_SECS: f64 = 0.5;
-
-/// A live source that delivers nothing for so long is worth a warning.
-const SILENT_SOURCE: Duration = Duration::from_secs(5);
 
 /// What a monitor can be told.
 #[derive(Debug, Clone)]
@@ -57,9 +45,11 @@ pub struct MonitorOptions {
     pub post_roll_secs: f64,
     /// Most components of an event that get audio of their own.
     pub max_components: usize,
-    /// Whether the source delivers as quickly as it is read: then nothing is shed, and a request to stop is obeyed without
+    /// Whether the sources deliver as quickly as they are read: then nothing is shed, and a request to stop is obeyed without
     /// reading what is left.
     pub fast: bool,
+    /// Length of the inputs' rings, in seconds: how much sound may wait.
+    pub ring_secs: f64,
     /// Stop after so many seconds of audio.
     pub duration_secs: Option<f64>,
     /// Where events are recorded, for screens.
@@ -70,22 +60,13 @@ pub struct MonitorOptions {
 
 /// A monitor that is ready to run.
 pub struct Worker {
-    pub(super) capture: Capture,
-    pub(super) pipeline: Pipeline,
+    pub(super) inputs: Vec<Input>,
+    pub(super) inference: Inference,
     pub(super) options: MonitorOptions,
     pub(super) gauge: Gauge,
-    resampler: StreamingResampler,
-    input_rate: SampleRate,
-    /// Samples of the source so far, at its own rate, gaps included.
-    position: u64,
-    /// Of these, samples that were read.
-    analysed: u64,
-    shedding: bool,
-    events: u64,
-    next_status: u64,
-    last_status: Totals,
+    pub(super) controls: Arc<Controls>,
+    governor: Governor,
     warned_slow: bool,
-    warned_silent: bool,
 }
 
 /// Where a worker's reports go.
@@ -95,45 +76,48 @@ struct Outside<'a> {
 }
 
 impl Worker {
-    /// Puts a monitor together.
+    /// Puts a monitor of one or more inputs together.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Usage`] for options that cannot be used, [`crate::ErrorKind::Input`] where the source's rate cannot
-    /// be converted to the model's.
-    pub fn new(
-        capture: Capture,
-        classifier: Classifier,
-        interpreter: Option<Box<dyn Interpreter>>,
-        options: MonitorOptions,
-    ) -> Result<Self> {
-        let info = capture.info().clone();
-        let model_rate = classifier.front_end().sample_rate;
-        let resampler = StreamingResampler::new(info.sample_rate, model_rate)?;
-        let params = PipelineParams {
-            source: info.name.clone(),
-            model: options.model.clone(),
-            clock: StreamClock { start: info.started, sample_rate: model_rate },
-            detector: options.detector.clone(),
-            pre_roll_secs: options.pre_roll_secs,
-            post_roll_secs: options.post_roll_secs,
-            max_components: options.max_components,
-        };
+    /// [`crate::ErrorKind::Usage`] for options that cannot be used, [`crate::ErrorKind::Input`] where there is no input or a
+    /// source's rate cannot be converted to the model's.
+    pub fn new(captures: Vec<Capture>, inference: Inference, options: MonitorOptions) -> Result<Self> {
+        if captures.is_empty() {
+            return Err(Error::input("there is nothing to listen to; give at least one --input"));
+        }
+        let model_rate = inference.classifier().front_end().sample_rate;
+        let mut inputs = Vec::with_capacity(captures.len());
+        for capture in captures {
+            let info = capture.info();
+            let params = PipelineParams {
+                source: info.name.clone(),
+                model: options.model.clone(),
+                clock: StreamClock { start: info.started, sample_rate: model_rate },
+                detector: options.detector.clone(),
+                pre_roll_secs: options.pre_roll_secs,
+                post_roll_secs: options.post_roll_secs,
+                max_components: options.max_components,
+            };
+            // A file may be silent for as long as it likes.
+            let watched = !options.fast && capture.is_live();
+            let pipeline = Pipeline::new(params, &inference)?;
+            inputs.push(Input::new(capture, pipeline, options.duration_secs, watched)?);
+        }
         Ok(Self {
-            pipeline: Pipeline::new(params, classifier, interpreter)?,
+            inputs,
+            inference,
             gauge: Gauge::new(),
-            resampler,
-            input_rate: info.sample_rate,
-            position: 0,
-            analysed: 0,
-            shedding: false,
-            events: 0,
-            next_status: info.sample_rate.samples(STATUS_SECS),
-            last_status: Totals::default(),
-            warned_slow: false,
-            warned_silent: false,
-            capture,
+            controls: Arc::default(),
+            governor: Governor::new(options.ring_secs),
             options,
+            warned_slow: false,
         })
+    }
+
+    /// What a screen may ask of it.
+    #[must_use]
+    pub fn controls(&self) -> Arc<Controls> {
+        Arc::clone(&self.controls)
     }
 
     /// Runs on a thread of its own, named `worker`.
@@ -145,180 +129,237 @@ impl Worker {
         reports: Sender<Report>,
         slot: Arc<SnapshotSlot>,
         stop: Arc<AtomicBool>,
-    ) -> Result<JoinHandle<Result<StopReport>>> {
+    ) -> Result<JoinHandle<Result<Vec<StopReport>>>> {
         let body = move || self.run(&reports, &slot, &stop);
         Builder::new().name("worker".to_owned()).spawn(body).map_err(|e| {
             Error::bug(format!("the worker's thread could not start ({e}); end other programs")).with_source(e)
         })
     }
 
-    /// Listens until the source ends, `stop` is set or the duration is reached; then everything that is open is closed and
-    /// reported, and a stop report is the last one.
+    /// Listens until every source has ended, `stop` is set or the duration is reached. Whatever is open on an input is closed
+    /// and reported when it ends, and a stop report is its last one. An input that breaks does not end the others.
+    ///
+    /// Gives the stop reports in the order of the inputs.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Input`] where the source broke, [`crate::ErrorKind::Output`] where no one takes the reports any
+    /// [`crate::ErrorKind::Input`] where a source broke, [`crate::ErrorKind::Output`] where no one takes the reports any
     /// more. All that could be reported has been by then.
-    pub fn run(mut self, reports: &Sender<Report>, slot: &SnapshotSlot, stop: &AtomicBool) -> Result<StopReport> {
+    pub fn run(mut self, reports: &Sender<Report>, slot: &SnapshotSlot, stop: &AtomicBool) -> Result<Vec<StopReport>> {
         let outside = Outside { reports, slot };
-        let ended = self.listen(&outside, stop).and_then(|ended| {
-            self.flush(&outside)?;
-            Ok(ended)
-        });
-        self.capture.stop();
-        let (reason, failure) = match ended {
-            Ok(Ended::Well(reason)) => (reason.to_owned(), None),
-            Ok(Ended::Broken(sentence)) => (sentence.clone(), Some(Error::input(sentence))),
-            Err(e) => (e.to_string(), Some(e)),
-        };
-        let report = StopReport {
-            position: self.pipeline.position(),
-            clock: self.pipeline.params().clock,
-            reason: reason.clone(),
-            totals: self.totals(),
-            busy_secs: self.gauge.busy_secs(),
-            wall_secs: self.gauge.wall_secs(),
-        };
-        let phase = if failure.is_some() { Phase::Failed(reason) } else { Phase::Ended(reason) };
-        if self.options.snapshots {
-            outside.slot.publish(self.snapshot(phase));
+        let listened = self.listen(&outside, stop);
+        for input in &mut self.inputs {
+            input.capture.stop();
         }
-        let told = self.send(&outside, Report::Stop(report.clone()));
-        match failure {
+        let failure = listened.err();
+        if let Some(e) = &failure {
+            // What ended the worker ended every input that was still open.
+            let reason = e.to_string();
+            let _ = self.end_all(&Ended::Broken(reason), &outside);
+        }
+        let broken = self.inputs.iter().find_map(|input| match &input.ended {
+            Some(Ended::Broken(sentence)) => Some(Error::input(sentence.clone())),
+            _ => None,
+        });
+        if self.options.snapshots {
+            outside.slot.publish(self.snapshot());
+        }
+        match failure.or(broken) {
             Some(e) => Err(e),
-            None => told.map(|()| report),
+            None => Ok(self.inputs.iter().map(|input| self.stop_report(input)).collect()),
         }
     }
 
-    /// Reads until there is a reason to end.
-    fn listen(&mut self, outside: &Outside<'_>, stop: &AtomicBool) -> Result<Ended> {
-        let mut buffer = vec![0.0; (self.input_rate.samples(READ_SECS) as usize).max(1)];
-        let last = self.options.duration_secs.map_or(u64::MAX, |secs| self.input_rate.samples(secs));
-        let mut started = false;
+    /// Reads until every input has ended.
+    fn listen(&mut self, outside: &Outside<'_>, stop: &AtomicBool) -> Result<()> {
         let mut stopping = false;
-        let ended = loop {
+        loop {
             if !stopping && stop.load(Ordering::Relaxed) {
-                self.capture.stop();
+                self.inputs.iter_mut().for_each(|input| input.capture.stop());
                 // What was heard up to now counts; what a fast source has read ahead was not heard by anyone yet.
                 stopping = true;
                 if self.options.fast {
-                    break Ended::Well("stopped");
+                    return self.end_all(&Ended::Well("stopped"), outside);
                 }
             }
-            if self.position >= last {
-                break Ended::Well("duration reached");
-            }
-            // A read ends where a status report is due, so that it always tells of the same position.
-            let most = last.min(self.next_status.max(self.position + 1)) - self.position;
-            let most = buffer.len().min(usize::try_from(most).unwrap_or(usize::MAX));
-            let n = self.capture.read(&mut buffer[..most]);
-            if n > 0 {
-                if !std::mem::replace(&mut started, true) {
-                    self.start(outside)?;
+            let mut idle = true;
+            for index in 0..self.inputs.len() {
+                if self.inputs[index].ended.is_some() {
+                    continue;
                 }
-                self.warned_silent = false;
-                self.hear(&buffer[..n], outside)?;
-                self.shed();
+                let n = self.hear(index, outside)?;
+                idle &= n == 0;
+                if let Some(ended) = self.inputs[index].look_for_end(n, stopping) {
+                    self.end(index, ended, outside)?;
+                }
             }
+            self.compute(outside)?;
+            self.shed();
             self.tell(outside)?;
-            if n == 0 {
-                match self.capture.state() {
-                    CaptureState::Failed(sentence) => break Ended::Broken(sentence),
-                    CaptureState::Ended if stopping => break Ended::Well("stopped"),
-                    CaptureState::Ended => break Ended::Well("end of input"),
-                    CaptureState::Running => self.wait(),
-                }
+            if self.inputs.iter().all(|input| input.ended.is_some()) {
+                return Ok(());
             }
-        };
-        if !started {
-            self.start(outside)?;
+            if idle {
+                std::thread::sleep(NAP);
+            }
         }
-        Ok(ended)
     }
 
-    /// Nothing has come.
-    fn wait(&mut self) {
-        if !self.options.fast && !self.warned_silent && self.capture.idle_for() > SILENT_SOURCE {
-            self.warned_silent = true;
-            tracing::warn!(
-                "{} has delivered nothing for {} s; check that it runs",
-                self.pipeline.params().source,
-                SILENT_SOURCE.as_secs()
-            );
+    /// Takes what an input has captured, and the gap before it; how many samples.
+    fn hear(&mut self, index: usize, outside: &Outside<'_>) -> Result<usize> {
+        let (n, gap) = self.inputs[index].read();
+        if n == 0 {
+            return Ok(0);
         }
-        std::thread::sleep(NAP);
+        if !std::mem::replace(&mut self.inputs[index].started, true) {
+            self.start(index, outside)?;
+        }
+        let began = Instant::now();
+        if gap > 0 {
+            // Positions stay true to the source's. A short gap is heard as silence; at a long one the stretch ends and
+            // another begins.
+            if self.inputs[index].is_long(gap) {
+                self.flush(index, outside)?;
+                self.inputs[index].skip(gap)?;
+            } else {
+                self.inputs[index].hear_silence(gap);
+            }
+        }
+        self.inputs[index].hear(n);
+        self.inputs[index].look_after_clock();
+        self.gauge.worked(began.elapsed());
+        Ok(n)
     }
 
-    /// The first report, once the capture clock is known: it is as soon as something has been read.
-    fn start(&mut self, outside: &Outside<'_>) -> Result<()> {
-        let info = self.capture.info().clone();
-        self.pipeline.set_start(info.started);
-        let params = self.pipeline.params();
-        let classifier = self.pipeline.classifier();
-        let stride = classifier.stride_frames() * classifier.front_end().stft.hop;
+    /// Runs all pipelines as far as what was heard reaches: what is due goes to the networks as one batch.
+    fn compute(&mut self, outside: &Outside<'_>) -> Result<()> {
+        let began = Instant::now();
+        let mut events = Vec::new();
+        let mut done = Ok(());
+        while done.is_ok() {
+            let due: Vec<usize> = (0..self.inputs.len()).filter(|i| self.inputs[*i].feed()).collect();
+            if due.is_empty() {
+                break;
+            }
+            done = self.resolve(&due, &mut events);
+        }
+        self.gauge.worked(began.elapsed());
+        self.gauge.heard(self.audio_secs());
+        self.report(events, outside)?;
+        done
+    }
+
+    /// One batch: the segments that are due, one of each input in `due`.
+    fn resolve(&mut self, due: &[usize], events: &mut Vec<(usize, EventReport)>) -> Result<()> {
+        let Self { inputs, inference, options, .. } = self;
+        let mut features = Vec::with_capacity(due.len());
+        let mut ends = Vec::with_capacity(due.len());
+        for input in due.iter().map(|i| &inputs[*i]) {
+            if let Some(due) = input.pipeline.due() {
+                features.push(input.pipeline.history().segment_features(due.end)?);
+                ends.push(due);
+            }
+        }
+        let batch: Vec<&[f32]> = features.iter().map(|f| &**f).collect();
+        let classified = inference.classify(&batch)?;
+        let mut spectra = Vec::new();
+        for (index, wanted) in due.iter().zip(&ends).filter(|(_, due)| due.explain) {
+            spectra.push(inputs[*index].pipeline.history().segment_log_magnitude(wanted.end)?);
+        }
+        let explained = ends.iter().zip(batch.iter().zip(&classified)).filter(|(due, _)| due.explain);
+        let segments: Vec<Segment<'_>> = explained
+            .zip(&spectra)
+            .map(|((_, (features, classified)), spectrum)| Segment { log_magnitude: spectrum, features, classified })
+            .collect();
+        let mut explanations = if segments.is_empty() { Vec::new() } else { inference.explain(&segments)? }.into_iter();
+        drop(segments);
+        for ((index, wanted), classified) in due.iter().zip(ends).zip(classified) {
+            let explanation = if wanted.explain { explanations.next() } else { None };
+            let mut found = Vec::new();
+            let lag_secs = if options.fast { 0.0 } else { inputs[*index].lag_secs() };
+            let done = inputs[*index].pipeline.resolve(inference, classified, explanation, lag_secs, &mut found);
+            events.extend(found.into_iter().map(|event| (*index, event)));
+            done?;
+        }
+        Ok(())
+    }
+
+    /// Ends an input's stretch: what is still on its way through is computed and reported.
+    fn flush(&mut self, index: usize, outside: &Outside<'_>) -> Result<()> {
+        self.inputs[index].drain();
+        self.compute(outside)?;
+        let began = Instant::now();
+        let mut events = Vec::new();
+        let done = self.inputs[index].pipeline.finish(&mut self.inference, &mut events);
+        self.gauge.worked(began.elapsed());
+        self.report(events.into_iter().map(|event| (index, event)).collect(), outside)?;
+        done
+    }
+
+    /// An input is over: what is open is closed and reported.
+    fn end(&mut self, index: usize, ended: Ended, outside: &Outside<'_>) -> Result<()> {
+        if !std::mem::replace(&mut self.inputs[index].started, true) {
+            self.start(index, outside)?;
+        }
+        let flushed = self.flush(index, outside);
+        self.inputs[index].capture.stop();
+        if let Ended::Broken(sentence) = &ended
+            && self.inputs.len() > 1
+        {
+            tracing::error!("{sentence}; the other inputs go on");
+        }
+        self.inputs[index].ended = Some(ended);
+        let report = self.stop_report(&self.inputs[index]);
+        self.send(outside, Report::Stop(report))?;
+        flushed
+    }
+
+    fn end_all(&mut self, ended: &Ended, outside: &Outside<'_>) -> Result<()> {
+        let mut all = Ok(());
+        for index in 0..self.inputs.len() {
+            if self.inputs[index].ended.is_none() {
+                all = all.and(self.end(index, ended.clone(), outside));
+            }
+        }
+        all
+    }
+
+    /// An input's first report, once its capture clock is known: it is as soon as something has been read.
+    fn start(&mut self, index: usize, outside: &Outside<'_>) -> Result<()> {
+        let input = &mut self.inputs[index];
+        let info = input.capture.info().clone();
+        input.begin(info.started);
+        let params = input.pipeline.params();
         let report = StartReport {
             source: info.name,
             clock: params.clock,
             model: params.model.clone(),
-            method: self.pipeline.method().to_owned(),
+            method: input.pipeline.method().to_owned(),
             input_rate: info.sample_rate,
             input_channels: info.channels,
-            stride_secs: params.clock.sample_rate.secs(stride as u64),
+            stride_secs: input.pipeline.stride_secs(),
         };
         self.send(outside, Report::Start(report))
     }
 
-    /// Takes samples that were read, and the gap before them.
-    fn hear(&mut self, samples: &[f32], outside: &Outside<'_>) -> Result<()> {
-        let gap = self.capture.gap_before();
-        if gap > 0 {
-            self.lost(gap, outside)?;
+    fn stop_report(&self, input: &Input) -> StopReport {
+        StopReport {
+            source: input.pipeline.params().source.clone(),
+            position: input.pipeline.position(),
+            clock: input.pipeline.params().clock,
+            reason: match &input.ended {
+                Some(Ended::Well(reason)) => (*reason).to_owned(),
+                Some(Ended::Broken(sentence)) => sentence.clone(),
+                None => String::new(),
+            },
+            totals: input.totals(),
+            busy_secs: self.gauge.busy_secs(),
+            wall_secs: self.gauge.wall_secs(),
         }
-        self.analysed += samples.len() as u64;
-        self.compute(samples, outside)
     }
 
-    /// Keeps positions true to the source's. A short gap is heard as silence; at a long one, which would cost as much as
-    /// what was lost, the stretch ends and another begins.
-    fn lost(&mut self, gap: u64, outside: &Outside<'_>) -> Result<()> {
-        let classifier = self.pipeline.classifier();
-        let model_rate = classifier.front_end().sample_rate;
-        let segment_secs = model_rate.secs((classifier.n_frames() * classifier.front_end().stft.hop) as u64);
-        if self.input_rate.secs(gap) <= segment_secs {
-            let silence = vec![0.0; usize::try_from(gap).unwrap_or(0)];
-            return self.compute(&silence, outside);
-        }
-        self.flush(outside)?;
-        self.position += gap;
-        let position = u128::from(self.position) * u128::from(model_rate.hz()) / u128::from(self.input_rate.hz());
-        self.pipeline.restart(SamplePos(u64::try_from(position).unwrap_or(u64::MAX)))
-    }
-
-    /// Resamples and runs the pipeline.
-    fn compute(&mut self, samples: &[f32], outside: &Outside<'_>) -> Result<()> {
-        self.position += samples.len() as u64;
-        let began = Instant::now();
-        let (mut resampled, mut events) = (Vec::new(), Vec::new());
-        self.resampler.push(samples, &mut resampled);
-        let done = self.pipeline.push(&resampled, &mut events);
-        self.gauge.worked(began.elapsed(), self.input_rate.secs(self.position));
-        self.report(events, outside)?;
-        done
-    }
-
-    /// Ends the stretch: what is still on its way through is computed and reported.
-    fn flush(&mut self, outside: &Outside<'_>) -> Result<()> {
-        let began = Instant::now();
-        let (mut resampled, mut events) = (Vec::new(), Vec::new());
-        self.resampler.finish(&mut resampled);
-        let done = self.pipeline.push(&resampled, &mut events).and_then(|()| self.pipeline.finish(&mut events));
-        self.gauge.worked(began.elapsed(), self.input_rate.secs(self.position));
-        self.report(events, outside)?;
-        done
-    }
-
-    fn report(&mut self, events: Vec<EventReport>, outside: &Outside<'_>) -> Result<()> {
-        for event in events {
-            self.events += 1;
+    fn report(&mut self, events: Vec<(usize, EventReport)>, outside: &Outside<'_>) -> Result<()> {
+        for (index, event) in events {
+            self.inputs[index].events += 1;
             self.gauge.event(&event.event);
             self.send(outside, Report::Event(Box::new(event)))?;
         }
@@ -327,64 +368,72 @@ impl Worker {
 
     /// Status and snapshot, where they are due.
     fn tell(&mut self, outside: &Outside<'_>) -> Result<()> {
-        let totals = self.totals();
-        let lost = (totals.dropped_samples, totals.xruns) != (self.last_status.dropped_samples, self.last_status.xruns);
-        let due = self.position >= self.next_status;
-        if due || (lost && self.gauge.a_second_since_told()) {
-            let level = self.pipeline.level(self.pipeline.stride_secs());
-            let report = StatusReport {
-                position: self.pipeline.position(),
-                clock: self.pipeline.params().clock,
-                level_dbfs: level.rms_dbfs,
-                load: self.gauge.load(),
-                totals,
-            };
-            self.last_status = totals;
-            self.gauge.told();
-            let every = self.input_rate.samples(STATUS_SECS).max(1);
-            self.next_status = (self.position / every + 1) * every;
-            self.send(outside, Report::Status(report))?;
+        let of_worker = OfWorker {
+            load: self.gauge.load(),
+            latency: self.gauge.latency(),
+            shed: self.shed_words(),
+            device: self.inference.device_name().to_owned(),
+        };
+        let may_tell = self.gauge.a_second_since_told();
+        for index in 0..self.inputs.len() {
+            let input = &mut self.inputs[index];
+            if input.ended.is_some() {
+                continue;
+            }
+            let totals = input.totals();
+            let lost =
+                (totals.dropped_samples, totals.xruns) != (input.last_status.dropped_samples, input.last_status.xruns);
+            let turned = input.look_after_health();
+            if turned {
+                match &input.trouble {
+                    Some(sentence) => tracing::warn!("{sentence}"),
+                    None => tracing::info!("{} hears again", input.pipeline.params().source),
+                }
+            }
+            if input.status_due() || turned || (lost && may_tell) {
+                input.last_status = totals;
+                let report = input.status(&of_worker);
+                self.gauge.told();
+                self.send(outside, Report::Status(report))?;
+            }
         }
         if self.options.snapshots && self.gauge.snapshot_due(SNAPSHOT_EVERY) {
-            outside.slot.publish(self.snapshot(Phase::Running));
+            outside.slot.publish(self.snapshot());
         }
         Ok(())
     }
 
-    /// Under overload, interpretation goes first.
+    /// Under overload, work is shed in a fixed order, before any sample is lost.
     fn shed(&mut self) {
-        let waiting_secs = self.input_rate.secs(self.capture.pending() as u64);
-        let shed = !self.options.fast && waiting_secs > if self.shedding { SHED_NO_MORE_SECS } else { SHED_SECS };
-        if shed != self.shedding {
-            self.shedding = shed;
-            self.pipeline.shed_interpretation(shed);
-            if shed {
-                tracing::warn!(
-                    "{waiting_secs:.1} s of sound wait; segments are explained only where an event needs it"
-                );
-            } else {
-                tracing::info!("caught up; every segment is explained again");
-            }
+        if self.options.fast {
+            return;
+        }
+        let waiting_secs = self.inputs.iter().map(Input::waiting_secs).fold(0.0, f64::max);
+        let before = self.governor.level();
+        let level = self.governor.update(waiting_secs, self.audio_secs());
+        if level == before {
+            return;
+        }
+        for input in &mut self.inputs {
+            input.pipeline.shed(level.explains(), level.stride_factor());
+        }
+        if level > before {
+            tracing::warn!("{waiting_secs:.1} s of sound wait; shedding {}", level.words().join(", "));
+        } else if level.words().is_empty() {
+            tracing::info!("caught up; nothing is shed any more");
+        } else {
+            tracing::info!("catching up; still shedding {}", level.words().join(", "));
         }
     }
 
-    /// Whether interpretation is being shed.
-    pub(super) const fn is_shedding(&self) -> bool {
-        self.shedding
+    /// What is being shed.
+    pub(super) fn shed_words(&self) -> &'static [&'static str] {
+        self.governor.level().words()
     }
 
-    /// Counters since the stream began.
-    pub(super) fn totals(&self) -> Totals {
-        let counters = self.capture.counters();
-        Totals {
-            captured_samples: counters.captured_samples.load(Ordering::Relaxed),
-            analysed_samples: self.analysed,
-            dropped_samples: counters.dropped_samples.load(Ordering::Relaxed),
-            xruns: counters.xruns.load(Ordering::Relaxed),
-            invalid_samples: counters.invalid_samples.load(Ordering::Relaxed),
-            events: self.events,
-            shed_strides: self.pipeline.n_shed(),
-        }
+    /// Where the input is that is furthest, in seconds.
+    fn audio_secs(&self) -> f64 {
+        self.inputs.iter().map(Input::secs).fold(0.0, f64::max)
     }
 
     fn send(&mut self, outside: &Outside<'_>, report: Report) -> Result<()> {
@@ -400,10 +449,4 @@ impl Worker {
             }
         }
     }
-}
-
-/// Why listening ended.
-enum Ended {
-    Well(&'static str),
-    Broken(String),
 }

@@ -137,6 +137,7 @@ pub(crate) struct EventJson<'a, F> {
     components: Vec<ComponentJson<'a>>,
     faithfulness: Option<FaithfulnessJson>,
     latency_s: Option<f64>,
+    lag_s: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<F>,
 }
@@ -160,6 +161,7 @@ impl<'a, F> EventJson<'a, F> {
             components: event.components.iter().map(Into::into).collect(),
             faithfulness: event.faithfulness.as_ref().map(Into::into),
             latency_s: secs(event.latency_secs),
+            lag_s: secs(event.lag_secs),
             files,
         }
     }
@@ -203,6 +205,7 @@ struct TotalsJson {
     captured_samples: u64,
     analysed_samples: u64,
     dropped_samples: u64,
+    waiting_samples: u64,
     xruns: u64,
     invalid_samples: u64,
     shed_strides: u64,
@@ -215,6 +218,7 @@ impl From<&Totals> for TotalsJson {
             captured_samples: totals.captured_samples,
             analysed_samples: totals.analysed_samples,
             dropped_samples: totals.dropped_samples,
+            waiting_samples: totals.waiting_samples,
             xruns: totals.xruns,
             invalid_samples: totals.invalid_samples,
             shed_strides: totals.shed_strides,
@@ -224,25 +228,41 @@ impl From<&Totals> for TotalsJson {
 }
 
 #[derive(Debug, Serialize)]
-pub(crate) struct StatusJson {
+pub(crate) struct StatusJson<'a> {
     r#type: &'static str,
+    source: &'a str,
     t_s: Option<f64>,
     time: Option<String>,
     level_dbfs: Option<f64>,
     load: Option<f64>,
     #[serde(flatten)]
     totals: TotalsJson,
+    lag_s: Option<f64>,
+    latency_p50_s: Option<f64>,
+    latency_p99_s: Option<f64>,
+    health: &'static str,
+    trouble: Option<&'a str>,
+    shed: &'a [&'static str],
+    device: &'a str,
 }
 
-impl From<&StatusReport> for StatusJson {
-    fn from(report: &StatusReport) -> Self {
+impl<'a> From<&'a StatusReport> for StatusJson<'a> {
+    fn from(report: &'a StatusReport) -> Self {
         Self {
             r#type: "status",
+            source: &report.source,
             t_s: secs(report.clock.secs(report.position)),
             time: rfc3339(&report.clock, report.position),
             level_dbfs: level_db(report.level_dbfs),
             load: rounded(report.load, 4),
             totals: (&report.totals).into(),
+            lag_s: secs(report.lag_secs),
+            latency_p50_s: report.latency.and_then(|l| secs(l.p50_secs)),
+            latency_p99_s: report.latency.and_then(|l| secs(l.p99_secs)),
+            health: report.health.as_str(),
+            trouble: report.trouble.as_deref(),
+            shed: report.shed,
+            device: &report.device,
         }
     }
 }
@@ -250,6 +270,7 @@ impl From<&StatusReport> for StatusJson {
 #[derive(Debug, Serialize)]
 pub(crate) struct StopJson<'a> {
     r#type: &'static str,
+    source: &'a str,
     t_s: Option<f64>,
     time: Option<String>,
     reason: &'a str,
@@ -266,6 +287,7 @@ impl<'a> From<&'a StopReport> for StopJson<'a> {
         let heard_secs = report.clock.secs(report.position);
         Self {
             r#type: "stop",
+            source: &report.source,
             t_s: secs(heard_secs),
             time: rfc3339(&report.clock, report.position),
             reason: &report.reason,

@@ -3,6 +3,7 @@
 use super::support::*;
 use earwitness::ErrorKind;
 use earwitness::dsp::FrontEnd;
+use earwitness::engine::inference::Inference;
 use earwitness::engine::offline::{RecordingParams, explain_recording};
 use earwitness::engine::report::EventReport;
 use earwitness::units::ClassId;
@@ -11,8 +12,12 @@ fn params() -> RecordingParams {
     RecordingParams { source: "file:x.wav".into(), model: model_ref(), clock: clock(), max_components: 5 }
 }
 
+fn inference(mask: Mask) -> Inference {
+    Inference::new(classifier(), Some(Box::new(Loudness::new(mask))))
+}
+
 fn explained(samples: &[f32], mask: Mask, class: Option<ClassId>) -> EventReport {
-    explain_recording(samples, &classifier(), &mut Loudness::new(mask), class, &params()).unwrap()
+    explain_recording(samples, &mut inference(mask), class, &params()).unwrap()
 }
 
 #[test]
@@ -64,9 +69,8 @@ fn a_label_can_be_asked_for_though_the_classifier_does_not_believe_it() {
 
 #[test]
 fn what_cannot_be_explained_is_refused() {
-    let refused = |samples: &[f32], class| {
-        explain_recording(samples, &classifier(), &mut Loudness::new(Mask::Ones), class, &params()).unwrap_err()
-    };
+    let refused =
+        |samples: &[f32], class| explain_recording(samples, &mut inference(Mask::Ones), class, &params()).unwrap_err();
     let empty = refused(&[], None);
     assert_eq!(empty.kind(), ErrorKind::Input);
     assert!(empty.to_string().contains("file:x.wav lasts 0.0 s"), "{empty}");

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::support::*;
 use earwitness::ErrorKind;
 use earwitness::engine::detector::ClassThresholds;
+use earwitness::engine::inference::Inference;
 use earwitness::engine::pipeline::{Pipeline, PipelineParams};
 use earwitness::engine::report::EventReport;
 use earwitness::interpret::Needs;
@@ -134,7 +135,7 @@ fn the_interpretation_is_silent_where_the_class_was_not_decided() {
     detector.min_strides = 1;
     let params =
         PipelineParams { detector, pre_roll_secs: 1.5, post_roll_secs: 2.0, ..pipeline(None).params().clone() };
-    let decided = Pipeline::new(params, classifier, Loudness::boxed(Mask::Ones)).unwrap();
+    let decided = Monitor::new(params, classifier, Loudness::boxed(Mask::Ones));
     let events = run(decided, &samples, 1000);
     assert_times(&events, &[3.0..3.4]);
     let clip = &events[0].clip;
@@ -257,7 +258,7 @@ fn a_costly_method_is_asked_for_events_only() {
 fn what_is_shed_under_overload_is_made_up_for_where_there_is_an_event() {
     let samples = scene(8.0, &[4.0..4.5]);
     let mut shed = pipeline(Loudness::boxed(Mask::Ones));
-    shed.shed_interpretation(true);
+    shed.shed(false, 1);
     let mut events = Vec::new();
     shed.push(&samples, &mut events).unwrap();
     assert_eq!(shed.n_shed(), shed.history().strides().back().unwrap().end / STRIDE as u64);
@@ -265,6 +266,23 @@ fn what_is_shed_under_overload_is_made_up_for_where_there_is_an_event() {
     assert_times(&events, &[4.0..4.5]);
     assert_close(&events[0].clip.interpretation, &events[0].clip.heard, 1e-5);
     assert!(events[0].event.faithfulness.unwrap().agrees);
+}
+
+#[test]
+fn strides_passed_over_under_overload_are_made_up_for_where_there_is_an_event() {
+    let samples = scene(12.0, &[4.0..6.5]);
+    let mut shed = pipeline(Loudness::boxed(Mask::Ones));
+    shed.shed(false, 2);
+    let mut events = Vec::new();
+    shed.push(&samples, &mut events).unwrap();
+    shed.finish(&mut events).unwrap();
+    assert_times(&events, &[4.0..6.5]);
+    assert_close(&events[0].clip.interpretation, &events[0].clip.heard, 1e-5);
+    // Every second stride was not even classified; those that the event rests on were, later.
+    let strides = shed.history().strides();
+    assert!(strides.iter().any(|s| !s.classified) && strides.iter().filter(|s| s.explanation.is_some()).count() > 8);
+    assert!(strides.iter().all(|s| s.classified || s.end / STRIDE as u64 % 2 == 1));
+    assert_eq!(shed.n_shed(), strides.back().unwrap().end / STRIDE as u64);
 }
 
 #[test]
@@ -327,7 +345,7 @@ fn parameters_that_do_not_fit_the_model_are_refused() {
         (PipelineParams { pre_roll_secs: -1.0, ..good.clone() }, "pre-roll of -1 s"),
         (PipelineParams { post_roll_secs: f64::NAN, ..good.clone() }, "post-roll of NaN s"),
     ] {
-        let error = Pipeline::new(wrong, classifier(), None).err().unwrap();
+        let error = Pipeline::new(wrong, &Inference::new(classifier(), None)).err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Usage);
         assert!(error.to_string().contains(hint), "{error}");
     }

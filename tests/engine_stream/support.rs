@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use earwitness::Result;
 use earwitness::engine::detector::DetectorParams;
+use earwitness::engine::inference::Inference;
 use earwitness::engine::pipeline::{Pipeline, PipelineParams};
 use earwitness::engine::report::{ComponentShare, EventReport, ModelRef};
 use earwitness::interpret::{Explanation, Interpreter, Needs, Segment};
@@ -236,7 +237,46 @@ pub(crate) fn detector(classifier: &Classifier) -> DetectorParams {
     DetectorParams { merge_gap_secs: 0.3, max_event_secs: 4.0, ..DetectorParams::from_labels(classifier.labels()) }
 }
 
-pub(crate) fn pipeline(interpreter: Option<Box<dyn Interpreter>>) -> Pipeline {
+/// A pipeline and its networks.
+pub(crate) struct Monitor {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) inference: Inference,
+}
+
+impl Monitor {
+    pub(crate) fn new(
+        params: PipelineParams,
+        classifier: Classifier,
+        interpreter: Option<Box<dyn Interpreter>>,
+    ) -> Self {
+        let inference = Inference::new(classifier, interpreter);
+        Self { pipeline: Pipeline::new(params, &inference).unwrap(), inference }
+    }
+
+    pub(crate) fn push(&mut self, samples: &[f32], events: &mut Vec<EventReport>) -> Result<()> {
+        self.pipeline.push(&mut self.inference, samples, events)
+    }
+
+    pub(crate) fn finish(&mut self, events: &mut Vec<EventReport>) -> Result<()> {
+        self.pipeline.finish(&mut self.inference, events)
+    }
+}
+
+impl std::ops::Deref for Monitor {
+    type Target = Pipeline;
+
+    fn deref(&self) -> &Pipeline {
+        &self.pipeline
+    }
+}
+
+impl std::ops::DerefMut for Monitor {
+    fn deref_mut(&mut self) -> &mut Pipeline {
+        &mut self.pipeline
+    }
+}
+
+pub(crate) fn pipeline(interpreter: Option<Box<dyn Interpreter>>) -> Monitor {
     let classifier = classifier();
     let params = PipelineParams {
         source: "test".into(),
@@ -247,11 +287,11 @@ pub(crate) fn pipeline(interpreter: Option<Box<dyn Interpreter>>) -> Pipeline {
         post_roll_secs: 0.4,
         max_components: 2,
     };
-    Pipeline::new(params, classifier, interpreter).unwrap()
+    Monitor::new(params, classifier, interpreter)
 }
 
 /// Runs a pipeline over samples in chunks.
-pub(crate) fn run(mut pipeline: Pipeline, samples: &[f32], chunk: usize) -> Vec<EventReport> {
+pub(crate) fn run(mut pipeline: Monitor, samples: &[f32], chunk: usize) -> Vec<EventReport> {
     let mut events = Vec::new();
     for chunk in samples.chunks(chunk) {
         pipeline.push(chunk, &mut events).unwrap();

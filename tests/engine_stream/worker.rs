@@ -10,6 +10,7 @@ use crossbeam::channel::{bounded, unbounded};
 
 use super::support::*;
 use earwitness::audio::source::{Capture, CaptureOptions, SampleFormat, open_raw};
+use earwitness::engine::inference::Inference;
 use earwitness::engine::report::{EventReport, Report, StopReport};
 use earwitness::engine::snapshot::{Phase, SnapshotSlot};
 use earwitness::engine::worker::{MonitorOptions, Worker};
@@ -38,6 +39,7 @@ fn options() -> MonitorOptions {
         post_roll_secs: 0.4,
         max_components: 2,
         fast: true,
+        ring_secs: 10.0,
         duration_secs: None,
         record_dir: Some("events".into()),
         snapshots: true,
@@ -45,14 +47,15 @@ fn options() -> MonitorOptions {
 }
 
 fn worker(capture: Capture, options: MonitorOptions) -> Worker {
-    Worker::new(capture, classifier(), Loudness::boxed(Mask::Relative), options).unwrap()
+    let inference = Inference::new(classifier(), Loudness::boxed(Mask::Relative));
+    Worker::new(vec![capture], inference, options).unwrap()
 }
 
 /// Runs to the end and gives all reports and the result.
 fn run_all(worker: Worker, stop: bool) -> (Vec<Report>, SnapshotSlot, Result<StopReport>) {
     let (sender, receiver) = unbounded();
     let slot = SnapshotSlot::default();
-    let result = worker.run(&sender, &slot, &AtomicBool::new(stop));
+    let result = worker.run(&sender, &slot, &AtomicBool::new(stop)).map(|mut stops| stops.remove(0));
     drop(sender);
     (receiver.iter().collect(), slot, result)
 }
@@ -94,7 +97,7 @@ fn reports_come_in_order_with_the_pipelines_own_events() {
     assert_eq!((snapshot.classes.len(), snapshot.events.len()), (3, 4));
     assert!(snapshot.events[0].event.onset > snapshot.events[3].event.onset, "newest first");
     assert_eq!((snapshot.record_dir.as_deref(), snapshot.model.as_str()), (Some("events"), "tiny"));
-    assert!(snapshot.load > 0.0 && snapshot.latency_secs.is_some() && snapshot.shed.is_empty());
+    assert!(snapshot.load > 0.0 && snapshot.latency.is_some() && snapshot.shed.is_empty());
     assert_eq!(snapshot.waterfall.n_columns(), 1200);
 }
 
@@ -193,7 +196,7 @@ fn a_slow_recorder_gets_every_report() {
         thread::sleep(Duration::from_millis(20));
         reports.push(report);
     }
-    assert_eq!(handle.join().unwrap().unwrap().totals.events, 7);
+    assert_eq!(handle.join().unwrap().unwrap()[0].totals.events, 7);
     assert_eq!(events(&reports).len(), 7);
 }
 
@@ -228,4 +231,58 @@ fn positions_stay_true_over_lost_samples() {
             "the loss is told"
         );
     }
+}
+
+#[test]
+fn several_inputs_share_a_model_and_nothing_else() {
+    let scenes = [scene(9.0, &[1.0..1.5, 6.0..6.4]), scene(5.0, &[]), scene(7.0, &[2.0..2.4, 3.5..5.0])];
+    let names = ["yard", "attic", "plant"];
+    let captures = scenes.iter().zip(names).map(|(samples, name)| {
+        let options = CaptureOptions { fast: true, ring_secs: 2.0 };
+        let rate = SampleRate::new(RATE).unwrap();
+        open_raw(name.into(), Cursor::new(bytes(samples)), rate, 1, SampleFormat::F32Le, &options).unwrap()
+    });
+    let inference = Inference::new(classifier(), Loudness::boxed(Mask::Relative));
+    let worker = Worker::new(captures.collect(), inference, options()).unwrap();
+    let (sender, receiver) = unbounded();
+    let slot = SnapshotSlot::default();
+    let stops = worker.run(&sender, &slot, &AtomicBool::new(false)).unwrap();
+    drop(sender);
+    let reports: Vec<Report> = receiver.iter().collect();
+    let mut ids = std::collections::HashSet::new();
+    for ((samples, name), stop) in scenes.iter().zip(names).zip(&stops) {
+        let want = run(pipeline(Loudness::boxed(Mask::Relative)), samples, 1000);
+        let got: Vec<_> = events(&reports).into_iter().filter(|e| e.event.source == name).collect();
+        assert_eq!(got.len(), want.len());
+        for (got, want) in got.iter().zip(&want) {
+            assert_eq!((got.event.onset, got.event.offset), (want.event.onset, want.event.offset));
+            assert_eq!(got.clip.interpretation, want.clip.interpretation);
+            assert!(ids.insert(got.event.id.clone()), "the id {} twice", got.event.id);
+        }
+        let n = samples.len() as u64;
+        assert_eq!((stop.source.as_str(), stop.position.0, stop.totals.analysed_samples), (name, n, n));
+        let of_it = |report: &Report| match report {
+            Report::Start(r) => r.source == name,
+            Report::Stop(r) => r.source == name && r.reason == "end of input",
+            _ => false,
+        };
+        assert_eq!(reports.iter().filter(|r| of_it(r)).count(), 2, "a start and a stop of {name}");
+    }
+}
+
+#[test]
+fn an_input_that_breaks_does_not_end_the_others() {
+    let (short, long) = (scene(2.0, &[0.5..1.0]), scene(8.0, &[1.0..1.5, 6.0..6.4]));
+    let broken = open(Broken(Cursor::new(bytes(&short))), RATE, 1, true, 2.0);
+    let inference = Inference::new(classifier(), Loudness::boxed(Mask::Relative));
+    let worker = Worker::new(vec![broken, fast(&long)], inference, options()).unwrap();
+    let (sender, receiver) = unbounded();
+    let error = worker.run(&sender, &SnapshotSlot::default(), &AtomicBool::new(false)).unwrap_err();
+    drop(sender);
+    assert_eq!((error.kind(), error.to_string().contains("the cable was pulled")), (ErrorKind::Input, true));
+    let reports: Vec<Report> = receiver.iter().collect();
+    assert_eq!(events(&reports).len(), 3);
+    let stops: Vec<_> = reports.iter().filter_map(|r| if let Report::Stop(s) = r { Some(s) } else { None }).collect();
+    assert_eq!(stops.iter().map(|s| s.position.0).collect::<Vec<_>>(), [short.len() as u64, long.len() as u64]);
+    assert_eq!(stops[1].reason, "end of input");
 }
