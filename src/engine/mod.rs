@@ -11,6 +11,7 @@ pub mod history;
 pub mod inference;
 mod input;
 mod level_scale;
+pub mod listen;
 pub mod masking;
 pub mod offline;
 pub mod pipeline;
