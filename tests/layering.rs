@@ -59,6 +59,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rand_chacha", &["model", "interpret", "audio", "train", "eval"]),
     ("safetensors", &["model", "train"]),
     ("cpal", &["audio"]),
+    ("jack", &["audio"]),
+    ("log", &["audio"]),
+    ("regex", &["audio"]),
     ("ringbuf", &["audio"]),
     // `record` reads back, in its tests, what it wrote.
     ("hound", &["media", "record"]),
