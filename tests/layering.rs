@@ -60,6 +60,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("safetensors", &["model", "train"]),
     ("cpal", &["audio"]),
     ("jack", &["audio"]),
+    ("log", &["audio"]),
     ("regex", &["audio"]),
     ("ringbuf", &["audio"]),
     // `record` reads back, in its tests, what it wrote.

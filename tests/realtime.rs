@@ -301,10 +301,53 @@ fn the_playback_keeps_its_timeline_between_two_threads() {
     assert!(exact > 1000, "{exact} samples were played at their place");
 }
 
-/// The device callbacks are closures given to cpal, which no allocator guard reaches without a device. They are few
-/// lines between two marks; this reads them. It knows calls by name only, so it is a tripwire, not a proof.
+/// The body of JACK's callback, with cycles of every length, skipped frames, a full ring and a slow reader.
+#[cfg(feature = "jack")]
+#[test]
+fn the_body_of_jacks_callback_does_not_allocate() {
+    use earwitness::audio::jack_cycle::{Cycle, CycleCapture, MAX_PORTS};
+    use earwitness::units::SampleRate;
+
+    let samples: Vec<f32> = [0.5, f32::NAN, 1e-42, -0.25].into_iter().cycle().take(48_000).collect();
+    let rate = SampleRate::new(48_000).unwrap();
+    for (channels, choice) in [(1, ChannelChoice::Mix), (8, ChannelChoice::Mix), (8, ChannelChoice::Each)] {
+        for (capacity, divisor) in [(400_000, 1), (500, 3)] {
+            let (fan, mut pulls) = fan(&choice, channels, capacity);
+            let mut capture = CycleCapture::new(fan, rate);
+            // Begins just before the counter wraps.
+            let (mut first_frame, mut skipped, mut n_frames) = (u32::MAX - 100, 0, 0);
+            let mut reads = vec![0; pulls.len()];
+            let mut out = vec![0.0; 48_000];
+            for (step, &len) in CHUNKS.iter().cycle().take(5 * CHUNKS.len()).enumerate() {
+                let chunk = &samples[..len];
+                let cycle = Cycle { first_frame, began_usecs: None };
+                skipped += assert_no_alloc(|| capture.process(cycle, &[chunk; MAX_PORTS][..usize::from(channels)]));
+                n_frames += len as u64;
+                first_frame = first_frame.wrapping_add(len as u32 + if step % 4 == 3 { 480 } else { 0 });
+                for (pull, read) in pulls.iter_mut().zip(&mut reads) {
+                    let wanted = (pull.pending() / divisor).min(out.len());
+                    *read += pull.read(&mut out[..wanted]) as u64;
+                    check_invariant(pull, *read);
+                }
+            }
+            // The last skip has no cycle behind it.
+            assert_eq!(skipped, 480 * (5 * CHUNKS.len() as u64 / 4 - 1));
+            for pull in &pulls {
+                let account = pull.account();
+                assert_eq!(account.captured, n_frames + skipped);
+                assert_eq!(account.dropped > skipped, divisor > 1, "{account:?}");
+            }
+        }
+    }
+}
+
+/// What is given to cpal and libjack itself no allocator guard reaches without a device. These are few lines between two
+/// marks; this reads them. It knows calls by name only, so it is a tripwire, not a proof.
 #[test]
 fn the_device_callbacks_hold_nothing_forbidden() {
+    let jack = callbacks_of("jack_client.rs");
+    assert_eq!(jack.matches("fn process(").count(), 1, "{jack}");
+    look_for_forbidden(&jack);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/audio/cpal_source.rs");
     let source = std::fs::read_to_string(path).unwrap();
     let (before, rest) = source.split_once("// ---- on the audio thread").expect("the mark where the callbacks begin");
@@ -313,6 +356,19 @@ fn the_device_callbacks_hold_nothing_forbidden() {
     let code = code.join("\n");
     assert_eq!(code.matches("move |").count(), 2, "one data callback and one error callback");
     assert!(!before.contains("move |chunk") && !after.contains("move |chunk"), "a callback outside the marks");
+    look_for_forbidden(&code);
+}
+
+/// The code between the marks of a file, without comments.
+fn callbacks_of(file: &str) -> String {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/audio").join(file);
+    let source = std::fs::read_to_string(path).unwrap();
+    let (_, rest) = source.split_once("// ---- on the audio thread").expect("the mark where the callbacks begin");
+    let (callbacks, _) = rest.split_once("// ---- … to here.").expect("the mark where they end");
+    callbacks.lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n")
+}
+
+fn look_for_forbidden(code: &str) {
     let forbidden = [
         "format!",
         "println",

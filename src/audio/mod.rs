@@ -12,6 +12,9 @@
 //!
 //! Channel frames end here: behind the ring there is one channel, at the input's own rate. Resampling is the worker's.
 
+#[cfg(feature = "jack")]
+#[allow(dead_code)]
+mod capture_clock;
 #[cfg(feature = "cpal")]
 mod cpal_host;
 #[cfg(feature = "cpal")]
@@ -20,6 +23,17 @@ pub mod demo;
 pub mod devices;
 pub mod fan;
 mod file_source;
+#[cfg(feature = "jack")]
+#[allow(dead_code)]
+mod jack_client;
+#[cfg(feature = "jack")]
+pub mod jack_cycle;
+#[cfg(feature = "jack")]
+mod jack_log;
+#[cfg(feature = "jack")]
+mod jack_ports;
+#[cfg(feature = "jack")]
+mod jack_thread;
 pub mod playback;
 pub mod ring;
 pub mod sample;

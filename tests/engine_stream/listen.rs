@@ -4,7 +4,6 @@ use super::support::*;
 use earwitness::audio::playback::{ListenMode, PlaybackPull, playback_ring};
 use earwitness::dsp::resample;
 use earwitness::engine::listen::Listener;
-use earwitness::engine::pipeline::Pipeline;
 use earwitness::engine::report::EventReport;
 use earwitness::units::{ClassId, SamplePos, SampleRate};
 
@@ -14,7 +13,7 @@ fn rate(hz: u32) -> SampleRate {
 
 /// A pipeline that is listened to, and everything that was played: sample i at position i of the timeline.
 struct Live {
-    pipeline: Pipeline,
+    pipeline: Monitor,
     listener: Listener,
     pull: PlaybackPull,
     open: Vec<ClassId>,
