@@ -155,12 +155,6 @@ impl Inference {
         self.networks.interpreter.as_ref().map_or("none", |interpreter| interpreter.method())
     }
 
-    /// Where the networks run: `cpu`, or as in `cuda:0`.
-    #[must_use]
-    pub const fn device_name(&self) -> &'static str {
-        "cpu"
-    }
-
     /// Whether there is a method.
     #[must_use]
     pub fn can_explain(&self) -> bool {

@@ -415,6 +415,7 @@ impl Worker {
             latency: self.gauge.latency(),
             shed: self.shed_words(),
             device: self.inference.device_name().to_owned(),
+            trouble: self.inference.fell_back().map(str::to_owned),
         };
         let may_tell = self.gauge.a_second_since_told();
         for index in 0..self.inputs.len() {
