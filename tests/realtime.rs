@@ -375,7 +375,7 @@ fn look_for_forbidden(code: &str) {
         "print!",
         "panic",
         "assert",
-        "unwrap",
+        "unwrap()",
         "expect(",
         "todo",
         "unreachable",

@@ -360,8 +360,8 @@ impl PlaybackPull {
 
     /// How many samples from `head` on are not to be waited for, because the timeline went back behind them.
     fn superseded(&self, head: i64) -> usize {
-        let marks = self.next_mark.iter().chain(self.marks.iter());
-        let last = marks.filter(|mark| mark.position <= head).last();
+        let mut marks = self.next_mark.iter().chain(self.marks.iter());
+        let last = marks.rfind(|mark| mark.position <= head);
         last.map_or(0, |mark| usize::try_from(mark.at.saturating_sub(self.popped)).unwrap_or(0))
     }
 

@@ -146,7 +146,7 @@ impl Worker {
             trouble: input.trouble.clone(),
             inputs: self.inputs.iter().map(Input::summary).collect(),
             focus,
-            listen: None,
+            listen: self.listening(),
             device: self.inference.device_name().to_owned(),
             record_dir: self.options.record_dir.clone(),
             // The slot knows.

@@ -195,6 +195,21 @@ impl Pipeline {
         self.params.clock.start = start;
     }
 
+    /// Where this stretch begins in the stream.
+    #[must_use]
+    pub const fn origin(&self) -> SamplePos {
+        self.origin
+    }
+
+    /// The classes with an open event, likeliest first.
+    #[must_use]
+    pub fn open_classes(&self) -> Vec<ClassId> {
+        let probs = self.view.probs();
+        let mut open: Vec<ClassId> = (0..probs.len()).map(ClassId).filter(|c| self.detector.is_open(*c)).collect();
+        open.sort_by(|a, b| probs[b.0].total_cmp(&probs[a.0]));
+        open
+    }
+
     /// Where the stream is: the position of the next sample.
     #[must_use]
     pub const fn position(&self) -> SamplePos {

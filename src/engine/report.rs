@@ -34,6 +34,17 @@ pub struct StartReport {
     pub input_channels: u16,
     /// Length of one stride in seconds.
     pub stride_secs: f64,
+    /// Where this input's interpretation is played while it happens, if it is.
+    pub listen: Option<ListenReport>,
+}
+
+/// Live playing of an interpretation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListenReport {
+    /// Where to, as in `device` or `jack`.
+    pub output: String,
+    /// From a sound to its being heard, in seconds; constant.
+    pub delay_secs: f64,
 }
 
 /// Names a model package beyond doubt.

@@ -15,12 +15,14 @@ use crossbeam::channel::{Sender, TrySendError};
 use super::controls::Controls;
 use super::detector::DetectorParams;
 use super::gauge::Gauge;
+use super::history::Geometry;
 use super::inference::Inference;
 use super::input::{Ended, Input, OfWorker};
+use super::listen::Listener;
 use super::pipeline::{Pipeline, PipelineParams};
-use super::report::{EventReport, ModelRef, Report, StartReport, StopReport};
+use super::report::{EventReport, ListenReport, ModelRef, Report, StartReport, StopReport};
 use super::shedding::Governor;
-use super::snapshot::SnapshotSlot;
+use super::snapshot::{ListenSummary, SnapshotSlot};
 use crate::audio::source::Capture;
 use crate::interpret::Segment;
 use crate::units::StreamClock;
@@ -66,7 +68,20 @@ pub struct Worker {
     pub(super) gauge: Gauge,
     pub(super) controls: Arc<Controls>,
     governor: Governor,
+    pub(super) live: Option<LiveListening>,
     warned_slow: bool,
+}
+
+/// The interpretation of the first input, played while it happens.
+pub struct LiveListening {
+    /// Renders what is played.
+    pub listener: Listener,
+    /// Where to, as in `device` or `jack`.
+    pub output: String,
+    /// From a sound to its being heard, in seconds.
+    pub delay_secs: f64,
+    /// What is wrong with the output, if anything is.
+    pub trouble: Box<dyn Fn() -> Option<String> + Send>,
 }
 
 /// Where a worker's reports go.
@@ -110,8 +125,22 @@ impl Worker {
             controls: Arc::default(),
             governor: Governor::new(options.ring_secs),
             options,
+            live: None,
             warned_slow: false,
         })
+    }
+
+    /// Plays the interpretation of the first input while it happens.
+    #[must_use]
+    pub fn with_listening(mut self, live: LiveListening) -> Self {
+        self.live = Some(live);
+        self
+    }
+
+    /// How the segments of its inputs lie in the stream.
+    #[must_use]
+    pub fn geometry(&self) -> Geometry {
+        *self.inputs[0].pipeline.history().geometry()
     }
 
     /// What a screen may ask of it.
@@ -250,7 +279,7 @@ impl Worker {
 
     /// One batch: the segments that are due, one of each input in `due`.
     fn resolve(&mut self, due: &[usize], events: &mut Vec<(usize, EventReport)>) -> Result<()> {
-        let Self { inputs, inference, options, .. } = self;
+        let Self { inputs, inference, options, live, .. } = self;
         let mut features = Vec::with_capacity(due.len());
         let mut ends = Vec::with_capacity(due.len());
         for input in due.iter().map(|i| &inputs[*i]) {
@@ -276,7 +305,14 @@ impl Worker {
             let explanation = if wanted.explain { explanations.next() } else { None };
             let mut found = Vec::new();
             let lag_secs = if options.fast { 0.0 } else { inputs[*index].lag_secs() };
-            let done = inputs[*index].pipeline.resolve(inference, classified, explanation, lag_secs, &mut found);
+            let pipeline = &mut inputs[*index].pipeline;
+            let mut done = pipeline.resolve(inference, classified, explanation, lag_secs, &mut found);
+            if let Some(live) = live
+                && *index == 0
+            {
+                let heard = live.listener.stride(pipeline.history(), pipeline.origin(), &pipeline.open_classes());
+                done = done.and(heard);
+            }
             events.extend(found.into_iter().map(|event| (*index, event)));
             done?;
         }
@@ -308,6 +344,9 @@ impl Worker {
             tracing::error!("{sentence}; the other inputs go on");
         }
         self.inputs[index].ended = Some(ended);
+        if let Some(live) = self.live.as_mut().filter(|_| index == 0) {
+            live.listener.finish();
+        }
         let report = self.stop_report(&self.inputs[index]);
         self.send(outside, Report::Stop(report))?;
         flushed
@@ -325,6 +364,7 @@ impl Worker {
 
     /// An input's first report, once its capture clock is known: it is as soon as something has been read.
     fn start(&mut self, index: usize, outside: &Outside<'_>) -> Result<()> {
+        let live = self.live.as_ref().filter(|_| index == 0);
         let input = &mut self.inputs[index];
         let info = input.capture.info().clone();
         input.begin(info.started);
@@ -337,6 +377,7 @@ impl Worker {
             input_rate: info.sample_rate,
             input_channels: info.channels,
             stride_secs: input.pipeline.stride_secs(),
+            listen: live.map(|live| ListenReport { output: live.output.clone(), delay_secs: live.delay_secs }),
         };
         self.send(outside, Report::Start(report))
     }
@@ -368,6 +409,7 @@ impl Worker {
 
     /// Status and snapshot, where they are due.
     fn tell(&mut self, outside: &Outside<'_>) -> Result<()> {
+        self.turn_listening();
         let of_worker = OfWorker {
             load: self.gauge.load(),
             latency: self.gauge.latency(),
@@ -428,6 +470,28 @@ impl Worker {
         } else {
             tracing::info!("catching up; still shedding {}", level.words().join(", "));
         }
+    }
+
+    /// A screen may have asked for something else to be played.
+    fn turn_listening(&mut self) {
+        let Some(live) = &self.live else { return };
+        let control = live.listener.push().control();
+        for _ in 0..self.controls.take_listen_steps() {
+            control.set_mode(control.mode().next());
+        }
+    }
+
+    /// What is played live, for screens.
+    pub(super) fn listening(&self) -> Option<ListenSummary> {
+        let live = self.live.as_ref()?;
+        let control = live.listener.push().control();
+        Some(ListenSummary {
+            output: live.output.clone(),
+            mode: control.mode().as_str(),
+            delay_secs: live.delay_secs,
+            underruns: control.underruns(),
+            trouble: (live.trouble)(),
+        })
     }
 
     /// What is being shed.

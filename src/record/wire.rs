@@ -168,6 +168,12 @@ impl<'a, F> EventJson<'a, F> {
 }
 
 #[derive(Debug, Serialize)]
+struct ListenJson<'a> {
+    to: &'a str,
+    delay_s: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
 pub(crate) struct StartJson<'a> {
     r#type: &'static str,
     source: &'a str,
@@ -177,6 +183,8 @@ pub(crate) struct StartJson<'a> {
     input_channels: u16,
     sample_rate_hz: u32,
     stride_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listen: Option<ListenJson<'a>>,
     start: Option<String>,
     local_offset: Option<String>,
     version: &'static str,
@@ -193,6 +201,10 @@ impl<'a> StartJson<'a> {
             input_channels: report.input_channels,
             sample_rate_hz: report.clock.sample_rate.hz(),
             stride_s: secs(report.stride_secs),
+            listen: report
+                .listen
+                .as_ref()
+                .map(|listen| ListenJson { to: &listen.output, delay_s: secs(listen.delay_secs) }),
             start: rfc3339(&report.clock, SamplePos(0)),
             local_offset: local_offset(&report.clock, SamplePos(0), zone),
             version: env!("CARGO_PKG_VERSION"),

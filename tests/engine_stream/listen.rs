@@ -245,13 +245,11 @@ fn the_delay_is_what_its_parts_make() {
         let (push, mut pull) = playback_ring(rate(RATE), delay - less, 100_000);
         let mut listener = Listener::new(&geometry, rate(RATE), push).unwrap();
         let mut pipeline = pipeline(Loudness::boxed(Mask::Ones));
-        let mut now = 0;
         // One sample at a time, as if computing took no time.
-        for sample in scene(4.0, &[0.5..4.0]) {
+        for (now, sample) in (0..).zip(scene(4.0, &[0.5..4.0])) {
             pipeline.push(&[sample], &mut Vec::new()).unwrap();
             listener.stride(pipeline.history(), SamplePos(0), &[]).unwrap();
             pull.fill(&mut [0.0], now, 0);
-            now += 1;
         }
         assert_eq!(pull.control().underruns() > 0, late, "{less} samples less");
     }

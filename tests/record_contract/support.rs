@@ -80,6 +80,7 @@ pub(crate) fn start() -> StartReport {
         input_rate: SampleRate::new(44_100).unwrap(),
         input_channels: 2,
         stride_secs: 0.5,
+        listen: None,
     }
 }
 
