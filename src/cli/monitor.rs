@@ -194,6 +194,7 @@ fn options(config: &Config, package: &Package, labels: &[Label], ui: UiMode) -> 
         max_components: MAX_COMPONENTS,
         fast: config.monitor.fast,
         ring_secs: CaptureOptions::default().ring_secs,
+        onsets: config.monitor.onsets,
         duration_secs: (config.monitor.duration_secs > 0.0).then_some(config.monitor.duration_secs),
         record_dir: (!config.record.dir.is_empty()).then(|| config.record.dir.clone()),
         snapshots: ui == UiMode::Tui,
