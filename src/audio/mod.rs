@@ -6,7 +6,8 @@
 //! I/O. A full ring drops the *new* samples and counts them. Any chunk length is accepted. What went wrong is told
 //! through counters and flags; the reader's side turns them into words.
 //!
-//! Everything that runs inside a callback is [`ring::CapturePush`] and the closures in `cpal_source.rs`.
+//! Everything that runs inside a callback is [`fan::CaptureFan`], [`ring::CapturePush`] and the closures in
+//! `cpal_source.rs`.
 //! `tests/realtime.rs` runs the former under an allocator that aborts, and reads the latter for what must not be there.
 //!
 //! Channel frames end here: behind the ring there is one channel, at the input's own rate. Resampling is the worker's.
@@ -17,6 +18,7 @@ mod cpal_host;
 mod cpal_source;
 pub mod demo;
 pub mod devices;
+pub mod fan;
 mod file_source;
 pub mod ring;
 pub mod sample;

@@ -1,7 +1,8 @@
 //! The ring between a capture callback and the worker: the push half cleans, downmixes and counts; the pull half reads.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::time::Duration;
 
 use ringbuf::traits::{Consumer as _, Observer as _, Producer as _, Split as _};
 use ringbuf::{HeapCons, HeapProd, HeapRb};
@@ -14,14 +15,24 @@ const BLOCK: usize = 256;
 /// Gaps that can wait for the reader. With more, the last one stays open until there is room, and swallows what comes.
 const MAX_GAPS: usize = 64;
 
+/// How often a reader of the counters looks again while a callback is at work, without and with a nap in between. A
+/// callback is done after some microseconds; one that was killed in the middle (a sound server may do that to its
+/// clients' threads) never is.
+const LOOKS: u32 = 200;
+const NAPS: u32 = 20;
+const NAP: Duration = Duration::from_millis(1);
+
 /// What an input has counted since it began. Samples are mono, at the input's own rate, unless said otherwise.
 ///
-/// `captured = read + dropped + pending` at any moment at which no callback runs.
+/// `captured = read + dropped + pending` at any moment at which no callback runs; [`CapturePull::account`] catches such
+/// a moment.
 #[derive(Debug, Default)]
 pub struct CaptureCounters {
+    /// Odd while the callback moves samples and has not counted them all yet; even, and another number, afterwards.
+    sequence: AtomicU64,
     /// Samples that the source delivered.
     pub captured_samples: AtomicU64,
-    /// Of these, samples lost because the ring was full.
+    /// Of these, samples lost because the ring was full or the device skipped them.
     pub dropped_samples: AtomicU64,
     /// Gaps that the device reported; how long they were it does not say.
     pub xruns: AtomicU64,
@@ -29,6 +40,40 @@ pub struct CaptureCounters {
     pub invalid_samples: AtomicU64,
     /// Chunks that the source delivered. While it stands still, nothing arrives.
     pub chunks: AtomicU64,
+}
+
+impl CaptureCounters {
+    /// Begins a change of the counters and the ring that belong together. Only the callback's thread may do so.
+    fn begin(&self) {
+        let sequence = self.sequence.load(Ordering::Relaxed);
+        self.sequence.store(sequence.wrapping_add(1), Ordering::Relaxed);
+        // Whoever sees what changes from here on also sees the odd number.
+        fence(Ordering::Release);
+    }
+
+    fn end(&self) {
+        let sequence = self.sequence.load(Ordering::Relaxed);
+        self.sequence.store(sequence.wrapping_add(1), Ordering::Release);
+    }
+}
+
+/// Where every sample went, at one moment. Always `captured = read + dropped + pending`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Account {
+    /// Samples that the source delivered, or skipped.
+    pub captured: u64,
+    /// Of these, samples that reached the reader.
+    pub read: u64,
+    /// Of these, samples lost: the ring was full, or the device skipped them.
+    pub dropped: u64,
+    /// Of these, samples that wait to be read.
+    pub pending: u64,
+    /// Gaps that the device reported.
+    pub xruns: u64,
+    /// Samples, of any channel, that could not be sound and became 0.
+    pub invalid: u64,
+    /// Chunks that the source delivered.
+    pub chunks: u64,
 }
 
 /// Samples that never reached the ring.
@@ -85,6 +130,12 @@ impl CapturePush {
         self.channels
     }
 
+    /// What the chunks will have from now on; for one who lays out channels after the ring is made.
+    pub(super) fn set_channels(&mut self, channels: u16) {
+        self.channels = channels.max(1);
+        (self.sum, self.have) = (0.0, 0);
+    }
+
     /// How many mono samples the ring has room for now; more once the reader has read.
     #[must_use]
     pub fn vacant(&self) -> usize {
@@ -117,10 +168,61 @@ impl CapturePush {
             }
             self.push_mono(block.get(..filled).unwrap_or_default());
         }
-        if invalid > 0 {
-            self.counters.invalid_samples.fetch_add(invalid, Ordering::Relaxed);
+        self.count_chunk(invalid);
+    }
+
+    /// Pushes a chunk that is mono already, whatever [`channels`](Self::channels) says. Samples are cleaned as in
+    /// [`push_converted`](Self::push_converted).
+    pub fn push_mono_samples(&mut self, chunk: &[f32]) {
+        self.push_mono_padded(chunk, chunk.len());
+    }
+
+    /// As [`push_mono_samples`](Self::push_mono_samples) for `n` samples: what `chunk` lacks is silence.
+    pub(super) fn push_mono_padded(&mut self, chunk: &[f32], n: usize) {
+        let chunk = chunk.get(..n).unwrap_or(chunk);
+        let mut invalid = self.push_cleaned(chunk.iter().copied());
+        invalid += self.push_cleaned(std::iter::repeat_n(0.0, n - chunk.len()));
+        self.count_chunk(invalid);
+    }
+
+    /// Pushes the samples `first`, `first + step`, … of an interleaved chunk: one channel of it.
+    pub(super) fn push_every<S: ToF32>(&mut self, chunk: &[S], first: usize, step: usize) {
+        let samples = chunk.get(first..).unwrap_or_default();
+        let invalid = self.push_cleaned(samples.iter().step_by(step.max(1)).map(|sample| sample.to_f32()));
+        self.count_chunk(invalid);
+    }
+
+    /// Pushes the mean of [`channels`](Self::channels) slices of `n` samples; what is missing of them is silence.
+    pub(super) fn push_planar_mean(&mut self, ports: &[&[f32]], n: usize) {
+        let mut invalid = 0;
+        let mut block = [0.0_f32; BLOCK];
+        let mut at = 0;
+        while at < n {
+            let len = BLOCK.min(n - at);
+            for (i, slot) in block.iter_mut().take(len).enumerate() {
+                let mut sum = 0.0;
+                for sample in ports.iter().filter_map(|port| port.get(at + i)) {
+                    match valid(*sample) {
+                        Some(sample) => sum += f64::from(sample),
+                        None => invalid += 1,
+                    }
+                }
+                *slot = flush_denormal((sum / f64::from(self.channels)) as f32);
+            }
+            self.push_mono(block.get(..len).unwrap_or_default());
+            at += len;
         }
-        self.counters.chunks.fetch_add(1, Ordering::Relaxed);
+        self.count_chunk(invalid);
+    }
+
+    /// Counts `n` samples that the device skipped before the next chunk, as captured and as dropped; the reader sees a
+    /// gap there.
+    pub fn lose(&mut self, n: u64) {
+        self.counters.begin();
+        self.lost += n;
+        self.counters.captured_samples.fetch_add(n, Ordering::Relaxed);
+        self.counters.dropped_samples.fetch_add(n, Ordering::Relaxed);
+        self.counters.end();
     }
 
     /// Counts a gap that the device reported.
@@ -147,10 +249,41 @@ impl CapturePush {
         None
     }
 
+    /// Pushes mono samples, cleaned, and says how many could not be sound.
+    fn push_cleaned(&mut self, mut samples: impl Iterator<Item = f32>) -> u64 {
+        let mut block = [0.0_f32; BLOCK];
+        let mut invalid = 0;
+        loop {
+            let mut filled = 0;
+            for (slot, sample) in block.iter_mut().zip(&mut samples) {
+                *slot = valid(sample).map_or_else(
+                    || {
+                        invalid += 1;
+                        0.0
+                    },
+                    flush_denormal,
+                );
+                filled += 1;
+            }
+            if filled == 0 {
+                return invalid;
+            }
+            self.push_mono(block.get(..filled).unwrap_or_default());
+        }
+    }
+
+    fn count_chunk(&self, invalid: u64) {
+        if invalid > 0 {
+            self.counters.invalid_samples.fetch_add(invalid, Ordering::Relaxed);
+        }
+        self.counters.chunks.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn push_mono(&mut self, block: &[f32]) {
         if block.is_empty() {
             return;
         }
+        self.counters.begin();
         // A gap is announced before the samples behind it can be read. Where there is no room for the announcement,
         // the gap is still open: these samples are part of it.
         let gap = Gap { at: self.pushed, len: self.lost };
@@ -166,6 +299,7 @@ impl CapturePush {
         if lost > 0 {
             self.counters.dropped_samples.fetch_add(lost, Ordering::Relaxed);
         }
+        self.counters.end();
     }
 }
 
@@ -226,6 +360,50 @@ impl CapturePull {
     pub fn counters(&self) -> &CaptureCounters {
         &self.counters
     }
+
+    /// Where every sample went: numbers of one and the same moment, so that `captured = read + dropped + pending` while a
+    /// callback runs, too. Waits for some microseconds where a callback is in the middle of a push, and for no longer
+    /// than 20 ms where that callback never returns; what it had not counted then counts as it stands.
+    #[must_use]
+    pub fn account(&self) -> Account {
+        for look in 0..LOOKS + NAPS {
+            if let Some(account) = self.try_account() {
+                return account;
+            }
+            if look < LOOKS {
+                std::thread::yield_now();
+            } else {
+                std::thread::sleep(NAP);
+            }
+        }
+        let account = self.look();
+        Account { captured: account.read + account.dropped + account.pending, ..account }
+    }
+
+    /// The account, unless a callback changed it meanwhile.
+    fn try_account(&self) -> Option<Account> {
+        let before = self.counters.sequence.load(Ordering::Acquire);
+        if before % 2 != 0 {
+            return None;
+        }
+        let account = self.look();
+        // Whatever was just seen of a later push brings that push's odd number with it.
+        fence(Ordering::Acquire);
+        (self.counters.sequence.load(Ordering::Relaxed) == before).then_some(account)
+    }
+
+    fn look(&self) -> Account {
+        let counters = &*self.counters;
+        Account {
+            captured: counters.captured_samples.load(Ordering::Relaxed),
+            read: self.read,
+            dropped: counters.dropped_samples.load(Ordering::Relaxed),
+            pending: self.pending() as u64,
+            xruns: counters.xruns.load(Ordering::Relaxed),
+            invalid: counters.invalid_samples.load(Ordering::Relaxed),
+            chunks: counters.chunks.load(Ordering::Relaxed),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -278,6 +456,19 @@ mod tests {
         let counters = pull.counters();
         assert_eq!(counters.captured_samples.load(Ordering::Relaxed), 9);
         assert_eq!(counters.dropped_samples.load(Ordering::Relaxed), 3);
+    }
+
+    #[test]
+    fn a_callback_that_never_returns_does_not_hold_the_account() {
+        let (mut push, mut pull) = capture_ring(8, 1);
+        push.push_mono_samples(&[0.5, 0.25, f32::NAN]);
+        assert_eq!(pull.read(&mut [0.0; 2]), 2);
+        push.lose(7);
+        // Killed when samples had entered the ring and had not been counted.
+        push.counters.begin();
+        push.samples.push_slice(&[0.1, 0.2]);
+        let account = pull.account();
+        assert_eq!(account, Account { captured: 12, read: 2, dropped: 7, pending: 3, xruns: 0, invalid: 1, chunks: 1 });
     }
 
     #[test]
