@@ -7,7 +7,6 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 use earwitness::audio::devices::{Direction, list_devices};
@@ -108,7 +107,7 @@ fn a_device_delivers_bit_for_bit_what_went_in() {
         return;
     }
     let before = SystemTime::now();
-    let mut capture = open(&InputSpec::Default, &CaptureOptions::default()).unwrap();
+    let mut capture = one(&InputSpec::Default, CaptureOptions::default());
     // ALSA's file plugin is exact only where nothing is converted, so this also checks the choice of format.
     assert_eq!((capture.info().sample_rate.hz(), capture.info().channels), (48_000, 1));
     let (mut all, mut out) = (Vec::new(), vec![0.0; 4096]);
@@ -125,7 +124,7 @@ fn a_device_delivers_bit_for_bit_what_went_in() {
         assert_eq!(heard, f32::from(sample(i)) / 32_768.0, "sample {i}");
     }
     assert!(capture.info().started >= before && capture.info().started <= SystemTime::now());
-    let dropped = capture.counters().dropped_samples.load(Ordering::Relaxed);
+    let dropped = capture.account().dropped;
     assert_eq!(dropped, 0);
     capture.stop();
     while capture.read(&mut out) > 0 {}
@@ -144,7 +143,7 @@ fn a_device_that_falls_silent_can_be_closed() {
         assert!(text.contains("closed after a silence"), "{text}");
         return;
     }
-    let mut capture = open(&InputSpec::Default, &CaptureOptions::default()).unwrap();
+    let mut capture = one(&InputSpec::Default, CaptureOptions::default());
     let mut out = vec![0.0; 4096];
     let deadline = Instant::now() + Duration::from_secs(60);
     let mut heard = 0;
@@ -179,7 +178,7 @@ fn devices_are_listed_and_found_by_their_id() {
     assert_eq!(ids.len(), devices.len(), "each device once a direction");
 
     let spec = InputSpec::Device(default[0].id.clone());
-    let mut capture = open(&spec, &CaptureOptions::default()).unwrap();
+    let mut capture = one(&spec, CaptureOptions::default());
     assert_eq!(capture.info().name, format!("device:{}", default[0].id));
     let deadline = Instant::now() + Duration::from_secs(60);
     let mut out = vec![0.0; 4096];
@@ -188,7 +187,7 @@ fn devices_are_listed_and_found_by_their_id() {
     }
     capture.stop();
 
-    let error = open(&InputSpec::Device("alsa:no-such-card".into()), &CaptureOptions::default()).map(|_| ());
+    let error = open(&InputSpec::Device("alsa:no-such-card".into()), CaptureOptions::default()).map(|_| ());
     let error = error.unwrap_err().to_string();
     assert!(error.contains("no-such-card") && error.contains("earwitness devices"), "{error}");
     println!("opened by its id");
@@ -205,7 +204,7 @@ fn a_machine_without_a_sound_card_says_so_in_one_sentence() {
         assert!(!text.contains("ALSA lib"), "{text}");
         return;
     }
-    let error = open(&InputSpec::Default, &CaptureOptions::default()).map(|_| ()).unwrap_err();
+    let error = open(&InputSpec::Default, CaptureOptions::default()).map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), earwitness::ErrorKind::Input);
     assert!(error.to_string().contains("use file:, stdin: or demo"), "{error}");
     assert!(!list_devices().unwrap().iter().any(|d| d.is_default));

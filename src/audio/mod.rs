@@ -12,14 +12,28 @@
 //!
 //! Channel frames end here: behind the ring there is one channel, at the input's own rate. Resampling is the worker's.
 
+mod capture;
+mod capture_clock;
+#[cfg(feature = "cpal")]
+mod cpal_choice;
 #[cfg(feature = "cpal")]
 mod cpal_host;
 #[cfg(feature = "cpal")]
+mod cpal_list;
+#[cfg(feature = "cpal")]
 mod cpal_source;
 pub mod demo;
+#[cfg(feature = "cpal")]
+mod device_ids;
 pub mod devices;
 pub mod fan;
 mod file_source;
+#[cfg_attr(not(any(feature = "cpal", feature = "jack")), allow(dead_code))]
+mod keeper;
+#[cfg_attr(not(any(feature = "cpal", feature = "jack")), allow(dead_code))]
+mod live;
+#[cfg(all(feature = "pulseaudio", unix))]
+mod pulse_probe;
 pub mod ring;
 pub mod sample;
 pub mod source;

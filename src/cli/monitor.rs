@@ -79,8 +79,8 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     let interpreter = L2i::load(&package)?;
     let options = options(&config, &package, classifier.labels(), ui)?;
     let spec: InputSpec = config.monitor.input.parse()?;
-    let capture = open(&spec, &CaptureOptions { fast: config.monitor.fast, ..CaptureOptions::default() })?;
-    let worker = Worker::new(vec![capture], Inference::new(classifier, Some(Box::new(interpreter))), options)?;
+    let captures = open(&spec, CaptureOptions { fast: config.monitor.fast, ..CaptureOptions::default() })?;
+    let worker = Worker::new(captures, Inference::new(classifier, Some(Box::new(interpreter))), options)?;
     let recorder = recorder(&config, ui)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {

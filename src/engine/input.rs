@@ -125,7 +125,7 @@ impl Input {
             CaptureState::Failed(sentence) => Some(Ended::Broken(sentence)),
             CaptureState::Ended if stopping => Some(Ended::Well("stopped")),
             CaptureState::Ended => Some(Ended::Well("end of input")),
-            CaptureState::Running => None,
+            CaptureState::Running | CaptureState::Lost => None,
         }
     }
 
@@ -158,14 +158,13 @@ impl Input {
 
     /// Counters since the stream began.
     pub(super) fn totals(&self) -> Totals {
-        use std::sync::atomic::Ordering::Relaxed;
-        let counters = self.capture.counters();
+        let account = self.capture.account();
         Totals {
-            captured_samples: counters.captured_samples.load(Relaxed),
+            captured_samples: account.captured,
             analysed_samples: self.analysed,
-            dropped_samples: counters.dropped_samples.load(Relaxed),
-            xruns: counters.xruns.load(Relaxed),
-            invalid_samples: counters.invalid_samples.load(Relaxed),
+            dropped_samples: account.dropped,
+            xruns: account.xruns,
+            invalid_samples: account.invalid,
             events: self.events,
             shed_strides: self.pipeline.n_shed(),
         }
