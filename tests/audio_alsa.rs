@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use earwitness::audio::devices::{Direction, list_devices};
-use earwitness::audio::source::{CaptureOptions, CaptureState, InputSpec, open};
+use earwitness::audio::source::{Capture, CaptureOptions, CaptureState, InputSpec, open};
 
 /// The child's part, if this is the child.
 const PART: &str = "EARWITNESS_TEST_ALSA_PART";
@@ -73,6 +73,10 @@ fn run_child(test: &str, dir: &Path) -> Child {
         .args(["--exact", test, "--nocapture"])
         .env(PART, "1")
         .env("ALSA_CONFIG_PATH", dir.join("alsa.conf"))
+        // The machine's own sound servers would be preferred.
+        .env("PULSE_SERVER", format!("unix:{}", dir.join("no-server").display()))
+        .env("PIPEWIRE_RUNTIME_DIR", dir)
+        .env("XDG_RUNTIME_DIR", dir)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -89,6 +93,13 @@ fn success(child: Child) -> String {
 
 fn is_child() -> bool {
     std::env::var_os(PART).is_some()
+}
+
+/// The only input that `spec` gives.
+fn one(spec: &InputSpec, options: CaptureOptions) -> Capture {
+    let mut captures = open(spec, options).unwrap();
+    assert_eq!(captures.len(), 1);
+    captures.remove(0)
 }
 
 fn wait(deadline: Instant) {

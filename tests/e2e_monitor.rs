@@ -108,6 +108,7 @@ fn event_lines_have_exactly_the_fields_of_the_contract() {
             "files",
             "id",
             "label",
+            "lag_s",
             "latency_s",
             "method",
             "model",

@@ -2,12 +2,15 @@
 //! and the code of the device callbacks is read for what must not stand there.
 #![allow(clippy::unwrap_used)]
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use assert_no_alloc::{AllocDisabler, assert_no_alloc};
 use earwitness::audio::fan::{CaptureFan, ChannelChoice};
+use earwitness::audio::playback::playback_ring;
 use earwitness::audio::ring::{CapturePull, CapturePush, capture_ring};
 use earwitness::audio::sample::ToF32;
+use earwitness::units::SampleRate;
 
 #[global_allocator]
 static ALLOCATOR: AllocDisabler = AllocDisabler;
@@ -210,10 +213,141 @@ fn nothing_is_lost_or_doubled_between_two_threads() {
     assert_eq!(pull.counters().captured_samples.load(Ordering::Relaxed), u64::from(total));
 }
 
-/// The device callbacks are closures given to cpal, which no allocator guard reaches without a device. They are few
-/// lines between two marks; this reads them. It knows calls by name only, so it is a tripwire, not a proof.
+/// Fills buffers of every length while `stride` samples are pushed at a time, as often as `pushes` says; every clock and
+/// every mode. Returns (played, underruns).
+fn listen(capacity: usize, stride: usize, pushes: impl Fn(u64) -> usize, tolerance: u64) -> (u64, u64) {
+    let (mut push, mut pull) = playback_ring(SampleRate::new(48_000).unwrap(), 5000, capacity);
+    let sound: Vec<f32> = (0..stride).map(|i| (i as f32 * 0.1).sin()).collect();
+    let mut out = vec![0.0; 48_000];
+    let (mut now, mut position) = (0_u64, 0_u64);
+    for (i, len) in (0_u64..).zip(CHUNKS.iter().cycle().take(6 * CHUNKS.len())) {
+        for _ in 0..pushes(i) {
+            // Now and then a jump.
+            position += if i % 5 == 4 { 333 } else { 0 };
+            let fitted = assert_no_alloc(|| push.push(position, &sound, &sound));
+            assert!(fitted <= stride);
+            position += stride as u64;
+        }
+        // A clock that jitters is off now and then; one that stands still or goes back is far off.
+        let clock = if i % 11 == 10 { now / 2 } else { now + i % 3 };
+        assert_no_alloc(|| pull.fill(&mut out[..*len], clock, tolerance));
+        assert!(out[..*len].iter().all(|x| x.abs() <= 1.0));
+        now += *len as u64;
+        push.control().set_mode(if i % 7 == 6 { push.control().mode().next() } else { push.control().mode() });
+    }
+    let counted = (pull.control().played_samples(), pull.control().underruns());
+    assert_no_alloc(|| push.close());
+    counted
+}
+
+#[test]
+fn the_playback_is_pushed_and_filled_without_allocating() {
+    for tolerance in [0, 2880] {
+        let (played, _) = listen(400_000, 4800, |_| 2, tolerance);
+        assert!(played > 10_000, "a ring that is kept filled plays: {played}");
+        let (_, underruns) = listen(48_000, 64, |i| usize::from(i % 3 == 0), tolerance);
+        assert!(underruns > 0, "a ring that starves");
+        let (played, _) = listen(1000, 4801, |_| 3, tolerance);
+        assert!(played > 0, "a ring that is overfull");
+        assert_eq!(listen(1, 1, |_| 100, tolerance).1, 0, "marks without room");
+        assert_eq!(listen(100, 1, |_| 0, tolerance), (0, 0), "nothing at all");
+    }
+}
+
+#[test]
+fn the_playback_keeps_its_timeline_between_two_threads() {
+    // Sample p has the value -p, so what is played shows its position. The input has the other sign and is not heard.
+    const DELAY: u64 = 512;
+    let (mut push, mut pull) = playback_ring(SampleRate::new(8000).unwrap(), DELAY, 1024);
+    let total = 200_000_u64;
+    let reached = Arc::new(AtomicU64::new(0));
+    let producer = std::thread::spawn({
+        let reached = Arc::clone(&reached);
+        move || {
+            let (mut position, mut jumped) = (0, 0);
+            for len in [1_u64, 7, 64, 333].iter().cycle() {
+                if position >= total {
+                    break;
+                }
+                // A jump now and then.
+                if position > jumped + 3000 {
+                    position += 55;
+                    jumped = position;
+                }
+                let input: Vec<f32> = (position..position + len).map(|p| p as f32).collect();
+                let explained: Vec<f32> = input.iter().map(|x| -x).collect();
+                position += assert_no_alloc(|| push.push(position, &input, &explained)) as u64;
+                reached.store(position, Ordering::Release);
+                std::thread::yield_now();
+            }
+        }
+    });
+    let (mut now, mut exact, mut out) = (DELAY, 0_u64, [0.0_f32; 37]);
+    while now - DELAY < total - 1000 {
+        // Now and then this runs ahead of the samples, and finds none.
+        if now - DELAY + 37 > reached.load(Ordering::Acquire) + 100 {
+            std::thread::yield_now();
+            continue;
+        }
+        assert_no_alloc(|| pull.fill(&mut out, now, 0));
+        for (p, sample) in (now - DELAY..).zip(out) {
+            // Between: silence, or a fade into or out of it.
+            assert!(sample <= 0.0 && -sample <= p as f32 + 1.0, "position {p} plays {sample}");
+            exact += u64::from(p > 0 && sample == -(p as f32));
+        }
+        now += out.len() as u64;
+    }
+    producer.join().unwrap();
+    assert!(exact > 1000, "{exact} samples were played at their place");
+}
+
+/// The body of JACK's callback, with cycles of every length, skipped frames, a full ring and a slow reader.
+#[cfg(feature = "jack")]
+#[test]
+fn the_body_of_jacks_callback_does_not_allocate() {
+    use earwitness::audio::jack_cycle::{Cycle, CycleCapture, MAX_PORTS};
+    use earwitness::units::SampleRate;
+
+    let samples: Vec<f32> = [0.5, f32::NAN, 1e-42, -0.25].into_iter().cycle().take(48_000).collect();
+    let rate = SampleRate::new(48_000).unwrap();
+    for (channels, choice) in [(1, ChannelChoice::Mix), (8, ChannelChoice::Mix), (8, ChannelChoice::Each)] {
+        for (capacity, divisor) in [(400_000, 1), (500, 3)] {
+            let (fan, mut pulls) = fan(&choice, channels, capacity);
+            let mut capture = CycleCapture::new(fan, rate);
+            // Begins just before the counter wraps.
+            let (mut first_frame, mut skipped, mut n_frames) = (u32::MAX - 100, 0, 0);
+            let mut reads = vec![0; pulls.len()];
+            let mut out = vec![0.0; 48_000];
+            for (step, &len) in CHUNKS.iter().cycle().take(5 * CHUNKS.len()).enumerate() {
+                let chunk = &samples[..len];
+                let cycle = Cycle { first_frame, began_usecs: None };
+                skipped += assert_no_alloc(|| capture.process(cycle, &[chunk; MAX_PORTS][..usize::from(channels)]));
+                n_frames += len as u64;
+                first_frame = first_frame.wrapping_add(len as u32 + if step % 4 == 3 { 480 } else { 0 });
+                for (pull, read) in pulls.iter_mut().zip(&mut reads) {
+                    let wanted = (pull.pending() / divisor).min(out.len());
+                    *read += pull.read(&mut out[..wanted]) as u64;
+                    check_invariant(pull, *read);
+                }
+            }
+            // The last skip has no cycle behind it.
+            assert_eq!(skipped, 480 * (5 * CHUNKS.len() as u64 / 4 - 1));
+            for pull in &pulls {
+                let account = pull.account();
+                assert_eq!(account.captured, n_frames + skipped);
+                assert_eq!(account.dropped > skipped, divisor > 1, "{account:?}");
+            }
+        }
+    }
+}
+
+/// What is given to cpal and libjack itself no allocator guard reaches without a device. These are few lines between two
+/// marks; this reads them. It knows calls by name only, so it is a tripwire, not a proof.
 #[test]
 fn the_device_callbacks_hold_nothing_forbidden() {
+    let jack = callbacks_of("jack_client.rs");
+    assert_eq!(jack.matches("fn process(").count(), 1, "{jack}");
+    look_for_forbidden(&jack);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/audio/cpal_source.rs");
     let source = std::fs::read_to_string(path).unwrap();
     let (before, rest) = source.split_once("// ---- on the audio thread").expect("the mark where the callbacks begin");
@@ -222,13 +356,26 @@ fn the_device_callbacks_hold_nothing_forbidden() {
     let code = code.join("\n");
     assert_eq!(code.matches("move |").count(), 2, "one data callback and one error callback");
     assert!(!before.contains("move |chunk") && !after.contains("move |chunk"), "a callback outside the marks");
+    look_for_forbidden(&code);
+}
+
+/// The code between the marks of a file, without comments.
+fn callbacks_of(file: &str) -> String {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/audio").join(file);
+    let source = std::fs::read_to_string(path).unwrap();
+    let (_, rest) = source.split_once("// ---- on the audio thread").expect("the mark where the callbacks begin");
+    let (callbacks, _) = rest.split_once("// ---- … to here.").expect("the mark where they end");
+    callbacks.lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n")
+}
+
+fn look_for_forbidden(code: &str) {
     let forbidden = [
         "format!",
         "println",
         "print!",
         "panic",
         "assert",
-        "unwrap",
+        "unwrap()",
         "expect(",
         "todo",
         "unreachable",

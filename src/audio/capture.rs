@@ -47,6 +47,8 @@ pub(super) enum Origin {
         state: Arc<EndState>,
         source: Arc<Mutex<ThreadSource>>,
         waker: Option<Thread>,
+        /// Whether it may fall silent: a pipe.
+        may_block: bool,
     },
     Live {
         keeper: Arc<Keeper>,
@@ -130,6 +132,20 @@ impl Capture {
     #[must_use]
     pub const fn info(&self) -> &SourceInfo {
         &self.info
+    }
+
+    /// Gives the input another name, for events and messages.
+    pub fn rename(&mut self, name: String) {
+        self.info.name = name;
+    }
+
+    /// Whether this input has a life of its own: it must not be kept waiting, and should never fall silent for good.
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
+        match &self.origin {
+            Origin::Thread { may_block, .. } => *may_block,
+            Origin::Live { .. } => true,
+        }
     }
 
     /// Copies mono samples at the input's own rate into `out` and says how many; 0 where there are none now. Never waits.

@@ -28,10 +28,22 @@ mod device_ids;
 pub mod devices;
 pub mod fan;
 mod file_source;
+#[cfg(feature = "jack")]
+#[allow(dead_code)]
+mod jack_client;
+#[cfg(feature = "jack")]
+pub mod jack_cycle;
+#[cfg(feature = "jack")]
+mod jack_log;
+#[cfg(feature = "jack")]
+mod jack_ports;
+#[cfg(feature = "jack")]
+mod jack_thread;
 #[cfg_attr(not(any(feature = "cpal", feature = "jack")), allow(dead_code))]
 mod keeper;
 #[cfg_attr(not(any(feature = "cpal", feature = "jack")), allow(dead_code))]
 mod live;
+pub mod playback;
 #[cfg(all(feature = "pulseaudio", unix))]
 mod pulse_probe;
 pub mod ring;

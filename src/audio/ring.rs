@@ -384,7 +384,7 @@ impl CapturePull {
     /// The account, unless a callback changed it meanwhile.
     fn try_account(&self) -> Option<Account> {
         let before = self.counters.sequence.load(Ordering::Acquire);
-        if before % 2 != 0 {
+        if !before.is_multiple_of(2) {
             return None;
         }
         let account = self.look();

@@ -168,7 +168,8 @@ impl Thread {
         let thread = ThreadSource::spawn(self.name, feed, fan, self.rate, pace, Arc::clone(&state), self.may_block)?;
         let waker = thread.thread();
         let name = source.as_str().into();
-        let origin = Origin::Thread { name, state, source: Arc::new(Mutex::new(thread)), waker };
+        let may_block = thread.may_block();
+        let origin = Origin::Thread { name, state, source: Arc::new(Mutex::new(thread)), waker, may_block };
         let capture = |(lane, pull)| {
             let name = lane_name(&source, lane);
             let info = SourceInfo { name, sample_rate: self.rate, channels: self.channels, started };

@@ -130,6 +130,11 @@ impl ThreadSource {
         self.handle.as_ref().map(|handle| handle.thread().clone())
     }
 
+    /// Whether its feed can wait for ever.
+    pub(super) const fn may_block(&self) -> bool {
+        self.may_block
+    }
+
     /// Stops the thread and, where that cannot take for ever, waits for it.
     pub(super) fn stop(&mut self) {
         self.stop.store(true, Ordering::Release);

@@ -11,7 +11,7 @@ use crossbeam::channel::Receiver;
 
 use super::settings::SettingsArgs;
 use super::{Globals, logging, output};
-use crate::audio::source::{CaptureOptions, InputSpec, open};
+use crate::audio::source::{Capture, CaptureOptions, InputSpec, open};
 use crate::config::{Config, UiMode};
 use crate::engine::detector::DetectorParams;
 use crate::engine::inference::Inference;
@@ -19,8 +19,6 @@ use crate::engine::report::ModelRef;
 use crate::engine::snapshot::SnapshotSlot;
 use crate::engine::worker::{MonitorOptions, Worker};
 use crate::error::{Error, Result};
-use crate::interpret::l2i::L2i;
-use crate::model::classifier::Classifier;
 use crate::model::manifest::Label;
 use crate::model::package::{Package, find_model};
 use crate::record::{
@@ -75,12 +73,10 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     let ui = config.monitor.ui.decide(stdout().is_terminal());
     logging::start(&config.log, ui == UiMode::Tui)?;
     let package = Package::open(&find_model(&config.monitor.model)?)?;
-    let classifier = Classifier::load(&package)?;
-    let interpreter = L2i::load(&package)?;
-    let options = options(&config, &package, classifier.labels(), ui)?;
-    let spec: InputSpec = config.monitor.input.parse()?;
-    let captures = open(&spec, CaptureOptions { fast: config.monitor.fast, ..CaptureOptions::default() })?;
-    let worker = Worker::new(captures, Inference::new(classifier, Some(Box::new(interpreter))), options)?;
+    let inference = Inference::open(&package, &config.monitor.method, config.monitor.device.parse()?)?;
+    let options = options(&config, &package, inference.classifier().labels(), ui)?;
+    let captures = captures(&config)?;
+    let worker = Worker::new(captures, inference, options)?;
     let recorder = recorder(&config, ui)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
@@ -108,6 +104,24 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     screen?;
     listened?;
     told(stats, reader_left)
+}
+
+/// Opens all inputs. No two have the same name.
+fn captures(config: &Config) -> Result<Vec<Capture>> {
+    let mut captures: Vec<Capture> = Vec::new();
+    for input in config.inputs() {
+        let spec: InputSpec = input.spec.parse()?;
+        let options = CaptureOptions { fast: config.monitor.fast, ..CaptureOptions::default() };
+        for mut capture in open(&spec, options)? {
+            let given = if input.name.is_empty() { capture.info().name.clone() } else { input.name.clone() };
+            let taken = |name: &String| captures.iter().any(|other| other.info().name == *name);
+            let numbered = (2..).map(|n| format!("{given} ({n})"));
+            let name = std::iter::once(given.clone()).chain(numbered).find(|name| !taken(name));
+            capture.rename(name.unwrap_or(given));
+            captures.push(capture);
+        }
+    }
+    Ok(captures)
 }
 
 /// Lets the screen know what becomes of events, until the recorder has ended.
@@ -181,6 +195,7 @@ fn options(config: &Config, package: &Package, labels: &[Label], ui: UiMode) -> 
         post_roll_secs: d.post_roll_secs,
         max_components: MAX_COMPONENTS,
         fast: config.monitor.fast,
+        ring_secs: CaptureOptions::default().ring_secs,
         duration_secs: (config.monitor.duration_secs > 0.0).then_some(config.monitor.duration_secs),
         record_dir: (!config.record.dir.is_empty()).then(|| config.record.dir.clone()),
         snapshots: ui == UiMode::Tui,

@@ -4,14 +4,19 @@ use clap::Args;
 use clap::builder::{BoolishValueParser, PossibleValuesParser};
 
 use super::parse::{positive, seconds, threshold, word};
-use crate::config::{ColorMode, ConfigLayer, METHODS, UiMode};
+use crate::config::{ColorMode, ConfigLayer, InputLayer, METHODS, UiMode};
 
 /// Flags that set settings. Absent ones leave the settings file's value, or the default.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SettingsArgs {
-    /// What to listen to: default, device:ID, file:PATH, stdin:RATExCHANNELS:s16le|f32le, demo [default: default]
+    /// What to listen to: default, device:ID, jack, jack:PATTERN, file:PATH, stdin:RATExCHANNELS:s16le|f32le, demo; may be
+    /// given again, to listen to several at once [default: default]
     #[arg(long, value_name = "SPEC", env = "EARWITNESS_INPUT", help_heading = "Sound in")]
-    pub input: Option<String>,
+    pub input: Vec<String>,
+    /// What to do with the channels of the inputs given: mix hears their mean; each, or a list as in 1,3, makes them inputs
+    /// of their own [default: mix]
+    #[arg(long, value_name = "CHANNELS", env = "EARWITNESS_CHANNELS", help_heading = "Sound in")]
+    pub channels: Option<String>,
     /// Read a file, stdin or the demo as quickly as possible, not at the pace of the sound
     #[arg(
         long,
@@ -30,6 +35,9 @@ pub struct SettingsArgs {
     /// The method that says what the classifier heard [default: l2i]
     #[arg(long, value_name = "METHOD", env = "EARWITNESS_METHOD", value_parser = PossibleValuesParser::new(METHODS), help_heading = "Hearing")]
     pub method: Option<String>,
+    /// Where the networks run: cpu, cuda:N, or auto, a GPU where there is one [default: auto]
+    #[arg(long, value_name = "DEVICE", env = "EARWITNESS_DEVICE", help_heading = "Hearing")]
+    pub device: Option<String>,
 
     /// Probability at which an event of a label starts, as in dog=0.6; may be given again [default: the model's]
     #[arg(long, value_name = "LABEL=P", env = "EARWITNESS_THRESHOLD", value_parser = threshold, value_delimiter = ',', help_heading = "Detection")]
@@ -65,6 +73,9 @@ pub struct SettingsArgs {
     /// Folder to record events in, one folder an event: clip, interpretation, picture, JSON
     #[arg(long, value_name = "DIR", env = "EARWITNESS_RECORD", help_heading = "What comes out")]
     pub record: Option<String>,
+    /// Play the interpretation while it happens: off, device (the default one), device:ID, jack [default: off]
+    #[arg(long, value_name = "SPEC", env = "EARWITNESS_LISTEN", help_heading = "What comes out")]
+    pub listen: Option<String>,
     /// Colours in the terminal UI [default: auto]
     #[arg(long, value_name = "WHEN", env = "EARWITNESS_COLOR", value_parser = word::<ColorMode>(ColorMode::WORDS), help_heading = "What comes out")]
     pub color: Option<ColorMode>,
@@ -92,12 +103,30 @@ impl SettingsArgs {
     pub fn layer(&self) -> ConfigLayer {
         let mut layer = ConfigLayer::default();
         let monitor = &mut layer.monitor;
-        monitor.input.clone_from(&self.input);
+        monitor.channels.clone_from(&self.channels);
+        monitor.device.clone_from(&self.device);
+        monitor.listen.clone_from(&self.listen);
         monitor.fast = self.fast;
         monitor.duration_secs = self.duration;
         monitor.model.clone_from(&self.model);
         monitor.method.clone_from(&self.method);
         monitor.ui = self.ui;
+        // Inputs given here replace all that the settings file has.
+        match self.input.as_slice() {
+            [] => {}
+            [one] => {
+                monitor.input = Some(one.clone());
+                layer.input = Some(Vec::new());
+            }
+            several => {
+                let input = |spec: &String| InputLayer {
+                    spec: Some(spec.clone()),
+                    channels: self.channels.clone(),
+                    name: None,
+                };
+                layer.input = Some(several.iter().map(input).collect());
+            }
+        }
         let detector = &mut layer.detector;
         if !self.threshold.is_empty() {
             detector.thresholds = Some(self.threshold.iter().cloned().collect());

@@ -5,7 +5,7 @@ use clap::error::ErrorKind as ClapErrorKind;
 
 use super::settings::SettingsArgs;
 use super::*;
-use crate::config::{ColorMode, Config, UiMode};
+use crate::config::{ColorMode, Config, ConfigFile, UiMode};
 
 /// Every command, also those that are not in the enum yet.
 fn all_commands() -> Vec<clap::Command> {
@@ -68,6 +68,9 @@ fn every_command_says_what_it_does_and_shows_examples() {
 /// A value for each settings flag that differs from its default.
 const ALL_SETTINGS: &[&str] = &[
     "--input=demo",
+    "--channels=each",
+    "--device=cpu",
+    "--listen=device",
     "--fast",
     "--duration=5",
     "--model=other",
@@ -103,6 +106,7 @@ fn every_flag_reaches_its_setting() {
     let m = &config.monitor;
     assert_eq!((m.input.as_str(), m.fast, m.duration_secs, m.model.as_str()), ("demo", true, 5.0, "other"));
     assert_eq!((m.method.as_str(), m.ui), ("l2i", UiMode::Silent));
+    assert_eq!((m.channels.as_str(), m.device.as_str(), m.listen.as_str()), ("each", "cpu", "device"));
     let d = &config.detector;
     assert_eq!((d.min_strides, d.of_strides, d.thresholds["dog"]), (3, 4, 0.7));
     assert_eq!((d.min_duration_secs, d.merge_gap_secs, d.cooldown_secs), (0.2, 0.25, 3.0));
@@ -116,6 +120,25 @@ fn no_flag_changes_no_setting() {
     let mut config = Config::default();
     settings(&[]).unwrap().layer().put_onto(&mut config);
     assert_eq!(config, Config::default());
+}
+
+#[test]
+fn inputs_given_replace_the_tables_of_the_file() {
+    let file = || {
+        let text =
+            "[[input]]\nspec = \"default\"\nname = \"yard\"\n[[input]]\nspec = \"device:x\"\nchannels = \"1,3\"\n";
+        ConfigFile::from_text("c.toml".into(), text.into()).config().unwrap()
+    };
+    let inputs = |flags: &[&str]| {
+        let mut config = file();
+        settings(flags).unwrap().layer().put_onto(&mut config);
+        config.inputs().into_iter().map(|i| (i.spec, i.channels, i.name)).collect::<Vec<_>>()
+    };
+    let row = |a: &str, b: &str, c: &str| (a.to_owned(), b.to_owned(), c.to_owned());
+    assert_eq!(inputs(&[]), [row("default", "mix", "yard"), row("device:x", "1,3", "")]);
+    assert_eq!(inputs(&["--input=demo"]), [row("demo", "mix", "")]);
+    let two = inputs(&["--input=demo", "--input=file:a.wav", "--channels=each"]);
+    assert_eq!(two, [row("demo", "each", ""), row("file:a.wav", "each", "")]);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use super::settings::{Config, DetectorConfig};
 use super::values::METHODS;
-use crate::audio::source::InputSpec;
+use crate::audio::source::{ChannelChoice, InputSpec};
+use crate::model::device::DeviceChoice;
 use crate::toml_text::BadValue;
 
 /// A day: longer spans of sound are taken for a slip.
@@ -11,12 +12,15 @@ const MAX_SECS: f64 = 86_400.0;
 /// Longest event and pre-roll, which are kept in memory.
 const MAX_CLIP_SECS: f64 = 600.0;
 
+/// Each input has its own ring and memory.
+const MAX_INPUTS: usize = 256;
+
 impl Config {
     /// The first setting that cannot be used.
     pub(super) fn problem(&self) -> Option<BadValue> {
         let m = &self.monitor;
-        if let Err(e) = m.input.parse::<InputSpec>() {
-            return Some(BadValue::new("monitor.input", format!("{:?}", m.input), e.to_string()));
+        if let Some(bad) = self.input_problem() {
+            return Some(bad);
         }
         if m.model.trim().is_empty() {
             return Some(BadValue::new("monitor.model", "\"\"", "name a model, as in \"default\""));
@@ -28,7 +32,31 @@ impl Config {
         if !(m.duration_secs >= 0.0 && m.duration_secs.is_finite()) {
             return Some(BadValue::new("monitor.duration_secs", m.duration_secs, "give 0 or more seconds"));
         }
+        if let Err(e) = m.device.parse::<DeviceChoice>() {
+            return Some(BadValue::new("monitor.device", format!("{:?}", m.device), e.to_string()));
+        }
         detector_problem(&self.detector)
+    }
+
+    fn input_problem(&self) -> Option<BadValue> {
+        let m = &self.monitor;
+        let one = |key: String, spec: &str, channels_key: String, channels: &str| {
+            if let Err(e) = spec.parse::<InputSpec>() {
+                return Some(BadValue::new(key, format!("{spec:?}"), e.to_string()));
+            }
+            let wrong = channels.parse::<ChannelChoice>().err()?;
+            Some(BadValue::new(channels_key, format!("{channels:?}"), wrong.to_string()))
+        };
+        if self.input.is_empty() {
+            return one("monitor.input".into(), &m.input, "monitor.channels".into(), &m.channels);
+        }
+        if self.input.len() > MAX_INPUTS {
+            return Some(BadValue::new("input", self.input.len(), format!("give at most {MAX_INPUTS} inputs")));
+        }
+        let mut all = self.input.iter().enumerate();
+        all.find_map(|(i, input)| {
+            one(format!("input[{i}].spec"), &input.spec, format!("input[{i}].channels"), &input.channels)
+        })
     }
 }
 

@@ -11,8 +11,8 @@ mod values;
 
 pub use file::{ConfigFile, standard_path};
 pub use settings::{
-    Config, ConfigLayer, DetectorConfig, DetectorLayer, LogConfig, LogLayer, MonitorConfig, MonitorLayer, RecordConfig,
-    RecordLayer, UiConfig, UiLayer,
+    Config, ConfigLayer, DetectorConfig, DetectorLayer, InputConfig, InputLayer, LogConfig, LogLayer, MonitorConfig,
+    MonitorLayer, RecordConfig, RecordLayer, UiConfig, UiLayer,
 };
 pub use values::{ColorMode, LogLevel, METHODS, UiMode};
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::settings::{Config, DetectorConfig, Entry, LogConfig, MonitorConfig, RecordConfig, UiConfig};
+use super::settings::{Config, DetectorConfig, Entry, InputConfig, LogConfig, MonitorConfig, RecordConfig, UiConfig};
 use crate::error::{Error, Result};
 
 const HEAD: &str = "\
@@ -47,8 +47,38 @@ impl Config {
                 }
             }
             text.push_str(&tables);
+            if name == "monitor" {
+                self.write_inputs(&mut text)?;
+            }
         }
         Ok(text)
+    }
+}
+
+impl Config {
+    /// The `[[input]]` tables; where there are none, how one would look.
+    fn write_inputs(&self, text: &mut String) -> Result<()> {
+        text.push('\n');
+        comment(text, InputConfig::ABOUT);
+        let example = [InputConfig::default()];
+        let (inputs, mark) =
+            if self.input.is_empty() { (example.as_slice(), "# ") } else { (self.input.as_slice(), "") };
+        for (i, input) in inputs.iter().enumerate() {
+            if i > 0 {
+                text.push('\n');
+            }
+            line(text, &format!("{mark}[[input]]"));
+            for entry in input.entries() {
+                let value = entry.value.map_err(|e| {
+                    Error::bug(format!("the setting input.{} cannot be written as TOML: {e}", entry.name))
+                })?;
+                if i == 0 {
+                    comment(text, entry.doc);
+                }
+                line(text, &format!("{mark}{} = {value}", entry.name));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -84,6 +84,8 @@ macro_rules! section {
 pub struct Config {
     /// See [`MonitorConfig`].
     pub monitor: MonitorConfig,
+    /// Several inputs, instead of the one in [`MonitorConfig`].
+    pub input: Vec<InputConfig>,
     /// See [`DetectorConfig`].
     pub detector: DetectorConfig,
     /// See [`RecordConfig`].
@@ -100,6 +102,8 @@ pub struct Config {
 pub struct ConfigLayer {
     /// See [`MonitorConfig`].
     pub monitor: MonitorLayer,
+    /// See [`InputConfig`]. All of them replace all that were below.
+    pub input: Option<Vec<InputLayer>>,
     /// See [`DetectorConfig`].
     pub detector: DetectorLayer,
     /// See [`RecordConfig`].
@@ -114,6 +118,9 @@ impl ConfigLayer {
     /// Puts what is given onto `config`. Tables are put together key by key.
     pub fn put_onto(self, config: &mut Config) {
         self.monitor.put_onto(&mut config.monitor);
+        if let Some(inputs) = self.input {
+            config.input = inputs.into_iter().map(InputLayer::config).collect();
+        }
         self.detector.put_onto(&mut config.detector);
         self.record.put_onto(&mut config.record);
         self.ui.put_onto(&mut config.ui);
@@ -121,12 +128,35 @@ impl ConfigLayer {
     }
 }
 
+impl Config {
+    /// What to listen to: the `[[input]]` tables, or where there are none the one input of `[monitor]`.
+    #[must_use]
+    pub fn inputs(&self) -> Vec<InputConfig> {
+        if self.input.is_empty() {
+            let (spec, channels) = (self.monitor.input.clone(), self.monitor.channels.clone());
+            return vec![InputConfig { spec, channels, ..InputConfig::default() }];
+        }
+        self.input.clone()
+    }
+}
+
+impl InputLayer {
+    fn config(self) -> InputConfig {
+        let mut config = InputConfig::default();
+        self.put_onto(&mut config);
+        config
+    }
+}
+
 section! {
     /// What listens, and what comes out.
     pub struct MonitorConfig / MonitorLayer {
-        /// What to listen to: "default", "device:ID" (see `earwitness devices`), "file:PATH",
-        /// "stdin:RATExCHANNELS:s16le" or "…:f32le", "demo".
+        /// What to listen to: "default", "device:ID" (see `earwitness devices`), "jack" or "jack:PATTERN",
+        /// "file:PATH", "stdin:RATExCHANNELS:s16le" or "…:f32le", "demo". For several at once, see [[input]].
         input: String = "default".into(),
+        /// What to do with its channels: "mix" hears their mean; "each" makes every one an input of its own, as does a
+        /// list, as in "1,3", with some of them.
+        channels: String = "mix".into(),
         /// Read files, stdin and the demo as quickly as possible, not at the pace of the sound.
         fast: bool = false,
         /// What to show: "tui", "jsonl", "silent"; "auto" is tui on a terminal and jsonl otherwise.
@@ -135,8 +165,24 @@ section! {
         model: String = "default".into(),
         /// The method that says what the classifier heard: "l2i".
         method: String = "l2i".into(),
+        /// Where the networks run: "cpu", "cuda:0" (a build with the feature cuda), or "auto": a GPU where there is one.
+        device: String = "auto".into(),
+        /// Where the interpretation is played while it happens: "off", "device" (the default one), "device:ID", "jack".
+        listen: String = "off".into(),
         /// Stop after so many seconds of sound; 0 listens until the input ends or a signal comes.
         duration_secs: f64 = 0.0,
+    }
+}
+
+section! {
+    /// Several inputs at once: one table like this for each. They replace `input` and `channels` of [monitor].
+    pub struct InputConfig / InputLayer {
+        /// As `input` of [monitor].
+        spec: String = "default".into(),
+        /// As `channels` of [monitor].
+        channels: String = "mix".into(),
+        /// What events call it; "" is what `spec` says.
+        name: String = String::new(),
     }
 }
 

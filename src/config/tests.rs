@@ -27,6 +27,8 @@ fn every_setting_survives_being_written_and_read() {
     let mut config = Config::default();
     config.monitor.input = "file:a \"b\"\\c.wav".into();
     config.monitor.ui = UiMode::Silent;
+    let named = |name: &str| InputConfig { name: name.into(), ..InputConfig::default() };
+    config.input = vec![named("yard"), InputConfig { channels: "2".into(), ..named("attic \"x\"") }];
     config.monitor.fast = true;
     config.detector.min_strides = 3;
     config.detector.thresholds.insert("crying baby".into(), 0.25);
@@ -75,6 +77,14 @@ fn each_wrong_file_has_an_error_that_names_it() {
             "c.toml, line 2: monitor.input = \"\" cannot be used; --input '' is not known; use",
         ),
         ("[monitor]\ninput = \"file:\"\n", "c.toml, line 2: monitor.input = \"file:\""),
+        (
+            "[monitor]\ndevice = \"gpu\"\n",
+            "c.toml, line 2: monitor.device = \"gpu\" cannot be used; the device 'gpu' is not known",
+        ),
+        ("[monitor]\nchannels = \"all\"\n", "c.toml, line 2: monitor.channels = \"all\""),
+        ("[[input]]\nspec = \"demo\"\n[[input]]\nspec = \"hum\"\n", "c.toml, line 4: input[1].spec = \"hum\""),
+        ("[[input]]\nchannels = \"0\"\n", "c.toml, line 2: input[0].channels = \"0\""),
+        ("[[input]]\nspek = \"demo\"\n", "c.toml, line 2: unknown key 'spek', expected one of 'spec', "),
         ("[monitor]\nmodel = \" \"\n", "c.toml, line 2: monitor.model = \"\""),
         ("[monitor]\nduration_secs = -1\n", "c.toml, line 2: monitor.duration_secs = -1"),
         ("[detector]\nmin_strides = 4\n", "c.toml, line 2: detector.min_strides = 4 cannot be used; give 1 to"),

@@ -7,6 +7,7 @@
 pub mod features;
 pub mod istft;
 pub mod level;
+pub mod limiter;
 pub mod mask;
 pub mod mel;
 pub mod resample;
@@ -16,6 +17,7 @@ pub mod window;
 pub use features::{Compression, FrontEnd, FrontEndParams, SpectrumPower, log1p_magnitude};
 pub use istft::{StreamingIstft, istft};
 pub use level::{Level, LevelMeter, level};
+pub use limiter::{Limiter, LimiterParams};
 pub use mask::apply_mask;
 pub use mel::{MelFilterbank, MelNorm, MelParams, MelScale};
 pub use resample::{StreamingResampler, downmix, resample};

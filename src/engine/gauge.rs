@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::report::Event;
+use super::input::Input;
+use super::report::{Event, Latency};
 use super::snapshot::{EventSummary, Snapshot};
 use super::worker::Worker;
 
@@ -14,8 +15,8 @@ const LOAD_SECS: f64 = 10.0;
 /// Events that a snapshot holds.
 const MAX_EVENTS: usize = 50;
 
-/// Audio that a screen's level is taken over, in seconds.
-const LEVEL_SECS: f64 = 0.2;
+/// Events whose latency is remembered.
+const MAX_LATENCIES: usize = 1000;
 
 /// Clocks and lists of one run.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(super) struct Gauge {
     told: Instant,
     snapshot: Option<Instant>,
     events: VecDeque<Arc<EventSummary>>,
+    /// Time from sound to event of the newest events, in seconds.
+    latencies: VecDeque<f64>,
 }
 
 impl Gauge {
@@ -39,6 +42,7 @@ impl Gauge {
             told: now,
             snapshot: None,
             events: VecDeque::new(),
+            latencies: VecDeque::new(),
         }
     }
 
@@ -94,8 +98,20 @@ impl Gauge {
         due
     }
 
+    /// Time from sound to event; none before the first.
+    pub(super) fn latency(&self) -> Option<Latency> {
+        let mut sorted: Vec<f64> = self.latencies.iter().copied().collect();
+        sorted.sort_by(f64::total_cmp);
+        let at = |share: f64| sorted.get(((share * sorted.len() as f64).ceil() as usize).saturating_sub(1)).copied();
+        Some(Latency { p50_secs: at(0.5)?, p99_secs: at(0.99)? })
+    }
+
     /// An event was found.
     pub(super) fn event(&mut self, event: &Event) {
+        self.latencies.push_back(event.latency_secs + event.lag_secs);
+        if self.latencies.len() > MAX_LATENCIES {
+            self.latencies.pop_front();
+        }
         self.events.push_front(Arc::new(EventSummary { event: event.clone(), dir: None }));
         self.events.truncate(MAX_EVENTS);
     }
@@ -104,10 +120,11 @@ impl Gauge {
 impl Worker {
     /// The state as it is now, of the input that is looked at.
     pub(super) fn snapshot(&self) -> Snapshot {
-        let input = &self.inputs[self.controls.focus().min(self.inputs.len() - 1)];
+        let focus = self.controls.focus().min(self.inputs.len() - 1);
+        let input = &self.inputs[focus];
         let pipeline = &input.pipeline;
         let params = pipeline.params();
-        let level = pipeline.level(LEVEL_SECS);
+        let level = input.level();
         Snapshot {
             source: params.source.clone(),
             model: params.model.name.clone(),
@@ -122,13 +139,19 @@ impl Worker {
             waterfall: Arc::new(pipeline.waterfall()),
             events: self.gauge.events.iter().cloned().collect(),
             load: self.gauge.load(),
-            latency_secs: pipeline.latency_secs(),
+            latency: self.gauge.latency(),
             totals: input.totals(),
-            shed: if self.is_shedding() { vec!["interpretation".to_owned()] } else { Vec::new() },
+            shed: self.shed_words(),
+            health: input.health,
+            trouble: input.trouble.clone().or_else(|| self.inference.fell_back().map(str::to_owned)),
+            inputs: self.inputs.iter().map(Input::summary).collect(),
+            focus,
+            listen: self.listening(),
+            device: self.inference.device_name().to_owned(),
             record_dir: self.options.record_dir.clone(),
             // The slot knows.
             recording_fails: false,
-            phase: self.phase(input),
+            phase: input.phase(),
         }
     }
 }

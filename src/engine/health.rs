@@ -136,7 +136,8 @@ impl HealthMonitor {
     /// Remembers what [`health`](Self::health) said: a device that was stalled or lost hears again only once it has
     /// delivered 1 s of sound. Without this, it does with the first sample.
     pub fn note(&mut self, health: Health) {
-        if matches!(health, Health::Stalled | Health::Lost) {
+        // Said again while sound comes back, it does not begin the wait anew.
+        if matches!(health, Health::Stalled | Health::Lost) && self.state != health {
             (self.state, self.sound) = (health, 0);
         }
     }

@@ -96,6 +96,8 @@ pub struct Stride {
     pub explanation: Option<Arc<dyn Explanation>>,
     /// Whether the classifier was asked. Under overload it may not be: `probs` are then those of the stride before.
     pub classified: bool,
+    /// Seconds that the worker was behind the capture then.
+    pub lag_secs: f64,
 }
 
 /// The memory.

@@ -1,14 +1,22 @@
 //! One input of the worker: its capture, its pipeline, and where it is.
 
+use std::time::{Duration, Instant, SystemTime};
+
+use super::health::{Health, HealthMonitor};
 use super::pipeline::Pipeline;
-use super::report::{StatusReport, Totals};
+use super::report::{Latency, StatusReport, Totals};
+use super::snapshot::{InputSummary, Phase};
+use super::wall::ClockWatch;
 use crate::Result;
 use crate::audio::source::{Capture, CaptureState};
-use crate::dsp::StreamingResampler;
+use crate::dsp::{Level, StreamingResampler};
 use crate::units::{SamplePos, SampleRate};
 
 /// Most audio read at a time, in seconds.
 const READ_SECS: f64 = 0.1;
+
+/// Audio that a level is taken over, in seconds.
+const LEVEL_SECS: f64 = 0.2;
 
 /// Audio between two status reports, in seconds.
 pub(super) const STATUS_SECS: f64 = 10.0;
@@ -18,6 +26,19 @@ pub(super) const STATUS_SECS: f64 = 10.0;
 pub(super) enum Ended {
     Well(&'static str),
     Broken(String),
+}
+
+/// Time between two looks at the clocks.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What a status tells of the worker as a whole.
+pub(super) struct OfWorker {
+    pub(super) load: f64,
+    pub(super) latency: Option<Latency>,
+    pub(super) shed: &'static [&'static str],
+    pub(super) device: String,
+    /// Why it is not the device that was asked for.
+    pub(super) trouble: Option<String>,
 }
 
 /// One input.
@@ -34,18 +55,24 @@ pub(super) struct Input {
     position: u64,
     /// Of these, samples that were read.
     analysed: u64,
-    /// Of these, samples that never came: lost with a device, or dropped by a full ring.
+    /// Where to stop.
     last: u64,
     pub(super) events: u64,
     pub(super) started: bool,
     pub(super) ended: Option<Ended>,
     next_status: u64,
     pub(super) last_status: Totals,
-    pub(super) warned_silent: bool,
+    /// What the input is able to hear; watched where nobody waits for the source.
+    pub(super) health: Health,
+    monitor: Option<HealthMonitor>,
+    /// Keeps wall times true, from the first sample on, and when that was last looked after.
+    clock: Option<(ClockWatch, Instant)>,
+    /// What is wrong, for people.
+    pub(super) trouble: Option<String>,
 }
 
 impl Input {
-    pub(super) fn new(capture: Capture, pipeline: Pipeline, duration_secs: Option<f64>) -> Result<Self> {
+    pub(super) fn new(capture: Capture, pipeline: Pipeline, duration_secs: Option<f64>, watched: bool) -> Result<Self> {
         let rate = capture.info().sample_rate;
         Ok(Self {
             resampler: StreamingResampler::new(rate, pipeline.params().clock.sample_rate)?,
@@ -63,7 +90,10 @@ impl Input {
             ended: None,
             next_status: rate.samples(STATUS_SECS).max(1),
             last_status: Totals::default(),
-            warned_silent: false,
+            health: Health::Hearing,
+            monitor: watched.then(|| HealthMonitor::new(rate)),
+            clock: None,
+            trouble: None,
         })
     }
 
@@ -80,12 +110,66 @@ impl Input {
     /// Puts the last `n` samples read behind what waits for the pipeline.
     pub(super) fn hear(&mut self, n: usize) {
         self.position += n as u64;
+        if let Some(monitor) = &mut self.monitor {
+            monitor.hear(&self.buffer[..n]);
+        }
         self.resampler.push(&self.buffer[..n], &mut self.queue);
+    }
+
+    /// The stream has begun at `start`: from here on its clock is watched, if anything is.
+    pub(super) fn begin(&mut self, start: SystemTime) {
+        self.pipeline.set_start(start);
+        if self.monitor.is_some() {
+            let rate = self.pipeline.params().clock.sample_rate;
+            self.clock = Some((ClockWatch::new(start, rate), Instant::now()));
+        }
+    }
+
+    /// Compares the stream's clock with the system's, about once a second and only when something has come.
+    pub(super) fn look_after_clock(&mut self) {
+        let captured = self.model_position(self.position + self.capture.pending() as u64);
+        let Some((watch, last)) = &mut self.clock else { return };
+        if last.elapsed() < LOOK_EVERY {
+            return;
+        }
+        *last = Instant::now();
+        let Some(moved) = watch.look(captured, SystemTime::now()) else { return };
+        self.pipeline.correct_start(moved.start);
+        let source = &self.pipeline.params().source;
+        if moved.stepped {
+            tracing::warn!(
+                "the clock was set, or sound is missing: the times of {source} move by {:.1} s",
+                moved.by_secs
+            );
+        } else {
+            tracing::debug!("the times of {source} move by {:.2} s, by which its clock had drifted", moved.by_secs);
+        }
+    }
+
+    /// A position of the source as one at the model's rate.
+    fn model_position(&self, position: u64) -> SamplePos {
+        let model_rate = self.pipeline.params().clock.sample_rate;
+        let position = u128::from(position) * u128::from(model_rate.hz()) / u128::from(self.rate.hz());
+        SamplePos(u64::try_from(position).unwrap_or(u64::MAX))
+    }
+
+    /// What the input is able to hear now; whether that has changed.
+    pub(super) fn look_after_health(&mut self) -> bool {
+        let Some(monitor) = &mut self.monitor else { return false };
+        let lost = self.capture.lost();
+        let health = monitor.health(self.capture.idle_for(), lost.is_some());
+        monitor.note(health);
+        let source = &self.pipeline.params().source;
+        self.trouble = lost.map(|lost| lost.sentence).or_else(|| health.is_deaf().then(|| health.sentence(source)));
+        std::mem::replace(&mut self.health, health) != health
     }
 
     /// Puts `n` samples of silence there.
     pub(super) fn hear_silence(&mut self, n: u64) {
         self.position += n;
+        if let Some(monitor) = &mut self.monitor {
+            monitor.gap();
+        }
         let silence = vec![0.0; usize::try_from(n).unwrap_or(0)];
         self.resampler.push(&silence, &mut self.queue);
     }
@@ -93,9 +177,10 @@ impl Input {
     /// Passes over samples that nobody hears; the pipeline begins a new stretch behind them.
     pub(super) fn skip(&mut self, n: u64) -> Result<()> {
         self.position += n;
-        let model_rate = self.pipeline.params().clock.sample_rate;
-        let position = u128::from(self.position) * u128::from(model_rate.hz()) / u128::from(self.rate.hz());
-        self.pipeline.restart(SamplePos(u64::try_from(position).unwrap_or(u64::MAX)))
+        if let Some(monitor) = &mut self.monitor {
+            monitor.gap();
+        }
+        self.pipeline.restart(self.model_position(self.position))
     }
 
     /// What the resampler still holds follows.
@@ -156,13 +241,52 @@ impl Input {
         self.rate.secs(self.capture.pending() as u64)
     }
 
+    /// How far behind the capture the pipeline is, in seconds.
+    pub(super) fn lag_secs(&self) -> f64 {
+        let model_rate = self.pipeline.params().clock.sample_rate;
+        self.waiting_secs() + model_rate.secs((self.queue.len() - self.taken) as u64)
+    }
+
+    /// Level of the last moments.
+    pub(super) fn level(&self) -> Level {
+        self.pipeline.level(LEVEL_SECS)
+    }
+
+    /// Whether it runs.
+    pub(super) fn phase(&self) -> Phase {
+        match &self.ended {
+            None => Phase::Running,
+            Some(Ended::Well(reason)) => Phase::Ended((*reason).to_owned()),
+            Some(Ended::Broken(sentence)) => Phase::Failed(sentence.clone()),
+        }
+    }
+
+    /// As a list of inputs shows it.
+    pub(super) fn summary(&self) -> InputSummary {
+        let level = self.level();
+        let mut active: Vec<_> = self.pipeline.class_states().into_iter().filter(|class| class.active).collect();
+        active.sort_by(|a, b| b.score.total_cmp(&a.score));
+        InputSummary {
+            source: self.pipeline.params().source.clone(),
+            level_dbfs: level.rms_dbfs,
+            peak_dbfs: level.peak_dbfs,
+            health: self.health,
+            phase: self.phase(),
+            active: active.into_iter().map(|class| class.label).collect(),
+            totals: self.totals(),
+        }
+    }
+
     /// Counters since the stream began.
     pub(super) fn totals(&self) -> Totals {
         let account = self.capture.account();
+        // What a source has read ahead of an end that was asked for is no part of the stream.
+        let waiting = if self.ended.is_some() { 0 } else { account.pending };
         Totals {
-            captured_samples: account.captured,
+            captured_samples: account.captured - (account.pending - waiting),
             analysed_samples: self.analysed,
             dropped_samples: account.dropped,
+            waiting_samples: waiting,
             xruns: account.xruns,
             invalid_samples: account.invalid,
             events: self.events,
@@ -171,15 +295,21 @@ impl Input {
     }
 
     /// The status as it is now.
-    pub(super) fn status(&self, load: f64) -> StatusReport {
+    pub(super) fn status(&self, of_worker: &OfWorker) -> StatusReport {
         let params = self.pipeline.params();
         StatusReport {
             source: params.source.clone(),
             position: self.pipeline.position(),
             clock: params.clock,
             level_dbfs: self.pipeline.level(self.pipeline.stride_secs()).rms_dbfs,
-            load,
+            load: of_worker.load,
             totals: self.totals(),
+            lag_secs: self.lag_secs(),
+            latency: of_worker.latency,
+            health: self.health,
+            trouble: self.trouble.clone().or_else(|| of_worker.trouble.clone()),
+            shed: of_worker.shed,
+            device: of_worker.device.clone(),
         }
     }
 }

@@ -37,6 +37,13 @@ impl Through {
 /// [`History::mask_end`] on get the mask that the newest segment gives them, which may still change.
 #[must_use]
 pub fn mask_frames(history: &History, through: Through, frames: Range<u64>) -> Vec<f32> {
+    mask_frames_by(history, |_| Some(through), frames)
+}
+
+/// [`mask_frames`] where each segment has its own say in what is let through: `choose` is asked for the segments that
+/// explain `frames`, and the one before them. `None` counts as a mask of 0.
+#[must_use]
+pub fn mask_frames_by(history: &History, choose: impl Fn(&Stride) -> Option<Through>, frames: Range<u64>) -> Vec<f32> {
     let geometry = history.geometry();
     let n_bins = geometry.stft.n_bins();
     let mut mask = vec![0.0; frames.end.saturating_sub(frames.start) as usize * n_bins];
@@ -48,13 +55,13 @@ pub fn mask_frames(history: &History, through: Through, frames: Range<u64>) -> V
         let takes_over = stride.end.saturating_sub(geometry.lookahead_frames as u64);
         let until = if index + 1 < history.strides().len() { takes_over.min(frames.end) } else { frames.end };
         let rows = (t - frames.start) as usize * n_bins..(until - frames.start) as usize * n_bins;
-        segment_mask(history, stride, through, t..until, &mut mask[rows]);
+        segment_mask(history, stride, choose(stride), t..until, &mut mask[rows]);
         if let Some(before) = index.checked_sub(1).and_then(|i| history.strides().get(i)) {
             let block = takes_over.saturating_sub(geometry.stride_frames as u64);
             let fade_until = until.min(block + geometry.fade_frames as u64);
             if t < fade_until {
                 let rows = (t - frames.start) as usize * n_bins..(fade_until - frames.start) as usize * n_bins;
-                fade_in(history, before, through, t..fade_until, block, &mut mask[rows]);
+                fade_in(history, before, choose(before), t..fade_until, block, &mut mask[rows]);
             }
         }
         t = until;
@@ -63,7 +70,14 @@ pub fn mask_frames(history: &History, through: Through, frames: Range<u64>) -> V
 }
 
 /// Mixes the segment before into the first frames of a block, which begins at frame `block`.
-fn fade_in(history: &History, before: &Stride, through: Through, frames: Range<u64>, block: u64, mask: &mut [f32]) {
+fn fade_in(
+    history: &History,
+    before: &Stride,
+    through: Option<Through>,
+    frames: Range<u64>,
+    block: u64,
+    mask: &mut [f32],
+) {
     let geometry = history.geometry();
     let mut old = vec![0.0; mask.len()];
     segment_mask(history, before, through, frames.clone(), &mut old);
@@ -77,7 +91,8 @@ fn fade_in(history: &History, before: &Stride, through: Through, frames: Range<u
 }
 
 /// One segment's mask over frames of the stream that lie in it; 0 for others, and where it has nothing to say.
-fn segment_mask(history: &History, stride: &Stride, through: Through, frames: Range<u64>, out: &mut [f32]) {
+fn segment_mask(history: &History, stride: &Stride, through: Option<Through>, frames: Range<u64>, out: &mut [f32]) {
+    let Some(through) = through else { return };
     let prob = stride.probs.get(through.class().0).copied().unwrap_or(0.0);
     let Some(explanation) = stride.explanation.as_ref().filter(|_| history.decided(through.class(), prob)) else {
         return;
@@ -144,15 +159,26 @@ impl Renderer {
             to_skip -= skipped;
             out.extend_from_slice(&ready[skipped..]);
         };
-        for (t, mask) in frames.zip(mask.chunks_exact(n_bins)) {
-            if let Some(frame) = history.frames().row(t) {
-                apply_mask(frame, mask, &mut self.frame);
-                self.istft.push_frame(&self.frame, &mut take);
-            }
-        }
+        self.push(history, mask, frames, &mut take);
         self.istft.finish(total, take);
         out.resize(usize::try_from(samples.end - samples.start).unwrap_or(0), 0.0);
         Ok(out)
+    }
+
+    /// Audio of a stream that goes on: takes its next frames, all of them held, with their mask, and hands over the samples
+    /// that no later frame changes. The first one is the first that frame `frames.start` of the first call holds.
+    pub fn push(&mut self, history: &History, mask: &[f32], frames: Range<u64>, mut on_samples: impl FnMut(&[f32])) {
+        for (t, mask) in frames.zip(mask.chunks_exact(self.frame.len())) {
+            if let Some(frame) = history.frames().row(t) {
+                apply_mask(frame, mask, &mut self.frame);
+                self.istft.push_frame(&self.frame, &mut on_samples);
+            }
+        }
+    }
+
+    /// Ends what [`push`](Self::push) began: its next frames are first ones.
+    pub fn reset(&mut self) {
+        self.istft.reset();
     }
 
     /// [`mask_frames`] and [`render`](Self::render) in one.

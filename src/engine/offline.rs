@@ -72,6 +72,7 @@ pub fn explain_recording(
             probs: classified.probs,
             explanation: Some(explanation),
             classified: true,
+            lag_secs: 0.0,
         });
     }
     let detection = surest(&ears, class, samples.len())?;
@@ -100,6 +101,7 @@ pub fn explain_recording(
             components: evidence.components,
             faithfulness: evidence.faithfulness,
             latency_secs: rate.secs(sure.0),
+            lag_secs: 0.0,
             clock: params.clock,
         },
         clip: evidence.clip,

@@ -190,6 +190,26 @@ impl Pipeline {
         self.ids = EventIds::new(start, &self.params.source);
     }
 
+    /// Corrects the wall time of the stream's beginning, for the events that follow.
+    pub const fn correct_start(&mut self, start: SystemTime) {
+        self.params.clock.start = start;
+    }
+
+    /// Where this stretch begins in the stream.
+    #[must_use]
+    pub const fn origin(&self) -> SamplePos {
+        self.origin
+    }
+
+    /// The classes with an open event, likeliest first.
+    #[must_use]
+    pub fn open_classes(&self) -> Vec<ClassId> {
+        let probs = self.view.probs();
+        let mut open: Vec<ClassId> = (0..probs.len()).map(ClassId).filter(|c| self.detector.is_open(*c)).collect();
+        open.sort_by(|a, b| probs[b.0].total_cmp(&probs[a.0]));
+        open
+    }
+
     /// Where the stream is: the position of the next sample.
     #[must_use]
     pub const fn position(&self) -> SamplePos {
@@ -312,7 +332,7 @@ impl Pipeline {
     /// classified then.
     fn pass_over(&mut self, end: u64) {
         let probs = self.view.probs().to_vec();
-        self.ears.history.push_stride(Stride { end, probs, explanation: None, classified: false });
+        self.ears.history.push_stride(Stride { end, probs, explanation: None, classified: false, lag_secs: 0.0 });
         self.n_shed += 1;
     }
 
@@ -322,12 +342,13 @@ impl Pipeline {
             let classified = classify(inference, &self.ears.history, due.end)?;
             let explanation =
                 if due.explain { Some(explain(inference, &self.ears.history, due.end, &classified)?) } else { None };
-            self.resolve(inference, classified, explanation, events)?;
+            self.resolve(inference, classified, explanation, 0.0, events)?;
         }
         Ok(())
     }
 
     /// Takes what was made of the segment that is [`due`](Self::due), and appends the events that are complete with it.
+    /// `lag_secs` is how far behind the capture this came.
     ///
     /// # Errors
     /// As [`Self::push`].
@@ -336,6 +357,7 @@ impl Pipeline {
         inference: &mut Inference,
         classified: Classified,
         explanation: Option<Arc<dyn Explanation>>,
+        lag_secs: f64,
         events: &mut Vec<EventReport>,
     ) -> Result<()> {
         let Some(Due { end, .. }) = self.due() else { return Ok(()) };
@@ -343,7 +365,7 @@ impl Pipeline {
             self.n_shed += 1;
         }
         let probs = classified.probs;
-        let stride = Stride { end, probs: probs.clone(), explanation, classified: true };
+        let stride = Stride { end, probs: probs.clone(), explanation, classified: true, lag_secs };
         let tuning = self.params.detector.localisation;
         detect(&mut self.detector, &self.ears.history, &stride, &tuning, &mut self.over)?;
         self.ears.history.push_stride(stride);
@@ -417,9 +439,15 @@ impl Pipeline {
             components: evidence.components,
             faithfulness: evidence.faithfulness,
             latency_secs: rate.secs(self.origin.plus(sure).since(onset)),
+            lag_secs: self
+                .ears
+                .history
+                .strides()
+                .iter()
+                .find(|s| s.end == detection.sure_end)
+                .map_or(0.0, |s| s.lag_secs),
             clock: self.params.clock,
         };
-        self.view.latency_secs = Some(event.latency_secs);
         events.push(EventReport { event, clip: evidence.clip });
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! What the engine tells the outside: plain data, one closed enum. Formats (JSON, WAV, PNG) are `record`'s business.
 
+use super::health::Health;
 pub use crate::interpret::ComponentShare;
 use crate::units::{ClassId, SamplePos, SampleRate, StreamClock};
 
@@ -33,6 +34,17 @@ pub struct StartReport {
     pub input_channels: u16,
     /// Length of one stride in seconds.
     pub stride_secs: f64,
+    /// Where this input's interpretation is played while it happens, if it is.
+    pub listen: Option<ListenReport>,
+}
+
+/// Live playing of an interpretation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListenReport {
+    /// Where to, as in `device` or `jack`.
+    pub output: String,
+    /// From a sound to its being heard, in seconds; constant.
+    pub delay_secs: f64,
 }
 
 /// Names a model package beyond doubt.
@@ -82,8 +94,11 @@ pub struct Event {
     pub components: Vec<ComponentShare>,
     /// The three figures, where they were measured.
     pub faithfulness: Option<Faithfulness>,
-    /// Seconds of audio from the onset to the moment the detector was sure.
+    /// Seconds of audio from the onset to the end of the segment at which the detector was sure.
     pub latency_secs: f64,
+    /// Seconds that the worker was behind the capture when it had come to know that; 0 where the source waits for it. Together
+    /// with `latency_secs` this is the time from sound to event.
+    pub lag_secs: f64,
     /// Ties `onset` and `offset` to wall time.
     pub clock: StreamClock,
 }
@@ -142,21 +157,44 @@ pub struct StatusReport {
     pub clock: StreamClock,
     /// RMS level of the last stride in dB full scale.
     pub level_dbfs: f32,
-    /// Processing time ÷ stride time, over the last 10 s.
+    /// Processing time ÷ stride time, over the last 10 s, of all inputs together.
     pub load: f64,
+    /// Seconds that the worker is behind the capture.
+    pub lag_secs: f64,
+    /// Time from sound to event, of the newest events of all inputs.
+    pub latency: Option<Latency>,
+    /// What the input is able to hear.
+    pub health: Health,
+    /// What is wrong with the input or its device, as a sentence.
+    pub trouble: Option<String>,
+    /// What is being shed under overload; empty when all is well.
+    pub shed: &'static [&'static str],
+    /// Where the networks run, as in `cpu` or `cuda:0`.
+    pub device: String,
     /// Counters since the stream began.
     pub totals: Totals,
 }
 
-/// Counters since a stream began; `captured = analysed + dropped + pending`.
+/// Time from a sound's onset to the event's being known, over the newest events, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Latency {
+    /// Half of the events were known by then.
+    pub p50_secs: f64,
+    /// 99 of 100 were.
+    pub p99_secs: f64,
+}
+
+/// Counters since a stream began, taken at one moment; `captured = analysed + dropped + waiting`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Totals {
-    /// Samples (per channel, at the input's own rate) that the source delivered.
+    /// Samples (per channel, at the input's own rate) that the source delivered, or should have: a gap counts.
     pub captured_samples: u64,
     /// Of these, samples that reached the worker.
     pub analysed_samples: u64,
-    /// Of these, samples lost because the ring was full.
+    /// Of these, samples lost: the ring was full, or the device skipped them or was gone.
     pub dropped_samples: u64,
+    /// Of these, samples that have not been read yet.
+    pub waiting_samples: u64,
     /// Gaps that the device reported.
     pub xruns: u64,
     /// Samples that were not finite and were replaced by 0.

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::report::{ComponentShare, Event, Totals};
+use super::health::Health;
+use super::report::{ComponentShare, Event, Latency, Totals};
 use crate::units::{ClassId, SamplePos, StreamClock};
 
 /// Immutable picture of the engine.
@@ -33,20 +34,66 @@ pub struct Snapshot {
     pub waterfall: Arc<Waterfall>,
     /// The newest events, newest first (a bounded number).
     pub events: Vec<Arc<EventSummary>>,
-    /// Processing time ÷ stride time, smoothed.
+    /// Processing time ÷ stride time, smoothed, of all inputs together.
     pub load: f64,
-    /// Latency of the last event in seconds of audio, if there was one.
-    pub latency_secs: Option<f64>,
+    /// Time from sound to event, of the newest events.
+    pub latency: Option<Latency>,
     /// Counters.
     pub totals: Totals,
     /// What is being shed under overload, as in `interpretation`; empty when all is well.
-    pub shed: Vec<String>,
+    pub shed: &'static [&'static str],
+    /// What the input is able to hear.
+    pub health: Health,
+    /// What is wrong with the input or its device, as a sentence to show in a banner; none when all is well.
+    pub trouble: Option<String>,
+    /// All inputs, in order.
+    pub inputs: Vec<InputSummary>,
+    /// Which of them this snapshot shows.
+    pub focus: usize,
+    /// Where the interpretation is played live, if it is.
+    pub listen: Option<ListenSummary>,
+    /// Where the networks run, as in `cpu` or `cuda:0`.
+    pub device: String,
     /// Where events are recorded, if they are.
     pub record_dir: Option<String>,
     /// Whether events that should be recorded cannot be.
     pub recording_fails: bool,
     /// Whether the stream runs.
     pub phase: Phase,
+}
+
+/// An input as a list of them shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InputSummary {
+    /// Its name, as in `device:alsa:hw:CARD=USB#1`.
+    pub source: String,
+    /// RMS level of the last moments in dB full scale (−120 for digital silence).
+    pub level_dbfs: f32,
+    /// Highest sample magnitude of the last moments in dB full scale.
+    pub peak_dbfs: f32,
+    /// What it is able to hear.
+    pub health: Health,
+    /// Whether it runs.
+    pub phase: Phase,
+    /// Labels with an open event, strongest first.
+    pub active: Vec<String>,
+    /// Counters.
+    pub totals: Totals,
+}
+
+/// Live playing of the interpretation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListenSummary {
+    /// Where to, as in `device` or `jack`.
+    pub output: String,
+    /// What is played: `interpretation`, `input` or `silence`.
+    pub mode: &'static str,
+    /// From a sound to its being heard, in seconds; constant.
+    pub delay_secs: f64,
+    /// How often there was nothing to play.
+    pub underruns: u64,
+    /// What is wrong with the output, as a sentence; none when all is well.
+    pub trouble: Option<String>,
 }
 
 /// Whether a stream runs.
@@ -206,6 +253,7 @@ mod tests {
                 components: Vec::new(),
                 faithfulness: None,
                 latency_secs: 0.0,
+                lag_secs: 0.0,
                 clock,
             };
             Arc::new(EventSummary { event, dir: None })
@@ -224,9 +272,15 @@ mod tests {
             waterfall: Arc::default(),
             events: ids.iter().map(event).collect(),
             load: 0.0,
-            latency_secs: None,
+            latency: None,
             totals: Totals::default(),
-            shed: Vec::new(),
+            shed: &[],
+            health: Health::Hearing,
+            trouble: None,
+            inputs: Vec::new(),
+            focus: 0,
+            listen: None,
+            device: "cpu".to_owned(),
             record_dir: None,
             recording_fails: false,
             phase: Phase::Running,

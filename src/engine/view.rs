@@ -22,8 +22,6 @@ pub(super) struct View {
     n_mels: usize,
     n_frames: u64,
     n_classes: usize,
-    /// Latency of the last event, in seconds of audio.
-    pub(super) latency_secs: Option<f64>,
 }
 
 impl View {
@@ -36,7 +34,6 @@ impl View {
             n_mels: geometry.n_mels,
             n_frames,
             n_classes,
-            latency_secs: None,
         }
     }
 
@@ -115,12 +112,6 @@ impl Pipeline {
             (Some(explanation), Some(class)) => explanation.components(class),
             _ => Vec::new(),
         }
-    }
-
-    /// Latency of the last event in seconds of audio, if there was one.
-    #[must_use]
-    pub const fn latency_secs(&self) -> Option<f64> {
-        self.view.latency_secs
     }
 
     /// Length of a stride, in seconds.

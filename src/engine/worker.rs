@@ -15,11 +15,14 @@ use crossbeam::channel::{Sender, TrySendError};
 use super::controls::Controls;
 use super::detector::DetectorParams;
 use super::gauge::Gauge;
+use super::history::Geometry;
 use super::inference::Inference;
-use super::input::{Ended, Input};
+use super::input::{Ended, Input, OfWorker};
+use super::listen::Listener;
 use super::pipeline::{Pipeline, PipelineParams};
-use super::report::{EventReport, ModelRef, Report, StartReport, StopReport};
-use super::snapshot::{Phase, SnapshotSlot};
+use super::report::{EventReport, ListenReport, ModelRef, Report, StartReport, StopReport};
+use super::shedding::Governor;
+use super::snapshot::{ListenSummary, SnapshotSlot};
 use crate::audio::source::Capture;
 use crate::interpret::Segment;
 use crate::units::StreamClock;
@@ -30,15 +33,6 @@ const NAP: Duration = Duration::from_millis(3);
 
 /// Time between two snapshots.
 const SNAPSHOT_EVERY: Duration = Duration::from_millis(66);
-
-/// With more than this much audio waiting, in seconds, interpretation is shed …
-const SHED_SECS: f64 = 2.0;
-
-/// … until there is less than this.
-const SHED_NO_MORE_SECS: f64 = 0.5;
-
-/// A live source that delivers nothing for so long is worth a warning.
-const SILENT_SOURCE: Duration = Duration::from_secs(5);
 
 /// What a monitor can be told.
 #[derive(Debug, Clone)]
@@ -56,6 +50,8 @@ pub struct MonitorOptions {
     /// Whether the sources deliver as quickly as they are read: then nothing is shed, and a request to stop is obeyed without
     /// reading what is left.
     pub fast: bool,
+    /// Length of the inputs' rings, in seconds: how much sound may wait.
+    pub ring_secs: f64,
     /// Stop after so many seconds of audio.
     pub duration_secs: Option<f64>,
     /// Where events are recorded, for screens.
@@ -71,8 +67,21 @@ pub struct Worker {
     pub(super) options: MonitorOptions,
     pub(super) gauge: Gauge,
     pub(super) controls: Arc<Controls>,
-    shedding: bool,
+    governor: Governor,
+    pub(super) live: Option<LiveListening>,
     warned_slow: bool,
+}
+
+/// The interpretation of the first input, played while it happens.
+pub struct LiveListening {
+    /// Renders what is played.
+    pub listener: Listener,
+    /// Where to, as in `device` or `jack`.
+    pub output: String,
+    /// From a sound to its being heard, in seconds.
+    pub delay_secs: f64,
+    /// What is wrong with the output, if anything is.
+    pub trouble: Box<dyn Fn() -> Option<String> + Send>,
 }
 
 /// Where a worker's reports go.
@@ -104,17 +113,34 @@ impl Worker {
                 post_roll_secs: options.post_roll_secs,
                 max_components: options.max_components,
             };
-            inputs.push(Input::new(capture, Pipeline::new(params, &inference)?, options.duration_secs)?);
+            // A file may be silent for as long as it likes.
+            let watched = !options.fast && capture.is_live();
+            let pipeline = Pipeline::new(params, &inference)?;
+            inputs.push(Input::new(capture, pipeline, options.duration_secs, watched)?);
         }
         Ok(Self {
             inputs,
             inference,
-            options,
             gauge: Gauge::new(),
             controls: Arc::default(),
-            shedding: false,
+            governor: Governor::new(options.ring_secs),
+            options,
+            live: None,
             warned_slow: false,
         })
+    }
+
+    /// Plays the interpretation of the first input while it happens.
+    #[must_use]
+    pub fn with_listening(mut self, live: LiveListening) -> Self {
+        self.live = Some(live);
+        self
+    }
+
+    /// How the segments of its inputs lie in the stream.
+    #[must_use]
+    pub fn geometry(&self) -> Geometry {
+        *self.inputs[0].pipeline.history().geometry()
     }
 
     /// What a screen may ask of it.
@@ -202,7 +228,7 @@ impl Worker {
                 return Ok(());
             }
             if idle {
-                self.wait();
+                std::thread::sleep(NAP);
             }
         }
     }
@@ -216,7 +242,6 @@ impl Worker {
         if !std::mem::replace(&mut self.inputs[index].started, true) {
             self.start(index, outside)?;
         }
-        self.inputs[index].warned_silent = false;
         let began = Instant::now();
         if gap > 0 {
             // Positions stay true to the source's. A short gap is heard as silence; at a long one the stretch ends and
@@ -229,6 +254,7 @@ impl Worker {
             }
         }
         self.inputs[index].hear(n);
+        self.inputs[index].look_after_clock();
         self.gauge.worked(began.elapsed());
         Ok(n)
     }
@@ -246,15 +272,14 @@ impl Worker {
             done = self.resolve(&due, &mut events);
         }
         self.gauge.worked(began.elapsed());
-        let audio_secs = self.inputs.iter().map(Input::secs).fold(0.0, f64::max);
-        self.gauge.heard(audio_secs);
+        self.gauge.heard(self.audio_secs());
         self.report(events, outside)?;
         done
     }
 
     /// One batch: the segments that are due, one of each input in `due`.
     fn resolve(&mut self, due: &[usize], events: &mut Vec<(usize, EventReport)>) -> Result<()> {
-        let Self { inputs, inference, .. } = self;
+        let Self { inputs, inference, options, live, .. } = self;
         let mut features = Vec::with_capacity(due.len());
         let mut ends = Vec::with_capacity(due.len());
         for input in due.iter().map(|i| &inputs[*i]) {
@@ -279,7 +304,15 @@ impl Worker {
         for ((index, wanted), classified) in due.iter().zip(ends).zip(classified) {
             let explanation = if wanted.explain { explanations.next() } else { None };
             let mut found = Vec::new();
-            let done = inputs[*index].pipeline.resolve(inference, classified, explanation, &mut found);
+            let lag_secs = if options.fast { 0.0 } else { inputs[*index].lag_secs() };
+            let pipeline = &mut inputs[*index].pipeline;
+            let mut done = pipeline.resolve(inference, classified, explanation, lag_secs, &mut found);
+            if let Some(live) = live
+                && *index == 0
+            {
+                let heard = live.listener.stride(pipeline.history(), pipeline.origin(), &pipeline.open_classes());
+                done = done.and(heard);
+            }
             events.extend(found.into_iter().map(|event| (*index, event)));
             done?;
         }
@@ -311,6 +344,9 @@ impl Worker {
             tracing::error!("{sentence}; the other inputs go on");
         }
         self.inputs[index].ended = Some(ended);
+        if let Some(live) = self.live.as_mut().filter(|_| index == 0) {
+            live.listener.finish();
+        }
         let report = self.stop_report(&self.inputs[index]);
         self.send(outside, Report::Stop(report))?;
         flushed
@@ -326,26 +362,12 @@ impl Worker {
         all
     }
 
-    /// Nothing has come.
-    fn wait(&mut self) {
-        for input in self.inputs.iter_mut().filter(|input| input.ended.is_none()) {
-            if !self.options.fast && !input.warned_silent && input.capture.idle_for() > SILENT_SOURCE {
-                input.warned_silent = true;
-                tracing::warn!(
-                    "{} has delivered nothing for {} s; check that it runs",
-                    input.pipeline.params().source,
-                    SILENT_SOURCE.as_secs()
-                );
-            }
-        }
-        std::thread::sleep(NAP);
-    }
-
     /// An input's first report, once its capture clock is known: it is as soon as something has been read.
     fn start(&mut self, index: usize, outside: &Outside<'_>) -> Result<()> {
+        let live = self.live.as_ref().filter(|_| index == 0);
         let input = &mut self.inputs[index];
         let info = input.capture.info().clone();
-        input.pipeline.set_start(info.started);
+        input.begin(info.started);
         let params = input.pipeline.params();
         let report = StartReport {
             source: info.name,
@@ -355,6 +377,7 @@ impl Worker {
             input_rate: info.sample_rate,
             input_channels: info.channels,
             stride_secs: input.pipeline.stride_secs(),
+            listen: live.map(|live| ListenReport { output: live.output.clone(), delay_secs: live.delay_secs }),
         };
         self.send(outside, Report::Start(report))
     }
@@ -386,7 +409,14 @@ impl Worker {
 
     /// Status and snapshot, where they are due.
     fn tell(&mut self, outside: &Outside<'_>) -> Result<()> {
-        let load = self.gauge.load();
+        self.turn_listening();
+        let of_worker = OfWorker {
+            load: self.gauge.load(),
+            latency: self.gauge.latency(),
+            shed: self.shed_words(),
+            device: self.inference.device_name().to_owned(),
+            trouble: self.inference.fell_back().map(str::to_owned),
+        };
         let may_tell = self.gauge.a_second_since_told();
         for index in 0..self.inputs.len() {
             let input = &mut self.inputs[index];
@@ -396,9 +426,20 @@ impl Worker {
             let totals = input.totals();
             let lost =
                 (totals.dropped_samples, totals.xruns) != (input.last_status.dropped_samples, input.last_status.xruns);
-            if input.status_due() || (lost && may_tell) {
+            let turned = input.look_after_health();
+            if turned {
+                match &input.trouble {
+                    Some(sentence) => tracing::warn!("{sentence}"),
+                    None => tracing::info!("{} hears again", input.pipeline.params().source),
+                }
+            }
+            if input.status_due() || turned || (lost && may_tell) {
                 input.last_status = totals;
-                let report = input.status(load);
+                let mut report = input.status(&of_worker);
+                if self.options.fast {
+                    // What waits, waits for us by design.
+                    report.lag_secs = 0.0;
+                }
                 self.gauge.told();
                 self.send(outside, Report::Status(report))?;
             }
@@ -409,35 +450,59 @@ impl Worker {
         Ok(())
     }
 
-    /// Under overload, interpretation goes first.
+    /// Under overload, work is shed in a fixed order, before any sample is lost.
     fn shed(&mut self) {
+        if self.options.fast {
+            return;
+        }
         let waiting_secs = self.inputs.iter().map(Input::waiting_secs).fold(0.0, f64::max);
-        let shed = !self.options.fast && waiting_secs > if self.shedding { SHED_NO_MORE_SECS } else { SHED_SECS };
-        if shed != self.shedding {
-            self.shedding = shed;
-            self.inputs.iter_mut().for_each(|input| input.pipeline.shed(!shed, 1));
-            if shed {
-                tracing::warn!(
-                    "{waiting_secs:.1} s of sound wait; segments are explained only where an event needs it"
-                );
-            } else {
-                tracing::info!("caught up; every segment is explained again");
-            }
+        let before = self.governor.level();
+        let level = self.governor.update(waiting_secs, self.audio_secs());
+        if level == before {
+            return;
+        }
+        for input in &mut self.inputs {
+            input.pipeline.shed(level.explains(), level.stride_factor());
+        }
+        if level > before {
+            tracing::warn!("{waiting_secs:.1} s of sound wait; shedding {}", level.words().join(", "));
+        } else if level.words().is_empty() {
+            tracing::info!("caught up; nothing is shed any more");
+        } else {
+            tracing::info!("catching up; still shedding {}", level.words().join(", "));
         }
     }
 
-    /// Whether interpretation is being shed.
-    pub(super) const fn is_shedding(&self) -> bool {
-        self.shedding
+    /// A screen may have asked for something else to be played.
+    fn turn_listening(&mut self) {
+        let Some(live) = &self.live else { return };
+        let control = live.listener.push().control();
+        for _ in 0..self.controls.take_listen_steps() {
+            control.set_mode(control.mode().next());
+        }
     }
 
-    /// Whether the worker runs, for the input that is looked at.
-    pub(super) fn phase(&self, input: &Input) -> Phase {
-        match &input.ended {
-            None => Phase::Running,
-            Some(Ended::Well(reason)) => Phase::Ended((*reason).to_owned()),
-            Some(Ended::Broken(sentence)) => Phase::Failed(sentence.clone()),
-        }
+    /// What is played live, for screens.
+    pub(super) fn listening(&self) -> Option<ListenSummary> {
+        let live = self.live.as_ref()?;
+        let control = live.listener.push().control();
+        Some(ListenSummary {
+            output: live.output.clone(),
+            mode: control.mode().as_str(),
+            delay_secs: live.delay_secs,
+            underruns: control.underruns(),
+            trouble: (live.trouble)(),
+        })
+    }
+
+    /// What is being shed.
+    pub(super) fn shed_words(&self) -> &'static [&'static str] {
+        self.governor.level().words()
+    }
+
+    /// Where the input is that is furthest, in seconds.
+    fn audio_secs(&self) -> f64 {
+        self.inputs.iter().map(Input::secs).fold(0.0, f64::max)
     }
 
     fn send(&mut self, outside: &Outside<'_>, report: Report) -> Result<()> {

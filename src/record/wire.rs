@@ -137,6 +137,7 @@ pub(crate) struct EventJson<'a, F> {
     components: Vec<ComponentJson<'a>>,
     faithfulness: Option<FaithfulnessJson>,
     latency_s: Option<f64>,
+    lag_s: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<F>,
 }
@@ -160,9 +161,16 @@ impl<'a, F> EventJson<'a, F> {
             components: event.components.iter().map(Into::into).collect(),
             faithfulness: event.faithfulness.as_ref().map(Into::into),
             latency_s: secs(event.latency_secs),
+            lag_s: secs(event.lag_secs),
             files,
         }
     }
+}
+
+#[derive(Debug, Serialize)]
+struct ListenJson<'a> {
+    to: &'a str,
+    delay_s: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -175,6 +183,8 @@ pub(crate) struct StartJson<'a> {
     input_channels: u16,
     sample_rate_hz: u32,
     stride_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listen: Option<ListenJson<'a>>,
     start: Option<String>,
     local_offset: Option<String>,
     version: &'static str,
@@ -191,6 +201,10 @@ impl<'a> StartJson<'a> {
             input_channels: report.input_channels,
             sample_rate_hz: report.clock.sample_rate.hz(),
             stride_s: secs(report.stride_secs),
+            listen: report
+                .listen
+                .as_ref()
+                .map(|listen| ListenJson { to: &listen.output, delay_s: secs(listen.delay_secs) }),
             start: rfc3339(&report.clock, SamplePos(0)),
             local_offset: local_offset(&report.clock, SamplePos(0), zone),
             version: env!("CARGO_PKG_VERSION"),
@@ -203,6 +217,7 @@ struct TotalsJson {
     captured_samples: u64,
     analysed_samples: u64,
     dropped_samples: u64,
+    waiting_samples: u64,
     xruns: u64,
     invalid_samples: u64,
     shed_strides: u64,
@@ -215,6 +230,7 @@ impl From<&Totals> for TotalsJson {
             captured_samples: totals.captured_samples,
             analysed_samples: totals.analysed_samples,
             dropped_samples: totals.dropped_samples,
+            waiting_samples: totals.waiting_samples,
             xruns: totals.xruns,
             invalid_samples: totals.invalid_samples,
             shed_strides: totals.shed_strides,
@@ -233,6 +249,13 @@ pub(crate) struct StatusJson<'a> {
     load: Option<f64>,
     #[serde(flatten)]
     totals: TotalsJson,
+    lag_s: Option<f64>,
+    latency_p50_s: Option<f64>,
+    latency_p99_s: Option<f64>,
+    health: &'static str,
+    trouble: Option<&'a str>,
+    shed: &'a [&'static str],
+    device: &'a str,
 }
 
 impl<'a> From<&'a StatusReport> for StatusJson<'a> {
@@ -245,6 +268,13 @@ impl<'a> From<&'a StatusReport> for StatusJson<'a> {
             level_dbfs: level_db(report.level_dbfs),
             load: rounded(report.load, 4),
             totals: (&report.totals).into(),
+            lag_s: secs(report.lag_secs),
+            latency_p50_s: report.latency.and_then(|l| secs(l.p50_secs)),
+            latency_p99_s: report.latency.and_then(|l| secs(l.p99_secs)),
+            health: report.health.as_str(),
+            trouble: report.trouble.as_deref(),
+            shed: report.shed,
+            device: &report.device,
         }
     }
 }

@@ -72,7 +72,7 @@ fn health(app: &App, snapshot: &Snapshot, theme: Theme) -> Vec<(String, Style)> 
     if !overloaded {
         items.push((format!("load {}", number(snapshot.load, 2)), Style::new()));
     }
-    let latency = snapshot.latency_secs.map_or("–".to_owned(), |secs| format!("{} s", number(secs, 2)));
+    let latency = snapshot.latency.map_or("–".to_owned(), |l| format!("{} s", number(l.p50_secs, 2)));
     items.push((format!("latency {latency}"), Style::new()));
     if totals.dropped_samples == 0 {
         items.push(("dropped 0".to_owned(), theme.dim()));

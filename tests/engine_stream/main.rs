@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod listen;
 mod masks;
 mod offline;
 mod pipeline;

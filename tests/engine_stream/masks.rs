@@ -67,7 +67,13 @@ fn explained(values: &[Option<f32>]) -> History {
         let end = history.ready_segment().unwrap();
         let prob = if value.is_some() { 0.5 } else { 0.49 };
         let explanation: Arc<dyn Explanation> = Arc::new(Constant(value.unwrap_or(1.0)));
-        history.push_stride(Stride { end, probs: vec![prob], explanation: Some(explanation), classified: true });
+        history.push_stride(Stride {
+            end,
+            probs: vec![prob],
+            explanation: Some(explanation),
+            classified: true,
+            lag_secs: 0.0,
+        });
     }
     history
 }

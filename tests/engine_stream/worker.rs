@@ -39,6 +39,7 @@ fn options() -> MonitorOptions {
         post_roll_secs: 0.4,
         max_components: 2,
         fast: true,
+        ring_secs: 10.0,
         duration_secs: None,
         record_dir: Some("events".into()),
         snapshots: true,
@@ -96,7 +97,7 @@ fn reports_come_in_order_with_the_pipelines_own_events() {
     assert_eq!((snapshot.classes.len(), snapshot.events.len()), (3, 4));
     assert!(snapshot.events[0].event.onset > snapshot.events[3].event.onset, "newest first");
     assert_eq!((snapshot.record_dir.as_deref(), snapshot.model.as_str()), (Some("events"), "tiny"));
-    assert!(snapshot.load > 0.0 && snapshot.latency_secs.is_some() && snapshot.shed.is_empty());
+    assert!(snapshot.load > 0.0 && snapshot.latency.is_some() && snapshot.shed.is_empty());
     assert_eq!(snapshot.waterfall.n_columns(), 1200);
 }
 

@@ -111,6 +111,7 @@ fn event_json_is_the_line_and_more() {
         "prob_out": 0.11
       },
       "latency_s": 0.61,
+      "lag_s": 0.02,
       "files": {
         "dir": "DIR/2026-11-20/150012Z-dog-01JD",
         "clip": "clip.wav",

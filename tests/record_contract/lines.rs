@@ -43,7 +43,7 @@ fn an_event_is_the_contracts_line() {
             r#""model":{"name":"esc13","sha256":"0123abcd"},"method":"l2i","#,
             r#""components":[{"index":17,"relevance":1.0,"name":"dog 3"},{"index":4,"relevance":-0.41}],"#,
             r#""faithfulness":{"agrees":true,"prob":0.93,"prob_in":0.95,"prob_out":0.11},"#,
-            r#""latency_s":0.61,"files":{"dir":"/rec/2026-11-20/150012Z-dog-01JD"}}"#,
+            r#""latency_s":0.61,"lag_s":0.02,"files":{"dir":"/rec/2026-11-20/150012Z-dog-01JD"}}"#,
             "\n"
         )
     );
@@ -62,11 +62,12 @@ fn start_status_and_stop_are_lines_too() {
             env!("CARGO_PKG_VERSION"),
             "\"}\n",
             r#"{"type":"status","source":"file:yard.wav","t_s":10.0,"time":"2026-11-20T15:00:10.000Z","level_dbfs":-43.2,"load":0.0812,"#,
-            r#""captured_samples":882000,"analysed_samples":881000,"dropped_samples":1000,"xruns":2,"#,
-            r#""invalid_samples":3,"shed_strides":5,"events":4}"#,
+            r#""captured_samples":882000,"analysed_samples":881000,"dropped_samples":600,"waiting_samples":400,"xruns":2,"#,
+            r#""invalid_samples":3,"shed_strides":5,"events":4,"lag_s":0.25,"latency_p50_s":0.61,"latency_p99_s":1.2,"#,
+            r#""health":"hearing","trouble":null,"shed":["jobs","interpretation"],"device":"cpu"}"#,
             "\n",
             r#"{"type":"stop","source":"file:yard.wav","t_s":20.000063,"time":"2026-11-20T15:00:20.000Z","reason":"end of input","#,
-            r#""captured_samples":882000,"analysed_samples":881000,"dropped_samples":1000,"xruns":2,"#,
+            r#""captured_samples":882000,"analysed_samples":881000,"dropped_samples":600,"waiting_samples":400,"xruns":2,"#,
             r#""invalid_samples":3,"shed_strides":5,"events":4,"#,
             r#""busy_s":1.5,"wall_s":2.0,"realtime_factor":10.0}"#,
             "\n",

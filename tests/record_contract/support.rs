@@ -4,8 +4,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use earwitness::{
     engine::report::{
-        Clip, ComponentShare, Event, EventReport, Faithfulness, MelPicture, ModelRef, StartReport, StatusReport,
-        StopReport, Totals,
+        Clip, ComponentShare, Event, EventReport, Faithfulness, Latency, MelPicture, ModelRef, StartReport,
+        StatusReport, StopReport, Totals,
     },
     units::{ClassId, SamplePos, SampleRate, StreamClock},
 };
@@ -40,6 +40,7 @@ pub(crate) fn event(id: &str, label: &str) -> Event {
         components: vec![share(17, "dog 3", 1.0), share(4, "", -0.41)],
         faithfulness: Some(Faithfulness { agrees: true, prob: 0.93, prob_in: 0.95, prob_out: 0.11 }),
         latency_secs: 0.61,
+        lag_secs: 0.02,
         clock: clock(),
     }
 }
@@ -79,6 +80,7 @@ pub(crate) fn start() -> StartReport {
         input_rate: SampleRate::new(44_100).unwrap(),
         input_channels: 2,
         stride_secs: 0.5,
+        listen: None,
     }
 }
 
@@ -86,7 +88,8 @@ pub(crate) fn totals() -> Totals {
     Totals {
         captured_samples: 882_000,
         analysed_samples: 881_000,
-        dropped_samples: 1_000,
+        dropped_samples: 600,
+        waiting_samples: 400,
         xruns: 2,
         invalid_samples: 3,
         events: 4,
@@ -102,6 +105,12 @@ pub(crate) fn status() -> StatusReport {
         level_dbfs: -43.21,
         load: 0.081_234,
         totals: totals(),
+        lag_secs: 0.25,
+        latency: Some(Latency { p50_secs: 0.61, p99_secs: 1.2 }),
+        health: earwitness::engine::health::Health::Hearing,
+        trouble: None,
+        shed: &["jobs", "interpretation"],
+        device: "cpu".into(),
     }
 }
 

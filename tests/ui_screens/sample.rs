@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use earwitness::engine::report::{ComponentShare, Event, Faithfulness, ModelRef, Totals};
-use earwitness::engine::snapshot::{ClassState, EventSummary, Phase, Snapshot, Waterfall};
+use earwitness::engine::health::Health;
+use earwitness::engine::report::{ComponentShare, Event, Faithfulness, Latency, ModelRef, Totals};
+use earwitness::engine::snapshot::{ClassState, EventSummary, InputSummary, Phase, Snapshot, Waterfall};
 use earwitness::ui::{App, UiOptions, draw};
 use earwitness::units::{ClassId, SamplePos, SampleRate, StreamClock};
 use jiff::tz::TimeZone;
@@ -55,6 +56,7 @@ pub(crate) fn event(n: u64) -> Event {
             prob_out: 0.11,
         }),
         latency_secs: 0.61,
+        lag_secs: 0.02,
         clock: clock(),
     }
 }
@@ -102,9 +104,23 @@ pub(crate) fn snapshot() -> Snapshot {
         waterfall: Arc::new(waterfall()),
         events: (1..=7).rev().map(summary).collect(),
         load: 0.07,
-        latency_secs: Some(0.61),
+        latency: Some(Latency { p50_secs: 0.61, p99_secs: 1.2 }),
         totals: Totals { events: 7, captured_samples: 83_456, analysed_samples: 83_456, ..Totals::default() },
-        shed: Vec::new(),
+        shed: &[],
+        health: Health::Hearing,
+        trouble: None,
+        inputs: vec![InputSummary {
+            source: "file:yard.wav".into(),
+            level_dbfs: -31.4,
+            peak_dbfs: -12.25,
+            health: Health::Hearing,
+            phase: Phase::Running,
+            active: vec!["dog".into()],
+            totals: Totals { events: 7, captured_samples: 83_456, analysed_samples: 83_456, ..Totals::default() },
+        }],
+        focus: 0,
+        listen: None,
+        device: "cpu".into(),
         record_dir: Some("/srv/records".into()),
         recording_fails: false,
         phase: Phase::Running,
@@ -119,7 +135,7 @@ pub(crate) fn nonsense() -> Snapshot {
     nonsense.level_dbfs = f32::NAN;
     nonsense.peak_dbfs = f32::INFINITY;
     nonsense.load = f64::NAN;
-    nonsense.latency_secs = Some(f64::NEG_INFINITY);
+    nonsense.latency = Some(Latency { p50_secs: f64::NEG_INFINITY, p99_secs: f64::NAN });
     nonsense.explained = Some(ClassId(99));
     nonsense.classes = vec![
         class("", f32::NAN, true, "日本語の理由"),
@@ -146,7 +162,7 @@ pub(crate) fn nonsense() -> Snapshot {
     nonsense.events = vec![Arc::new(EventSummary { event: odd, dir: Some(String::new()) })];
     nonsense.totals.dropped_samples = u64::MAX;
     nonsense.totals.invalid_samples = u64::MAX;
-    nonsense.shed = vec!["interpretation".into(), "classification".into()];
+    nonsense.shed = &["interpretation", "classification"];
     nonsense
 }
 

@@ -127,7 +127,7 @@ fn in_trouble() {
     snapshot.totals.dropped_samples = 12_345;
     snapshot.totals.xruns = 2;
     snapshot.totals.shed_strides = 7;
-    snapshot.shed = vec!["interpretation".into()];
+    snapshot.shed = &["interpretation"];
     snapshot.load = 1.31;
     snapshot.peak_dbfs = 0.0;
     snapshot.record_dir = None;
@@ -149,7 +149,7 @@ fn no_classes_and_nothing_heard() {
     empty.explained = None;
     empty.waterfall = Default::default();
     empty.totals = Default::default();
-    empty.latency_secs = None;
+    empty.latency = None;
     empty.level_dbfs = -120.0;
     empty.peak_dbfs = -120.0;
     assert_snapshot!(screen(&app(options(), empty), 80, 24));
