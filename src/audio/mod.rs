@@ -12,14 +12,19 @@
 //!
 //! Channel frames end here: behind the ring there is one channel, at the input's own rate. Resampling is the worker's.
 
-#[cfg(feature = "jack")]
-#[allow(dead_code)]
+mod capture;
 mod capture_clock;
+#[cfg(feature = "cpal")]
+mod cpal_choice;
 #[cfg(feature = "cpal")]
 mod cpal_host;
 #[cfg(feature = "cpal")]
+mod cpal_list;
+#[cfg(feature = "cpal")]
 mod cpal_source;
 pub mod demo;
+#[cfg(feature = "cpal")]
+mod device_ids;
 pub mod devices;
 pub mod fan;
 mod file_source;
@@ -34,7 +39,13 @@ mod jack_log;
 mod jack_ports;
 #[cfg(feature = "jack")]
 mod jack_thread;
+#[cfg_attr(not(any(feature = "cpal", feature = "jack")), allow(dead_code))]
+mod keeper;
+#[cfg_attr(not(any(feature = "cpal", feature = "jack")), allow(dead_code))]
+mod live;
 pub mod playback;
+#[cfg(all(feature = "pulseaudio", unix))]
+mod pulse_probe;
 pub mod ring;
 pub mod sample;
 pub mod source;

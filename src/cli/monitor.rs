@@ -111,13 +111,15 @@ fn captures(config: &Config) -> Result<Vec<Capture>> {
     let mut captures: Vec<Capture> = Vec::new();
     for input in config.inputs() {
         let spec: InputSpec = input.spec.parse()?;
-        let mut capture = open(&spec, &CaptureOptions { fast: config.monitor.fast, ..CaptureOptions::default() })?;
-        let given = if input.name.is_empty() { capture.info().name.clone() } else { input.name.clone() };
-        let taken = |name: &String| captures.iter().any(|other| other.info().name == *name);
-        let numbered = (2..).map(|n| format!("{given} ({n})"));
-        let name = std::iter::once(given.clone()).chain(numbered).find(|name| !taken(name));
-        capture.rename(name.unwrap_or(given));
-        captures.push(capture);
+        let options = CaptureOptions { fast: config.monitor.fast, ..CaptureOptions::default() };
+        for mut capture in open(&spec, options)? {
+            let given = if input.name.is_empty() { capture.info().name.clone() } else { input.name.clone() };
+            let taken = |name: &String| captures.iter().any(|other| other.info().name == *name);
+            let numbered = (2..).map(|n| format!("{given} ({n})"));
+            let name = std::iter::once(given.clone()).chain(numbered).find(|name| !taken(name));
+            capture.rename(name.unwrap_or(given));
+            captures.push(capture);
+        }
     }
     Ok(captures)
 }

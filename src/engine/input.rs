@@ -210,7 +210,7 @@ impl Input {
             CaptureState::Failed(sentence) => Some(Ended::Broken(sentence)),
             CaptureState::Ended if stopping => Some(Ended::Well("stopped")),
             CaptureState::Ended => Some(Ended::Well("end of input")),
-            CaptureState::Running => None,
+            CaptureState::Running | CaptureState::Lost => None,
         }
     }
 

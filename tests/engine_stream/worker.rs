@@ -22,7 +22,7 @@ fn bytes(samples: &[f32]) -> Vec<u8> {
 }
 
 fn open(reader: impl Read + Send + 'static, rate: u32, channels: u16, fast: bool, ring_secs: f64) -> Capture {
-    let options = CaptureOptions { fast, ring_secs };
+    let options = CaptureOptions { fast, ring_secs, ..CaptureOptions::default() };
     let rate = SampleRate::new(rate).unwrap();
     open_raw("pipe".into(), reader, rate, channels, SampleFormat::F32Le, &options).unwrap()
 }
@@ -216,7 +216,7 @@ fn positions_stay_true_over_lost_samples() {
     for lost_secs in [0.4, 2.0] {
         let samples = scene(6.0, &[4.6..5.0]);
         let capture = open(Cursor::new(bytes(&samples)), RATE, 1, false, 1.0);
-        let lost = |capture: &Capture| capture.counters().dropped_samples.load(Ordering::Relaxed) as f64;
+        let lost = |capture: &Capture| capture.account().dropped as f64;
         while lost(&capture) < lost_secs * f64::from(RATE) {
             thread::sleep(Duration::from_millis(5));
         }
