@@ -58,6 +58,7 @@ use candle_core::{Device, Tensor, Var};
 use earwitness::dsp::{
     Compression, FrontEndParams, MelNorm, MelParams, MelScale, SpectrumPower, StftParams, WindowKind,
 };
+use earwitness::model::device::ComputeDevice;
 use earwitness::model::l2i::{L2iConfig, L2iForward, L2iNet};
 use earwitness::model::manifest::{Activation, Pooling};
 use earwitness::train::augment::AugmentParams;
@@ -116,8 +117,13 @@ impl Case {
     }
 
     fn forward(&self) -> L2iForward {
+        self.forward_on(&ComputeDevice::cpu())
+    }
+
+    fn forward_on(&self, device: &ComputeDevice) -> L2iForward {
         let tensors: HashMap<_, _> = self.vars.iter().map(|(n, v)| (*n, v.as_tensor().clone())).collect();
-        L2iNet::from_tensors(&self.config, &tensors).unwrap().forward(&self.taps, None).unwrap()
+        let net = L2iNet::from_tensors_on(&self.config, &tensors, device).unwrap();
+        net.forward(&self.taps, None).unwrap()
     }
 }
 
@@ -134,13 +140,16 @@ fn values(t: &Tensor) -> Vec<f32> {
 
 #[test]
 fn activations_attention_and_decision_equal_pytorch() {
-    for case in cases() {
-        let got = case.forward();
-        assert_close("H", &values(&got.activations.narrow(0, 1, 1).unwrap()), &floats(&case.want["h"]), TOLERANCE);
-        assert_close("z", &values(&got.pooled.pooled), &floats(&case.want["pooled"]), TOLERANCE);
-        assert_close("logits", &values(&got.logits), &floats(&case.want["logits"]), TOLERANCE);
-        let attention = got.pooled.attention.map_or(Vec::new(), |a| values(&a.narrow(0, 1, 1).unwrap()));
-        assert_close("attention", &attention, &floats(&case.want["attention"]), TOLERANCE);
+    for device in [ComputeDevice::cpu(), ComputeDevice::plain_cpu()] {
+        for case in cases() {
+            let got = case.forward_on(&device);
+            let second = |t: &Tensor| values(&t.narrow(0, 1, 1).unwrap());
+            assert_close("H", &second(&got.activations), &floats(&case.want["h"]), TOLERANCE);
+            assert_close("z", &values(&got.pooled.pooled), &floats(&case.want["pooled"]), TOLERANCE);
+            assert_close("logits", &values(&got.logits), &floats(&case.want["logits"]), TOLERANCE);
+            let attention = got.pooled.attention.map_or(Vec::new(), |a| second(&a));
+            assert_close("attention", &attention, &floats(&case.want["attention"]), TOLERANCE);
+        }
     }
 }
 

@@ -25,7 +25,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Training measures after every epoch.
     ("train", &["units", "error", "dsp", "model", "interpret", "media", "eval"]),
     ("eval", &["units", "error", "dsp", "model", "interpret", "media"]),
-    ("config", &["units", "error", "toml_text", "audio", "engine"]),
+    ("config", &["units", "error", "toml_text", "audio", "model", "engine"]),
     (
         "cli",
         &[

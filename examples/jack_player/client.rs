@@ -161,7 +161,7 @@ pub(crate) fn play(samples: Vec<f32>, to: Option<&str>, from: Option<&str>, tail
     }
     let mut recorded = recorded.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(Session {
-        rate: rate as u32,
+        rate,
         play_start: started.load(Ordering::Acquire),
         record_start: recorded.0.unwrap_or(0),
         recorded: std::mem::take(&mut recorded.1),

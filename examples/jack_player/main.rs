@@ -55,7 +55,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn jack_rate() -> Result<u32, String> {
     let (client, _) =
         jack::Client::new("rate", jack::ClientOptions::NO_START_SERVER).map_err(|e| format!("no JACK server ({e})"))?;
-    Ok(client.sample_rate() as u32)
+    Ok(client.sample_rate())
 }
 
 #[cfg(not(feature = "jack"))]

@@ -19,8 +19,6 @@ use crate::engine::report::ModelRef;
 use crate::engine::snapshot::SnapshotSlot;
 use crate::engine::worker::{MonitorOptions, Worker};
 use crate::error::{Error, Result};
-use crate::interpret::l2i::L2i;
-use crate::model::classifier::Classifier;
 use crate::model::manifest::Label;
 use crate::model::package::{Package, find_model};
 use crate::record::{
@@ -75,11 +73,10 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     let ui = config.monitor.ui.decide(stdout().is_terminal());
     logging::start(&config.log, ui == UiMode::Tui)?;
     let package = Package::open(&find_model(&config.monitor.model)?)?;
-    let classifier = Classifier::load(&package)?;
-    let interpreter = L2i::load(&package)?;
-    let options = options(&config, &package, classifier.labels(), ui)?;
+    let inference = Inference::open(&package, &config.monitor.method, config.monitor.device.parse()?)?;
+    let options = options(&config, &package, inference.classifier().labels(), ui)?;
     let captures = captures(&config)?;
-    let worker = Worker::new(captures, Inference::new(classifier, Some(Box::new(interpreter))), options)?;
+    let worker = Worker::new(captures, inference, options)?;
     let recorder = recorder(&config, ui)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
@@ -197,6 +194,7 @@ fn options(config: &Config, package: &Package, labels: &[Label], ui: UiMode) -> 
         max_components: MAX_COMPONENTS,
         fast: config.monitor.fast,
         ring_secs: CaptureOptions::default().ring_secs,
+        onsets: config.monitor.onsets,
         duration_secs: (config.monitor.duration_secs > 0.0).then_some(config.monitor.duration_secs),
         record_dir: (!config.record.dir.is_empty()).then(|| config.record.dir.clone()),
         snapshots: ui == UiMode::Tui,

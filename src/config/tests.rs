@@ -77,6 +77,10 @@ fn each_wrong_file_has_an_error_that_names_it() {
             "c.toml, line 2: monitor.input = \"\" cannot be used; --input '' is not known; use",
         ),
         ("[monitor]\ninput = \"file:\"\n", "c.toml, line 2: monitor.input = \"file:\""),
+        (
+            "[monitor]\ndevice = \"gpu\"\n",
+            "c.toml, line 2: monitor.device = \"gpu\" cannot be used; the device 'gpu' is not known",
+        ),
         ("[monitor]\nchannels = \"all\"\n", "c.toml, line 2: monitor.channels = \"all\""),
         ("[[input]]\nspec = \"demo\"\n[[input]]\nspec = \"hum\"\n", "c.toml, line 4: input[1].spec = \"hum\""),
         ("[[input]]\nchannels = \"0\"\n", "c.toml, line 2: input[0].channels = \"0\""),

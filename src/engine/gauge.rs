@@ -143,7 +143,7 @@ impl Worker {
             totals: input.totals(),
             shed: self.shed_words(),
             health: input.health,
-            trouble: input.trouble.clone(),
+            trouble: input.trouble.clone().or_else(|| self.inference.fell_back().map(str::to_owned)),
             inputs: self.inputs.iter().map(Input::summary).collect(),
             focus,
             listen: self.listening(),

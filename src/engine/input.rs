@@ -37,6 +37,8 @@ pub(super) struct OfWorker {
     pub(super) latency: Option<Latency>,
     pub(super) shed: &'static [&'static str],
     pub(super) device: String,
+    /// Why it is not the device that was asked for.
+    pub(super) trouble: Option<String>,
 }
 
 /// One input.
@@ -305,7 +307,7 @@ impl Input {
             lag_secs: self.lag_secs(),
             latency: of_worker.latency,
             health: self.health,
-            trouble: self.trouble.clone(),
+            trouble: self.trouble.clone().or_else(|| of_worker.trouble.clone()),
             shed: of_worker.shed,
             device: of_worker.device.clone(),
         }

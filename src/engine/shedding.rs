@@ -68,6 +68,9 @@ impl ShedLevel {
 /// The backlog at which each level is taken, as shares of the ring. A ring of 10 s or more gives just these.
 const SHARES: [f64; 4] = [0.10, 0.20, 0.35, 0.55];
 
+/// With so much of the ring full the next burst of work may cost samples: then it does not matter whether the backlog grows.
+const ALARM_SHARE: f64 = 0.75;
+
 /// A shorter backlog than this, in seconds, is what a burst of work makes of a healthy worker; in a short ring, a quarter.
 const LEAST_SECS: f64 = 1.0;
 
@@ -95,6 +98,7 @@ pub struct Governor {
     level: ShedLevel,
     /// Backlog at which each level above [`ShedLevel::Nothing`] is taken.
     take_at: [f64; 4],
+    alarm: f64,
     calm_below: f64,
     /// Largest backlog in each slot, and the slot's number.
     peaks: [(u64, f64); N_SLOTS],
@@ -121,6 +125,7 @@ impl Governor {
         Self {
             level: ShedLevel::Nothing,
             take_at: SHARES.map(|share| first + place(share) * (last - first)),
+            alarm: ALARM_SHARE * ring_secs,
             calm_below: (CALM_SHARE * ring_secs).max(CALM_SECS.min(first / 2.0)),
             peaks: [(0, 0.0); N_SLOTS],
             calm_at: 0.0,
@@ -141,8 +146,8 @@ impl Governor {
         }
         if let Some(next) = self.level.next()
             && let Some(take_at) = self.take_at.get(self.level as usize)
-            && grows
             && waiting_secs >= *take_at
+            && (grows || waiting_secs >= self.alarm)
         {
             self.level = next;
             self.calm_since = f64::INFINITY;
@@ -373,11 +378,23 @@ mod tests {
     fn a_backlog_that_shrinks_by_itself_costs_one_level() {
         let mut worker = Simulated::new(RING_SECS);
         worker.run(60.0, 1.0, COSTS);
-        // The process was stopped for 8 s.
-        worker.wall += 8.0;
+        // The worker was stopped for 6 s.
+        worker.wall += 6.0;
         worker.run(120.0, 1.0, COSTS);
         let levels: Vec<ShedLevel> = worker.changes.iter().map(|(_, level)| *level).collect();
         assert_eq!(levels, [ShedLevel::Jobs, ShedLevel::Nothing]);
+    }
+
+    #[test]
+    fn a_ring_that_is_almost_full_waits_for_no_proof() {
+        // One piece of work that takes 8 s, and soon another one that the ring has no room for.
+        let mut worker = Simulated::new(RING_SECS);
+        worker.run(10.0, 1.0, COSTS);
+        worker.wall += 8.0;
+        worker.run(0.5, 1.0, COSTS);
+        worker.wall += 8.0;
+        worker.run(0.1, 1.0, COSTS);
+        assert_eq!((worker.lost_at, worker.changes.len()), (Some(ShedLevel::Stride4), 4), "{:?}", worker.changes);
     }
 
     #[test]

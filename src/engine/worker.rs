@@ -54,6 +54,8 @@ pub struct MonitorOptions {
     pub ring_secs: f64,
     /// Stop after so many seconds of audio.
     pub duration_secs: Option<f64>,
+    /// Whether the beginning of an event is reported, too, before it is over.
+    pub onsets: bool,
     /// Where events are recorded, for screens.
     pub record_dir: Option<String>,
     /// Whether anyone looks at snapshots.
@@ -273,6 +275,7 @@ impl Worker {
         }
         self.gauge.worked(began.elapsed());
         self.gauge.heard(self.audio_secs());
+        self.report_onsets(outside)?;
         self.report(events, outside)?;
         done
     }
@@ -398,6 +401,16 @@ impl Worker {
         }
     }
 
+    fn report_onsets(&mut self, outside: &Outside<'_>) -> Result<()> {
+        let onsets: Vec<_> = self.inputs.iter_mut().flat_map(|input| input.pipeline.take_onsets()).collect();
+        if self.options.onsets {
+            for onset in onsets {
+                self.send(outside, Report::Onset(onset))?;
+            }
+        }
+        Ok(())
+    }
+
     fn report(&mut self, events: Vec<(usize, EventReport)>, outside: &Outside<'_>) -> Result<()> {
         for (index, event) in events {
             self.inputs[index].events += 1;
@@ -415,6 +428,7 @@ impl Worker {
             latency: self.gauge.latency(),
             shed: self.shed_words(),
             device: self.inference.device_name().to_owned(),
+            trouble: self.inference.fell_back().map(str::to_owned),
         };
         let may_tell = self.gauge.a_second_since_told();
         for index in 0..self.inputs.len() {

@@ -5,9 +5,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{ComponentShare, Explanation, Interpreter, Needs, Segment};
+use crate::model::device::ComputeDevice;
 use crate::model::kernels::gemm::{View, matmul};
 use crate::model::l2i::{L2iConfig, L2iNet};
 use crate::model::package::Package;
+use crate::model::taps::Taps;
 use crate::units::ClassId;
 use crate::{Error, Result};
 
@@ -41,15 +43,24 @@ struct Shared {
 /// The method, with the networks of one package.
 pub struct L2i {
     net: L2iNet,
+    device: ComputeDevice,
     shared: Arc<Shared>,
 }
 
 impl L2i {
-    /// Loads Ψ, Θ and the dictionary of a package.
+    /// Loads Ψ, Θ and the dictionary of a package, on the CPU.
     ///
     /// # Errors
     /// A model error where the package has no `[l2i]`, or weights that do not fit.
     pub fn load(package: &Package) -> Result<Self> {
+        Self::load_on(package, &ComputeDevice::cpu())
+    }
+
+    /// As [`Self::load`], with Ψ and Θ on a device, where the classifier must be too.
+    ///
+    /// # Errors
+    /// As [`Self::load`]; also where the device fails.
+    pub fn load_on(package: &Package, device: &ComputeDevice) -> Result<Self> {
         let manifest = package.manifest();
         let config = L2iConfig::from_manifest(manifest)?;
         let l2i = manifest.l2i.as_ref().ok_or_else(|| Error::bug("a manifest lost its [l2i]"))?;
@@ -75,7 +86,8 @@ impl L2i {
             n_components: config.n_components,
             threshold: l2i.relevance_threshold,
         };
-        Ok(Self { net: L2iNet::load(&config, &weights)?, shared: Arc::new(shared) })
+        let net = L2iNet::load_on(&config, &weights, device)?;
+        Ok(Self { net, device: device.clone(), shared: Arc::new(shared) })
     }
 
     /// As [`Interpreter::explain`], with everything that L2I knows.
@@ -83,15 +95,30 @@ impl L2i {
     /// # Errors
     /// As [`Interpreter::explain`].
     pub fn explain_fully(&self, segment: &Segment<'_>) -> Result<L2iExplanation> {
-        let forward = self.net.forward(&segment.classified.taps, None)?;
-        let attention = forward.pooled.attention.map(|a| a.flatten_all()?.to_vec1::<f32>()).transpose()?;
-        Ok(L2iExplanation {
-            activations: forward.activations.flatten_all()?.to_vec1()?,
-            n_frames: self.net.config().n_frames,
-            attention,
-            pooled: forward.pooled.pooled.flatten_all()?.to_vec1()?,
-            logits: forward.logits.flatten_all()?.to_vec1()?,
-            shared: Arc::clone(&self.shared),
+        let mut one = self.explain_taps(&[&segment.classified.taps])?;
+        one.pop().ok_or_else(|| Error::bug("a segment was explained and nothing came back"))
+    }
+
+    /// Any number of segments, in order.
+    fn explain_taps(&self, all: &[&Taps]) -> Result<Vec<L2iExplanation>> {
+        self.device.in_pieces(all, self.net.config().largest_batch(), |piece| {
+            let forward = self.net.forward(&Taps::gather(piece)?, None)?;
+            let mut tensors = vec![&forward.activations, &forward.pooled.pooled, &forward.logits];
+            tensors.extend(&forward.pooled.attention);
+            let values = self.device.download(&tensors)?;
+            let row = |column: usize, i: usize| -> Option<Vec<f32>> {
+                let rows = values.get(column)?;
+                rows.chunks_exact((rows.len() / piece.len()).max(1)).nth(i).map(<[f32]>::to_vec)
+            };
+            let explanation = |i: usize| L2iExplanation {
+                activations: row(0, i).unwrap_or_default(),
+                n_frames: self.net.config().n_frames,
+                attention: row(3, i),
+                pooled: row(1, i).unwrap_or_default(),
+                logits: row(2, i).unwrap_or_default(),
+                shared: Arc::clone(&self.shared),
+            };
+            Ok((0..piece.len()).map(explanation).collect())
         })
     }
 }
@@ -107,6 +134,12 @@ impl Interpreter for L2i {
 
     fn explain(&mut self, segment: &Segment<'_>) -> Result<Box<dyn Explanation>> {
         Ok(Box::new(self.explain_fully(segment)?))
+    }
+
+    fn explain_batch(&mut self, segments: &[Segment<'_>]) -> Result<Vec<Box<dyn Explanation>>> {
+        let taps: Vec<&Taps> = segments.iter().map(|segment| &segment.classified.taps).collect();
+        let explanations = self.explain_taps(&taps)?;
+        Ok(explanations.into_iter().map(|e| Box::new(e) as Box<dyn Explanation>).collect())
     }
 }
 

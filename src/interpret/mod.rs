@@ -48,6 +48,14 @@ pub trait Interpreter: Send {
     /// # Errors
     /// If the segment does not have the shape that the model was loaded for.
     fn explain(&mut self, segment: &Segment<'_>) -> Result<Box<dyn Explanation>>;
+
+    /// Looks at any number of segments; results in order. One after the other, unless a method knows better.
+    ///
+    /// # Errors
+    /// As [`Self::explain`].
+    fn explain_batch(&mut self, segments: &[Segment<'_>]) -> Result<Vec<Box<dyn Explanation>>> {
+        segments.iter().map(|segment| self.explain(segment)).collect()
+    }
 }
 
 /// What a method has to say of one segment. Plain data inside; may be kept and asked later, from another thread.

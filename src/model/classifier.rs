@@ -1,10 +1,12 @@
 //! A classifier ready to listen: network, front end and labels of one package.
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
-use super::manifest::{Activation, Label, Manifest};
+use super::device::ComputeDevice;
+use super::manifest::{Activation, Label};
 use super::package::Package;
-use super::vgg::{Vgg, VggConfig};
+use super::taps::Taps;
+use super::vgg::{Forward, PlainVgg, Vgg, VggConfig};
 use crate::dsp::FrontEndParams;
 use crate::{Error, Result};
 
@@ -15,8 +17,8 @@ pub struct Classified {
     pub logits: Vec<f32>,
     /// 0…1, one a class.
     pub probs: Vec<f32>,
-    /// Outputs of the last three blocks, earliest first: `[1, time, freq, channels]`.
-    pub taps: Vec<Tensor>,
+    /// Outputs of the last three blocks, on the device.
+    pub taps: Taps,
 }
 
 impl Classified {
@@ -27,9 +29,33 @@ impl Classified {
     }
 }
 
+/// A network on its device: our kernels on the CPU ([`Vgg`]), or candle's operations elsewhere ([`PlainVgg`]).
+pub trait Network: Send + Sync {
+    /// Classifies segments `[batch, n_frames, n_mels]` that lie on its device.
+    ///
+    /// # Errors
+    /// If the shape does not fit, or the device fails.
+    fn forward(&self, segments: &Tensor) -> Result<Forward>;
+}
+
+impl Network for Vgg {
+    fn forward(&self, segments: &Tensor) -> Result<Forward> {
+        Self::forward(self, segments)
+    }
+}
+
+impl Network for PlainVgg {
+    fn forward(&self, segments: &Tensor) -> Result<Forward> {
+        Self::forward(self, segments)
+    }
+}
+
 /// Network, front end and labels.
 pub struct Classifier {
-    net: Vgg,
+    net: Box<dyn Network>,
+    device: ComputeDevice,
+    /// Most segments that the device gets at once.
+    largest_batch: usize,
     activation: Activation,
     front_end: FrontEndParams,
     labels: Vec<Label>,
@@ -38,16 +64,41 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// Builds the classifier of a package.
+    /// Builds the classifier of a package on the CPU.
     ///
     /// # Errors
     /// A model error where the weights do not fit the manifest.
     pub fn load(package: &Package) -> Result<Self> {
-        let manifest: &Manifest = package.manifest();
+        Self::load_on(package, &ComputeDevice::cpu())
+    }
+
+    /// Builds the classifier of a package on a device.
+    ///
+    /// # Errors
+    /// As [`Self::load`]; also where the device fails.
+    pub fn load_on(package: &Package, device: &ComputeDevice) -> Result<Self> {
+        let manifest = package.manifest();
         let config = VggConfig::from_manifest(manifest)?;
-        let net = Vgg::load(&config, &package.tensors(&manifest.classifier.weights)?)?;
+        let weights = package.tensors(&manifest.classifier.weights)?;
+        let net: Box<dyn Network> = if device.has_own_kernels() {
+            Box::new(Vgg::load(&config, &weights)?)
+        } else {
+            Box::new(PlainVgg::load(&config, &weights, device.candle())?)
+        };
+        Self::with_network(package, device, net)
+    }
+
+    /// Front end and labels of a package around a network that is there already, on `device`.
+    ///
+    /// # Errors
+    /// A model error where the manifest cannot be used.
+    pub fn with_network(package: &Package, device: &ComputeDevice, net: Box<dyn Network>) -> Result<Self> {
+        let manifest = package.manifest();
+        let config = VggConfig::from_manifest(manifest)?;
         Ok(Self {
             net,
+            device: device.clone(),
+            largest_batch: config.largest_batch(manifest.segment.n_frames),
             activation: manifest.classifier.activation,
             front_end: manifest.front_end.params()?,
             labels: manifest.labels.clone(),
@@ -80,24 +131,56 @@ impl Classifier {
         self.stride_frames
     }
 
-    /// Classifies one segment `[n_frames, n_mels]`.
+    /// Where it runs.
+    #[must_use]
+    pub const fn device(&self) -> &ComputeDevice {
+        &self.device
+    }
+
+    /// Whether segments have the shape that it takes.
+    ///
+    /// # Errors
+    /// A bug where one has not.
+    pub fn check(&self, segments: &[&[f32]]) -> Result<()> {
+        let n_mels = self.front_end.mel.n_mels;
+        match segments.iter().find(|features| features.len() != self.n_frames * n_mels) {
+            None => Ok(()),
+            Some(features) => Err(Error::bug(format!(
+                "a segment of {} values was given to a classifier of {} frames and {n_mels} bands",
+                features.len(),
+                self.n_frames
+            ))),
+        }
+    }
+
+    /// Classifies one segment `[n_frames, n_mels]`: [`classify_batch`](Self::classify_batch) of one.
     ///
     /// # Errors
     /// If the segment has another shape.
     pub fn classify(&self, features: &[f32]) -> Result<Classified> {
-        let n_mels = self.front_end.mel.n_mels;
-        if features.len() != self.n_frames * n_mels {
-            return Err(Error::bug(format!(
-                "a segment of {} values was given to a classifier of {} frames and {n_mels} bands",
-                features.len(),
-                self.n_frames
-            )));
-        }
-        let x = Tensor::from_slice(features, (1, self.n_frames, n_mels), &Device::Cpu)?;
-        let forward = self.net.forward(&x)?;
-        let logits = forward.logits.flatten_all()?.to_vec1::<f32>()?;
-        let probs = probabilities(&logits, self.activation);
-        Ok(Classified { logits, probs, taps: forward.taps })
+        let mut one = self.classify_batch(&[features])?;
+        one.pop().ok_or_else(|| Error::bug("a segment was classified and nothing came back"))
+    }
+
+    /// Classifies any number of segments, each `[n_frames, n_mels]`, in order.
+    ///
+    /// # Errors
+    /// If one has another shape, or the device fails.
+    pub fn classify_batch(&self, segments: &[&[f32]]) -> Result<Vec<Classified>> {
+        self.check(segments)?;
+        self.device.in_pieces(segments, self.largest_batch, |piece| {
+            let x = self.device.upload(piece, [self.n_frames, self.front_end.mel.n_mels])?;
+            let forward = self.net.forward(&x)?;
+            let logits = self.device.download(&[&forward.logits])?.concat();
+            let taps = Taps::rows(forward.taps, piece.len());
+            let with_taps = logits.chunks_exact((logits.len() / piece.len()).max(1)).zip(taps);
+            let one = |(logits, taps): (&[f32], Taps)| Classified {
+                logits: logits.to_vec(),
+                probs: probabilities(logits, self.activation),
+                taps,
+            };
+            Ok(with_taps.map(one).collect())
+        })
     }
 }
 

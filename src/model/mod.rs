@@ -1,10 +1,12 @@
 //! Model packages, classifiers, dictionaries.
 
 pub mod classifier;
+pub mod device;
 pub mod kernels;
 pub mod l2i;
 pub mod manifest;
 pub mod ops;
 pub mod package;
+pub mod taps;
 pub mod tensors;
 pub mod vgg;

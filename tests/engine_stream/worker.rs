@@ -41,6 +41,7 @@ fn options() -> MonitorOptions {
         fast: true,
         ring_secs: 10.0,
         duration_secs: None,
+        onsets: false,
         record_dir: Some("events".into()),
         snapshots: true,
     }
@@ -285,4 +286,31 @@ fn an_input_that_breaks_does_not_end_the_others() {
     let stops: Vec<_> = reports.iter().filter_map(|r| if let Report::Stop(s) = r { Some(s) } else { None }).collect();
     assert_eq!(stops.iter().map(|s| s.position.0).collect::<Vec<_>>(), [short.len() as u64, long.len() as u64]);
     assert_eq!(stops[1].reason, "end of input");
+}
+
+#[test]
+fn the_beginning_of_an_event_is_told_before_its_end_if_that_is_wanted() {
+    let samples = scene(12.0, &[1.0..1.5, 3.0..8.0]);
+    let (reports, ..) = run_all(worker(fast(&samples), MonitorOptions { onsets: true, ..options() }), false);
+    let mut begun = Vec::new();
+    let (mut n_events, mut matched) = (0, 0);
+    for report in &reports {
+        match report {
+            Report::Onset(onset) => begun.push(onset),
+            Report::Event(event) => {
+                let event = &event.event;
+                n_events += 1;
+                let Some(onset) = begun.iter().find(|onset| onset.id == event.id) else { continue };
+                assert_eq!((onset.onset, onset.class, &onset.label), (event.onset, event.class, &event.label));
+                assert_eq!((onset.latency_secs, &onset.source), (event.latency_secs, &event.source));
+                assert!(onset.score <= event.score && onset.clock == event.clock);
+                matched += 1;
+            }
+            _ => {}
+        }
+    }
+    // The long event is reported in pieces; only its beginning is a beginning.
+    assert_eq!((begun.len(), n_events, matched), (2, 3, 2));
+    let (without, ..) = run_all(worker(fast(&samples), options()), false);
+    assert!(!without.iter().any(|report| matches!(report, Report::Onset(_))));
 }

@@ -2,18 +2,20 @@
 //! turns H into the classifier's decision. Layer names are those of the authors' program, so that its checkpoints load.
 //!
 //! Everything is in candle operations on `[batch, time, freq, channels]`, once for listening and once for learning: the
-//! same code runs on plain tensors and on variables.
+//! same code runs on plain tensors and on variables. Only convolution has two ways: our kernels on the CPU, candle's
+//! elsewhere.
 
 mod psi;
 mod theta;
 
 use std::collections::HashMap;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
+use super::device::ComputeDevice;
 use super::manifest::{Manifest, Pooling};
 use super::tensors::Arrays;
-use super::vgg::VggConfig;
+use super::vgg::{BATCH_BYTES, VggConfig};
 use crate::{Error, Result};
 
 pub use theta::Pooled;
@@ -95,6 +97,35 @@ impl L2iConfig {
         Self::new(&net, manifest.segment.n_frames, l2i.n_components, l2i.psi_channels, l2i.theta_hidden, l2i.pooling)
     }
 
+    /// Frames of the maps that Ψ puts together: a whole multiple of the latest map's. And of the middle map, cut to one.
+    fn common_frames(&self) -> (usize, usize) {
+        let [t4, t5, t6] = self.tap_frames;
+        let middle = t6 * (t5 / t6);
+        (middle * (t4 / t5), middle)
+    }
+
+    /// All steps from one number of frames to another that Ψ takes.
+    fn resizings(&self) -> [(usize, usize); 5] {
+        let (frames, middle) = self.common_frames();
+        [
+            (self.tap_frames[2], middle),
+            (middle, frames),
+            (frames, 2 * frames),
+            (2 * frames, 4 * frames),
+            (4 * frames, self.n_frames),
+        ]
+    }
+
+    /// Most segments that go to a device at once; see [`VggConfig::largest_batch`].
+    #[must_use]
+    pub fn largest_batch(&self) -> usize {
+        let (frames, _) = self.common_frames();
+        let wide = 2 * frames * self.tap_bands[2] * 2 * self.psi_channels * 9;
+        let middle = frames * self.tap_bands[1] * self.tap_channels[1] * 9;
+        let long = self.n_frames * self.psi_channels.max(self.n_components) * 5;
+        BATCH_BYTES / (wide.max(middle).max(long) * size_of::<f32>()).max(1)
+    }
+
     /// Names and PyTorch shapes of all arrays, in a fixed order.
     #[must_use]
     pub fn arrays(&self) -> Vec<(&'static str, Vec<usize>)> {
@@ -136,6 +167,9 @@ impl L2iConfig {
 pub struct L2iNet {
     config: L2iConfig,
     tensors: HashMap<&'static str, Tensor>,
+    /// Linear interpolation over time as matrices `[1, to, from]`, by (from, to).
+    resizings: HashMap<(usize, usize), Tensor>,
+    own_kernels: bool,
 }
 
 /// Masks of a training step, each value 0 or 1/(1−p).
@@ -159,27 +193,48 @@ pub struct L2iForward {
 }
 
 impl L2iNet {
-    /// The networks from arrays by the authors' names. `fc1.bias` may be absent (the published Θ has none).
+    /// The networks on the CPU, from arrays by the authors' names. `fc1.bias` may be absent (the published Θ has none).
     ///
     /// # Errors
     /// A model error that names the array which is missing or does not fit.
     pub fn load(config: &L2iConfig, arrays: &Arrays) -> Result<Self> {
+        Self::load_on(config, arrays, &ComputeDevice::cpu())
+    }
+
+    /// As [`Self::load`], on a device.
+    ///
+    /// # Errors
+    /// As [`Self::load`]; also where the device fails.
+    pub fn load_on(config: &L2iConfig, arrays: &Arrays, device: &ComputeDevice) -> Result<Self> {
         let mut tensors = HashMap::new();
         for (name, shape) in config.arrays() {
             let values = match name {
                 "fc1.bias" => arrays.get_optional(name, &shape)?.map_or(vec![0.0; config.n_classes], <[f32]>::to_vec),
                 _ => arrays.get(name, &shape)?.to_vec(),
             };
-            tensors.insert(name, Tensor::from_vec(values, shape, &Device::Cpu)?);
+            tensors.insert(name, Tensor::from_vec(values, shape, device.candle())?);
         }
-        Self::from_tensors(config, &tensors)
+        Self::from_tensors_on(config, &tensors, device)
     }
 
-    /// The networks on tensors in PyTorch's layouts, which may be variables: gradients flow back to them.
+    /// The networks on the CPU, on tensors in PyTorch's layouts, which may be variables: gradients flow back to them.
     ///
     /// # Errors
     /// If a tensor is missing or misshapen.
     pub fn from_tensors(config: &L2iConfig, tensors: &HashMap<&'static str, Tensor>) -> Result<Self> {
+        Self::from_tensors_on(config, tensors, &ComputeDevice::cpu())
+    }
+
+    /// As [`Self::from_tensors`], on tensors that lie on `device`; forward only where that has no kernels of ours.
+    ///
+    /// # Errors
+    /// As [`Self::from_tensors`]; also where the device fails.
+    pub fn from_tensors_on(
+        config: &L2iConfig,
+        tensors: &HashMap<&'static str, Tensor>,
+        device: &ComputeDevice,
+    ) -> Result<Self> {
+        let own_kernels = device.has_own_kernels();
         let mut laid_out = HashMap::new();
         for (name, shape) in config.arrays() {
             let t = tensors.get(name).ok_or_else(|| Error::bug(format!("L2I was built without '{name}'")))?;
@@ -188,14 +243,21 @@ impl L2iNet {
                 ("conv6.weight" | "conv8.weight", 4) => {
                     t.permute((2, 1, 3, 0))?.contiguous()?.reshape((shape[2] * shape[1], shape[0]))?
                 }
-                (_, 4) => t.permute((3, 2, 1, 0))?.contiguous()?,
-                (_, 3) => t.permute((2, 1, 0))?.contiguous()?.unsqueeze(1)?,
+                (_, 4) if own_kernels => t.permute((3, 2, 1, 0))?.contiguous()?,
+                (_, 4) => t.permute((0, 1, 3, 2))?.contiguous()?,
+                (_, 3) if own_kernels => t.permute((2, 1, 0))?.contiguous()?.unsqueeze(1)?,
+                (_, 3) => t.contiguous()?.unsqueeze(3)?,
                 (_, 2) => t.t()?.contiguous()?,
                 _ => t.clone(),
             };
             laid_out.insert(name, t);
         }
-        Ok(Self { config: config.clone(), tensors: laid_out })
+        let mut resizings = HashMap::new();
+        for (from, to) in config.resizings() {
+            let matrix = Tensor::from_vec(psi::interpolation(from, to), (1, to, from), device.candle())?;
+            resizings.insert((from, to), matrix);
+        }
+        Ok(Self { config: config.clone(), tensors: laid_out, resizings, own_kernels })
     }
 
     /// The shape of the networks.

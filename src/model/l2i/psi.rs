@@ -1,9 +1,9 @@
 //! Ψ: hidden layers to activations (extended L2I paper, section III-D; the layers as in the authors' program).
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
 use super::L2iNet;
-use crate::model::ops::conv2d;
+use crate::model::ops::{conv2d, plain_conv2d};
 use crate::{Error, Result};
 
 impl L2iNet {
@@ -12,21 +12,20 @@ impl L2iNet {
         let [early, middle, late] = taps else {
             return Err(Error::bug(format!("L2I reads three hidden layers and was given {}", taps.len())));
         };
-        let [t4, t5, t6] = self.config.tap_frames;
         // What all three maps are brought to: the latest map's bands, and a whole multiple of its frames.
         let bands = self.config.tap_bands[2];
-        let frames = t6 * (t5 / t6) * (t4 / t5);
+        let (frames, middle_frames) = self.config.common_frames();
 
-        let middle = resize_time(&middle.narrow(1, 0, t6 * (t5 / t6))?.contiguous()?, frames)?;
+        let middle = self.resize_time(&middle.narrow(1, 0, middle_frames)?.contiguous()?, frames)?;
         let middle = mean_bands(&self.convolve(&middle, "conv1.weight", "conv1.bias")?, bands)?;
-        let late = resize_time(late, t6 * (t5 / t6))?;
-        let late = resize_time(&self.convolve(&late, "conv7.weight", "conv7.bias")?, frames)?;
+        let late = self.resize_time(late, middle_frames)?;
+        let late = self.resize_time(&self.convolve(&late, "conv7.weight", "conv7.bias")?, frames)?;
         let early = self.fold_bands(&early.narrow(1, 0, frames)?, bands, "conv8.weight", "conv8.bias")?;
 
         let x = Tensor::cat(&[middle, late, early], 3)?;
-        let x = self.convolve(&resize_time(&x, 2 * frames)?, "conv2.weight", "conv2.bias")?;
-        let x = self.fold_bands(&resize_time(&x, 4 * frames)?, 1, "conv6.weight", "conv6.bias")?;
-        let x = resize_time(&x, self.config.n_frames)?;
+        let x = self.convolve(&self.resize_time(&x, 2 * frames)?, "conv2.weight", "conv2.bias")?;
+        let x = self.fold_bands(&self.resize_time(&x, 4 * frames)?, 1, "conv6.weight", "conv6.bias")?;
+        let x = self.resize_time(&x, self.config.n_frames)?;
         let x = self.convolve(&x, "conv4.weight", "conv4.bias")?;
         let x = self.convolve(&x, "conv5.weight", "conv5.bias")?;
         Ok(x.squeeze(2)?)
@@ -34,7 +33,9 @@ impl L2iNet {
 
     /// Convolution, bias, ReLU.
     fn convolve(&self, x: &Tensor, weight: &'static str, bias: &'static str) -> Result<Tensor> {
-        let y = conv2d(&x.contiguous()?, self.tensor(weight)?, None, false)?;
+        let weight = self.tensor(weight)?;
+        let y =
+            if self.own_kernels { conv2d(&x.contiguous()?, weight, None, false)? } else { plain_conv2d(x, weight)? };
         Ok(y.broadcast_add(self.tensor(bias)?)?.relu()?)
     }
 
@@ -47,6 +48,20 @@ impl L2iNet {
         let width = y.dim(1)?;
         Ok(y.reshape((batch, time, bands, width))?)
     }
+
+    /// Linear interpolation over time, as a matrix product: candle's own interpolation has no gradient.
+    fn resize_time(&self, x: &Tensor, frames: usize) -> Result<Tensor> {
+        let (batch, time, freq, channels) = x.dims4()?;
+        if time == frames {
+            return Ok(x.clone());
+        }
+        let matrix = self.resizings.get(&(time, frames)).ok_or_else(|| {
+            Error::bug(format!("L2I was given a hidden layer of {time} frames where {frames} are to come of it"))
+        })?;
+        let matrix = matrix.expand((batch, frames, time))?.contiguous()?;
+        let x = x.contiguous()?.reshape((batch, time, freq * channels))?;
+        Ok(matrix.matmul(&x)?.reshape((batch, frames, freq, channels))?)
+    }
 }
 
 /// Mean over groups of bands, so that `bands` are left.
@@ -57,23 +72,16 @@ fn mean_bands(x: &Tensor, bands: usize) -> Result<Tensor> {
     Ok(x.reshape((batch, time, bands, group, channels))?.mean(3)?)
 }
 
-/// Linear interpolation over time with the ends kept (PyTorch's `align_corners=True`), as a matrix product: candle's own
-/// interpolation has no gradient.
-fn resize_time(x: &Tensor, frames: usize) -> Result<Tensor> {
-    let (batch, time, freq, channels) = x.dims4()?;
-    if time == frames {
-        return Ok(x.clone());
-    }
-    let mut matrix = vec![0.0_f32; frames * time];
-    for (to, row) in matrix.chunks_exact_mut(time).enumerate() {
-        let at = if frames > 1 { to as f32 * (time - 1) as f32 / (frames - 1) as f32 } else { 0.0 };
-        let left = (at as usize).min(time - 1);
-        let right = (left + 1).min(time - 1);
+/// Linear interpolation from `from` to `to` values with the ends kept (PyTorch's `align_corners=True`), as a matrix
+/// `[to, from]`.
+pub(super) fn interpolation(from: usize, to: usize) -> Vec<f32> {
+    let mut matrix = vec![0.0_f32; to * from];
+    for (i, row) in matrix.chunks_exact_mut(from.max(1)).enumerate() {
+        let at = if to > 1 { i as f32 * (from - 1) as f32 / (to - 1) as f32 } else { 0.0 };
+        let left = (at as usize).min(from - 1);
+        let right = (left + 1).min(from - 1);
         row[left] += 1.0 - (at - left as f32);
         row[right] += at - left as f32;
     }
-    let matrix = Tensor::from_vec(matrix, (1, frames, time), &Device::Cpu)?;
-    let matrix = matrix.expand((batch, frames, time))?.contiguous()?;
-    let x = x.contiguous()?.reshape((batch, time, freq * channels))?;
-    Ok(matrix.matmul(&x)?.reshape((batch, frames, freq, channels))?)
+    matrix
 }

@@ -2,9 +2,11 @@
 //! or give wrong gradients there; where a device other than the CPU runs a model, plain candle does.
 
 mod conv;
+mod plain;
 mod pool;
 
 pub use conv::conv2d;
+pub use plain::plain_conv2d;
 pub use pool::max_pool;
 
 use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};

@@ -164,10 +164,13 @@ impl PlainVgg {
     /// As [`Vgg::forward`].
     pub fn forward(&self, segments: &Tensor) -> Result<Forward> {
         let mut x = pool_input(segments, &self.config)?.unsqueeze(1)?;
-        let mut taps = Vec::new();
+        let mut taps = Vec::with_capacity(3);
+        let mut blocks_left = self.config.widths.len();
         for (spec, weights, bias) in &self.layers {
             x = x.conv2d(weights, 1, 1, 1, 1)?.broadcast_add(bias)?.relu()?;
-            if spec.ends_block {
+            blocks_left -= usize::from(spec.ends_block);
+            // Of the others nobody wants a copy: they are the largest, and a batch may be too.
+            if spec.ends_block && blocks_left < 3 {
                 taps.push(x.permute((0, 2, 3, 1))?.contiguous()?);
             }
             if let Some(rows) = spec.pool {
@@ -178,6 +181,6 @@ impl PlainVgg {
             Some(tap) => self.head.forward(tap)?,
             None => return Err(Error::bug("a network without blocks was loaded")),
         };
-        Ok(Forward { logits, taps: taps.split_off(taps.len() - 3) })
+        Ok(Forward { logits, taps })
     }
 }

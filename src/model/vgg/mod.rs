@@ -16,6 +16,9 @@ use crate::{Error, Result};
 /// Added to the variance in batch norm, PyTorch's default.
 pub const BATCH_NORM_EPS: f32 = 1e-5;
 
+/// Memory that one convolution of a batch may take on a device, besides its input and output: 1 GiB.
+pub const BATCH_BYTES: usize = 1 << 30;
+
 /// Shape of the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VggConfig {
@@ -86,6 +89,20 @@ impl VggConfig {
     #[must_use]
     pub fn time_pooling(&self) -> usize {
         self.input_pool * self.time_pools.iter().product::<usize>()
+    }
+
+    /// Most segments of `n_frames` frames that go to a device at once: what candle's convolutions unroll there of the
+    /// largest layer stays below [`BATCH_BYTES`].
+    #[must_use]
+    pub fn largest_batch(&self, n_frames: usize) -> usize {
+        let (mut frames, mut bands, mut largest) = (n_frames / self.input_pool.max(1), self.n_mels, 0);
+        for layer in self.layers() {
+            largest = largest.max(frames * bands * layer.c_in * 9 * size_of::<f32>());
+            if let Some(rows) = layer.pool {
+                (frames, bands) = (frames / rows.max(1), bands / 2);
+            }
+        }
+        (BATCH_BYTES / largest.max(1)).max(1)
     }
 
     /// Channels of the last block.

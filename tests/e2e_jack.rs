@@ -1,0 +1,235 @@
+//! The live path with a real JACK server on its dummy backend: one client plays, the monitor listens and plays the
+//! interpretation back, and a third client records that. Needs `jackd`; says so and skips where it is missing.
+
+#![cfg(feature = "jack")]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+mod common;
+mod e2e_common;
+#[path = "../examples/jack_player/client.rs"]
+mod jack_client;
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use common::Run;
+use e2e_common::*;
+use earwitness::dsp::resample;
+use earwitness::media::decode::read_recording;
+use serde_json::{Value, json};
+
+const RATE_HZ: u32 = 48_000;
+const PERIOD: u64 = 512;
+
+/// How much of the demo scene is played: four sounds.
+const SECS: usize = 20;
+
+/// A JACK server of this test's own.
+struct Server {
+    child: Child,
+    name: String,
+}
+
+impl Server {
+    /// `None`, said, where there is no `jackd`.
+    fn start(test: &str) -> Option<Self> {
+        let name = format!("ew-{test}-{}", std::process::id());
+        let child = Self::spawn(&name);
+        if child.is_none() {
+            eprintln!("skipped: jackd is not installed");
+        }
+        Some(Self { child: child?, name })
+    }
+
+    fn spawn(name: &str) -> Option<Child> {
+        let (rate, period) = (RATE_HZ.to_string(), PERIOD.to_string());
+        Command::new("jackd")
+            .args(["-S", "-r", "-n", name, "-d", "dummy", "-r", &rate, "-p", &period])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()
+    }
+
+    fn stop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    fn env(&self) -> [(&'static str, &str); 2] {
+        [("JACK_DEFAULT_SERVER", &self.name), ("JACK_NO_START_SERVER", "1")]
+    }
+
+    fn run(&self) -> Run {
+        // A busy machine may be behind, and would say so.
+        let run = Run::new().env("EARWITNESS_LOG_LEVEL", "error");
+        self.env().into_iter().fold(run, |run, (name, value)| run.env(name, value))
+    }
+
+    /// Plays a file to whoever listens to `player:out`, and records the interpretation port if `back` says where to.
+    fn play(&self, file: &Path, back: Option<&Path>) -> Value {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["player", "--exact", "--ignored", "--nocapture"]).envs(self.env());
+        command.env("EARWITNESS_TEST_PLAY", file).env("EARWITNESS_TEST_BACK", back.unwrap_or(Path::new("")));
+        let output = command.output().unwrap();
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
+        json_line(told.lines().find(|line| line.starts_with('{')).unwrap())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Not a test: the other clients, which need the server's name in their environment and so a process of their own.
+#[test]
+#[ignore = "the other tests run it as a process of its own"]
+#[allow(clippy::print_stdout)]
+fn player() {
+    let Ok(file) = std::env::var("EARWITNESS_TEST_PLAY") else { return };
+    let back = std::env::var("EARWITNESS_TEST_BACK").unwrap();
+    let recording = read_recording(Path::new(&file)).unwrap();
+    assert_eq!(recording.sample_rate.hz(), RATE_HZ);
+    let from = (!back.is_empty()).then_some("earwitness:interpretation");
+    let session = jack_client::play(recording.mono(), None, from, 4.0).unwrap();
+    assert_eq!(session.rate, RATE_HZ);
+    if !back.is_empty() {
+        write_wav(Path::new(&back), RATE_HZ, 1, &session.recorded);
+    }
+    println!();
+    println!(
+        "{}",
+        json!({"play_start": session.play_start, "record_start": session.record_start, "xruns": session.xruns})
+    );
+}
+
+fn stream() -> Vec<f32> {
+    let mut samples = scene_at(RATE_HZ).0;
+    samples.truncate(SECS * RATE_HZ as usize);
+    samples
+}
+
+/// Labels, onsets and offsets.
+fn times(events: &[&Value]) -> Vec<(String, f64, f64)> {
+    events.iter().map(|e| (text(e, "label").to_owned(), number(e, "onset_s"), number(e, "offset_s"))).collect()
+}
+
+#[test]
+fn what_jack_carries_gives_the_files_events_and_the_interpretation_comes_back_after_the_stated_delay() {
+    let Some(server) = Server::start("live") else { return };
+    let run = server.run();
+    let (yard, back) = (run.home().join("yard.wav"), run.home().join("back.wav"));
+    write_wav(&yard, RATE_HZ, 1, &stream());
+    let file = json_lines(&run.ok(&["monitor", "--input", "file:yard.wav", "--fast", "--ui", "jsonl"]).stdout);
+    let expected = times(&check_lines(&file));
+    assert!(expected.len() >= 2, "{expected:?}");
+
+    let args = ["monitor", "--input", "jack:^player:out$", "--listen", "jack", "--record", "r", "--ui", "jsonl"];
+    let mut live = Live::start(run.command(&args));
+    let mut lines = live.up_to("start");
+    let session = server.play(&yard, Some(&back));
+    live.signal("INT");
+    let ending = live.finish();
+    assert_eq!(ending.code, Some(0), "{}", ending.stderr);
+    lines.extend(ending.lines);
+    let events = check_lines(&lines);
+    let found = times(&events);
+
+    // The same events, later by what the monitor had heard before; a segment may end elsewhere in a sound.
+    let stride = number(&lines[0], "stride_s") + 0.01;
+    let labels = |all: &[(String, f64, f64)]| all.iter().map(|(label, ..)| label.clone()).collect::<Vec<_>>();
+    assert_eq!(labels(&found), labels(&expected), "{found:?} where {expected:?} was expected");
+    let folders: Vec<Folder> = events.iter().map(|e| read_folder(&run.home().join(text(&e["files"], "dir")))).collect();
+
+    // Where each clip lies in what was played, to the sample.
+    let model_hz = folders[0].clip.spec.sample_rate;
+    let played: Vec<i16> = resample(&stream(), rate(RATE_HZ), rate(model_hz)).unwrap().into_iter().map(pcm16).collect();
+    let hz = f64::from(model_hz);
+    let mut places = Vec::new();
+    for (folder, (_, onset, _)) in folders.iter().zip(&expected) {
+        let heard = &folder.clip.samples;
+        let about = ((onset - 1.0) * hz) as usize;
+        let most = (0.7 * hz) as usize;
+        let piece = &heard[heard.len() / 4..heard.len() * 3 / 4];
+        let window = about.saturating_sub(most).min(played.len());
+        let (shift, like) = lag(&played[window..(about + heard.len() + most).min(played.len())], piece, 3 * most);
+        assert!(like > 0.2, "the clip is not what was played: {like}");
+        places.push(window as f64 - shift as f64 - (heard.len() / 4) as f64);
+    }
+    let began: Vec<f64> = folders
+        .iter()
+        .zip(&places)
+        .map(|(folder, place)| number(&folder.event["clip"], "start_s") - place / hz)
+        .collect();
+    for ((found, expected), began) in found.iter().zip(&expected).zip(&began) {
+        assert!((began - began_of(&found.1, expected.1)).abs() < stride, "{found:?} {expected:?} {began}");
+        assert!((found.2 - began - expected.2).abs() < stride, "{found:?} {expected:?} {began}");
+    }
+    // A server on a busy machine may skip periods; they are counted, and then the places differ by them.
+    if session["xruns"] == 0 && count(&lines[lines.len() - 1], "dropped_samples") == 0 {
+        assert!(began.iter().all(|b| (b - began[0]).abs() < 0.001), "{began:?}");
+        let delay = number(&lines[0]["listen"], "delay_s");
+        let ahead =
+            (count(&session, "play_start") as f64 - count(&session, "record_start") as f64) / f64::from(RATE_HZ);
+        let recorded = read_recording(&back).unwrap().mono();
+        let recorded: Vec<i16> =
+            resample(&recorded, rate(RATE_HZ), rate(model_hz)).unwrap().into_iter().map(pcm16).collect();
+        for (folder, place) in folders.iter().zip(&places) {
+            let interpretation = &folder.interpretation.samples;
+            let at = (place + (ahead + delay) * hz).round() as usize;
+            let most = (2.0 * PERIOD as f64 / f64::from(RATE_HZ) * hz) as usize;
+            let (shift, like) =
+                lag(&recorded[at..(at + interpretation.len()).min(recorded.len())], interpretation, most);
+            eprintln!("off by {shift} samples of {hz} Hz, correlation {like:.5}");
+            assert!(like > 0.99, "the port does not play what the folder holds: {like}");
+            assert!(shift.unsigned_abs() <= most, "the delay is off by {shift} samples");
+        }
+    } else {
+        eprintln!("skipped: the server skipped periods, so the delay is not measured");
+    }
+}
+
+/// How much later an onset is.
+fn began_of(found: &f64, expected: f64) -> f64 {
+    found - expected
+}
+
+/// The server dies in the middle and comes back: it is said, and listening goes on by itself with the gap in its time.
+#[test]
+fn a_server_that_is_killed_and_comes_back_is_survived() {
+    let Some(mut server) = Server::start("killed") else { return };
+    let run = server.run();
+    let yard = run.home().join("yard.wav");
+    write_wav(&yard, RATE_HZ, 1, &stream()[..8 * RATE_HZ as usize]);
+    let mut live = Live::start(run.command(&["monitor", "--input", "jack:^player:out$", "--ui", "jsonl"]));
+    let mut lines = live.up_to("start");
+    server.play(&yard, None);
+    server.stop();
+    loop {
+        lines.extend(live.up_to("status"));
+        if text(lines.last().unwrap(), "health") == "lost" {
+            break;
+        }
+    }
+    assert!(!lines.last().unwrap()["trouble"].is_null());
+    std::thread::sleep(Duration::from_secs(1));
+    server.child = Server::spawn(&server.name).unwrap();
+    server.play(&yard, None);
+    live.signal("TERM");
+    let ending = live.finish();
+    assert_eq!(ending.code, Some(0), "{}", ending.stderr);
+    lines.extend(ending.lines);
+    let events = check_lines(&lines);
+    let health: Vec<&str> = of_type(&lines, "status").iter().map(|status| text(status, "health")).collect();
+    assert_eq!(health.last(), Some(&"hearing"), "{health:?}");
+    let stop = &lines[lines.len() - 1];
+    assert!(count(stop, "dropped_samples") > u64::from(RATE_HZ) / 2, "the gap counts: {stop}");
+    // The same sounds before and after.
+    let labels: Vec<&str> = events.iter().map(|e| text(e, "label")).collect();
+    assert!(labels.len() >= 2 && labels.len().is_multiple_of(2), "{labels:?}");
+    assert_eq!(labels[..labels.len() / 2], labels[labels.len() / 2..]);
+}
