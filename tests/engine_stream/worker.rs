@@ -2,7 +2,7 @@
 
 use std::io::{Cursor, Read};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
@@ -239,7 +239,7 @@ fn several_inputs_share_a_model_and_nothing_else() {
     let scenes = [scene(9.0, &[1.0..1.5, 6.0..6.4]), scene(5.0, &[]), scene(7.0, &[2.0..2.4, 3.5..5.0])];
     let names = ["yard", "attic", "plant"];
     let captures = scenes.iter().zip(names).map(|(samples, name)| {
-        let options = CaptureOptions { fast: true, ring_secs: 2.0 };
+        let options = CaptureOptions { fast: true, ring_secs: 2.0, ..CaptureOptions::default() };
         let rate = SampleRate::new(RATE).unwrap();
         open_raw(name.into(), Cursor::new(bytes(samples)), rate, 1, SampleFormat::F32Le, &options).unwrap()
     });
