@@ -17,21 +17,27 @@ use earwitness::engine::worker::{MonitorOptions, Worker};
 use earwitness::units::SampleRate;
 use earwitness::{ErrorKind, Result};
 
-fn bytes(samples: &[f32]) -> Vec<u8> {
+pub(super) fn bytes(samples: &[f32]) -> Vec<u8> {
     samples.iter().flat_map(|x| x.to_le_bytes()).collect()
 }
 
-fn open(reader: impl Read + Send + 'static, rate: u32, channels: u16, fast: bool, ring_secs: f64) -> Capture {
+pub(super) fn open(
+    reader: impl Read + Send + 'static,
+    rate: u32,
+    channels: u16,
+    fast: bool,
+    ring_secs: f64,
+) -> Capture {
     let options = CaptureOptions { fast, ring_secs, ..CaptureOptions::default() };
     let rate = SampleRate::new(rate).unwrap();
     open_raw("pipe".into(), reader, rate, channels, SampleFormat::F32Le, &options).unwrap()
 }
 
-fn fast(samples: &[f32]) -> Capture {
+pub(super) fn fast(samples: &[f32]) -> Capture {
     open(Cursor::new(bytes(samples)), RATE, 1, true, 2.0)
 }
 
-fn options() -> MonitorOptions {
+pub(super) fn options() -> MonitorOptions {
     MonitorOptions {
         model: model_ref(),
         detector: detector(&classifier()),
@@ -47,13 +53,13 @@ fn options() -> MonitorOptions {
     }
 }
 
-fn worker(capture: Capture, options: MonitorOptions) -> Worker {
+pub(super) fn worker(capture: Capture, options: MonitorOptions) -> Worker {
     let inference = Inference::new(classifier(), Loudness::boxed(Mask::Relative));
     Worker::new(vec![capture], inference, options).unwrap()
 }
 
 /// Runs to the end and gives all reports and the result.
-fn run_all(worker: Worker, stop: bool) -> (Vec<Report>, SnapshotSlot, Result<StopReport>) {
+pub(super) fn run_all(worker: Worker, stop: bool) -> (Vec<Report>, SnapshotSlot, Result<StopReport>) {
     let (sender, receiver) = unbounded();
     let slot = SnapshotSlot::default();
     let result = worker.run(&sender, &slot, &AtomicBool::new(stop)).map(|mut stops| stops.remove(0));
@@ -61,7 +67,7 @@ fn run_all(worker: Worker, stop: bool) -> (Vec<Report>, SnapshotSlot, Result<Sto
     (receiver.iter().collect(), slot, result)
 }
 
-fn events(reports: &[Report]) -> Vec<EventReport> {
+pub(super) fn events(reports: &[Report]) -> Vec<EventReport> {
     reports.iter().filter_map(|r| if let Report::Event(e) = r { Some((**e).clone()) } else { None }).collect()
 }
 
