@@ -46,9 +46,9 @@ mod jack_ports;
 mod jack_thread;
 #[cfg_attr(not(any(feature = "cpal", feature = "jack")), allow(dead_code))]
 mod keeper;
+pub mod listen_spec;
 #[cfg_attr(not(any(feature = "cpal", feature = "jack")), allow(dead_code))]
 mod live;
-pub mod listen_spec;
 pub mod playback;
 pub mod playback_clock;
 pub mod playback_device;

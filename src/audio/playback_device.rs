@@ -80,7 +80,6 @@ mod without {
         }
 
         /// [`trouble`](Self::trouble) for others to ask.
-        #[must_use]
         pub fn watcher(&self) -> impl Fn() -> Option<String> + Send + 'static {
             let never = match *self {};
             move || never

@@ -109,7 +109,6 @@ impl Playback {
     }
 
     /// [`trouble`](Self::trouble) for others to ask.
-    #[must_use]
     pub fn watcher(&self) -> impl Fn() -> Option<String> + Send + 'static {
         let trouble = Arc::clone(&self.trouble);
         move || trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -11,13 +11,17 @@ use crossbeam::channel::Receiver;
 
 use super::settings::SettingsArgs;
 use super::{Globals, logging, output};
+use crate::audio::listen_spec::ListenSpec;
+use crate::audio::playback_clock::ListenClock;
+use crate::audio::playback_device::{Playback, choose};
 use crate::audio::source::{Capture, CaptureOptions, InputSpec, open};
 use crate::config::{Config, UiMode};
 use crate::engine::detector::DetectorParams;
 use crate::engine::inference::Inference;
+use crate::engine::listen::Listener;
 use crate::engine::report::ModelRef;
 use crate::engine::snapshot::SnapshotSlot;
-use crate::engine::worker::{MonitorOptions, Worker};
+use crate::engine::worker::{LiveListening, MonitorOptions, Worker};
 use crate::error::{Error, Result};
 use crate::model::manifest::Label;
 use crate::model::package::{Package, find_model};
@@ -77,6 +81,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     let options = options(&config, &package, inference.classifier().labels(), ui)?;
     let captures = captures(&config)?;
     let worker = Worker::new(captures, inference, options)?;
+    let (worker, _playback) = listening(&config, worker)?;
     let recorder = recorder(&config, ui)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
@@ -111,9 +116,14 @@ fn captures(config: &Config) -> Result<Vec<Capture>> {
     let mut captures: Vec<Capture> = Vec::new();
     for input in config.inputs() {
         let spec: InputSpec = input.spec.parse()?;
-        let options = CaptureOptions { fast: config.monitor.fast, ..CaptureOptions::default() };
+        let channels = input.channels.parse()?;
+        let options = CaptureOptions { fast: config.monitor.fast, channels, ..CaptureOptions::default() };
+        let its_own = spec.to_string();
         for mut capture in open(&spec, options)? {
-            let given = if input.name.is_empty() { capture.info().name.clone() } else { input.name.clone() };
+            // Behind the name stands the channel, where it is one of several.
+            let channel = capture.info().name.strip_prefix(&its_own).unwrap_or_default().to_owned();
+            let given = if input.name.is_empty() { &its_own } else { &input.name };
+            let given = format!("{given}{channel}");
             let taken = |name: &String| captures.iter().any(|other| other.info().name == *name);
             let numbered = (2..).map(|n| format!("{given} ({n})"));
             let name = std::iter::once(given.clone()).chain(numbered).find(|name| !taken(name));
@@ -122,6 +132,32 @@ fn captures(config: &Config) -> Result<Vec<Capture>> {
         }
     }
     Ok(captures)
+}
+
+/// Plays the first input's interpretation while it happens, if that is wanted; for as long as what is given back lives.
+fn listening(config: &Config, worker: Worker) -> Result<(Worker, Option<Playback>)> {
+    let spec: ListenSpec = config.monitor.listen.parse()?;
+    if spec == ListenSpec::Off {
+        return Ok((worker, None));
+    }
+    if config.monitor.fast {
+        return Err(Error::usage("--listen plays at the pace of the sound; leave out --fast, or --listen"));
+    }
+    let device = choose(&spec)?;
+    let (geometry, model_rate, input_rate) = worker.first_input();
+    let rate = device.rate();
+    let delay_secs = Listener::delay_secs(&geometry, model_rate, rate);
+    let (push, pull) = Listener::ring(&geometry, model_rate, rate);
+    let clock = Arc::new(ListenClock::default());
+    let playback = device.start(pull, Arc::clone(&clock), input_rate)?;
+    let live = LiveListening {
+        listener: Listener::new(&geometry, model_rate, push)?,
+        clock: Some(clock),
+        output: spec.to_string(),
+        delay_secs,
+        trouble: Box::new(playback.watcher()),
+    };
+    Ok((worker.with_listening(live), Some(playback)))
 }
 
 /// Lets the screen know what becomes of events, until the recorder has ended.

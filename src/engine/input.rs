@@ -127,7 +127,7 @@ impl Input {
 
     /// Compares the stream's clock with the system's, about once a second and only when something has come.
     pub(super) fn look_after_clock(&mut self) {
-        let captured = self.model_position(self.position + self.capture.pending() as u64);
+        let captured = self.model_position(self.captured_position());
         let Some((watch, last)) = &mut self.clock else { return };
         if last.elapsed() < LOOK_EVERY {
             return;
@@ -227,6 +227,11 @@ impl Input {
     /// Where the input is, in seconds since it began.
     pub(super) fn secs(&self) -> f64 {
         self.rate.secs(self.position)
+    }
+
+    /// How far the source has been captured, at its own rate, gaps included.
+    pub(super) fn captured_position(&self) -> u64 {
+        self.position + self.capture.pending() as u64
     }
 
     /// Whether a gap of `n` samples is too long to be heard as silence: it would cost as much as what was lost.
