@@ -16,6 +16,7 @@ use crate::audio::playback_clock::ListenClock;
 use crate::audio::playback_device::{Playback, choose};
 use crate::audio::source::{Capture, CaptureOptions, InputSpec, open};
 use crate::config::{Config, UiMode};
+use crate::engine::controls::Controls;
 use crate::engine::detector::DetectorParams;
 use crate::engine::inference::Inference;
 use crate::engine::listen::Listener;
@@ -89,12 +90,13 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
             .map_err(|e| Error::bug(format!("signals cannot be watched ({e}); please report this")))?;
     }
     let slot = Arc::new(SnapshotSlot::default());
+    let controls = worker.controls();
     let thread = worker.spawn(recorder.reports(), Arc::clone(&slot), Arc::clone(&stop))?;
     if ui == UiMode::Tui {
         show_notices(recorder.notices(), Arc::clone(&slot))?;
     }
     let screen = if ui == UiMode::Tui {
-        screen(&config, &slot, &stop)
+        screen(&config, &slot, &stop, &controls)
     } else {
         while !thread.is_finished() && !recorder.lines_closed() {
             std::thread::sleep(POLL);
@@ -180,7 +182,7 @@ fn show_notices(notices: Receiver<Notice>, slot: Arc<SnapshotSlot>) -> Result<()
 
 /// Draws until the user quits or `stop` is set.
 #[cfg(feature = "tui")]
-fn screen(config: &Config, slot: &SnapshotSlot, stop: &AtomicBool) -> Result<()> {
+fn screen(config: &Config, slot: &SnapshotSlot, stop: &AtomicBool, controls: &Controls) -> Result<()> {
     use crate::config::ColorMode;
     use crate::ui::{UiOptions, run};
 
@@ -192,12 +194,12 @@ fn screen(config: &Config, slot: &SnapshotSlot, stop: &AtomicBool) -> Result<()>
     }
     options.ascii |= config.ui.ascii;
     options.exit_on_end = config.ui.exit_on_end;
-    run(slot, stop, options)
+    run(slot, stop, controls, options)
 }
 
 /// This build has no screen.
 #[cfg(not(feature = "tui"))]
-fn screen(_: &Config, _: &SnapshotSlot, _: &AtomicBool) -> Result<()> {
+fn screen(_: &Config, _: &SnapshotSlot, _: &AtomicBool, _: &Controls) -> Result<()> {
     Err(Error::usage("this build has no terminal UI; use --ui jsonl or --ui silent"))
 }
 

@@ -141,6 +141,8 @@ impl Pipeline {
         let frames = |secs: f64| (secs / frame_secs).ceil() as u64;
         let ahead = geometry.lookahead_frames as u64 + 2 * geometry.stride_frames as u64;
         let overlap = (front_end.stft.n_fft / front_end.stft.hop) as u64 + 2;
+        // The silence that ends a stretch must not push what a screen shows out of memory.
+        let behind_end = (geometry.stride_frames + geometry.lookahead_frames) as u64;
         let event_frames = geometry.segment_frames as u64
             + detector.reach_frames(geometry.stride_frames)
             + frames(params.pre_roll_secs)
@@ -151,7 +153,7 @@ impl Pipeline {
             stft: StreamingStft::new(&front_end.stft)?,
             ids: EventIds::new(params.clock.start, &params.source),
             view: View::new(&geometry, classifier.labels().len(), frames(WATERFALL_SECS)),
-            keep_frames: event_frames.max(frames(WATERFALL_SECS)),
+            keep_frames: event_frames.max(frames(WATERFALL_SECS) + behind_end),
             params,
             labels: classifier.labels().to_vec(),
             method: inference.method(),

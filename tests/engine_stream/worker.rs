@@ -105,7 +105,13 @@ fn reports_come_in_order_with_the_pipelines_own_events() {
     assert!(snapshot.events[0].event.onset > snapshot.events[3].event.onset, "newest first");
     assert_eq!((snapshot.record_dir.as_deref(), snapshot.model.as_str()), (Some("events"), "tiny"));
     assert!(snapshot.load > 0.0 && snapshot.latency.is_some() && snapshot.shed.is_empty());
-    assert_eq!(snapshot.waterfall.n_columns(), 1200);
+    // 12 s of a frame every 10 ms; the newest is centred on the last sample, and nothing of the silence behind it shows.
+    let waterfall = &snapshot.waterfall;
+    assert_eq!((waterfall.n_columns(), waterfall.first_frame + 1200), (1200, 1 + samples.len() as u64 / 80));
+    let loudest = |values: &[f32], column: usize| values[column * 32..][..32].iter().fold(f32::MIN, |a, b| a.max(*b));
+    let (last, quiet) = (loudest(&waterfall.level_db, 1199), loudest(&waterfall.level_db, 2000 - 1301));
+    assert!(last > quiet + 20.0, "the sound of the last half second goes on to the last column: {last} dB, {quiet} dB");
+    assert!(loudest(&waterfall.mask, 0) > 0.1, "the mask of the burst at 13 s is remembered from its first column on");
 }
 
 #[test]
