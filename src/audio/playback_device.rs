@@ -80,9 +80,9 @@ mod without {
         }
 
         /// [`trouble`](Self::trouble) for others to ask.
-        pub fn watcher(&self) -> impl Fn() -> Option<String> + Send + 'static {
-            let never = match *self {};
-            move || never
+        #[must_use]
+        pub fn watcher(&self) -> Box<dyn Fn() -> Option<String> + Send> {
+            match *self {}
         }
 
         /// Closes the device.

@@ -109,9 +109,9 @@ impl Playback {
     }
 
     /// [`trouble`](Self::trouble) for others to ask.
-    pub fn watcher(&self) -> impl Fn() -> Option<String> + Send + 'static {
+    pub fn watcher(&self) -> Box<dyn Fn() -> Option<String> + Send> {
         let trouble = Arc::clone(&self.trouble);
-        move || trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        Box::new(move || trouble.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     /// Closes the device; whatever its driver does, this returns soon.
