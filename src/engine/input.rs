@@ -210,7 +210,13 @@ impl Input {
             CaptureState::Failed(sentence) => Some(Ended::Broken(sentence)),
             CaptureState::Ended if stopping => Some(Ended::Well("stopped")),
             CaptureState::Ended => Some(Ended::Well("end of input")),
-            CaptureState::Running | CaptureState::Lost => None,
+            // The time without the device counts, though its samples come only with the device.
+            CaptureState::Lost => {
+                let away = self.capture.lost().map_or(0.0, |lost| lost.since.elapsed().as_secs_f64());
+                let over = self.secs() + away >= self.rate.secs(self.last);
+                over.then_some(Ended::Well("duration reached"))
+            }
+            CaptureState::Running => None,
         }
     }
 
