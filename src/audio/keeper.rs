@@ -180,10 +180,7 @@ impl Run {
     fn all(mut self, first: Attached) {
         let held = first.held;
         let mut current = first;
-        loop {
-            let Ok(reason) = self.watch(&current) else {
-                break;
-            };
+        while let Ok(reason) = self.watch(&current) {
             let end = current.clock.end();
             let lost = Lost { sentence: format!("{reason}; trying again"), since: end, attempts: 0 };
             tracing::warn!("{}", lost.sentence);
