@@ -279,7 +279,7 @@ fn the_playback_keeps_its_timeline_between_two_threads() {
     // Sample p has the value -p, so what is played shows its position. The input has the other sign and is not heard.
     const DELAY: u64 = 512;
     let (mut push, mut pull) = playback_ring(SampleRate::new(8000).unwrap(), DELAY, 1024);
-    let total = 200_000_u64;
+    let total = 40_000_u64;
     let reached = Arc::new(AtomicU64::new(0));
     let producer = std::thread::spawn({
         let reached = Arc::clone(&reached);
