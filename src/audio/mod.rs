@@ -10,7 +10,8 @@
 //! A playback callback reads, mixes and converts under the same rule; what it does not find in time is silence.
 //!
 //! Everything that runs inside a callback is [`fan::CaptureFan`], [`ring::CapturePush`], [`playback::PlaybackPull`],
-//! [`playback_clock::ClockFollower`] and the closures in `cpal_source.rs` and `cpal_playback.rs`.
+//! [`playback_clock::ClockFollower`], `jack_cycle.rs`, the closures in `cpal_source.rs` and `cpal_playback.rs`, and what stands
+//! between the marks in `jack_client.rs`.
 //! `tests/realtime.rs` runs the former under an allocator that aborts, and reads the latter for what must not be there.
 //!
 //! Channel frames end here: behind the ring there is one channel, at the input's own rate. Resampling is the worker's.
@@ -34,10 +35,11 @@ pub mod devices;
 pub mod fan;
 mod file_source;
 #[cfg(feature = "jack")]
-#[allow(dead_code)]
 mod jack_client;
 #[cfg(feature = "jack")]
 pub mod jack_cycle;
+#[cfg(feature = "jack")]
+mod jack_list;
 #[cfg(feature = "jack")]
 mod jack_log;
 #[cfg(feature = "jack")]

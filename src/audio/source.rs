@@ -64,9 +64,7 @@ pub fn open(spec: &InputSpec, options: CaptureOptions) -> Result<Vec<Capture>> {
     match spec {
         InputSpec::Default => open_device(spec, None, options),
         InputSpec::Device(id) => open_device(spec, Some(id), options),
-        InputSpec::Jack(_) => {
-            Err(Error::usage("this build has no JACK input; name a sound card with --input device:ID"))
-        }
+        InputSpec::Jack(pattern) => open_jack(spec, pattern.as_deref(), options),
         InputSpec::File(path) => {
             let reader = RecordingReader::open(path)?;
             let (rate, channels) = (reader.sample_rate(), reader.channels());
@@ -208,5 +206,21 @@ fn open_device(spec: &InputSpec, id: Option<&str>, options: CaptureOptions) -> R
 fn open_device(spec: &InputSpec, _id: Option<&str>, _options: CaptureOptions) -> Result<Vec<Capture>> {
     Err(Error::usage(format!(
         "this build has no sound devices, so it cannot open {spec}; build it with the feature cpal, or use file:, stdin: or demo"
+    )))
+}
+
+#[cfg(feature = "jack")]
+fn open_jack(spec: &InputSpec, pattern: Option<&str>, options: CaptureOptions) -> Result<Vec<Capture>> {
+    let choice =
+        super::jack_client::JackChoice { pattern: pattern.map(str::to_owned), channels: options.channels.clone() };
+    let attach = move |held| choice.open(held, |held| fan(&options, held.rate, held.channels));
+    let name = spec.to_string();
+    open_live(&name, Arc::new(attach)).map_err(|e| named(&name, e))
+}
+
+#[cfg(not(feature = "jack"))]
+fn open_jack(spec: &InputSpec, _pattern: Option<&str>, _options: CaptureOptions) -> Result<Vec<Capture>> {
+    Err(Error::usage(format!(
+        "this build has no JACK, so it cannot open {spec}; build it with the feature jack, or use another input"
     )))
 }
