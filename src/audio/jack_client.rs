@@ -10,12 +10,15 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use jack::{AsyncClient, AudioIn, Client, ClientOptions, ClientStatus, Control, Port, PortId, ProcessScope, Unowned};
+use jack::{
+    AsyncClient, AudioIn, AudioOut, Client, ClientOptions, ClientStatus, Control, Port, PortId, ProcessScope, Unowned,
+};
 
 use super::capture_clock::CaptureClock;
 use super::fan::{CaptureFan, ChannelChoice, Lane, XrunCounter};
 use super::jack_cycle::{Cycle, CycleCapture, MAX_PORTS};
 use super::jack_log;
+use super::jack_out::{JackOut, OutFeed};
 use super::jack_ports::{OurName, Patch, Sources, ports_for};
 use super::jack_thread::{JackThread, no_answer, server_name};
 use super::live::{Attached, Held, LiveStream, Refusal, StreamGuard};
@@ -26,6 +29,9 @@ use crate::units::SampleRate;
 
 /// The client's name; the server puts a number behind it where there is one already.
 pub(super) const CLIENT: &str = "earwitness";
+
+/// The port that plays.
+const OUT_PORT: &str = "interpretation";
 
 /// How long the server may take to let the client in.
 const OPEN_PATIENCE: Duration = Duration::from_secs(5);
@@ -43,13 +49,15 @@ const RETRY: Duration = Duration::from_millis(200);
 const LONGEST_RETRY: Duration = Duration::from_secs(10);
 
 /// What to open, each time.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct JackChoice {
     /// A regular expression, found anywhere in the full names of other clients' audio output ports; `None`: what the sound card
     /// captures.
     pub(super) pattern: Option<String>,
     /// Which ports of ours become inputs.
     pub(super) channels: ChannelChoice,
+    /// What is played, if anything.
+    pub(super) out: Option<Arc<JackOut>>,
 }
 
 /// A running client. Dropping it closes it, and does not wait for longer than [`CLOSE_PATIENCE`].
@@ -126,6 +134,7 @@ impl JackChoice {
             sources,
             held,
             chosen: self.chosen(),
+            out: self.out.clone(),
             shared: Arc::clone(&shared),
             clock: Arc::clone(&clock),
             state: Arc::clone(&state),
@@ -198,6 +207,7 @@ struct Run {
     held: Option<Held>,
     /// How many ports are wanted at least.
     chosen: usize,
+    out: Option<Arc<JackOut>>,
     shared: Arc<Shared>,
     clock: Arc<CaptureClock>,
     state: Arc<EndState>,
@@ -260,7 +270,12 @@ impl Run {
             hz,
             thread: thread::current(),
         };
-        let process = Process { ports, capture: CycleCapture::new(fan, rate), clock: Arc::clone(&self.clock), hz };
+        let out = match &self.out {
+            None => None,
+            Some(out) => Some((client.register_port(OUT_PORT, AudioOut::default()).map_err(failed)?, out.feed(rate))),
+        };
+        let capture = CycleCapture::new(fan, rate);
+        let process = Process { ports, capture, out, n_frames: 0, clock: Arc::clone(&self.clock), hz };
         let client = client.activate_async(notify, process).map_err(failed)?;
         if self.tell.send(Ok(held)).is_err() {
             return Ok(None);
@@ -301,6 +316,10 @@ struct Process {
     /// At most [`MAX_PORTS`].
     ports: Vec<Port<AudioIn>>,
     capture: CycleCapture,
+    /// The port that plays, and what it plays from.
+    out: Option<(Port<AudioOut>, OutFeed)>,
+    /// Channel frames so far, and those that the server skipped.
+    n_frames: u64,
     clock: Arc<CaptureClock>,
     hz: u32,
 }
@@ -318,7 +337,11 @@ impl jack::ProcessHandler for Process {
         self.clock.mark(self.duration(scope.frames_since_cycle_start()) + len, len);
         let began_usecs = scope.cycle_times().ok().map(|times| times.current_usecs);
         let cycle = Cycle { first_frame: scope.last_frame_time(), began_usecs };
-        self.capture.process(cycle, chunks.get(..self.ports.len()).unwrap_or_default());
+        self.n_frames += self.capture.process(cycle, chunks.get(..self.ports.len()).unwrap_or_default());
+        if let Some((port, feed)) = &mut self.out {
+            feed.fill(port.as_mut_slice(scope), self.n_frames);
+        }
+        self.n_frames += u64::from(scope.n_frames());
         Control::Continue
     }
 }
@@ -404,14 +427,14 @@ mod tests {
 
     #[test]
     fn a_wrong_pattern_is_refused_before_any_server_is_asked() {
-        let choice = JackChoice { pattern: Some("(".to_owned()), channels: ChannelChoice::Mix };
+        let choice = JackChoice { pattern: Some("(".to_owned()), channels: ChannelChoice::Mix, out: None };
         let refusal = choice.open(None, |_| Err(Error::bug("asked"))).map(|_| ());
         assert!(refusal.is_err_and(|refusal| refusal.into_error().to_string().contains("no regular expression")));
     }
 
     #[test]
     fn channels_that_are_asked_for_by_number_get_their_ports() {
-        let chosen = |channels| JackChoice { pattern: None, channels }.chosen();
+        let chosen = |channels| JackChoice { pattern: None, channels, out: None }.chosen();
         assert_eq!([chosen(ChannelChoice::Mix), chosen(ChannelChoice::Only(vec![3, 1]))], [1, 3]);
     }
 }

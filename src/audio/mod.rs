@@ -43,6 +43,8 @@ mod jack_list;
 #[cfg(feature = "jack")]
 mod jack_log;
 #[cfg(feature = "jack")]
+pub mod jack_out;
+#[cfg(feature = "jack")]
 mod jack_ports;
 #[cfg(feature = "jack")]
 mod jack_thread;

@@ -9,20 +9,17 @@ use std::time::Duration;
 
 use crossbeam::channel::Receiver;
 
+use super::outlet::Outlet;
 use super::settings::SettingsArgs;
 use super::{Globals, logging, output};
-use crate::audio::listen_spec::ListenSpec;
-use crate::audio::playback_clock::ListenClock;
-use crate::audio::playback_device::{Playback, choose};
 use crate::audio::source::{Capture, CaptureOptions, InputSpec, open};
 use crate::config::{Config, UiMode};
 use crate::engine::controls::Controls;
 use crate::engine::detector::DetectorParams;
 use crate::engine::inference::Inference;
-use crate::engine::listen::Listener;
 use crate::engine::report::ModelRef;
 use crate::engine::snapshot::SnapshotSlot;
-use crate::engine::worker::{LiveListening, MonitorOptions, Worker};
+use crate::engine::worker::{MonitorOptions, Worker};
 use crate::error::{Error, Result};
 use crate::model::manifest::Label;
 use crate::model::package::{Package, find_model};
@@ -80,9 +77,10 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     let package = Package::open(&find_model(&config.monitor.model)?)?;
     let inference = Inference::open(&package, &config.monitor.method, config.monitor.device.parse()?)?;
     let options = options(&config, &package, inference.classifier().labels(), ui)?;
-    let captures = captures(&config)?;
+    let outlet = Outlet::of(&config)?;
+    let captures = captures(&config, &outlet)?;
     let worker = Worker::new(captures, inference, options)?;
-    let (worker, _playback) = listening(&config, worker)?;
+    let (worker, _playback) = outlet.listen(worker)?;
     let recorder = recorder(&config, ui)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
@@ -114,12 +112,15 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
 }
 
 /// Opens all inputs. No two have the same name.
-fn captures(config: &Config) -> Result<Vec<Capture>> {
+fn captures(config: &Config, outlet: &Outlet) -> Result<Vec<Capture>> {
     let mut captures: Vec<Capture> = Vec::new();
     for input in config.inputs() {
         let spec: InputSpec = input.spec.parse()?;
         let channels = input.channels.parse()?;
-        let options = CaptureOptions { fast: config.monitor.fast, channels, ..CaptureOptions::default() };
+        let mut options = CaptureOptions { fast: config.monitor.fast, channels, ..CaptureOptions::default() };
+        if captures.is_empty() {
+            outlet.offer(&spec, &mut options)?;
+        }
         let its_own = spec.to_string();
         for mut capture in open(&spec, options)? {
             // Behind the name stands the channel, where it is one of several.
@@ -134,32 +135,6 @@ fn captures(config: &Config) -> Result<Vec<Capture>> {
         }
     }
     Ok(captures)
-}
-
-/// Plays the first input's interpretation while it happens, if that is wanted; for as long as what is given back lives.
-fn listening(config: &Config, worker: Worker) -> Result<(Worker, Option<Playback>)> {
-    let spec: ListenSpec = config.monitor.listen.parse()?;
-    if spec == ListenSpec::Off {
-        return Ok((worker, None));
-    }
-    if config.monitor.fast {
-        return Err(Error::usage("--listen plays at the pace of the sound; leave out --fast, or --listen"));
-    }
-    let device = choose(&spec)?;
-    let (geometry, model_rate, input_rate) = worker.first_input();
-    let rate = device.rate();
-    let delay_secs = Listener::delay_secs(&geometry, model_rate, rate);
-    let (push, pull) = Listener::ring(&geometry, model_rate, rate);
-    let clock = Arc::new(ListenClock::default());
-    let playback = device.start(pull, Arc::clone(&clock), input_rate)?;
-    let live = LiveListening {
-        listener: Listener::new(&geometry, model_rate, push)?,
-        clock: Some(clock),
-        output: spec.to_string(),
-        delay_secs,
-        trouble: Box::new(playback.watcher()),
-    };
-    Ok((worker.with_listening(live), Some(playback)))
 }
 
 /// Lets the screen know what becomes of events, until the recorder has ended.
