@@ -18,7 +18,7 @@ use super::ring::CapturePull;
 use crate::error::{Error, Result};
 
 /// How long a first opening may take before the program gives up.
-const OPEN_PATIENCE: Duration = Duration::from_secs(20);
+const OPEN_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A device that is still being closed is opened again after this long only …
 const HELD_PATIENCE: Duration = Duration::from_secs(30);
