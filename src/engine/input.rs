@@ -298,6 +298,7 @@ impl Input {
             analysed_samples: self.analysed,
             dropped_samples: account.dropped,
             waiting_samples: waiting,
+            away_samples: self.capture.away(),
             xruns: account.xruns,
             invalid_samples: account.invalid,
             events: self.events,

@@ -212,14 +212,16 @@ pub struct Latency {
 /// Counters since a stream began, taken at one moment; `captured = analysed + dropped + waiting`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Totals {
-    /// Samples (per channel, at the input's own rate) that the source delivered, or should have: a gap counts.
+    /// Samples (per channel, at the input's own rate) that the source delivered, or skipped while it ran.
     pub captured_samples: u64,
     /// Of these, samples that reached the worker.
     pub analysed_samples: u64,
-    /// Of these, samples lost: the ring was full, or the device skipped them or was gone.
+    /// Of these, samples lost: the ring was full, or the device skipped them.
     pub dropped_samples: u64,
     /// Of these, samples that have not been read yet.
     pub waiting_samples: u64,
+    /// Samples that the device would have captured while it was away: the stream's length is `captured + away`.
+    pub away_samples: u64,
     /// Gaps that the device reported.
     pub xruns: u64,
     /// Samples that were not finite and were replaced by 0.
