@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
+use cpal::traits::{DeviceTrait, StreamTrait};
 use cpal::{ErrorKind, FromSample, I24, SampleFormat, SizedSample, SupportedStreamConfigRange, U24};
 
-use super::cpal_host::{Complaints, FORMATS};
+use super::cpal_host::{Complaints, FORMATS, find_playback};
+use super::keeper::Timing;
 use super::playback::PlaybackPull;
 use super::playback_clock::ListenClock;
-use super::playback_keeper::{Lease, Opener, Playback, Session, Stream, Timing};
+use super::playback_keeper::{Lease, Opener, Playback, Session, Stream};
 use super::thread_source::EndState;
 use crate::error::{Error, Result};
 use crate::units::SampleRate;
@@ -107,15 +108,7 @@ fn cannot_open(name: &str, e: cpal::Error) -> Error {
 
 /// Finds a device that plays, and how to open it: at `rate`, where it was chosen before.
 fn find(id: Option<&str>, name: &str, rate: Option<SampleRate>) -> Result<(cpal::Device, Choice)> {
-    let hosts = cpal::available_hosts().into_iter().filter_map(|id| cpal::host_from_id(id).ok());
-    let device = hosts.into_iter().find_map(|host| {
-        let Some(id) = id else { return host.default_output_device() };
-        let default = host.default_output_device().into_iter();
-        let mut all = default.chain(host.devices().into_iter().flatten());
-        let is_it = |device: &cpal::Device| device.id().is_ok_and(|full| full.id() == id || full.to_string() == id);
-        all.find(is_it)
-    });
-    let device = device.ok_or_else(|| missing(name))?;
+    let device = find_playback(id).ok_or_else(|| missing(name))?;
     let ranges = device.supported_output_configs().map_err(|e| cannot_open(name, e))?;
     let choice = best(ranges, rate).ok_or_else(|| {
         Error::output(match rate {

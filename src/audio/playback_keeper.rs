@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::keeper::Timing;
 use super::playback::PlaybackPull;
 use super::playback_clock::{ClockFollower, ListenClock};
 use super::thread_source::EndState;
@@ -19,30 +20,6 @@ const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Mono samples filled at a time, on the callback's stack.
 const BLOCK: usize = 256;
-
-/// The times that a keeper keeps.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Timing {
-    /// How often the stream is looked at.
-    pub(super) tick: Duration,
-    /// A stream that asks for nothing for so long has stalled.
-    pub(super) stall: Duration,
-    /// The pause before the first attempt; it doubles with each one …
-    pub(super) pause: Duration,
-    /// … up to this. A stream that has lived for this long begins with the short pause again.
-    pub(super) longest_pause: Duration,
-}
-
-impl Default for Timing {
-    fn default() -> Self {
-        Self {
-            tick: Duration::from_millis(100),
-            stall: Duration::from_secs(8),
-            pause: Duration::from_millis(500),
-            longest_pause: Duration::from_secs(30),
-        }
-    }
-}
 
 /// What a callback plays from. When its stream is closed, the ring goes back to the keeper, for the next stream.
 pub(super) struct Lease {
