@@ -147,7 +147,7 @@ fn what_jack_carries_gives_the_files_events_and_the_interpretation_comes_back_af
 
     // Where each clip lies in what was played, to the sample.
     let model_hz = folders[0].clip.spec.sample_rate;
-    let played: Vec<i16> = resample(&stream(), rate(RATE_HZ), rate(model_hz)).unwrap().into_iter().map(pcm16).collect();
+    let played = phases(&stream(), model_hz);
     let hz = f64::from(model_hz);
     let mut places = Vec::new();
     for (folder, (_, onset, _)) in folders.iter().zip(&expected) {
@@ -185,10 +185,10 @@ fn what_jack_carries_gives_the_files_events_and_the_interpretation_comes_back_af
             let at = place + loudest as f64 + (ahead + delay) * hz;
             let most = 2.0 * PERIOD as f64 / f64::from(RATE_HZ) * hz;
             let first = (at - most) as usize;
-            let (found, like) =
-                find(&samples[loudest..loudest + 8192], &recorded[first..first + 2 * most as usize + 8192]);
-            let off = (first + found) as f64 - at;
-            eprintln!("{}: {off:.0} samples of {hz} Hz off, correlation {like:.5}", text(&folder.event, "label"));
+            let piece = &samples[loudest..loudest + 8192];
+            let (found, like) = find(piece, &recorded, first..first + 2 * most as usize);
+            let off = found - at;
+            eprintln!("{}: {off:.2} samples of {hz} Hz off, correlation {like:.5}", text(&folder.event, "label"));
             assert!(like > 0.99, "the port does not play what the folder holds: {like}");
             assert!(off.abs() < most, "the delay is off by {off} samples");
         }
