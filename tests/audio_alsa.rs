@@ -7,11 +7,10 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 use earwitness::audio::devices::{Direction, list_devices};
-use earwitness::audio::source::{CaptureOptions, CaptureState, InputSpec, open};
+use earwitness::audio::source::{Capture, CaptureOptions, CaptureState, ChannelChoice, InputSpec, open};
 
 /// The child's part, if this is the child.
 const PART: &str = "EARWITNESS_TEST_ALSA_PART";
@@ -26,6 +25,11 @@ fn sample(i: usize) -> i16 {
 
 /// A folder with a FIFO and the configuration that makes it the default device; `None`, said aloud, where that fails.
 fn fifo_device() -> Option<tempfile::TempDir> {
+    fifo_device_of(1)
+}
+
+/// The same with so many channels.
+fn fifo_device_of(channels: u16) -> Option<tempfile::TempDir> {
     let dir = tempfile::TempDir::new().unwrap();
     let fifo = dir.path().join("cap.fifo");
     match Command::new("mkfifo").arg(&fifo).status() {
@@ -46,7 +50,7 @@ fn fifo_device() -> Option<tempfile::TempDir> {
 }}
 pcm.!default {{
     type plug
-    slave {{ pcm fifocap format S16_LE rate 48000 channels 1 }}
+    slave {{ pcm fifocap format S16_LE rate 48000 channels {channels} }}
     hint {{ show on description "fifo capture by default" }}
 }}
 defaults.namehint.showall on
@@ -74,6 +78,10 @@ fn run_child(test: &str, dir: &Path) -> Child {
         .args(["--exact", test, "--nocapture"])
         .env(PART, "1")
         .env("ALSA_CONFIG_PATH", dir.join("alsa.conf"))
+        // The machine's own sound servers would be preferred.
+        .env("PULSE_SERVER", format!("unix:{}", dir.join("no-server").display()))
+        .env("PIPEWIRE_RUNTIME_DIR", dir)
+        .env("XDG_RUNTIME_DIR", dir)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -92,6 +100,13 @@ fn is_child() -> bool {
     std::env::var_os(PART).is_some()
 }
 
+/// The only input that `spec` gives.
+fn one(spec: &InputSpec, options: CaptureOptions) -> Capture {
+    let mut captures = open(spec, options).unwrap();
+    assert_eq!(captures.len(), 1);
+    captures.remove(0)
+}
+
 fn wait(deadline: Instant) {
     assert!(Instant::now() < deadline, "nothing came for a minute");
     std::thread::sleep(Duration::from_millis(2));
@@ -108,7 +123,7 @@ fn a_device_delivers_bit_for_bit_what_went_in() {
         return;
     }
     let before = SystemTime::now();
-    let mut capture = open(&InputSpec::Default, &CaptureOptions::default()).unwrap();
+    let mut capture = one(&InputSpec::Default, CaptureOptions::default());
     // ALSA's file plugin is exact only where nothing is converted, so this also checks the choice of format.
     assert_eq!((capture.info().sample_rate.hz(), capture.info().channels), (48_000, 1));
     let (mut all, mut out) = (Vec::new(), vec![0.0; 4096]);
@@ -125,7 +140,7 @@ fn a_device_delivers_bit_for_bit_what_went_in() {
         assert_eq!(heard, f32::from(sample(i)) / 32_768.0, "sample {i}");
     }
     assert!(capture.info().started >= before && capture.info().started <= SystemTime::now());
-    let dropped = capture.counters().dropped_samples.load(Ordering::Relaxed);
+    let dropped = capture.account().dropped;
     assert_eq!(dropped, 0);
     capture.stop();
     while capture.read(&mut out) > 0 {}
@@ -144,7 +159,7 @@ fn a_device_that_falls_silent_can_be_closed() {
         assert!(text.contains("closed after a silence"), "{text}");
         return;
     }
-    let mut capture = open(&InputSpec::Default, &CaptureOptions::default()).unwrap();
+    let mut capture = one(&InputSpec::Default, CaptureOptions::default());
     let mut out = vec![0.0; 4096];
     let deadline = Instant::now() + Duration::from_secs(60);
     let mut heard = 0;
@@ -177,9 +192,11 @@ fn devices_are_listed_and_found_by_their_id() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), devices.len(), "each device once a direction");
+    assert!(devices.iter().all(|d| d.id.starts_with(&format!("{}:", d.host))), "{devices:?}");
+    assert!(devices.iter().all(|d| d.rates.1 <= 768_000), "{devices:?}");
 
     let spec = InputSpec::Device(default[0].id.clone());
-    let mut capture = open(&spec, &CaptureOptions::default()).unwrap();
+    let mut capture = one(&spec, CaptureOptions::default());
     assert_eq!(capture.info().name, format!("device:{}", default[0].id));
     let deadline = Instant::now() + Duration::from_secs(60);
     let mut out = vec![0.0; 4096];
@@ -188,7 +205,7 @@ fn devices_are_listed_and_found_by_their_id() {
     }
     capture.stop();
 
-    let error = open(&InputSpec::Device("alsa:no-such-card".into()), &CaptureOptions::default()).map(|_| ());
+    let error = open(&InputSpec::Device("alsa:no-such-card".into()), CaptureOptions::default()).map(|_| ());
     let error = error.unwrap_err().to_string();
     assert!(error.contains("no-such-card") && error.contains("earwitness devices"), "{error}");
     println!("opened by its id");
@@ -205,9 +222,130 @@ fn a_machine_without_a_sound_card_says_so_in_one_sentence() {
         assert!(!text.contains("ALSA lib"), "{text}");
         return;
     }
-    let error = open(&InputSpec::Default, &CaptureOptions::default()).map(|_| ()).unwrap_err();
+    let error = open(&InputSpec::Default, CaptureOptions::default()).map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), earwitness::ErrorKind::Input);
     assert!(error.to_string().contains("use file:, stdin: or demo"), "{error}");
     assert!(!list_devices().unwrap().iter().any(|d| d.is_default));
     println!("heard one sentence");
+}
+
+/// The two channels of a device as inputs of their own.
+#[test]
+fn each_channel_of_a_device_may_be_an_input() {
+    const PAIRS: usize = 60_000;
+    if !is_child() {
+        let Some(dir) = fifo_device_of(2) else { return };
+        let _fifo = feed(dir.path(), 4 * PAIRS);
+        let text = success(run_child("each_channel_of_a_device_may_be_an_input", dir.path()));
+        assert!(text.contains("compared two channels"), "{text}");
+        return;
+    }
+    let options = CaptureOptions { channels: ChannelChoice::Each, ..CaptureOptions::default() };
+    let mut lanes = open(&InputSpec::Default, options).unwrap();
+    let names: Vec<_> = lanes.iter().map(|lane| lane.info().name.as_str()).collect();
+    assert_eq!(names, ["default#1", "default#2"]);
+    assert!(lanes.iter().all(|lane| (lane.info().sample_rate.hz(), lane.info().channels) == (48_000, 2)));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let (mut all, mut out) = ([Vec::new(), Vec::new()], vec![0.0; 4096]);
+    while all.iter().any(|all| all.len() < PAIRS) {
+        for (lane, all) in lanes.iter_mut().zip(&mut all) {
+            let n = lane.read(&mut out);
+            all.extend_from_slice(&out[..n]);
+        }
+        wait(deadline);
+    }
+    for (channel, all) in all.iter().enumerate() {
+        for (i, &heard) in all[..PAIRS].iter().enumerate() {
+            assert_eq!(heard, f32::from(sample(2 * i + channel)) / 32_768.0, "sample {i} of channel {channel}");
+        }
+    }
+    lanes[0].stop();
+    for lane in &mut lanes {
+        while lane.read(&mut out) > 0 {}
+        assert_eq!(lane.state(), CaptureState::Ended, "one stops them all");
+    }
+    println!("compared two channels");
+}
+
+/// Which part of `sample(0)…` these samples are, if they are one.
+fn place(heard: &[f32]) -> Option<usize> {
+    let is_at = |at: usize| heard.iter().enumerate().all(|(i, &h)| h == f32::from(sample(at + i)) / 32_768.0);
+    (0..1_000_000).find(|&at| is_at(at))
+}
+
+fn entries(dir: &str) -> usize {
+    std::fs::read_dir(dir).unwrap().count()
+}
+
+/// A device that dies without a word, is gone for a while, and comes back: the capture says so, and goes on behind a gap that
+/// is as long as the device was away.
+#[test]
+fn a_device_that_was_away_goes_on_behind_a_gap() {
+    if !is_child() {
+        let Some(dir) = fifo_device() else { return };
+        let text = success(run_child("a_device_that_was_away_goes_on_behind_a_gap", dir.path()));
+        assert!(text.contains("went on behind a gap"), "{text}");
+        return;
+    }
+    let config = std::env::var("ALSA_CONFIG_PATH").unwrap();
+    let dir = Path::new(&config).parent().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    let fifo = feed(dir, 24_000);
+    let (threads, files) = (entries("/proc/self/task"), entries("/proc/self/fd"));
+    let opened = Instant::now();
+    let mut capture = one(&InputSpec::Default, CaptureOptions::default());
+    let (mut out, mut before) = (vec![0.0; 4096], 0);
+    let mut last_heard = opened;
+    while capture.state() != CaptureState::Lost {
+        let n = capture.read(&mut out);
+        before += n;
+        if n > 0 {
+            last_heard = Instant::now();
+        }
+        wait(deadline);
+    }
+    let lost = capture.lost().unwrap();
+    assert_eq!(lost.sentence, "default delivers nothing any more; trying again");
+    assert!(before > 0 && lost.since <= last_heard, "{before} samples");
+
+    // Now it cannot be opened any more either. What is written is for the old stream, which waits for it in the driver.
+    let (path, away) = (dir.join("cap.fifo"), dir.join("away.fifo"));
+    std::fs::rename(&path, &away).unwrap();
+    let mut writer = fifo.try_clone().unwrap();
+    std::thread::spawn(move || {
+        let bytes: Vec<u8> = (0..1_000_000).flat_map(|i| sample(i).to_le_bytes()).collect();
+        let _ = writer.write_all(&bytes);
+    });
+    while capture.lost().is_none_or(|lost| lost.attempts < 2) {
+        assert_eq!((capture.state(), capture.read(&mut out)), (CaptureState::Lost, 0));
+        wait(deadline);
+    }
+    let back = Instant::now();
+    std::fs::rename(&away, &path).unwrap();
+    let mut n = 0;
+    while n == 0 {
+        n = capture.read(&mut out);
+        wait(deadline);
+    }
+    let gap = capture.gap_before() as f64 / 48_000.0;
+    assert!(gap >= back.duration_since(last_heard).as_secs_f64(), "{gap} s");
+    assert!(gap <= opened.elapsed().as_secs_f64(), "{gap} s");
+    assert!(capture.lost().is_none() && capture.state() == CaptureState::Running);
+    let mut after = out[..n].to_vec();
+    while after.len() < 20_000 {
+        n = capture.read(&mut out);
+        assert_eq!(capture.gap_before(), 0);
+        after.extend_from_slice(&out[..n]);
+        wait(deadline);
+    }
+    assert!(place(&after).is_some(), "what follows is one piece of what was written");
+    let account = capture.account();
+    assert_eq!(account.captured, account.read + account.dropped + account.pending);
+    assert_eq!(account.read, (before + after.len()) as u64);
+    drop(capture);
+    // The thread that writes may still be there.
+    while entries("/proc/self/task") > threads + 1 || entries("/proc/self/fd") > files + 1 {
+        wait(deadline);
+    }
+    println!("went on behind a gap");
 }
