@@ -127,11 +127,12 @@ impl Input {
 
     /// Compares the stream's clock with the system's, about once a second and only when something has come.
     pub(super) fn look_after_clock(&mut self) {
-        let captured = self.model_position(self.position + self.capture.pending() as u64);
-        let Some((watch, last)) = &mut self.clock else { return };
-        if last.elapsed() < LOOK_EVERY {
+        if self.clock.as_ref().is_none_or(|(_, last)| last.elapsed() < LOOK_EVERY) {
             return;
         }
+        // Not position and pending: what waits may have gaps in it that were not read yet.
+        let captured = self.model_position(self.capture.account().captured);
+        let Some((watch, last)) = &mut self.clock else { return };
         *last = Instant::now();
         let Some(moved) = watch.look(captured, SystemTime::now()) else { return };
         self.pipeline.correct_start(moved.start);
@@ -157,7 +158,9 @@ impl Input {
     pub(super) fn look_after_health(&mut self) -> bool {
         let Some(monitor) = &mut self.monitor else { return false };
         let lost = self.capture.lost();
-        let health = monitor.health(self.capture.idle_for(), lost.is_some());
+        // Where something waits, it is the worker that has been busy.
+        let idle = if self.capture.pending() > 0 { Duration::ZERO } else { self.capture.idle_for() };
+        let health = monitor.health(idle, lost.is_some());
         monitor.note(health);
         let source = &self.pipeline.params().source;
         self.trouble = lost.map(|lost| lost.sentence).or_else(|| health.is_deaf().then(|| health.sentence(source)));
