@@ -3,19 +3,28 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use earwitness::ErrorKind;
-use earwitness::audio::source::{Capture, CaptureOptions, CaptureState, InputSpec, SampleFormat, open, open_raw};
+use earwitness::audio::source::{
+    Account, Capture, CaptureOptions, CaptureState, ChannelChoice, InputSpec, SampleFormat, open, open_raw,
+    open_raw_lanes,
+};
 use earwitness::media::decode::read_recording;
 use earwitness::units::SampleRate;
 use tempfile::TempDir;
 
-const FAST: CaptureOptions = CaptureOptions { fast: true, ring_secs: 10.0 };
+const FAST: CaptureOptions = CaptureOptions { fast: true, ring_secs: 10.0, channels: ChannelChoice::Mix };
 
 fn rate(hz: u32) -> SampleRate {
     SampleRate::new(hz).unwrap()
+}
+
+/// The only input that `spec` gives.
+fn one(spec: &InputSpec, options: CaptureOptions) -> Capture {
+    let mut captures = open(spec, options).unwrap();
+    assert_eq!(captures.len(), 1);
+    captures.remove(0)
 }
 
 /// A test that would wait for ever fails instead.
@@ -48,10 +57,9 @@ fn drain(capture: &mut Capture) -> (Vec<f32>, CaptureState) {
 }
 
 fn check_balance(capture: &Capture, read: usize) {
-    let counters = capture.counters();
-    let dropped = counters.dropped_samples.load(Ordering::Relaxed);
-    let captured = counters.captured_samples.load(Ordering::Relaxed);
-    assert_eq!(captured, read as u64 + dropped + capture.pending() as u64);
+    let Account { captured, read: counted, dropped, pending, .. } = capture.account();
+    assert_eq!((counted, pending), (read as u64, capture.pending() as u64));
+    assert_eq!(captured, counted + dropped + pending);
 }
 
 fn write_stereo(path: &Path, hz: u32, frames: usize) {
@@ -91,15 +99,15 @@ fn a_fast_recording_loses_nothing_in_a_small_ring() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("yard.wav");
     write_stereo(&path, 16_000, 100_000);
-    let options = CaptureOptions { fast: true, ring_secs: 0.1 };
-    let mut capture = open(&InputSpec::File(path.clone()), &options).unwrap();
+    let options = CaptureOptions { ring_secs: 0.1, ..FAST };
+    let mut capture = one(&InputSpec::File(path.clone()), options);
     let info = capture.info().clone();
     assert_eq!((info.name.as_str(), info.sample_rate, info.channels), ("file:yard.wav", rate(16_000), 2));
     let (samples, state) = drain(&mut capture);
     assert_eq!(state, CaptureState::Ended);
     assert_eq!(samples, read_recording(&path).unwrap().mono());
     check_balance(&capture, samples.len());
-    assert_eq!(capture.counters().dropped_samples.load(Ordering::Relaxed), 0);
+    assert_eq!(capture.account().dropped, 0);
 }
 
 #[test]
@@ -108,12 +116,12 @@ fn a_recording_at_real_time_pace_is_never_early_and_a_full_ring_loses_the_newest
     let path = dir.path().join("yard.wav");
     write_stereo(&path, 8000, 4000);
     let began = Instant::now();
-    let options = CaptureOptions { fast: false, ring_secs: 0.1 };
-    let mut capture = open(&InputSpec::File(path.clone()), &options).unwrap();
+    let options = CaptureOptions { ring_secs: 0.1, ..CaptureOptions::default() };
+    let mut capture = one(&InputSpec::File(path.clone()), options);
     let deadline = Deadline::new();
     // No one reads until the source is through: the ring keeps the first 0.1 s.
-    while capture.counters().captured_samples.load(Ordering::Relaxed) < 4000 {
-        let counted = capture.counters().captured_samples.load(Ordering::Relaxed);
+    while capture.account().captured < 4000 {
+        let counted = capture.account().captured;
         assert!(counted as f64 / 8000.0 <= began.elapsed().as_secs_f64(), "early");
         deadline.check();
     }
@@ -121,7 +129,7 @@ fn a_recording_at_real_time_pace_is_never_early_and_a_full_ring_loses_the_newest
     let (samples, state) = drain(&mut capture);
     assert_eq!(state, CaptureState::Ended);
     assert_eq!(samples, read_recording(&path).unwrap().mono()[..800]);
-    assert_eq!(capture.counters().dropped_samples.load(Ordering::Relaxed), 3200);
+    assert_eq!(capture.account().dropped, 3200);
     check_balance(&capture, samples.len());
 }
 
@@ -150,7 +158,7 @@ fn floats_from_a_pipe_are_cleaned_and_counted() {
     let mut capture = open_raw("stdin".into(), reader, rate(48_000), 1, SampleFormat::F32Le, &FAST).unwrap();
     let (samples, _) = drain(&mut capture);
     assert_eq!(samples, [0.25, 0.0, -0.5, 0.0, 0.0, 0.0]);
-    assert_eq!(capture.counters().invalid_samples.load(Ordering::Relaxed), 3);
+    assert_eq!(capture.account().invalid, 3);
 }
 
 #[test]
@@ -195,7 +203,7 @@ fn stopping_waits_for_no_one_who_may_never_come() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("long.wav");
     write_stereo(&path, 8000, 100_000);
-    let mut capture = open(&InputSpec::File(path), &CaptureOptions { fast: true, ring_secs: 0.1 }).unwrap();
+    let mut capture = one(&InputSpec::File(path), CaptureOptions { ring_secs: 0.1, ..FAST });
     let deadline = Deadline::new();
     while capture.pending() < 800 {
         deadline.check();
@@ -211,12 +219,14 @@ fn what_cannot_be_opened_says_why() {
     for (spec, options, kind, hint) in [
         ("default", FAST, ErrorKind::Usage, "--fast"),
         ("device:hw:0", FAST, ErrorKind::Usage, "--fast"),
+        ("jack", FAST, ErrorKind::Usage, "--fast"),
+        ("demo", CaptureOptions { channels: ChannelChoice::Only(vec![2]), ..FAST }, ErrorKind::Input, "no channel 2"),
         ("file:no/such.wav", FAST, ErrorKind::Input, "no/such.wav"),
-        ("demo", CaptureOptions { fast: true, ring_secs: 0.0 }, ErrorKind::Usage, "ring"),
-        ("demo", CaptureOptions { fast: true, ring_secs: f64::NAN }, ErrorKind::Usage, "ring"),
-        ("demo", CaptureOptions { fast: true, ring_secs: 1e12 }, ErrorKind::Usage, "ring"),
+        ("demo", CaptureOptions { ring_secs: 0.0, ..FAST }, ErrorKind::Usage, "ring"),
+        ("demo", CaptureOptions { ring_secs: f64::NAN, ..FAST }, ErrorKind::Usage, "ring"),
+        ("demo", CaptureOptions { ring_secs: 1e12, ..FAST }, ErrorKind::Usage, "ring"),
     ] {
-        let error = open(&spec.parse().unwrap(), &options).map(|_| ()).unwrap_err();
+        let error = open(&spec.parse().unwrap(), options).map(|_| ()).unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
         assert!(error.to_string().contains(hint), "{error}");
     }
@@ -226,4 +236,71 @@ fn what_cannot_be_opened_says_why() {
 fn a_capture_can_move_to_the_worker() {
     fn is_send<T: Send>() {}
     is_send::<Capture>();
+}
+
+/// The channels of a recording or a pipe as inputs of their own: they share a thread, and none loses anything.
+#[test]
+fn channels_become_inputs_of_their_own() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("yard.wav");
+    write_stereo(&path, 8000, 30_000);
+    let options = |channels| CaptureOptions { ring_secs: 0.1, channels, ..FAST };
+    let captures = open(&InputSpec::File(path.clone()), options(ChannelChoice::Each)).unwrap();
+    let names: Vec<_> = captures.iter().map(|capture| capture.info().name.clone()).collect();
+    assert_eq!(names, ["file:yard.wav#1", "file:yard.wav#2"]);
+    assert!(captures.iter().all(|capture| capture.info().channels == 2));
+    let both = drain_all(captures);
+    let sample = |i: usize, modulus: usize| (i % modulus) as f32 / 32_768.0;
+    for (samples, modulus) in both.iter().zip([20_000, 7919]) {
+        assert_eq!(samples.len(), 30_000);
+        assert!(samples.iter().enumerate().all(|(i, &s)| s == sample(i, modulus)));
+    }
+
+    let captures = open(&InputSpec::File(path), options(ChannelChoice::Only(vec![2]))).unwrap();
+    assert_eq!(captures[0].info().name, "file:yard.wav#2");
+    assert_eq!(drain_all(captures), both[1..]);
+
+    let bytes = (0..6000_i16).flat_map(|v| v.to_le_bytes()).collect();
+    let reader = Pieces { bytes, at: 0, cuts: &[5, 1, 4001], turn: 0 };
+    let choice = options(ChannelChoice::Only(vec![3, 1]));
+    let captures = open_raw_lanes("stdin".into(), reader, rate(8000), 3, SampleFormat::S16Le, &choice).unwrap();
+    assert_eq!(captures[0].info().name, "stdin#3");
+    let lanes = drain_all(captures);
+    for (samples, offset) in lanes.iter().zip([2, 0]) {
+        assert!(samples.iter().enumerate().all(|(i, &s)| s == (3 * i + offset) as f32 / 32_768.0));
+        assert_eq!(samples.len(), 2000);
+    }
+}
+
+/// A reader that goes away must not hold up the others.
+#[test]
+fn a_channel_that_no_one_reads_any_more_holds_no_one_up() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("yard.wav");
+    write_stereo(&path, 8000, 30_000);
+    let options = CaptureOptions { ring_secs: 0.1, channels: ChannelChoice::Each, ..FAST };
+    let mut captures = open(&InputSpec::File(path), options).unwrap();
+    captures.remove(0);
+    assert_eq!(drain_all(captures)[0].len(), 30_000);
+}
+
+/// What the inputs of one device give, read in turns.
+fn drain_all(mut captures: Vec<Capture>) -> Vec<Vec<f32>> {
+    let mut all = vec![Vec::new(); captures.len()];
+    let (mut out, deadline) = (vec![0.0; 333], Deadline::new());
+    while captures.iter().any(|capture| capture.state() == CaptureState::Running) {
+        let mut any = 0;
+        for (capture, all) in captures.iter_mut().zip(&mut all) {
+            let n = capture.read(&mut out);
+            assert_eq!(capture.gap_before(), 0);
+            all.extend_from_slice(&out[..n]);
+            any += n;
+        }
+        if any == 0 {
+            deadline.check();
+        }
+    }
+    assert!(captures.iter().all(|capture| capture.state() == CaptureState::Ended));
+    captures.iter().zip(&all).for_each(|(capture, all)| check_balance(capture, all.len()));
+    all
 }

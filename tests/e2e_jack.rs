@@ -153,7 +153,7 @@ fn what_jack_carries_gives_the_files_events_and_the_interpretation_comes_back_af
     for (folder, (_, onset, _)) in folders.iter().zip(&expected) {
         let heard = &folder.clip.samples;
         let about = ((onset - 1.0) * hz) as usize;
-        let most = if places.is_empty() { (0.7 * hz) as usize } else { (0.7 * hz) as usize };
+        let most = (0.7 * hz) as usize;
         let piece = &heard[heard.len() / 4..heard.len() * 3 / 4];
         let window = about.saturating_sub(most).min(played.len());
         let (shift, like) = lag(&played[window..(about + heard.len() + most).min(played.len())], piece, 3 * most);

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use assert_no_alloc::{AllocDisabler, assert_no_alloc};
 use earwitness::audio::fan::{CaptureFan, ChannelChoice};
 use earwitness::audio::playback::playback_ring;
+use earwitness::audio::playback_clock::{ClockFollower, ListenClock};
 use earwitness::audio::ring::{CapturePull, CapturePush, capture_ring};
 use earwitness::audio::sample::ToF32;
 use earwitness::units::SampleRate;
@@ -255,6 +256,25 @@ fn the_playback_is_pushed_and_filled_without_allocating() {
 }
 
 #[test]
+fn a_clock_is_followed_without_allocating() {
+    let clock = Arc::new(ListenClock::default());
+    let rate = |hz| SampleRate::new(hz).unwrap();
+    let mut follower = ClockFollower::new(Arc::clone(&clock), rate(44_100), rate(48_000));
+    let (mut captured, mut jumps, mut expected) = (0, 0, 0);
+    for (i, len) in (0_u64..).zip(CHUNKS.iter().cycle().take(100 * CHUNKS.len())) {
+        // Late, drifting, jumping, standing still.
+        captured += *len as u64 * if i % 100 == 99 { 100 } else { 1 };
+        if i % 13 != 0 {
+            assert_no_alloc(|| clock.set(captured));
+        }
+        let now = assert_no_alloc(|| follower.next(*len));
+        jumps += u64::from(now != expected);
+        expected = now + *len as u64;
+    }
+    assert!(jumps > 5);
+}
+
+#[test]
 fn the_playback_keeps_its_timeline_between_two_threads() {
     // Sample p has the value -p, so what is played shows its position. The input has the other sign and is not heard.
     const DELAY: u64 = 512;
@@ -348,6 +368,12 @@ fn the_device_callbacks_hold_nothing_forbidden() {
     let jack = callbacks_of("jack_client.rs");
     assert_eq!(jack.matches("fn process(").count(), 1, "{jack}");
     look_for_forbidden(&jack);
+    let playback = callbacks_of("cpal_playback.rs");
+    assert_eq!(playback.matches("move |").count(), 2, "one data callback and one error callback: {playback}");
+    look_for_forbidden(&playback);
+    let lease = callbacks_of("playback_keeper.rs");
+    assert_eq!(lease.matches("fn play").count(), 1, "{lease}");
+    look_for_forbidden(&lease);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/audio/cpal_source.rs");
     let source = std::fs::read_to_string(path).unwrap();
     let (before, rest) = source.split_once("// ---- on the audio thread").expect("the mark where the callbacks begin");

@@ -1,10 +1,12 @@
-//! The sound system as cpal shows it: finding and listing devices, and keeping it quiet. Nothing here is real-time.
+//! The sound systems as cpal shows them: which there are, finding a device, and keeping them quiet. Nothing here is real-time.
+
+use std::sync::Arc;
 
 use cpal::traits::{DeviceTrait, HostTrait};
-use cpal::{ErrorKind, SampleFormat, SupportedStreamConfigRange};
+use cpal::{ErrorKind, HostId, SampleFormat};
 
-use super::devices::{DeviceInfo, Direction};
-use crate::error::{Error, Result};
+use super::device_ids::{same_id, stable_id};
+use crate::error::Error;
 
 /// The formats that can be captured, best first: the one that nearly all microphones have, then by what they keep.
 pub(super) const FORMATS: [SampleFormat; 12] = [
@@ -22,7 +24,7 @@ pub(super) const FORMATS: [SampleFormat; 12] = [
     SampleFormat::U8,
 ];
 
-fn is_pcm(format: SampleFormat) -> bool {
+pub(super) fn is_pcm(format: SampleFormat) -> bool {
     FORMATS.contains(&format)
 }
 
@@ -55,25 +57,104 @@ impl Drop for Complaints {
     }
 }
 
-/// The sound system that this machine prefers. (`cpal::default_host` panics where there is none.)
-fn host() -> Result<cpal::Host> {
-    cpal::available_hosts().into_iter().find_map(|id| cpal::host_from_id(id).ok()).ok_or_else(|| {
-        Error::input("this machine has no sound system that answers; use --input file:, stdin: or demo instead")
+/// Sound systems, the preferred one first: a server that others share comes before the hardware below it.
+const PREFERENCE: [&str; 3] = ["pipewire", "pulseaudio", "alsa"];
+
+/// The sound systems of this build, the preferred one first.
+pub(super) fn hosts() -> Vec<HostId> {
+    let mut hosts = cpal::ALL_HOSTS.to_vec();
+    let rank = |id: &HostId| PREFERENCE.iter().position(|name| *name == id.to_string()).unwrap_or(PREFERENCE.len());
+    hosts.sort_by_key(rank);
+    hosts
+}
+
+/// A sound system, where it answers.
+pub(super) fn connect(id: HostId) -> Option<Arc<cpal::Host>> {
+    #[cfg(all(feature = "pulseaudio", unix))]
+    if id.to_string() == "pulseaudio" {
+        return pulse::connect(id);
+    }
+    cpal::host_from_id(id).ok().map(Arc::new)
+}
+
+#[cfg(all(feature = "pulseaudio", unix))]
+mod pulse {
+    use std::sync::{Arc, Mutex, PoisonError};
+
+    use cpal::HostId;
+    use cpal::traits::HostTrait;
+
+    use super::super::pulse_probe;
+
+    /// A connection to the PulseAudio server has a thread of its own, which stays when the connection is no longer used. So
+    /// there is one connection, for all devices, for as long as it lasts.
+    static CONNECTION: Mutex<Option<Arc<cpal::Host>>> = Mutex::new(None);
+
+    pub(super) fn connect(id: HostId) -> Option<Arc<cpal::Host>> {
+        let mut connection = CONNECTION.lock().unwrap_or_else(PoisonError::into_inner);
+        if !pulse_probe::answers() {
+            // The thread of a connection ends with its server.
+            *connection = None;
+            return None;
+        }
+        if let Some(host) = connection.as_ref().filter(|host| host.devices().is_ok()) {
+            return Some(Arc::clone(host));
+        }
+        *connection = cpal::host_from_id(id).ok().map(Arc::new);
+        connection.clone()
+    }
+}
+
+/// Whether a sound system converts, so that each of its devices offers every rate and every number of channels.
+pub(super) fn converts(host: HostId) -> bool {
+    matches!(host.to_string().as_str(), "pulseaudio" | "pipewire")
+}
+
+/// A device and the sound system that it belongs to.
+pub(super) struct Found {
+    pub(super) device: cpal::Device,
+    pub(super) host: HostId,
+}
+
+/// Finds the capture device `id`, or the default one: of the sound system `only`, or of the first that has it.
+pub(super) fn find(id: Option<&str>, only: Option<HostId>) -> Option<Found> {
+    // What stands before the first colon may name a sound system, or belong to the device's own name.
+    let named =
+        id.and_then(|id| id.split_once(':')).and_then(|(host, rest)| Some((host.parse::<HostId>().ok()?, rest)));
+    let candidates = hosts().into_iter().filter(|host| only.is_none_or(|only| only == *host));
+    candidates.filter(|host| named.is_none_or(|(named, _)| named == *host)).find_map(|host| {
+        let system = connect(host)?;
+        let device = match (id, named) {
+            (None, _) => system.default_input_device()?,
+            (Some(_), Some((_, id))) | (Some(id), None) => {
+                let default = system.default_input_device().into_iter();
+                let mut all = default.chain(system.devices().into_iter().flatten());
+                all.find(|device| device.id().is_ok_and(|full| is_it(&full, id)))?
+            }
+        };
+        Some(Found { device, host })
     })
 }
 
-pub(super) fn find(id: Option<&str>, name: &str) -> Result<cpal::Device> {
-    let host = host()?;
-    let missing = || Error::input(format!("cannot find {name}; `earwitness devices` lists what there is"));
-    let Some(id) = id else { return host.default_input_device().ok_or_else(missing) };
-    if let Some(device) = id.parse().ok().and_then(|id| host.device_by_id(&id)) {
-        return Ok(device);
-    }
-    // The system's own name, without the sound system in front of it, is what people know.
-    let default = host.default_input_device().into_iter();
-    let mut all = default.chain(host.devices().into_iter().flatten());
-    let is_it = |device: &cpal::Device| device.id().is_ok_and(|full| full.id() == id || full.to_string() == id);
-    all.find(is_it).ok_or_else(missing)
+/// Whether a device's id is what a person calls `id`. Only ALSA numbers its devices and knows several spellings.
+fn is_it(full: &cpal::DeviceId, id: &str) -> bool {
+    full.id() == id || (full.host().to_string() == "alsa" && same_id(full.id(), id))
+}
+
+/// What `device:ID` takes, the same across reboots.
+pub(super) fn id_of(device: &cpal::Device) -> Option<String> {
+    let id = device.id().ok()?;
+    let host = id.host().to_string();
+    Some(if host == "alsa" { format!("{host}:{}", stable_id(id.id())) } else { id.to_string() })
+}
+
+pub(super) fn missing(name: &str) -> Error {
+    Error::input(format!("cannot find {name}; `earwitness devices` lists what there is"))
+}
+
+/// Whether a device is not there, rather than not to be opened.
+pub(super) fn is_missing(e: &cpal::Error) -> bool {
+    matches!(e.kind(), ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable | ErrorKind::StreamInvalidated)
 }
 
 pub(super) fn cannot_open(name: &str, e: cpal::Error) -> Error {
@@ -86,59 +167,4 @@ pub(super) fn cannot_open(name: &str, e: cpal::Error) -> Error {
     };
     let why = e.to_string();
     Error::input(format!("cannot open {name} ({}); {remedy}", why.trim_end_matches('.'))).with_source(e)
-}
-
-/// See [`super::devices::list_devices`].
-pub(super) fn list() -> Result<Vec<DeviceInfo>> {
-    let _complaints = Complaints::catch();
-    let host = host()?;
-    let failed = |e: cpal::Error| Error::input(format!("cannot list the sound devices ({e})")).with_source(e);
-    let default_in = host.default_input_device();
-    let default_out = host.default_output_device();
-    let id_of = |device: Option<&cpal::Device>| device.and_then(|d| d.id().ok());
-    let (in_id, out_id) = (id_of(default_in.as_ref()), id_of(default_out.as_ref()));
-    // The default device comes first, and a system may leave it out of its own list.
-    let mut devices: Vec<cpal::Device> = Vec::new();
-    for device in default_in.into_iter().chain(default_out).chain(host.devices().map_err(failed)?) {
-        if !devices.iter().any(|d| d.id().ok() == device.id().ok()) {
-            devices.push(device);
-        }
-    }
-    let mut list = Vec::new();
-    for direction in [Direction::Capture, Direction::Playback] {
-        let default = if direction == Direction::Capture { &in_id } else { &out_id };
-        list.extend(devices.iter().filter_map(|device| describe(device, direction, default.as_ref())));
-    }
-    Ok(list)
-}
-
-fn describe(device: &cpal::Device, direction: Direction, default: Option<&cpal::DeviceId>) -> Option<DeviceInfo> {
-    let id = device.id().ok()?;
-    let ranges: Vec<SupportedStreamConfigRange> = match direction {
-        Direction::Capture => device.supported_input_configs().ok()?.collect(),
-        Direction::Playback => device.supported_output_configs().ok()?.collect(),
-    };
-    let mut ranges: Vec<_> = ranges.into_iter().filter(|range| is_pcm(range.sample_format())).collect();
-    ranges.sort_by(|a, b| b.cmp_default_heuristics(a));
-    let mut formats: Vec<String> = Vec::new();
-    for range in &ranges {
-        let format = range.sample_format().to_string();
-        if !formats.contains(&format) {
-            formats.push(format);
-        }
-    }
-    let channels = ranges.iter().map(SupportedStreamConfigRange::channels);
-    let name = device.description().map_or_else(|_| id.to_string(), |d| d.name().to_owned());
-    Some(DeviceInfo {
-        id: id.to_string(),
-        name,
-        direction,
-        is_default: default == Some(&id),
-        channels: (channels.clone().min()?, channels.max()?),
-        rates: (
-            ranges.iter().map(SupportedStreamConfigRange::min_sample_rate).min()?,
-            ranges.iter().map(SupportedStreamConfigRange::max_sample_rate).max()?,
-        ),
-        formats,
-    })
 }

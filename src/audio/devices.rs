@@ -29,26 +29,29 @@ pub struct DeviceInfo {
     pub id: String,
     /// What a person calls it.
     pub name: String,
+    /// The sound system that it belongs to, as in `alsa` or `pulseaudio`: the first part of its id.
+    pub host: String,
     /// Which way sound goes.
     pub direction: Direction,
     /// Whether `default` means this one.
     pub is_default: bool,
-    /// Fewest and most channels.
+    /// Fewest and most channels; where a server converts, the device's own.
     pub channels: (u16, u16),
-    /// Lowest and highest sample rate in Hz.
+    /// Lowest and highest sample rate in Hz; where a server converts, the device's own.
     pub rates: (u32, u32),
     /// Sample formats, as in `i16`, best first.
     pub formats: Vec<String>,
 }
 
-/// Lists the devices that can be opened, capture first. A device that refuses to say what it can do is left out.
+/// Lists the devices of all sound systems that can be opened, capture first. A device that refuses to say what it can do is
+/// left out, and so is, with a warning in the log, a sound system that does not answer within some seconds.
 ///
 /// # Errors
-/// [`crate::ErrorKind::Input`] where the sound system does not answer, [`crate::ErrorKind::Usage`] in a build without the
+/// [`crate::ErrorKind::Input`] where no sound system can list its devices, [`crate::ErrorKind::Usage`] in a build without the
 /// feature `cpal`.
 #[cfg(feature = "cpal")]
 pub fn list_devices() -> Result<Vec<DeviceInfo>> {
-    super::cpal_host::list()
+    super::cpal_list::list()
 }
 
 /// Lists the devices that can be opened; this build has none.

@@ -136,10 +136,11 @@ impl CapturePush {
         (self.sum, self.have) = (0.0, 0);
     }
 
-    /// How many mono samples the ring has room for now; more once the reader has read.
+    /// How many mono samples the ring has room for now; more once the reader has read. One whose reader is gone holds no one
+    /// up: there is room for anything, and it is dropped.
     #[must_use]
     pub fn vacant(&self) -> usize {
-        self.samples.vacant_len()
+        if self.samples.read_is_held() { self.samples.vacant_len() } else { usize::MAX }
     }
 
     /// What has been counted.

@@ -1,16 +1,22 @@
-//! Opens an input, whatever it is, and hands its samples to one reader.
+//! Opens an input, whatever it is, and hands its samples to readers: one, or one a channel.
 
 use std::io::Read;
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
+pub use super::capture::{Capture, CaptureState, SourceInfo};
 pub use super::fan::ChannelChoice;
-pub use super::ring::{Account, CaptureCounters};
+pub use super::live::Lost;
+pub use super::ring::Account;
 pub use super::spec::{InputSpec, SampleFormat};
 
+use super::capture::Origin;
 use super::demo::DemoFeed;
+use super::fan::{CaptureFan, Lane};
 use super::file_source::FileFeed;
-use super::ring::{CapturePull, CapturePush, capture_ring};
+use super::keeper::{Keeper, Timing};
+use super::live::Attach;
+use super::ring::{CapturePull, capture_ring};
 use super::stdin_source::RawFeed;
 use super::thread_source::{EndState, Feed, Pace, ThreadSource};
 use crate::error::{Error, Result};
@@ -25,110 +31,63 @@ const RING_SECS: std::ops::RangeInclusive<f64> = 0.1..=600.0;
 const PIPE_SPEED: f64 = 1.005;
 
 /// How to open an input.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CaptureOptions {
-    /// As quickly as the reader reads, without loss, instead of at real-time pace. For `file:`, `stdin:` and `demo`.
+    /// As quickly as the reader reads, without loss, instead of at real-time pace. For `file:`, `stdin:` and `demo`. With
+    /// several channels, the slowest reader sets the pace.
     pub fast: bool,
     /// How long the worker may stall before samples are lost, in seconds: 0.1 to 600.
     pub ring_secs: f64,
+    /// Which channels become inputs.
+    pub channels: ChannelChoice,
 }
 
 impl Default for CaptureOptions {
     fn default() -> Self {
-        Self { fast: false, ring_secs: 10.0 }
+        Self { fast: false, ring_secs: 10.0, channels: ChannelChoice::Mix }
     }
 }
 
-/// What an open input is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceInfo {
-    /// As in events: `file:yard.wav`.
-    pub name: String,
-    /// The input's own rate.
-    pub sample_rate: SampleRate,
-    /// The input's channels, before downmixing.
-    pub channels: u16,
-    /// Wall time of sample 0. For a device it is the moment of opening until the first samples have been read, and from
-    /// then on what the capture clock says.
-    pub started: SystemTime,
-}
-
-/// Whether more samples will come.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CaptureState {
-    /// Samples come, or have not all been read.
-    Running,
-    /// The source has ended, or was stopped, and every sample has been read.
-    Ended,
-    /// The source broke, and every sample before that has been read. The text is the sentence to show.
-    Failed(String),
-}
-
-/// A device that is gone, and being waited for.
-#[derive(Debug, Clone)]
-pub struct Lost {
-    /// What happened and what is being done, for people.
-    pub sentence: String,
-    /// Since when.
-    pub since: Instant,
-    /// How often it was tried to open it again.
-    pub attempts: u32,
-}
-
-/// What delivers the samples.
-enum Backend {
-    Thread(ThreadSource),
-    #[cfg(feature = "cpal")]
-    Device(super::cpal_source::DeviceStream),
-}
-
-/// One open input.
-pub struct Capture {
-    info: SourceInfo,
-    pull: CapturePull,
-    state: Arc<EndState>,
-    backend: Backend,
-    last_arrival: Instant,
-    live: bool,
-    #[cfg(feature = "cpal")]
-    clock_read: bool,
-}
-
-/// Opens `spec` and begins to capture.
+/// Opens `spec` and begins to capture: one input for each channel chosen, in that order, or one for the mean of all. A device
+/// that is lost later is tried again until it is back or the capture is stopped.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Usage`] for `fast` on a device and a ring length out of range, [`crate::ErrorKind::Input`] where
-/// the device or the recording cannot be opened.
-pub fn open(spec: &InputSpec, options: &CaptureOptions) -> Result<Capture> {
+/// the device or the recording cannot be opened, or has not the channels asked for.
+pub fn open(spec: &InputSpec, options: CaptureOptions) -> Result<Vec<Capture>> {
     if options.fast && !spec.can_be_fast() {
         return Err(Error::usage(format!(
             "--fast is for file:, stdin: and demo; {spec} delivers at its own pace, so leave --fast out"
         )));
     }
-    check(options)?;
+    check(&options)?;
     match spec {
         InputSpec::Default => open_device(spec, None, options),
         InputSpec::Device(id) => open_device(spec, Some(id), options),
+        InputSpec::Jack(_) => {
+            Err(Error::usage("this build has no JACK input; name a sound card with --input device:ID"))
+        }
         InputSpec::File(path) => {
             let reader = RecordingReader::open(path)?;
             let (rate, channels) = (reader.sample_rate(), reader.channels());
             let thread = Thread { name: "file-source", rate, channels, speed: 1.0, may_block: false };
-            thread.start(spec.to_string(), FileFeed { reader, name: spec.to_string() }, options)
+            thread.start(spec.to_string(), FileFeed { reader, name: spec.to_string() }, &options)
         }
         &InputSpec::Stdin { rate, channels, format } => {
-            open_raw(spec.to_string(), std::io::stdin(), rate, channels, format, options)
+            open_raw_lanes(spec.to_string(), std::io::stdin(), rate, channels, format, &options)
         }
         InputSpec::Demo => {
             let feed = DemoFeed::new();
             let rate = feed.sample_rate();
             let thread = Thread { name: "demo-source", rate, channels: 1, speed: 1.0, may_block: false };
-            thread.start(spec.to_string(), feed, options)
+            thread.start(spec.to_string(), feed, &options)
         }
     }
 }
 
-/// Opens a stream of raw interleaved samples under the name `name`: what `stdin:` does with standard input. Reads of the
-/// stream may end anywhere; bytes that make no whole channel frame at its end are let go.
+/// Opens a stream of raw interleaved samples under the name `name`, as one input: the mean of its channels, whatever the
+/// options say. This is what `stdin:` does with standard input. Reads of the stream may end anywhere; bytes that make no whole
+/// channel frame at its end are let go.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Usage`] for a ring length out of range or no channel, [`crate::ErrorKind::Input`] where the system
@@ -141,6 +100,23 @@ pub fn open_raw(
     format: SampleFormat,
     options: &CaptureOptions,
 ) -> Result<Capture> {
+    let options = CaptureOptions { channels: ChannelChoice::Mix, ..options.clone() };
+    let captures = open_raw_lanes(name, reader, rate, channels, format, &options)?;
+    captures.into_iter().next().ok_or_else(|| Error::input("a stream of raw samples gives no input"))
+}
+
+/// As [`open_raw`], with an input for each channel that the options choose.
+///
+/// # Errors
+/// As [`open_raw`], and [`crate::ErrorKind::Input`] for a channel that the stream does not have.
+pub fn open_raw_lanes(
+    name: String,
+    reader: impl Read + Send + 'static,
+    rate: SampleRate,
+    channels: u16,
+    format: SampleFormat,
+    options: &CaptureOptions,
+) -> Result<Vec<Capture>> {
     check(options)?;
     if channels == 0 {
         return Err(Error::usage("a stream of raw samples needs at least one channel"));
@@ -157,9 +133,21 @@ fn check(options: &CaptureOptions) -> Result<()> {
     Err(Error::usage(format!("the ring's length must be from {low} to {high} seconds, not {}", options.ring_secs)))
 }
 
-/// A ring of the length asked for.
-fn ring(options: &CaptureOptions, rate: SampleRate, channels: u16) -> (CapturePush, CapturePull) {
-    capture_ring(rate.samples(options.ring_secs) as usize, channels)
+/// A fan for a device of `channels` channels and the reading ends of its rings.
+fn fan(options: &CaptureOptions, rate: SampleRate, channels: u16) -> Result<(CaptureFan, Vec<(Lane, CapturePull)>)> {
+    let capacity = rate.samples(options.ring_secs) as usize;
+    let (mut pushes, mut pulls) = (Vec::new(), Vec::new());
+    for lane in options.channels.lanes(channels)? {
+        let (push, pull) = capture_ring(capacity, channels);
+        pushes.push((lane, push));
+        pulls.push((lane, pull));
+    }
+    Ok((CaptureFan::new(pushes, channels), pulls))
+}
+
+/// As in events: a channel that is an input of its own stands behind the source's name.
+fn lane_name(source: &str, lane: Lane) -> String {
+    lane.channel.map_or_else(|| source.to_owned(), |channel| format!("{source}#{channel}"))
 }
 
 /// What a source thread needs to know.
@@ -172,143 +160,53 @@ struct Thread {
 }
 
 impl Thread {
-    fn start(self, source: String, feed: impl Feed, options: &CaptureOptions) -> Result<Capture> {
-        let (push, pull) = ring(options, self.rate, self.channels);
+    fn start(self, source: String, feed: impl Feed, options: &CaptureOptions) -> Result<Vec<Capture>> {
+        let (fan, pulls) = fan(options, self.rate, self.channels).map_err(|e| named(&source, e))?;
         let state = Arc::new(EndState::default());
         let pace = if options.fast { Pace::Fast } else { Pace::RealTime { speed: self.speed } };
         let started = SystemTime::now();
-        let thread = ThreadSource::spawn(self.name, feed, push, self.rate, pace, Arc::clone(&state), self.may_block)?;
-        let info = SourceInfo { name: source, sample_rate: self.rate, channels: self.channels, started };
-        Ok(Capture::new(info, pull, state, Backend::Thread(thread)))
+        let thread = ThreadSource::spawn(self.name, feed, fan, self.rate, pace, Arc::clone(&state), self.may_block)?;
+        let waker = thread.thread();
+        let name = source.as_str().into();
+        let may_block = thread.may_block();
+        let origin = Origin::Thread { name, state, source: Arc::new(Mutex::new(thread)), waker, may_block };
+        let capture = |(lane, pull)| {
+            let name = lane_name(&source, lane);
+            let info = SourceInfo { name, sample_rate: self.rate, channels: self.channels, started };
+            Capture::new(info, pull, origin.clone())
+        };
+        Ok(pulls.into_iter().map(capture).collect())
     }
+}
+
+fn named(source: &str, e: Error) -> Error {
+    Error::new(e.kind(), format!("{source}: {e}"))
+}
+
+/// Opens a live device called `source` and keeps it open.
+fn open_live(source: &str, attach: Attach) -> Result<Vec<Capture>> {
+    let started = SystemTime::now();
+    let opened = Keeper::open(source, attach, Timing::default())?;
+    let keeper = Arc::new(opened.keeper);
+    let capture = |(index, (lane, pull))| {
+        let name = lane_name(source, lane);
+        let info = SourceInfo { name, sample_rate: opened.held.rate, channels: opened.held.channels, started };
+        let origin = Origin::Live { keeper: Arc::clone(&keeper), clock: Arc::clone(&opened.clock), lane: index };
+        Capture::new(info, pull, origin)
+    };
+    Ok(opened.lanes.into_iter().enumerate().map(capture).collect())
 }
 
 #[cfg(feature = "cpal")]
-fn open_device(spec: &InputSpec, id: Option<&str>, options: &CaptureOptions) -> Result<Capture> {
-    let state = Arc::new(EndState::default());
-    let started = SystemTime::now();
-    let opened = super::cpal_source::open(id, Arc::clone(&state), |rate, channels| ring(options, rate, channels))?;
-    let info = SourceInfo { name: spec.to_string(), sample_rate: opened.rate, channels: opened.channels, started };
-    Ok(Capture::new(info, opened.pull, state, Backend::Device(opened.stream)))
+fn open_device(spec: &InputSpec, id: Option<&str>, options: CaptureOptions) -> Result<Vec<Capture>> {
+    let device = super::cpal_source::DeviceChoice::new(id, options.channels.clone());
+    let attach = move |held| device.open(held, |held| fan(&options, held.rate, held.channels));
+    open_live(&spec.to_string(), Arc::new(attach))
 }
 
 #[cfg(not(feature = "cpal"))]
-fn open_device(spec: &InputSpec, _id: Option<&str>, _options: &CaptureOptions) -> Result<Capture> {
+fn open_device(spec: &InputSpec, _id: Option<&str>, _options: CaptureOptions) -> Result<Vec<Capture>> {
     Err(Error::usage(format!(
         "this build has no sound devices, so it cannot open {spec}; build it with the feature cpal, or use file:, stdin: or demo"
     )))
-}
-
-impl Capture {
-    fn new(info: SourceInfo, pull: CapturePull, state: Arc<EndState>, backend: Backend) -> Self {
-        let last_arrival = Instant::now();
-        let live = match &backend {
-            Backend::Thread(thread) => thread.may_block(),
-            #[cfg(feature = "cpal")]
-            Backend::Device(_) => true,
-        };
-        Self {
-            live,
-            info,
-            pull,
-            state,
-            backend,
-            last_arrival,
-            #[cfg(feature = "cpal")]
-            clock_read: false,
-        }
-    }
-
-    /// What was opened.
-    #[must_use]
-    pub const fn info(&self) -> &SourceInfo {
-        &self.info
-    }
-
-    /// Gives the input another name, for events and messages.
-    pub fn rename(&mut self, name: String) {
-        self.info.name = name;
-    }
-
-    /// Copies mono samples at the input's own rate into `out` and says how many; 0 where there are none now. Never waits.
-    pub fn read(&mut self, out: &mut [f32]) -> usize {
-        let n = self.pull.read(out);
-        if n > 0 {
-            self.last_arrival = Instant::now();
-            match &self.backend {
-                Backend::Thread(thread) => thread.wake(),
-                #[cfg(feature = "cpal")]
-                Backend::Device(stream) => {
-                    if !std::mem::replace(&mut self.clock_read, true) {
-                        self.info.started = stream.first_sample_time().unwrap_or(self.info.started);
-                    }
-                }
-            }
-        }
-        n
-    }
-
-    /// How many samples were lost just before the first one of the last [`read`](Self::read). A read never goes across
-    /// such a gap; adding it keeps the reader's position true to the source's.
-    #[must_use]
-    pub const fn gap_before(&self) -> u64 {
-        self.pull.gap_before()
-    }
-
-    /// Whether more samples will come.
-    #[must_use]
-    pub fn state(&self) -> CaptureState {
-        // The order counts: what was pushed before the end is visible once the end is.
-        if !self.state.has_ended() || self.pending() > 0 {
-            return CaptureState::Running;
-        }
-        self.state.failure(&self.info.name).map_or(CaptureState::Ended, CaptureState::Failed)
-    }
-
-    /// Where every sample went, at one moment.
-    #[must_use]
-    pub fn account(&self) -> Account {
-        self.pull.account()
-    }
-
-    /// Whether this input has a life of its own: it must not be kept waiting, and should never fall silent for good.
-    #[must_use]
-    pub const fn is_live(&self) -> bool {
-        self.live
-    }
-
-    /// What is known of a device that is gone and being waited for.
-    #[must_use]
-    pub fn lost(&self) -> Option<Lost> {
-        None
-    }
-
-    /// Counters since the input was opened.
-    #[must_use]
-    pub fn counters(&self) -> &CaptureCounters {
-        self.pull.counters()
-    }
-
-    /// Samples that wait to be read.
-    #[must_use]
-    pub fn pending(&self) -> usize {
-        self.pull.pending()
-    }
-
-    /// How long no sample has been read, because none came or because no one asked. A device that died without a word
-    /// shows here.
-    #[must_use]
-    pub fn idle_for(&self) -> Duration {
-        self.last_arrival.elapsed()
-    }
-
-    /// Ends the capture. What is in the ring can still be read; then the state is [`CaptureState::Ended`].
-    pub fn stop(&mut self) {
-        match &mut self.backend {
-            Backend::Thread(thread) => thread.stop(),
-            #[cfg(feature = "cpal")]
-            Backend::Device(stream) => stream.stop(),
-        }
-        self.state.end();
-    }
 }

@@ -12,7 +12,8 @@ const RATES_HZ: std::ops::RangeInclusive<u32> = 8_000..=192_000;
 
 /// Which input to open.
 ///
-/// Parses what `--input` takes (`default`, `device:ID`, `file:PATH`, `stdin:RATExCHANNELS:FORMAT`, `demo`); displays as the
+/// Parses what `--input` takes (`default`, `device:ID`, `jack`, `jack:PATTERN`, `file:PATH`,
+/// `stdin:RATExCHANNELS:FORMAT`, `demo`); displays as the
 /// source is named in events, where a file goes by its name without its folders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InputSpec {
@@ -31,6 +32,9 @@ pub enum InputSpec {
         /// How each sample is coded.
         format: SampleFormat,
     },
+    /// A client of the JACK server, connected to the ports of other clients whose names the pattern matches (a regular
+    /// expression), now and whenever one appears; without a pattern, to the system's capture ports.
+    Jack(Option<String>),
     /// The scene that the program makes itself.
     Demo,
 }
@@ -73,6 +77,8 @@ impl fmt::Display for InputSpec {
                 write!(f, "file:{name}")
             }
             Self::Stdin { .. } => f.write_str("stdin"),
+            Self::Jack(None) => f.write_str("jack"),
+            Self::Jack(Some(pattern)) => write!(f, "jack:{pattern}"),
             Self::Demo => f.write_str("demo"),
         }
     }
@@ -95,13 +101,33 @@ impl FromStr for InputSpec {
             ("file", Some(path)) if !path.is_empty() => Ok(Self::File(PathBuf::from(path))),
             ("file", _) => Err(Error::usage("--input file: needs the path of a recording behind the colon")),
             ("stdin", rest) => parse_stdin(rest.unwrap_or_default()),
-            ("jack", _) => Err(Error::usage(
-                "JACK input is not in this version yet; name the sound card with --input device:ID instead \
-                 (`earwitness devices` lists them)",
-            )),
+            ("jack", None) => Ok(Self::Jack(None)),
+            ("jack", Some(pattern)) => parse_jack(pattern),
             _ => Err(Error::usage(format!(
-                "--input '{spec}' is not known; use default, device:ID, file:PATH, stdin:RATExCHANNELS:FORMAT or demo"
+                "--input '{spec}' is not known; use default, device:ID, jack, jack:PATTERN, file:PATH, \
+                 stdin:RATExCHANNELS:FORMAT or demo"
             ))),
+        }
+    }
+}
+
+/// A regular expression over port names, as in `system:capture_[12]`.
+fn parse_jack(pattern: &str) -> Result<InputSpec> {
+    if pattern.is_empty() {
+        return Err(Error::usage(
+            "--input jack: needs a pattern of port names behind the colon, for instance jack:system:capture_.*; \
+             leave the colon out for the system's capture ports",
+        ));
+    }
+    match regex::Regex::new(pattern) {
+        Ok(_) => Ok(InputSpec::Jack(Some(pattern.to_owned()))),
+        Err(e) => {
+            // The library draws an arrow below the pattern; its last line says what is wrong.
+            let text = e.to_string();
+            let why = text.lines().next_back().unwrap_or_default().trim_start_matches("error: ");
+            Err(Error::usage(format!(
+                "--input 'jack:{pattern}' is no regular expression ({why}); write \\ before a character that stands for itself"
+            )))
         }
     }
 }
@@ -153,6 +179,12 @@ mod tests {
                 InputSpec::Device("alsa:hw:CARD=0,DEV=0".into()),
                 "device:alsa:hw:CARD=0,DEV=0",
             ),
+            ("jack", InputSpec::Jack(None), "jack"),
+            (
+                "jack:system:capture_[12]",
+                InputSpec::Jack(Some("system:capture_[12]".into())),
+                "jack:system:capture_[12]",
+            ),
             ("file:a/b:c/yard.wav", InputSpec::File("a/b:c/yard.wav".into()), "file:yard.wav"),
             ("stdin:44100x2:f32le", stdin, "stdin"),
         ] {
@@ -172,8 +204,9 @@ mod tests {
             ("file:", "path"),
             ("device", "earwitness devices"),
             ("device:", "earwitness devices"),
-            ("jack", "device:ID"),
-            ("jack:system.*", "device:ID"),
+            ("jack:", "jack:system:capture_.*"),
+            ("jack:(left", "regular expression (unclosed group)"),
+            ("jack:a{9999999}", "regular expression"),
             ("stdin", "stdin:48000x1:s16le"),
             ("stdin:48000", "stdin:48000x1:s16le"),
             ("stdin:48000x1", "stdin:48000x1:s16le"),

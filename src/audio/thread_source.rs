@@ -3,10 +3,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::thread::{self, JoinHandle};
+use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
-use super::ring::CapturePush;
+use super::fan::CaptureFan;
 use crate::error::{Error, Result};
 use crate::units::SampleRate;
 
@@ -103,14 +103,14 @@ impl ThreadSource {
     pub(super) fn spawn(
         name: &str,
         feed: impl Feed,
-        push: CapturePush,
+        fan: CaptureFan,
         sample_rate: SampleRate,
         pace: Pace,
         state: Arc<EndState>,
         may_block: bool,
     ) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
-        let mut run = Run { push, sample_rate, pace, stop: Arc::clone(&stop), began: Instant::now(), handed_over: 0 };
+        let mut run = Run { fan, sample_rate, pace, stop: Arc::clone(&stop), began: Instant::now(), handed_over: 0 };
         let body = move || {
             let mut feed = feed;
             match run.all(&mut feed) {
@@ -125,16 +125,14 @@ impl ThreadSource {
         Ok(Self { stop, handle: Some(handle), may_block })
     }
 
+    /// The thread: to be unparked when a ring has room again.
+    pub(super) fn thread(&self) -> Option<Thread> {
+        self.handle.as_ref().map(|handle| handle.thread().clone())
+    }
+
     /// Whether its feed can wait for ever.
     pub(super) const fn may_block(&self) -> bool {
         self.may_block
-    }
-
-    /// Tells the thread that the ring has room again.
-    pub(super) fn wake(&self) {
-        if let Some(handle) = &self.handle {
-            handle.thread().unpark();
-        }
     }
 
     /// Stops the thread and, where that cannot take for ever, waits for it.
@@ -157,7 +155,7 @@ impl Drop for ThreadSource {
 
 /// The thread's side.
 struct Run {
-    push: CapturePush,
+    fan: CaptureFan,
     sample_rate: SampleRate,
     pace: Pace,
     stop: Arc<AtomicBool>,
@@ -186,21 +184,21 @@ impl Run {
     }
 
     fn hand_over(&mut self, mut chunk: &[f32]) {
-        let channels = usize::from(self.push.channels());
+        let channels = usize::from(self.fan.channels());
         while !chunk.is_empty() && !self.stopped() {
-            let room = self.push.vacant().saturating_mul(channels).min(chunk.len());
+            let room = self.fan.vacant().saturating_mul(channels).min(chunk.len());
             if room == 0 {
                 thread::park_timeout(NAP);
                 continue;
             }
             let (now, later) = chunk.split_at(room);
-            self.push.push_interleaved_f32(now);
+            self.fan.push_interleaved(now);
             chunk = later;
         }
     }
 
     fn hand_over_in_time(&mut self, chunk: &[f32], speed: f64) {
-        let channels = usize::from(self.push.channels());
+        let channels = usize::from(self.fan.channels());
         let piece = self.sample_rate.samples(PIECE_SECS).max(1) as usize * channels;
         for piece in chunk.chunks(piece) {
             self.handed_over += (piece.len() / channels) as u64;
@@ -216,7 +214,7 @@ impl Run {
                 }
                 thread::park_timeout(wait.min(NAP));
             }
-            self.push.push_interleaved_f32(piece);
+            self.fan.push_interleaved(piece);
         }
     }
 }

@@ -41,7 +41,7 @@ fn device_json(d: &DeviceInfo) -> serde_json::Value {
     json!({
         "id": d.id, "name": d.name, "direction": d.direction.as_str(), "default": d.is_default,
         "min_channels": d.channels.0, "max_channels": d.channels.1,
-        "min_rate_hz": d.rates.0, "max_rate_hz": d.rates.1, "formats": d.formats,
+        "min_rate_hz": d.rates.0, "max_rate_hz": d.rates.1, "formats": d.formats, "host": d.host,
     })
 }
 

@@ -11,13 +11,18 @@ use crossbeam::channel::Receiver;
 
 use super::settings::SettingsArgs;
 use super::{Globals, logging, output};
+use crate::audio::listen_spec::ListenSpec;
+use crate::audio::playback_clock::ListenClock;
+use crate::audio::playback_device::{Playback, choose};
 use crate::audio::source::{Capture, CaptureOptions, InputSpec, open};
 use crate::config::{Config, UiMode};
+use crate::engine::controls::Controls;
 use crate::engine::detector::DetectorParams;
 use crate::engine::inference::Inference;
+use crate::engine::listen::Listener;
 use crate::engine::report::ModelRef;
 use crate::engine::snapshot::SnapshotSlot;
-use crate::engine::worker::{MonitorOptions, Worker};
+use crate::engine::worker::{LiveListening, MonitorOptions, Worker};
 use crate::error::{Error, Result};
 use crate::model::manifest::Label;
 use crate::model::package::{Package, find_model};
@@ -77,6 +82,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     let options = options(&config, &package, inference.classifier().labels(), ui)?;
     let captures = captures(&config)?;
     let worker = Worker::new(captures, inference, options)?;
+    let (worker, _playback) = listening(&config, worker)?;
     let recorder = recorder(&config, ui)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
@@ -84,12 +90,13 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
             .map_err(|e| Error::bug(format!("signals cannot be watched ({e}); please report this")))?;
     }
     let slot = Arc::new(SnapshotSlot::default());
+    let controls = worker.controls();
     let thread = worker.spawn(recorder.reports(), Arc::clone(&slot), Arc::clone(&stop))?;
     if ui == UiMode::Tui {
         show_notices(recorder.notices(), Arc::clone(&slot))?;
     }
     let screen = if ui == UiMode::Tui {
-        screen(&config, &slot, &stop)
+        screen(&config, &slot, &stop, &controls)
     } else {
         while !thread.is_finished() && !recorder.lines_closed() {
             std::thread::sleep(POLL);
@@ -111,15 +118,48 @@ fn captures(config: &Config) -> Result<Vec<Capture>> {
     let mut captures: Vec<Capture> = Vec::new();
     for input in config.inputs() {
         let spec: InputSpec = input.spec.parse()?;
-        let mut capture = open(&spec, &CaptureOptions { fast: config.monitor.fast, ..CaptureOptions::default() })?;
-        let given = if input.name.is_empty() { capture.info().name.clone() } else { input.name.clone() };
-        let taken = |name: &String| captures.iter().any(|other| other.info().name == *name);
-        let numbered = (2..).map(|n| format!("{given} ({n})"));
-        let name = std::iter::once(given.clone()).chain(numbered).find(|name| !taken(name));
-        capture.rename(name.unwrap_or(given));
-        captures.push(capture);
+        let channels = input.channels.parse()?;
+        let options = CaptureOptions { fast: config.monitor.fast, channels, ..CaptureOptions::default() };
+        let its_own = spec.to_string();
+        for mut capture in open(&spec, options)? {
+            // Behind the name stands the channel, where it is one of several.
+            let channel = capture.info().name.strip_prefix(&its_own).unwrap_or_default().to_owned();
+            let given = if input.name.is_empty() { &its_own } else { &input.name };
+            let given = format!("{given}{channel}");
+            let taken = |name: &String| captures.iter().any(|other| other.info().name == *name);
+            let numbered = (2..).map(|n| format!("{given} ({n})"));
+            let name = std::iter::once(given.clone()).chain(numbered).find(|name| !taken(name));
+            capture.rename(name.unwrap_or(given));
+            captures.push(capture);
+        }
     }
     Ok(captures)
+}
+
+/// Plays the first input's interpretation while it happens, if that is wanted; for as long as what is given back lives.
+fn listening(config: &Config, worker: Worker) -> Result<(Worker, Option<Playback>)> {
+    let spec: ListenSpec = config.monitor.listen.parse()?;
+    if spec == ListenSpec::Off {
+        return Ok((worker, None));
+    }
+    if config.monitor.fast {
+        return Err(Error::usage("--listen plays at the pace of the sound; leave out --fast, or --listen"));
+    }
+    let device = choose(&spec)?;
+    let (geometry, model_rate, input_rate) = worker.first_input();
+    let rate = device.rate();
+    let delay_secs = Listener::delay_secs(&geometry, model_rate, rate);
+    let (push, pull) = Listener::ring(&geometry, model_rate, rate);
+    let clock = Arc::new(ListenClock::default());
+    let playback = device.start(pull, Arc::clone(&clock), input_rate)?;
+    let live = LiveListening {
+        listener: Listener::new(&geometry, model_rate, push)?,
+        clock: Some(clock),
+        output: spec.to_string(),
+        delay_secs,
+        trouble: Box::new(playback.watcher()),
+    };
+    Ok((worker.with_listening(live), Some(playback)))
 }
 
 /// Lets the screen know what becomes of events, until the recorder has ended.
@@ -142,7 +182,7 @@ fn show_notices(notices: Receiver<Notice>, slot: Arc<SnapshotSlot>) -> Result<()
 
 /// Draws until the user quits or `stop` is set.
 #[cfg(feature = "tui")]
-fn screen(config: &Config, slot: &SnapshotSlot, stop: &AtomicBool) -> Result<()> {
+fn screen(config: &Config, slot: &SnapshotSlot, stop: &AtomicBool, controls: &Controls) -> Result<()> {
     use crate::config::ColorMode;
     use crate::ui::{UiOptions, run};
 
@@ -154,12 +194,12 @@ fn screen(config: &Config, slot: &SnapshotSlot, stop: &AtomicBool) -> Result<()>
     }
     options.ascii |= config.ui.ascii;
     options.exit_on_end = config.ui.exit_on_end;
-    run(slot, stop, options)
+    run(slot, stop, controls, options)
 }
 
 /// This build has no screen.
 #[cfg(not(feature = "tui"))]
-fn screen(_: &Config, _: &SnapshotSlot, _: &AtomicBool) -> Result<()> {
+fn screen(_: &Config, _: &SnapshotSlot, _: &AtomicBool, _: &Controls) -> Result<()> {
     Err(Error::usage("this build has no terminal UI; use --ui jsonl or --ui silent"))
 }
 
@@ -194,6 +234,7 @@ fn options(config: &Config, package: &Package, labels: &[Label], ui: UiMode) -> 
         max_components: MAX_COMPONENTS,
         fast: config.monitor.fast,
         ring_secs: CaptureOptions::default().ring_secs,
+        onsets: config.monitor.onsets,
         duration_secs: (config.monitor.duration_secs > 0.0).then_some(config.monitor.duration_secs),
         record_dir: (!config.record.dir.is_empty()).then(|| config.record.dir.clone()),
         snapshots: ui == UiMode::Tui,

@@ -76,6 +76,14 @@ pub struct SettingsArgs {
     /// Play the interpretation while it happens: off, device (the default one), device:ID, jack [default: off]
     #[arg(long, value_name = "SPEC", env = "EARWITNESS_LISTEN", help_heading = "What comes out")]
     pub listen: Option<String>,
+    /// Tell of an event as soon as it has begun, too: a line of type "onset", long before the whole event
+    #[arg(
+        long,
+        env = "EARWITNESS_ONSETS",
+        value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true,
+        help_heading = "What comes out"
+    )]
+    pub onsets: Option<bool>,
     /// Colours in the terminal UI [default: auto]
     #[arg(long, value_name = "WHEN", env = "EARWITNESS_COLOR", value_parser = word::<ColorMode>(ColorMode::WORDS), help_heading = "What comes out")]
     pub color: Option<ColorMode>,
@@ -111,6 +119,7 @@ impl SettingsArgs {
         monitor.model.clone_from(&self.model);
         monitor.method.clone_from(&self.method);
         monitor.ui = self.ui;
+        monitor.onsets = self.onsets;
         // Inputs given here replace all that the settings file has.
         match self.input.as_slice() {
             [] => {}

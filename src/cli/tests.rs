@@ -86,6 +86,7 @@ const ALL_SETTINGS: &[&str] = &[
     "--post-roll=2",
     "--ui=silent",
     "--record=events",
+    "--onsets",
     "--color=never",
     "--ascii",
     "--exit-on-end",
@@ -111,7 +112,7 @@ fn every_flag_reaches_its_setting() {
     assert_eq!((d.min_strides, d.of_strides, d.thresholds["dog"]), (3, 4, 0.7));
     assert_eq!((d.min_duration_secs, d.merge_gap_secs, d.cooldown_secs), (0.2, 0.25, 3.0));
     assert_eq!((d.max_event_secs, d.pre_roll_secs, d.post_roll_secs), (20.0, 0.5, 2.0));
-    assert_eq!(config.record.dir, "events");
+    assert_eq!((config.record.dir.as_str(), m.onsets), ("events", true));
     assert_eq!((config.ui.color, config.ui.ascii, config.ui.exit_on_end), (ColorMode::Never, true, true));
 }
 

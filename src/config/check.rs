@@ -2,6 +2,7 @@
 
 use super::settings::{Config, DetectorConfig};
 use super::values::METHODS;
+use crate::audio::listen_spec::ListenSpec;
 use crate::audio::source::{ChannelChoice, InputSpec};
 use crate::model::device::DeviceChoice;
 use crate::toml_text::BadValue;
@@ -31,6 +32,9 @@ impl Config {
         }
         if !(m.duration_secs >= 0.0 && m.duration_secs.is_finite()) {
             return Some(BadValue::new("monitor.duration_secs", m.duration_secs, "give 0 or more seconds"));
+        }
+        if let Err(e) = m.listen.parse::<ListenSpec>() {
+            return Some(BadValue::new("monitor.listen", format!("{:?}", m.listen), e.to_string()));
         }
         if let Err(e) = m.device.parse::<DeviceChoice>() {
             return Some(BadValue::new("monitor.device", format!("{:?}", m.device), e.to_string()));

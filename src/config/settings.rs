@@ -161,6 +161,8 @@ section! {
         fast: bool = false,
         /// What to show: "tui", "jsonl", "silent"; "auto" is tui on a terminal and jsonl otherwise.
         ui: UiMode = UiMode::Auto,
+        /// Tell of an event as soon as it has begun, too, in a line of type "onset" with the id that the event will have.
+        onsets: bool = false,
         /// The model: a name of `earwitness model list`, or a package's folder.
         model: String = "default".into(),
         /// The method that says what the classifier heard: "l2i".

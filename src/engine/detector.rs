@@ -31,6 +31,17 @@ pub struct Detection {
     pub sure_end: u64,
 }
 
+/// An event that has just begun: the detector is sure of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Opening {
+    /// The class.
+    pub class: ClassId,
+    /// First frame.
+    pub onset: u64,
+    /// Probability at this stride, or the highest that led here.
+    pub score: f32,
+}
+
 /// What one stride brings.
 pub struct StrideInput<'a> {
     /// One past the segment's last frame.
@@ -99,6 +110,12 @@ impl Detector {
         for class in &mut self.classes {
             class.finish(&self.units, over);
         }
+    }
+
+    /// The events that the last stride opened. One that turns out too short is not reported later.
+    #[must_use]
+    pub fn openings(&self) -> Vec<Opening> {
+        self.classes.iter().filter_map(ClassDetector::opening).collect()
     }
 
     /// Forgets the stream.

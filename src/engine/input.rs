@@ -127,12 +127,11 @@ impl Input {
 
     /// Compares the stream's clock with the system's, about once a second and only when something has come.
     pub(super) fn look_after_clock(&mut self) {
-        if self.clock.as_ref().is_none_or(|(_, last)| last.elapsed() < LOOK_EVERY) {
+        let captured = self.model_position(self.captured_position());
+        let Some((watch, last)) = &mut self.clock else { return };
+        if last.elapsed() < LOOK_EVERY {
             return;
         }
-        // Not position and pending: what waits may have gaps in it that were not read yet.
-        let captured = self.model_position(self.capture.account().captured);
-        let Some((watch, last)) = &mut self.clock else { return };
         *last = Instant::now();
         let Some(moved) = watch.look(captured, SystemTime::now()) else { return };
         self.pipeline.correct_start(moved.start);
@@ -213,6 +212,12 @@ impl Input {
             CaptureState::Failed(sentence) => Some(Ended::Broken(sentence)),
             CaptureState::Ended if stopping => Some(Ended::Well("stopped")),
             CaptureState::Ended => Some(Ended::Well("end of input")),
+            // The time without the device counts, though its samples come only with the device.
+            CaptureState::Lost => {
+                let away = self.capture.lost().map_or(0.0, |lost| lost.since.elapsed().as_secs_f64());
+                let over = self.secs() + away >= self.rate.secs(self.last);
+                over.then_some(Ended::Well("duration reached"))
+            }
             CaptureState::Running => None,
         }
     }
@@ -230,6 +235,12 @@ impl Input {
     /// Where the input is, in seconds since it began.
     pub(super) fn secs(&self) -> f64 {
         self.rate.secs(self.position)
+    }
+
+    /// How far the source has been captured, at its own rate, gaps included; also those among the samples that wait, which
+    /// `position` does not know yet.
+    pub(super) fn captured_position(&self) -> u64 {
+        self.capture.account().captured
     }
 
     /// Whether a gap of `n` samples is too long to be heard as silence: it would cost as much as what was lost.

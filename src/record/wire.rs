@@ -12,7 +12,9 @@ use jiff::{
 use serde::Serialize;
 
 use crate::{
-    engine::report::{ComponentShare, Event, Faithfulness, ModelRef, StartReport, StatusReport, StopReport, Totals},
+    engine::report::{
+        ComponentShare, Event, Faithfulness, ModelRef, OnsetReport, StartReport, StatusReport, StopReport, Totals,
+    },
     units::{SamplePos, StreamClock},
 };
 
@@ -163,6 +165,38 @@ impl<'a, F> EventJson<'a, F> {
             latency_s: secs(event.latency_secs),
             lag_s: secs(event.lag_secs),
             files,
+        }
+    }
+}
+
+/// The beginning of an event.
+#[derive(Debug, Serialize)]
+pub(crate) struct OnsetJson<'a> {
+    r#type: &'static str,
+    id: &'a str,
+    label: &'a str,
+    class: usize,
+    score: Option<f64>,
+    onset_s: Option<f64>,
+    onset: Option<String>,
+    source: &'a str,
+    latency_s: Option<f64>,
+    lag_s: Option<f64>,
+}
+
+impl<'a> From<&'a OnsetReport> for OnsetJson<'a> {
+    fn from(report: &'a OnsetReport) -> Self {
+        Self {
+            r#type: "onset",
+            id: &report.id,
+            label: &report.label,
+            class: report.class.0,
+            score: share(report.score),
+            onset_s: secs(report.clock.secs(report.onset)),
+            onset: rfc3339(&report.clock, report.onset),
+            source: &report.source,
+            latency_s: secs(report.latency_secs),
+            lag_s: secs(report.lag_secs),
         }
     }
 }
