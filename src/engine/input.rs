@@ -157,7 +157,9 @@ impl Input {
     pub(super) fn look_after_health(&mut self) -> bool {
         let Some(monitor) = &mut self.monitor else { return false };
         let lost = self.capture.lost();
-        let health = monitor.health(self.capture.idle_for(), lost.is_some());
+        // Where something waits, it is the worker that has been busy.
+        let idle = if self.capture.pending() > 0 { Duration::ZERO } else { self.capture.idle_for() };
+        let health = monitor.health(idle, lost.is_some());
         monitor.note(health);
         let source = &self.pipeline.params().source;
         self.trouble = lost.map(|lost| lost.sentence).or_else(|| health.is_deaf().then(|| health.sentence(source)));
@@ -235,9 +237,10 @@ impl Input {
         self.rate.secs(self.position)
     }
 
-    /// How far the source has been captured, at its own rate, gaps included.
+    /// How far the source has been captured, at its own rate, gaps included; also those among the samples that wait, which
+    /// `position` does not know yet.
     pub(super) fn captured_position(&self) -> u64 {
-        self.position + self.capture.pending() as u64
+        self.capture.account().captured
     }
 
     /// Whether a gap of `n` samples is too long to be heard as silence: it would cost as much as what was lost.
