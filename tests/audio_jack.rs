@@ -6,10 +6,12 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
 use earwitness::audio::devices::{Direction, list_devices};
+use earwitness::audio::jack_out::JackOut;
 use earwitness::audio::source::{Capture, CaptureOptions, CaptureState, ChannelChoice, InputSpec, open};
 use jack::{AsyncClient, AudioOut, Client, ClientOptions, Control, Port, ProcessScope};
 
@@ -30,7 +32,8 @@ fn in_child(test: &str, body: impl FnOnce()) {
         eprintln!("skipped: cannot run jackd ({e})");
         return;
     }
-    let child = Command::new(std::env::current_exe().unwrap())
+    let child = apart()
+        .arg(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])
         .env(PART, "1")
         .env("JACK_DEFAULT_SERVER", server_name(test))
@@ -48,8 +51,24 @@ fn in_child(test: &str, body: impl FnOnce()) {
     }
 }
 
-/// A name for each test of each checkout. A machine has room for eight servers, and one that was killed keeps its room until a
-/// server of the same name ends well: a new name each time would use them up.
+/// Runs what is put behind it, with a shared memory of its own where the system allows that. A machine's shared memory has room
+/// for eight servers of all kinds, and one that was killed keeps its room until a server of the same name ends well.
+fn apart() -> Command {
+    let own_memory = "mount -t tmpfs tmpfs /dev/shm";
+    let works = |flags: &str| {
+        let mut attempt = Command::new("unshare");
+        attempt.args([flags, "sh", "-c", own_memory]).stdout(Stdio::null()).stderr(Stdio::null());
+        attempt.status().is_ok_and(|status| status.success())
+    };
+    if let Some(flags) = ["-m", "-rm"].into_iter().find(|flags| works(flags)) {
+        let mut command = Command::new("unshare");
+        command.args([flags, "sh", "-c", &format!("{own_memory}; exec \"$@\""), "apart"]);
+        return command;
+    }
+    Command::new("env")
+}
+
+/// A name for each test of each checkout: where memory is shared after all, a new name each time would use it up.
 fn server_name(test: &str) -> String {
     let mut hasher = DefaultHasher::new();
     (env!("CARGO_MANIFEST_DIR"), test).hash(&mut hasher);
@@ -270,6 +289,31 @@ fn ports_that_come_later_or_come_back_are_connected() {
             });
             assert_eq!((capture.state(), capture.account().dropped), (CaptureState::Running, 0));
         }
+    });
+}
+
+/// A pattern that matches everything does not make the program hear itself.
+#[test]
+fn no_client_of_ours_listens_to_another() {
+    in_child("no_client_of_ours_listens_to_another", || {
+        let _server = Server::start(&["-S"]);
+        let _player = play("player", &["out"]);
+        let out = || Some(Arc::new(JackOut::new(Arc::default())));
+        let options = || CaptureOptions { jack_out: out(), ..CaptureOptions::default() };
+        let captures = [(); 2].map(|()| open(&spec(".*:(out|interpretation)"), options()).unwrap().remove(0));
+        let (client, _) = Client::new("looker", ClientOptions::NO_START_SERVER).unwrap();
+        let sources = |port: &str| client.port_by_name(port).map(|port| port.get_connections());
+        let only_the_player = Some(vec!["player:out".to_owned()]);
+        until("both hear the player", || {
+            ["earwitness:in_1", "earwitness-01:in_1"].iter().all(|port| sources(port) == only_the_player)
+        });
+        // The second client's ports have told the first one to look again by now.
+        sleep(Duration::from_millis(500));
+        for client in ["earwitness", "earwitness-01"] {
+            assert_eq!(sources(&format!("{client}:in_1")), only_the_player);
+            assert_eq!(sources(&format!("{client}:interpretation")), Some(Vec::new()));
+        }
+        assert!(captures.iter().all(|capture| capture.info().channels == 1));
     });
 }
 

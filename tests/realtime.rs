@@ -361,6 +361,46 @@ fn the_body_of_jacks_callback_does_not_allocate() {
     }
 }
 
+/// What JACK's callback plays: before there is anything, from when the ring comes in, and from a client that follows the first.
+#[cfg(feature = "jack")]
+#[test]
+fn what_jack_plays_is_filled_without_allocating() {
+    use std::sync::Arc;
+
+    use earwitness::audio::jack_out::JackOut;
+    use earwitness::audio::playback::playback_ring;
+    use earwitness::audio::playback_clock::ListenClock;
+    use earwitness::units::SampleRate;
+
+    let rate = SampleRate::new(48_000).unwrap();
+    let clock = Arc::new(ListenClock::default());
+    let out = Arc::new(JackOut::new(Arc::clone(&clock)));
+    let (mut push, pull) = playback_ring(rate, 100, 2_000_000);
+    let samples = vec![0.5; 48_000];
+    let mut buffer = vec![9.0; 48_000];
+    let mut pull = Some(pull);
+    for client in 0..2 {
+        let mut feed = out.feed(rate);
+        let mut frame = 0;
+        for (step, &len) in CHUNKS.iter().cycle().take(3 * CHUNKS.len()).enumerate() {
+            assert_no_alloc(|| feed.fill(&mut buffer[..len], frame));
+            assert!(buffer[..len].iter().all(|sample| (0.0..=0.5).contains(sample)));
+            frame += len as u64;
+            clock.set(frame);
+            // A slow worker: of the second half of the chunks it pushes nothing.
+            if step % CHUNKS.len() < CHUNKS.len() / 2 {
+                push.push(frame - len as u64, &samples[..len], &samples[..len]);
+            }
+            if step == 2
+                && let Some(pull) = pull.take()
+            {
+                out.play(pull);
+            }
+        }
+        assert!(push.control().played_samples() > 0, "client {client}");
+    }
+}
+
 /// What is given to cpal and libjack itself no allocator guard reaches without a device. These are few lines between two
 /// marks; this reads them. It knows calls by name only, so it is a tripwire, not a proof.
 #[test]
