@@ -39,6 +39,9 @@ const OPEN_PATIENCE: Duration = Duration::from_secs(5);
 /// How long closing may take before the client is left to itself.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
 
+/// How long the callback may take to hear that it is over; a server with long cycles calls it seldom.
+const QUIT_PATIENCE: Duration = Duration::from_millis(300);
+
 /// After ports have come, others of the same client may follow: they are connected together, in their order.
 const SETTLE: Duration = Duration::from_millis(50);
 
@@ -108,11 +111,50 @@ struct Shared {
     dead: AtomicBool,
     /// What the system calls the thread of the callback; 0 while it has not begun.
     process_thread: AtomicU32,
+    /// Callbacks of ours that libjack's threads are in.
+    inside: AtomicU32,
+    /// The process callback is to end its thread …
+    quit: AtomicBool,
+    /// … and has said so to libjack.
+    has_quit: AtomicBool,
+}
+
+/// While it lives, a thread of libjack's is in a callback of ours.
+struct Inside<'a>(&'a Shared);
+
+impl<'a> Inside<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        shared.inside.fetch_add(1, Ordering::AcqRel);
+        Self(shared)
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.inside.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Shared {
     fn is_over(&self) -> bool {
         self.stop.load(Ordering::Acquire) || self.dead.load(Ordering::Acquire)
+    }
+
+    /// Waits until libjack's threads are in no callback of ours. Closing a client cancels these threads wherever they are, and a
+    /// cancelled thread that is inside Rust takes the program with it.
+    fn leave_callbacks(&self) {
+        self.quit.store(true, Ordering::Release);
+        let wait = |patience: Duration, done: &dyn Fn() -> bool| {
+            let until = Instant::now() + patience;
+            while !done() && Instant::now() < until {
+                thread::sleep(Duration::from_millis(1));
+            }
+        };
+        // The server of a client that lives calls it again within a cycle.
+        wait(QUIT_PATIENCE, &|| self.has_quit.load(Ordering::Acquire) || self.dead.load(Ordering::Acquire));
+        wait(CLOSE_PATIENCE, &|| self.inside.load(Ordering::Acquire) == 0);
+        // From a callback's last line it is some way back into libjack.
+        thread::sleep(SETTLE);
     }
 }
 
@@ -228,6 +270,7 @@ impl Run {
         match self.start() {
             Ok(Some(running)) => {
                 self.keep_connected(&running);
+                self.shared.leave_callbacks();
                 drop(running);
             }
             // No one waits any more.
@@ -275,7 +318,8 @@ impl Run {
             Some(out) => Some((client.register_port(OUT_PORT, AudioOut::default()).map_err(failed)?, out.feed(rate))),
         };
         let capture = CycleCapture::new(fan, rate);
-        let process = Process { ports, capture, out, n_frames: 0, clock: Arc::clone(&self.clock), hz };
+        let (shared, clock) = (Arc::clone(&self.shared), Arc::clone(&self.clock));
+        let process = Process { ports, capture, out, n_frames: 0, shared, clock, hz };
         let client = client.activate_async(notify, process).map_err(failed)?;
         if self.tell.send(Ok(held)).is_err() {
             return Ok(None);
@@ -320,6 +364,7 @@ struct Process {
     out: Option<(Port<AudioOut>, OutFeed)>,
     /// Channel frames so far, and those that the server skipped.
     n_frames: u64,
+    shared: Arc<Shared>,
     clock: Arc<CaptureClock>,
     hz: u32,
 }
@@ -328,6 +373,11 @@ struct Process {
 
 impl jack::ProcessHandler for Process {
     fn process(&mut self, _: &Client, scope: &ProcessScope) -> Control {
+        let _inside = Inside::new(&self.shared);
+        if self.shared.quit.load(Ordering::Acquire) {
+            self.shared.has_quit.store(true, Ordering::Release);
+            return Control::Quit;
+        }
         let mut chunks: [&[f32]; MAX_PORTS] = [&[]; MAX_PORTS];
         for (chunk, port) in chunks.iter_mut().zip(&self.ports) {
             *chunk = port.as_slice(scope);
@@ -378,10 +428,14 @@ impl jack::NotificationHandler for Notify {
     // The trait wants it so, because a signal handler might call it. Nothing in it is unsafe.
     #[allow(unsafe_code)]
     unsafe fn shutdown(&mut self, _: ClientStatus, _: &str) {
+        let shared = Arc::clone(&self.shared);
+        let _inside = Inside::new(&shared);
         self.fail("has lost its JACK server");
     }
 
     fn sample_rate(&mut self, _: &Client, hz: jack::Frames) -> Control {
+        let shared = Arc::clone(&self.shared);
+        let _inside = Inside::new(&shared);
         if hz != self.hz {
             self.fail("has lost its JACK server, which changed its sample rate");
         }
@@ -389,18 +443,21 @@ impl jack::NotificationHandler for Notify {
     }
 
     fn port_registration(&mut self, _: &Client, _: PortId, is_registered: bool) {
+        let _inside = Inside::new(&self.shared);
         if is_registered {
             self.thread.unpark();
         }
     }
 
     fn xrun(&mut self, _: &Client) -> Control {
+        let _inside = Inside::new(&self.shared);
         self.xruns.count();
         Control::Continue
     }
 
     /// Called on the real-time thread before it becomes one.
     fn thread_init(&self, _: &Client) {
+        let _inside = Inside::new(&self.shared);
         let own = std::fs::read_link("/proc/thread-self").ok();
         let id = own.and_then(|path| path.file_name()?.to_str()?.parse().ok());
         self.shared.process_thread.store(id.unwrap_or(0), Ordering::Relaxed);
