@@ -439,6 +439,19 @@ fn resources() -> (usize, usize) {
     (count("/proc/self/task"), count("/proc/self/fd"))
 }
 
+/// What they are once they have been the same for a while: threads that have done their work are about to end.
+fn settled() -> (usize, usize) {
+    let mut last = (resources(), Instant::now());
+    until("threads have ended", || {
+        let now = resources();
+        if now != last.0 {
+            last = (now, Instant::now());
+        }
+        last.1.elapsed() > Duration::from_millis(500)
+    });
+    last.0
+}
+
 #[test]
 fn opening_and_losing_servers_leaves_no_thread_and_no_file_behind() {
     in_child("opening_and_losing_servers_leaves_no_thread_and_no_file_behind", || {
@@ -448,11 +461,11 @@ fn opening_and_losing_servers_leaves_no_thread_and_no_file_behind() {
             assert!(error.to_string().contains("is not running; start it"), "{error}");
         };
         no_server();
-        let before = resources();
+        let before = settled();
         for _ in 0..30 {
             no_server();
         }
-        until("the failed attempts have left nothing", || resources() == before);
+        assert_eq!(settled(), before, "the failed attempts have left nothing");
         for _ in 0..3 {
             let mut server = Some(Server::start(&["-S"]));
             for round in 0..4 {
@@ -472,7 +485,7 @@ fn opening_and_losing_servers_leaves_no_thread_and_no_file_behind() {
             drop(capture);
             // Gives back the room of the one that was killed.
             drop(Server::start(&["-S"]));
-            until("the clients have left nothing", || resources() == before);
+            assert_eq!(settled(), before, "the clients have left nothing");
         }
         println!("threads and files: {:?}", resources());
     });
@@ -483,7 +496,7 @@ fn opening_and_losing_servers_leaves_no_thread_and_no_file_behind() {
 fn a_server_that_hangs_is_told_and_can_be_left() {
     in_child("a_server_that_hangs_is_told_and_can_be_left", || {
         let server = Server::start(&["-S"]);
-        let before = resources();
+        let before = settled();
         let mut capture = open(&spec("^player:"), CaptureOptions::default()).unwrap().remove(0);
         let mut out = [0.0; 4096];
         until("something comes", || capture.read(&mut out) > 0);
@@ -495,7 +508,7 @@ fn a_server_that_hangs_is_told_and_can_be_left() {
         server.signal("-CONT");
         until("it can be opened again", || open(&spec("^player:"), CaptureOptions::default()).is_ok());
         drop(capture);
-        until("nothing is left of the held-up client", || resources() == before);
+        assert_eq!(settled(), before, "nothing is left of the held-up client");
     });
 }
 
