@@ -197,6 +197,7 @@ fn options(config: &Config, package: &Package, labels: &[Label], ui: UiMode) -> 
     }
     detector.min_strides = d.min_strides as usize;
     detector.of_strides = d.of_strides as usize;
+    detector.sure = d.sure_threshold as f32;
     detector.min_duration_secs = d.min_duration_secs;
     detector.merge_gap_secs = d.merge_gap_secs;
     detector.cooldown_secs = d.cooldown_secs;

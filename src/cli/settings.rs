@@ -48,6 +48,9 @@ pub struct SettingsArgs {
     /// See --min-strides [default: 3]
     #[arg(long, value_name = "N", env = "EARWITNESS_OF_STRIDES", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Detection")]
     pub of_strides: Option<u32>,
+    /// Probability from which on one stride is enough; 1 always asks for --min-strides [default: 1]
+    #[arg(long, value_name = "P", env = "EARWITNESS_SURE_THRESHOLD", value_parser = positive, help_heading = "Detection")]
+    pub sure_threshold: Option<f64>,
     /// Do not report shorter events [default: 0.1]
     #[arg(long, value_name = "SECS", env = "EARWITNESS_MIN_DURATION", value_parser = seconds, help_heading = "Detection")]
     pub min_duration: Option<f64>,
@@ -142,6 +145,7 @@ impl SettingsArgs {
         }
         detector.min_strides = self.min_strides;
         detector.of_strides = self.of_strides;
+        detector.sure_threshold = self.sure_threshold;
         detector.min_duration_secs = self.min_duration;
         detector.merge_gap_secs = self.merge_gap;
         detector.cooldown_secs = self.cooldown;

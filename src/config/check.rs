@@ -72,6 +72,10 @@ fn detector_problem(d: &DetectorConfig) -> Option<BadValue> {
         let remedy = format!("give 1 to detector.of_strides, here {}", d.of_strides);
         return Some(BadValue::new("detector.min_strides", d.min_strides, remedy));
     }
+    if !(d.sure_threshold > 0.0 && d.sure_threshold <= 1.0) {
+        let remedy = "give more than 0, and at most 1, which is never reached";
+        return Some(BadValue::new("detector.sure_threshold", d.sure_threshold, remedy));
+    }
     let spans = [
         ("min_duration_secs", d.min_duration_secs, MAX_CLIP_SECS),
         ("merge_gap_secs", d.merge_gap_secs, MAX_CLIP_SECS),

@@ -195,6 +195,8 @@ section! {
         min_strides: u32 = 2,
         /// … of so many successive strides.
         of_strides: u32 = 3,
+        /// From this probability on one stride is enough; 1 always asks for min_strides.
+        sure_threshold: f64 = 1.0,
         /// Shorter events are not reported.
         min_duration_secs: f64 = 0.1,
         /// Two events of a class with no more than this between them are one.

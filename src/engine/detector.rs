@@ -63,6 +63,7 @@ pub struct Detector {
 struct Units {
     min_strides: usize,
     of_strides: usize,
+    sure: f32,
     min_duration: u64,
     merge_gap: u64,
     linger: u64,
@@ -86,6 +87,7 @@ impl Detector {
         let units = Units {
             min_strides: params.min_strides,
             of_strides: params.of_strides,
+            sure: params.sure,
             min_duration: frames(params.min_duration_secs),
             merge_gap: frames(params.merge_gap_secs),
             linger: frames(params.localisation.linger_secs),

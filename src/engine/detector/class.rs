@@ -192,7 +192,7 @@ impl ClassDetector {
         }
         let n_positive = self.recent.iter().filter(|r| r.positive).count();
         let Some(evidence) = evidence else { return };
-        if n_positive < units.min_strides {
+        if n_positive < units.min_strides && prob < units.sure {
             self.reason = format!("{n_positive} of {} strides", units.min_strides);
             return;
         }
