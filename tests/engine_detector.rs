@@ -188,7 +188,8 @@ fn one_stride_is_enough_where_it_is_very_sure_and_has_evidence() {
         let mut detector = Detector::new(&quick, FRAME_SECS).unwrap();
         let mut over = Vec::new();
         for (end, prob) in [320, 352, 384].into_iter().zip(probs) {
-            let evidence = |_: ClassId| (end - SEGMENT..end).map(|t| level(std::slice::from_ref(&sound), t)).collect::<Vec<f32>>();
+            let evidence =
+                |_: ClassId| (end - SEGMENT..end).map(|t| level(std::slice::from_ref(&sound), t)).collect::<Vec<f32>>();
             detector.stride(&StrideInput { end: end as u64, probs: &[prob], evidence: &evidence }, &mut over);
         }
         detector.finish(&mut over);
