@@ -17,6 +17,7 @@
 //! Channel frames end here: behind the ring there is one channel, at the input's own rate. Resampling is the worker's.
 
 mod capture;
+#[cfg_attr(not(any(feature = "cpal", feature = "jack")), allow(dead_code))]
 mod capture_clock;
 #[cfg(feature = "cpal")]
 mod cpal_choice;

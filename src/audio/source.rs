@@ -191,6 +191,7 @@ fn named(source: &str, e: Error) -> Error {
 }
 
 /// Opens a live device called `source` and keeps it open.
+#[cfg_attr(not(any(feature = "cpal", feature = "jack")), allow(dead_code))]
 fn open_live(source: &str, attach: Attach) -> Result<Vec<Capture>> {
     let started = SystemTime::now();
     let opened = Keeper::open(source, attach, Timing::default())?;
