@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use cpal::traits::{DeviceTrait, StreamTrait};
-use cpal::{ErrorKind, FromSample, I24, SampleFormat, SizedSample, SupportedStreamConfigRange, U24};
+use cpal::{
+    ErrorKind, FromSample, I24, SampleFormat, SizedSample, SupportedBufferSize, SupportedStreamConfigRange, U24,
+};
 
 use super::cpal_host::{Complaints, FORMATS, find_playback};
 use super::keeper::Timing;
@@ -17,6 +19,10 @@ use crate::units::SampleRate;
 
 /// The rate to ask for where a device offers a range: what nearly all converters run at.
 const PREFERRED_HZ: u32 = 48_000;
+
+/// Length of the buffers to ask for; twice as much waits in the device. Left to itself, PulseAudio takes two seconds ahead:
+/// more than the ring has.
+const BUFFER_SECS: f64 = 0.04;
 
 /// Rates that can be converted to.
 const RATES_HZ: std::ops::RangeInclusive<u32> = 8_000..=192_000;
@@ -127,20 +133,27 @@ struct Choice {
     rate: SampleRate,
     channels: u16,
     format: SampleFormat,
+    /// Channel frames of a buffer; `None` where the device does not say what it can do, and has its way.
+    buffer: Option<u32>,
 }
 
 /// The best of what a device offers: the rate nearest to the usual one, then the fewest channels (all of them get the same),
-/// then the first of [`FORMATS`]. With `rate`, no other one.
-fn best(ranges: impl Iterator<Item = SupportedStreamConfigRange>, rate: Option<SampleRate>) -> Option<Choice> {
-    let wanted = rate.map_or(PREFERRED_HZ, SampleRate::hz);
+/// then the first of [`FORMATS`]. With `only`, no other rate.
+fn best(ranges: impl Iterator<Item = SupportedStreamConfigRange>, only: Option<SampleRate>) -> Option<Choice> {
+    let wanted = only.map_or(PREFERRED_HZ, SampleRate::hz);
     ranges
         .filter(|range| range.channels() > 0)
         .filter_map(|range| {
             let format = range.sample_format();
             let rank = FORMATS.iter().position(|&f| f == format)?;
             let hz = wanted.max(range.min_sample_rate()).min(range.max_sample_rate());
-            let usable = RATES_HZ.contains(&hz) && rate.is_none_or(|rate| rate.hz() == hz);
-            let choice = Choice { rate: SampleRate::new(hz)?, channels: range.channels(), format };
+            let usable = RATES_HZ.contains(&hz) && only.is_none_or(|only| only.hz() == hz);
+            let rate = SampleRate::new(hz)?;
+            let buffer = match *range.buffer_size() {
+                SupportedBufferSize::Range { min, max } => Some((rate.samples(BUFFER_SECS) as u32).min(max).max(min)),
+                SupportedBufferSize::Unknown => None,
+            };
+            let choice = Choice { rate, channels: range.channels(), format, buffer };
             usable.then_some((choice, (hz.abs_diff(wanted), range.channels(), rank)))
         })
         .min_by_key(|(_, order)| *order)
@@ -156,8 +169,7 @@ fn build(
     let config = cpal::StreamConfig {
         channels: choice.channels,
         sample_rate: choice.rate.hz(),
-        // Any buffer length will do, so the driver has its way.
-        buffer_size: cpal::BufferSize::Default,
+        buffer_size: choice.buffer.map_or(cpal::BufferSize::Default, cpal::BufferSize::Fixed),
     };
     let channels = usize::from(choice.channels);
     let on_error = error_callback(state);
@@ -182,7 +194,6 @@ fn build(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use cpal::SupportedBufferSize;
 
     fn chosen(ranges: &[(u16, (u32, u32), SampleFormat)], hz: Option<u32>) -> Option<(u16, u32, SampleFormat)> {
         let range = |&(channels, (low, high), format): &_| {
@@ -202,6 +213,18 @@ mod tests {
         assert_eq!(chosen(&converters, Some(96_000)), Some((8, 96_000, F32)));
         assert_eq!(chosen(&converters, Some(22_050)), None);
         assert_eq!(chosen(&[(2, (48_000, 48_000), DsdU8), (2, (384_000, 384_000), F32)], None), None);
+    }
+
+    #[test]
+    fn buffers_are_short_where_the_device_says_what_it_can_do() {
+        let chosen = |size| {
+            let range = SupportedStreamConfigRange::new(1, 48_000, 48_000, size, SampleFormat::F32);
+            best([range].into_iter(), None).unwrap().buffer
+        };
+        assert_eq!(chosen(SupportedBufferSize::Range { min: 1, max: 100_000 }), Some(1920));
+        assert_eq!(chosen(SupportedBufferSize::Range { min: 4096, max: 100_000 }), Some(4096));
+        assert_eq!(chosen(SupportedBufferSize::Range { min: 1, max: 512 }), Some(512));
+        assert_eq!(chosen(SupportedBufferSize::Unknown), None);
     }
 
     #[test]
