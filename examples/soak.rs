@@ -68,10 +68,14 @@ fn main() -> Fallible<()> {
             unbalanced += u64::from(count("captured_samples") != parts);
         }
         let secs = line["t_s"].as_f64().unwrap_or(0.0);
-        if line["type"] == "status" && secs >= next {
+        // Its last lines may be read when it has gone already.
+        if line["type"] == "status"
+            && secs >= next
+            && let Some(rss_mb) = rss_mb(child.id())
+        {
             let row = json!({
-                "audio_h": secs / 3600.0, "wall_s": began.elapsed().as_secs_f64().round(), "rss_mb": rss_mb(child.id())?,
-                "threads": entries(child.id(), "task")?, "files": entries(child.id(), "fd")?, "events": count("events"),
+                "audio_h": secs / 3600.0, "wall_s": began.elapsed().as_secs_f64().round(), "rss_mb": rss_mb,
+                "threads": entries(child.id(), "task"), "files": entries(child.id(), "fd"), "events": count("events"),
                 "folders": folders, "unbalanced": unbalanced, "load": line["load"],
             });
             println!("{row}");
@@ -138,15 +142,15 @@ fn feed(pipe: ChildStdin, recordings: &[Vec<f32>], hours: f64) -> Fallible<u64> 
     Ok(fed)
 }
 
-/// Resident memory of a process, in MB.
-fn rss_mb(pid: u32) -> Fallible<f64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("no VmRSS")?;
-    let kb: f64 = line.split_whitespace().nth(1).ok_or("no VmRSS")?.parse()?;
-    Ok((kb / 102.4).round() / 10.0)
+/// Resident memory of a process, in MB; none of one that has ended.
+fn rss_mb(pid: u32) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    let kb: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some((kb / 102.4).round() / 10.0)
 }
 
 /// How many threads (`task`) or open files (`fd`) a process has.
-fn entries(pid: u32, what: &str) -> Fallible<usize> {
-    Ok(fs::read_dir(format!("/proc/{pid}/{what}"))?.count())
+fn entries(pid: u32, what: &str) -> Option<usize> {
+    Some(fs::read_dir(format!("/proc/{pid}/{what}")).ok()?.count())
 }
