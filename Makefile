@@ -9,7 +9,7 @@ PROGRAM := $(or $(CARGO_TARGET_DIR),target)/release/earwitness
 DEMO_DIR ?= demo-events
 PREFIX ?= /usr/local
 
-.PHONY: help demo test install packages
+.PHONY: help demo test install packages servers
 
 help: ## Lists the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,7 +24,7 @@ demo: packages ## Builds the program, lets it hear the scene it makes itself, an
 	@find $(DEMO_DIR) -name event.json -printf '  %h\n' | sort
 	@echo "Listen to a clip.wav and to the interpretation.wav beside it. Your own microphone: $(PROGRAM) monitor"
 
-test: packages ## Checks format and lints, runs every test, and builds the core without sound cards and terminal.
+test: packages servers ## Checks format and lints, runs every test, and builds the core without sound cards and terminal.
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	PROPTEST_RNG_SEED=20261120 $(CARGO) test --locked
@@ -35,6 +35,23 @@ install: packages ## Installs the program and its models below PREFIX (/usr/loca
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/earwitness
 	install -d $(DESTDIR)$(PREFIX)/share/earwitness
 	cp -r models $(DESTDIR)$(PREFIX)/share/earwitness/
+
+# Sound servers that some tests start for themselves; where they cannot be installed, those tests say that they skip.
+servers:
+	@missing=(); \
+	command -v jackd >/dev/null || missing+=(jackd2); \
+	command -v pulseaudio >/dev/null || missing+=(pulseaudio); \
+	command -v paplay >/dev/null || missing+=(pulseaudio-utils); \
+	if [ $${#missing[@]} -gt 0 ]; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing $${missing[*]}"; \
+			apt-get update -q && DEBIAN_FRONTEND=noninteractive \
+				apt-get install -y -q --no-install-recommends "$${missing[@]}" \
+				|| echo "Tests that need $${missing[*]} will be skipped." >&2; \
+		else \
+			echo "Tests that need $${missing[*]} will be skipped." >&2; \
+		fi; \
+	fi
 
 # A C compiler links, pkg-config finds ALSA, and ALSA is how Linux reaches sound cards.
 packages:

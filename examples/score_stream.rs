@@ -2,8 +2,8 @@
 //!
 //! A report is correct where it has an event's label and overlaps it or begins within the collar of its onset; each event
 //! and each report counts once. Everything else that was reported is a false alarm. Prints recall, precision, errors of
-//! onset and offset, false alarms an hour, what the faithfulness figures say of the correct reports, latency, and each
-//! class; with `--json` one JSON object instead.
+//! onset and offset, false alarms an hour, what the faithfulness figures say of the correct reports, latency (from the onset
+//! that the report gives, and from the true one), and each class; with `--json` one JSON object instead.
 //!
 //! ```sh
 //! cargo run --release --example score_stream -- --reference stream20/reference.csv --events stream20/events.jsonl

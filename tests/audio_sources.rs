@@ -14,7 +14,13 @@ use earwitness::media::decode::read_recording;
 use earwitness::units::SampleRate;
 use tempfile::TempDir;
 
-const FAST: CaptureOptions = CaptureOptions { fast: true, ring_secs: 10.0, channels: ChannelChoice::Mix };
+const FAST: CaptureOptions = CaptureOptions {
+    fast: true,
+    ring_secs: 10.0,
+    channels: ChannelChoice::Mix,
+    #[cfg(feature = "jack")]
+    jack_out: None,
+};
 
 fn rate(hz: u32) -> SampleRate {
     SampleRate::new(hz).unwrap()

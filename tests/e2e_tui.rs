@@ -235,6 +235,27 @@ fn an_error_is_told_on_the_screen_one_comes_back_to() {
     assert!(screen.contains("earwitness: ") && screen.contains("missing.wav"), "{screen}");
 }
 
+/// Nobody must believe that an input listens when it does not, whichever input they look at.
+#[test]
+fn a_deaf_input_is_named_beside_one_that_hears() {
+    let Some(terminal) = Terminal::open(100, 30) else { return };
+    let program = env!("CARGO_BIN_EXE_earwitness");
+    // The writer says nothing, and ends with the terminal.
+    terminal.type_line(&format!("sleep 600 | {program} monitor --input stdin:22050x1:s16le --input demo"));
+    let deaf = |s: &str| s.contains("stdin is deaf: it has delivered nothing for 4 s") && s.contains("STALLED");
+    let screen = terminal.until("the banner", deaf);
+    assert!(screen.contains("1/2  stdin") && screen.contains("DEAF: ") && screen.contains("> 1 stdin"), "{screen}");
+    terminal.keys(&["Tab"]);
+    let screen = terminal.until("the other input", |s| s.contains("2/2  demo") && s.contains("> 2 demo"));
+    assert!(screen.contains("INPUT 1: ") && deaf(&screen) && screen.contains(" hears"), "{screen}");
+    terminal.keys(&["1"]);
+    terminal.until("the first again", |s| s.contains("1/2  stdin"));
+    terminal.keys(&["l"]);
+    terminal.until("a hint", |s| s.contains("start with --listen"));
+    terminal.resize(20, 4);
+    terminal.until("the banner on a screen too small", |s| s.starts_with(" DEAF: "));
+}
+
 /// The stream's end: the screen stays so that it can be read, or leaves where that was asked for.
 #[test]
 fn the_screen_stays_at_the_end_of_the_input_unless_told_otherwise() {

@@ -15,6 +15,7 @@ fn params(n_classes: usize) -> DetectorParams {
     DetectorParams {
         min_strides: 2,
         of_strides: 3,
+        sure: 1.0,
         min_duration_secs: 0.1,
         merge_gap_secs: 1.0,
         cooldown_secs: 0.0,
@@ -181,6 +182,26 @@ fn one_stride_is_no_event_and_the_reason_is_told() {
 }
 
 #[test]
+fn one_stride_is_enough_where_it_is_very_sure_and_has_evidence() {
+    let quick = DetectorParams { sure: 0.85, ..params(1) };
+    let first_sure = |probs: [f32; 3], sound: Sound| {
+        let mut detector = Detector::new(&quick, FRAME_SECS).unwrap();
+        let mut over = Vec::new();
+        for (end, prob) in [320, 352, 384].into_iter().zip(probs) {
+            let evidence =
+                |_: ClassId| (end - SEGMENT..end).map(|t| level(std::slice::from_ref(&sound), t)).collect::<Vec<f32>>();
+            detector.stride(&StrideInput { end: end as u64, probs: &[prob], evidence: &evidence }, &mut over);
+        }
+        detector.finish(&mut over);
+        over.first().map(|event| (event.sure_end, event.onset))
+    };
+    assert_eq!(first_sure([0.9, 0.7, 0.7], (290..330, 1.0)), Some((320, 290)));
+    assert_eq!(first_sure([0.7, 0.9, 0.1], (290..330, 1.0)), Some((352, 290)));
+    assert_eq!(first_sure([0.7, 0.1, 0.1], (290..330, 1.0)), None);
+    assert_eq!(first_sure([0.9, 0.9, 0.9], (290..330, 0.0)), None);
+}
+
+#[test]
 fn a_high_score_without_any_evidence_is_no_event() {
     let mut detector = Detector::new(&params(1), FRAME_SECS).unwrap();
     let mut over = Vec::new();
@@ -201,6 +222,7 @@ fn parameters_that_cannot_be_are_refused_by_name() {
     for (wrong, hint) in [
         (DetectorParams { min_strides: 4, ..base.clone() }, "4 of 3 strides"),
         (DetectorParams { min_strides: 0, ..base.clone() }, "0 of 3 strides"),
+        (DetectorParams { sure: 0.0, ..base.clone() }, "probability of 0 from which on one stride"),
         (DetectorParams { max_event_secs: 0.5, ..base.clone() }, "longest event is 0.5 s"),
         (DetectorParams { merge_gap_secs: f64::NAN, ..base.clone() }, "merge gap is NaN s"),
         (DetectorParams { classes: vec![off_above_on], ..base.clone() }, "0.3 (on) and 0.5 (off)"),

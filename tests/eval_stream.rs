@@ -260,6 +260,10 @@ fn a_run_scored_by_hand() {
     assert_eq!(score.prob_out_median, None);
     assert_eq!(score.latency_median_s, Some(1.0));
     assert!((score.latency_p99_s.unwrap() - (2.0 + 0.95 * 3.0)).abs() < 1e-9, "{:?}", score.latency_p99_s);
+    // From the true onset: 0.5 + 1, -0.25 + 2, 0.125 + 5.
+    assert_eq!(score.true_latency_median_s, Some(1.75));
+    assert!((score.true_latency_p90_s.unwrap() - (1.75 + 0.8 * 3.375)).abs() < 1e-9, "{:?}", score.true_latency_p90_s);
+    assert!((score.true_latency_p99_s.unwrap() - (1.75 + 0.98 * 3.375)).abs() < 1e-9, "{:?}", score.true_latency_p99_s);
     let classes = score.per_class.iter();
     assert_eq!(
         classes

@@ -37,6 +37,8 @@ fn how() -> ClassifierTraining {
             compression: Compression::Log10 { floor: 1e-5, scale: 0.4, offset: 0.8 },
         },
         segment_frames: FRAMES,
+        window_frames: FRAMES / 2,
+        window_share: 0.5,
         epochs: 3,
         batch: 3,
         learning_rate: 1e-2,
@@ -72,7 +74,7 @@ fn run(
     stop: Option<(usize, usize)>,
 ) -> (earwitness::Result<Arrays>, Reports) {
     let (mut reports, mut epochs) = (Vec::new(), 0);
-    let arrays = train(how, &clips(), &noise(), &clips(), checkpoint, &mut |progress| match progress {
+    let arrays = train(how, None, &clips(), &noise(), &clips(), checkpoint, &mut |progress| match progress {
         Progress::Batch(done, all) => {
             assert_eq!(all, 2);
             Some((epochs, done)) != stop
@@ -161,4 +163,19 @@ fn the_loss_falls_and_the_tones_are_told_apart() {
             assert_eq!(targets[0], usize::from(logits[1] > logits[0]), "{activation:?}: {logits:?}");
         }
     }
+}
+
+#[test]
+fn a_training_can_begin_with_the_weights_of_another() {
+    let first = run(&how(), None, None).0.unwrap();
+    let still = ClassifierTraining { learning_rate: 0.0, weight_decay: 0.0, ..how() };
+    let next = |start: Option<&Arrays>| {
+        train(&still, start, &clips(), &noise(), &Clips::default(), None, &mut |_| true).unwrap()
+    };
+    let weights = |arrays: &Arrays| arrays.get("fc.weight", &[2, 6]).unwrap().to_vec();
+    assert_eq!(weights(&next(Some(&first))), weights(&first));
+    assert_ne!(weights(&next(None)), weights(&first));
+    let shares = ClassifierTraining { window_share: 1.5, ..how() };
+    let refused = train(&shares, None, &clips(), &noise(), &Clips::default(), None, &mut |_| true).unwrap_err();
+    assert!(refused.to_string().contains("a share of 1.5"), "{refused}");
 }

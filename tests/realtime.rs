@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use assert_no_alloc::{AllocDisabler, assert_no_alloc};
 use earwitness::audio::fan::{CaptureFan, ChannelChoice};
 use earwitness::audio::playback::playback_ring;
+use earwitness::audio::playback_clock::{ClockFollower, ListenClock};
 use earwitness::audio::ring::{CapturePull, CapturePush, capture_ring};
 use earwitness::audio::sample::ToF32;
 use earwitness::units::SampleRate;
@@ -255,11 +256,30 @@ fn the_playback_is_pushed_and_filled_without_allocating() {
 }
 
 #[test]
+fn a_clock_is_followed_without_allocating() {
+    let clock = Arc::new(ListenClock::default());
+    let rate = |hz| SampleRate::new(hz).unwrap();
+    let mut follower = ClockFollower::new(Arc::clone(&clock), rate(44_100), rate(48_000));
+    let (mut captured, mut jumps, mut expected) = (0, 0, 0);
+    for (i, len) in (0_u64..).zip(CHUNKS.iter().cycle().take(100 * CHUNKS.len())) {
+        // Late, drifting, jumping, standing still.
+        captured += *len as u64 * if i % 100 == 99 { 100 } else { 1 };
+        if i % 13 != 0 {
+            assert_no_alloc(|| clock.set(captured));
+        }
+        let now = assert_no_alloc(|| follower.next(*len));
+        jumps += u64::from(now != expected);
+        expected = now + *len as u64;
+    }
+    assert!(jumps > 5);
+}
+
+#[test]
 fn the_playback_keeps_its_timeline_between_two_threads() {
     // Sample p has the value -p, so what is played shows its position. The input has the other sign and is not heard.
     const DELAY: u64 = 512;
     let (mut push, mut pull) = playback_ring(SampleRate::new(8000).unwrap(), DELAY, 1024);
-    let total = 200_000_u64;
+    let total = 40_000_u64;
     let reached = Arc::new(AtomicU64::new(0));
     let producer = std::thread::spawn({
         let reached = Arc::clone(&reached);
@@ -341,6 +361,46 @@ fn the_body_of_jacks_callback_does_not_allocate() {
     }
 }
 
+/// What JACK's callback plays: before there is anything, from when the ring comes in, and from a client that follows the first.
+#[cfg(feature = "jack")]
+#[test]
+fn what_jack_plays_is_filled_without_allocating() {
+    use std::sync::Arc;
+
+    use earwitness::audio::jack_out::JackOut;
+    use earwitness::audio::playback::playback_ring;
+    use earwitness::audio::playback_clock::ListenClock;
+    use earwitness::units::SampleRate;
+
+    let rate = SampleRate::new(48_000).unwrap();
+    let clock = Arc::new(ListenClock::default());
+    let out = Arc::new(JackOut::new(Arc::clone(&clock)));
+    let (mut push, pull) = playback_ring(rate, 100, 2_000_000);
+    let samples = vec![0.5; 48_000];
+    let mut buffer = vec![9.0; 48_000];
+    let mut pull = Some(pull);
+    for client in 0..2 {
+        let mut feed = out.feed(rate);
+        let mut frame = 0;
+        for (step, &len) in CHUNKS.iter().cycle().take(3 * CHUNKS.len()).enumerate() {
+            assert_no_alloc(|| feed.fill(&mut buffer[..len], frame));
+            assert!(buffer[..len].iter().all(|sample| (0.0..=0.5).contains(sample)));
+            frame += len as u64;
+            clock.set(frame);
+            // A slow worker: of the second half of the chunks it pushes nothing.
+            if step % CHUNKS.len() < CHUNKS.len() / 2 {
+                push.push(frame - len as u64, &samples[..len], &samples[..len]);
+            }
+            if step == 2
+                && let Some(pull) = pull.take()
+            {
+                out.play(pull);
+            }
+        }
+        assert!(push.control().played_samples() > 0, "client {client}");
+    }
+}
+
 /// What is given to cpal and libjack itself no allocator guard reaches without a device. These are few lines between two
 /// marks; this reads them. It knows calls by name only, so it is a tripwire, not a proof.
 #[test]
@@ -348,6 +408,12 @@ fn the_device_callbacks_hold_nothing_forbidden() {
     let jack = callbacks_of("jack_client.rs");
     assert_eq!(jack.matches("fn process(").count(), 1, "{jack}");
     look_for_forbidden(&jack);
+    let playback = callbacks_of("cpal_playback.rs");
+    assert_eq!(playback.matches("move |").count(), 2, "one data callback and one error callback: {playback}");
+    look_for_forbidden(&playback);
+    let lease = callbacks_of("playback_keeper.rs");
+    assert_eq!(lease.matches("fn play").count(), 1, "{lease}");
+    look_for_forbidden(&lease);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/audio/cpal_source.rs");
     let source = std::fs::read_to_string(path).unwrap();
     let (before, rest) = source.split_once("// ---- on the audio thread").expect("the mark where the callbacks begin");

@@ -50,11 +50,8 @@ pub(super) enum Origin {
         /// Whether it may fall silent: a pipe.
         may_block: bool,
     },
-    Live {
-        keeper: Arc<Keeper>,
-        clock: Arc<CaptureClock>,
-        lane: usize,
-    },
+    #[cfg_attr(not(any(feature = "cpal", feature = "jack")), allow(dead_code))]
+    Live { keeper: Arc<Keeper>, clock: Arc<CaptureClock>, lane: usize },
 }
 
 impl Origin {
@@ -97,6 +94,8 @@ pub struct Capture {
     gap_before: u64,
     /// What went through the rings before this one.
     closed: Account,
+    /// Samples that the device would have captured while it was away.
+    away: u64,
     last_arrival: Instant,
     clock_read: bool,
 }
@@ -123,6 +122,7 @@ impl Capture {
             open_gap: 0,
             gap_before: 0,
             closed: Account::default(),
+            away: 0,
             last_arrival: Instant::now(),
             clock_read: false,
         }
@@ -196,6 +196,7 @@ impl Capture {
         account.dropped += std::mem::take(&mut account.pending);
         self.closed = sum(self.closed, account);
         // Samples dropped at the very end of a stream were announced to no one.
+        self.away += next.gap;
         self.open_gap += next.gap + account.captured.saturating_sub(self.position);
         self.pull = next.pull;
         self.position = 0;
@@ -242,7 +243,7 @@ impl Capture {
     }
 
     /// Where every sample went since the input was opened: `captured = read + dropped + pending`, always. What a device
-    /// would have captured while it was away is in none of these; it is in [`gap_before`](Self::gap_before) only.
+    /// would have captured while it was away is in none of these; it is in [`away`](Self::away).
     #[must_use]
     pub fn account(&self) -> Account {
         let mut account = sum(self.closed, self.pull.account());
@@ -250,6 +251,12 @@ impl Capture {
             account = sum(account, waiting);
         }
         account
+    }
+
+    /// Samples that the device would have captured while it was away, as far as it has come back.
+    #[must_use]
+    pub const fn away(&self) -> u64 {
+        self.away
     }
 
     /// Samples that wait to be read.

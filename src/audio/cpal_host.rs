@@ -163,6 +163,15 @@ pub(super) struct Found {
 
 /// Finds the capture device `id`, or the default one: of the sound system `only`, or of the first that has it.
 pub(super) fn find(id: Option<&str>, only: Option<HostId>) -> Option<Found> {
+    find_by(id, only, HostTrait::default_input_device)
+}
+
+/// As [`find`], for playback.
+pub(super) fn find_playback(id: Option<&str>) -> Option<cpal::Device> {
+    find_by(id, None, HostTrait::default_output_device).map(|found| found.device)
+}
+
+fn find_by(id: Option<&str>, only: Option<HostId>, default: fn(&cpal::Host) -> Option<cpal::Device>) -> Option<Found> {
     // What stands before the first colon may name a sound system, or belong to the device's own name.
     let named =
         id.and_then(|id| id.split_once(':')).and_then(|(host, rest)| Some((host.parse::<HostId>().ok()?, rest)));
@@ -170,10 +179,9 @@ pub(super) fn find(id: Option<&str>, only: Option<HostId>) -> Option<Found> {
     candidates.filter(|host| named.is_none_or(|(named, _)| named == *host)).find_map(|host| {
         let system = connect(host)?;
         let device = match (id, named) {
-            (None, _) => system.default_input_device()?,
+            (None, _) => default(&system)?,
             (Some(_), Some((_, id))) | (Some(id), None) => {
-                let default = system.default_input_device().into_iter();
-                let mut all = default.chain(system.devices().into_iter().flatten());
+                let mut all = default(&system).into_iter().chain(system.devices().into_iter().flatten());
                 all.find(|device| device.id().is_ok_and(|full| is_it(&full, id)))?
             }
         };

@@ -10,14 +10,19 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use jack::{AsyncClient, AudioIn, Client, ClientOptions, ClientStatus, Control, Port, PortId, ProcessScope, Unowned};
+use jack::{
+    AsyncClient, AudioIn, AudioOut, Client, ClientOptions, ClientStatus, Control, Port, PortId, ProcessScope, Unowned,
+};
 
 use super::capture_clock::CaptureClock;
-use super::fan::{CaptureFan, XrunCounter};
+use super::fan::{CaptureFan, ChannelChoice, Lane, XrunCounter};
 use super::jack_cycle::{Cycle, CycleCapture, MAX_PORTS};
 use super::jack_log;
+use super::jack_out::{JackOut, OutFeed};
 use super::jack_ports::{OurName, Patch, Sources, ports_for};
 use super::jack_thread::{JackThread, no_answer, server_name};
+use super::live::{Attached, Held, LiveStream, Refusal, StreamGuard};
+use super::ring::CapturePull;
 use super::thread_source::EndState;
 use crate::error::{Error, Result};
 use crate::units::SampleRate;
@@ -25,11 +30,17 @@ use crate::units::SampleRate;
 /// The client's name; the server puts a number behind it where there is one already.
 pub(super) const CLIENT: &str = "earwitness";
 
+/// The port that plays.
+const OUT_PORT: &str = "interpretation";
+
 /// How long the server may take to let the client in.
 const OPEN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long closing may take before the client is left to itself.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
+
+/// How long the callback may take to hear that it is over; a server with long cycles calls it seldom.
+const QUIT_PATIENCE: Duration = Duration::from_millis(300);
 
 /// After ports have come, others of the same client may follow: they are connected together, in their order.
 const SETTLE: Duration = Duration::from_millis(50);
@@ -40,23 +51,21 @@ const RETRY: Duration = Duration::from_millis(200);
 /// … up to this.
 const LONGEST_RETRY: Duration = Duration::from_secs(10);
 
-/// How to open the client.
-#[derive(Debug, Clone, Default)]
-pub(super) struct JackOptions {
+/// What to open, each time.
+#[derive(Clone)]
+pub(super) struct JackChoice {
     /// A regular expression, found anywhere in the full names of other clients' audio output ports; `None`: what the sound card
     /// captures.
     pub(super) pattern: Option<String>,
-    /// How many input ports the client has, 1 to 8; `None`: as many as match now.
-    pub(super) n_ports: Option<u16>,
+    /// Which ports of ours become inputs.
+    pub(super) channels: ChannelChoice,
+    /// What is played, if anything.
+    pub(super) out: Option<Arc<JackOut>>,
 }
 
 /// A running client. Dropping it closes it, and does not wait for longer than [`CLOSE_PATIENCE`].
-pub(super) struct JackStream {
-    /// The server's.
-    pub(super) rate: SampleRate,
-    /// The client's input ports.
-    pub(super) channels: u16,
-    pub(super) clock: Arc<CaptureClock>,
+struct JackStream {
+    clock: Arc<CaptureClock>,
     owner: Owner,
 }
 
@@ -74,9 +83,9 @@ impl Drop for Owner {
     }
 }
 
-impl JackStream {
-    /// Whether the callback has real-time priority: the server decides that. `None` while it is not known yet.
-    pub(super) fn realtime(&self) -> Option<bool> {
+impl LiveStream for JackStream {
+    /// The server decides that.
+    fn realtime(&self) -> Option<bool> {
         let thread_id = self.owner.shared.process_thread.load(Ordering::Relaxed);
         // The priority is set before the first cycle.
         if thread_id == 0 || self.clock.first_sample().is_none() {
@@ -102,78 +111,133 @@ struct Shared {
     dead: AtomicBool,
     /// What the system calls the thread of the callback; 0 while it has not begun.
     process_thread: AtomicU32,
+    /// Callbacks of ours that libjack's threads are in.
+    inside: AtomicU32,
+    /// The process callback is to end its thread …
+    quit: AtomicBool,
+    /// … and has said so to libjack.
+    has_quit: AtomicBool,
+}
+
+/// While it lives, a thread of libjack's is in a callback of ours.
+struct Inside<'a>(&'a Shared);
+
+impl<'a> Inside<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        shared.inside.fetch_add(1, Ordering::AcqRel);
+        Self(shared)
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.inside.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Shared {
     fn is_over(&self) -> bool {
         self.stop.load(Ordering::Acquire) || self.dead.load(Ordering::Acquire)
     }
-}
 
-/// Opens the client and starts it; `make_fan` gets the server's rate and how many ports the client has. May be tried as often
-/// as one likes while there is no server.
-///
-/// # Errors
-/// [`crate::ErrorKind::Usage`] for a pattern that is no regular expression, [`crate::ErrorKind::Input`] where there is no server,
-/// or none that answers, and what `make_fan` says.
-pub(super) fn open(
-    options: JackOptions,
-    state: Arc<EndState>,
-    make_fan: impl FnOnce(SampleRate, u16) -> Result<CaptureFan>,
-) -> Result<JackStream> {
-    let sources = Sources::new(options.pattern.as_deref())?;
-    if let Some(n) = options.n_ports.filter(|&n| n == 0 || usize::from(n) > MAX_PORTS) {
-        return Err(Error::usage(format!("a JACK input has 1 to {MAX_PORTS} ports, not {n}")));
+    /// Waits until libjack's threads are in no callback of ours. Closing a client cancels these threads wherever they are, and a
+    /// cancelled thread that is inside Rust takes the program with it.
+    fn leave_callbacks(&self) {
+        self.quit.store(true, Ordering::Release);
+        let wait = |patience: Duration, done: &dyn Fn() -> bool| {
+            let until = Instant::now() + patience;
+            while !done() && Instant::now() < until {
+                thread::sleep(Duration::from_millis(1));
+            }
+        };
+        // The server of a client that lives calls it again within a cycle.
+        wait(QUIT_PATIENCE, &|| self.has_quit.load(Ordering::Acquire) || self.dead.load(Ordering::Acquire));
+        wait(CLOSE_PATIENCE, &|| self.inside.load(Ordering::Acquire) == 0);
+        // From a callback's last line it is some way back into libjack.
+        thread::sleep(SETTLE);
     }
-    jack_log::catch();
-    let (shared, clock) = (Arc::new(Shared::default()), Arc::new(CaptureClock::new()));
-    let (tell, told) = channel();
-    let (give_fan, take_fan) = channel();
-    let run = Run {
-        sources,
-        n_ports: options.n_ports,
-        shared: Arc::clone(&shared),
-        clock: Arc::clone(&clock),
-        state,
-        tell,
-        take_fan,
-    };
-    // Where anything fails below, dropping this ends the thread.
-    let owner = Owner { thread: JackThread::spawn(move || run.all())?, shared };
-    // Dropped before the owner: the thread may be waiting for the fan.
-    let give_fan: Sender<CaptureFan> = give_fan;
-    let (rate, channels) = answer(&told)?;
-    let _ = give_fan.send(make_fan(rate, channels)?);
-    answer(&told)?;
-    Ok(JackStream { rate, channels, clock, owner })
 }
 
-fn answer(told: &Receiver<Result<(SampleRate, u16)>>) -> Result<(SampleRate, u16)> {
-    match told.recv_timeout(OPEN_PATIENCE) {
-        Ok(answer) => answer,
-        Err(RecvTimeoutError::Timeout) => Err(no_answer()),
-        Err(RecvTimeoutError::Disconnected) => {
-            Err(Error::bug("the thread of the JACK client ended; please report this"))
+impl JackChoice {
+    /// Opens the client and starts it, with as many ports as it had before where it was open before, and else as many as match
+    /// or are chosen; `make_rings` gets the server's rate and these. May be tried as often as one likes while there is no server.
+    pub(super) fn open(
+        &self,
+        held: Option<Held>,
+        make_rings: impl FnOnce(Held) -> Result<Rings>,
+    ) -> Result<Attached, Refusal> {
+        let sources = Sources::new(self.pattern.as_deref()).map_err(Refusal::Refused)?;
+        jack_log::catch();
+        let state = Arc::new(EndState::default());
+        let (shared, clock) = (Arc::new(Shared::default()), Arc::new(CaptureClock::new()));
+        let (tell, told) = channel();
+        let (give_fan, take_fan) = channel();
+        let run = Run {
+            sources,
+            held,
+            chosen: self.chosen(),
+            out: self.out.clone(),
+            shared: Arc::clone(&shared),
+            clock: Arc::clone(&clock),
+            state: Arc::clone(&state),
+            tell,
+            take_fan,
+        };
+        // Where anything fails below, dropping this ends the thread.
+        let owner = Owner { thread: JackThread::spawn(move || run.all()).map_err(Refusal::Refused)?, shared };
+        // Dropped before the owner: the thread may be waiting for the fan.
+        let give_fan: Sender<CaptureFan> = give_fan;
+        let held = answer(&told)?;
+        let (fan, lanes) = make_rings(held).map_err(Refusal::Refused)?;
+        let _ = give_fan.send(fan);
+        answer(&told)?;
+        let stream = StreamGuard::new(JackStream { clock: Arc::clone(&clock), owner });
+        Ok(Attached { held, lanes, clock, state, stream })
+    }
+
+    /// How many ports the choice of channels asks for at least.
+    fn chosen(&self) -> usize {
+        match &self.channels {
+            ChannelChoice::Mix | ChannelChoice::Each => 1,
+            ChannelChoice::Only(channels) => channels.iter().copied().max().unwrap_or(1).into(),
         }
     }
 }
 
-/// A client that is let in, not started, and what is to be said where it is not.
-pub(super) fn new_client() -> Result<Client> {
+/// The writing and the reading ends of the client's rings.
+type Rings = (CaptureFan, Vec<(Lane, CapturePull)>);
+
+type Answer = Result<Held, Refusal>;
+
+fn answer(told: &Receiver<Answer>) -> Answer {
+    match told.recv_timeout(OPEN_PATIENCE) {
+        Ok(answer) => answer,
+        Err(RecvTimeoutError::Timeout) => Err(Refusal::Refused(no_answer())),
+        Err(RecvTimeoutError::Disconnected) => {
+            Err(Refusal::Refused(Error::bug("the thread of the JACK client ended; please report this")))
+        }
+    }
+}
+
+/// A client that is let in, and not started.
+pub(super) fn new_client() -> Result<Client, Refusal> {
     let (client, _) = Client::new(CLIENT, ClientOptions::NO_START_SERVER).map_err(|e| {
-        let sentence = match &e {
-            jack::Error::LibraryError(_) => {
-                "this machine has no JACK library; install libjack (or PipeWire's), or choose another input".to_owned()
-            }
+        let (is_missing, sentence) = match &e {
+            jack::Error::LibraryError(_) => (
+                false,
+                "this machine has no JACK library; install libjack (or PipeWire's), or choose another input".to_owned(),
+            ),
             jack::Error::ClientError(status) if status.contains(ClientStatus::SERVER_FAILED) => {
-                format!("{} is not running; start it, or choose another input", server_name())
+                (true, format!("{} is not running; start it, or choose another input", server_name()))
             }
-            jack::Error::ClientError(status) if status.contains(ClientStatus::VERSION_ERROR) => {
-                format!("{} has another version than the JACK library; install both from one place", server_name())
-            }
-            _ => format!("{} does not let this program in ({e}); restart it", server_name()),
+            jack::Error::ClientError(status) if status.contains(ClientStatus::VERSION_ERROR) => (
+                false,
+                format!("{} has another version than the JACK library; install both from one place", server_name()),
+            ),
+            _ => (false, format!("{} does not let this program in ({e}); restart it", server_name())),
         };
-        Error::input(sentence).with_source(e)
+        let error = Error::input(sentence).with_source(e);
+        if is_missing { Refusal::Missing(error) } else { Refusal::Refused(error) }
     })?;
     Ok(client)
 }
@@ -181,11 +245,15 @@ pub(super) fn new_client() -> Result<Client> {
 /// The client's own thread.
 struct Run {
     sources: Sources,
-    n_ports: Option<u16>,
+    /// What it was when it was open before.
+    held: Option<Held>,
+    /// How many ports are wanted at least.
+    chosen: usize,
+    out: Option<Arc<JackOut>>,
     shared: Arc<Shared>,
     clock: Arc<CaptureClock>,
     state: Arc<EndState>,
-    tell: Sender<Result<(SampleRate, u16)>>,
+    tell: Sender<Answer>,
     take_fan: Receiver<CaptureFan>,
 }
 
@@ -195,7 +263,6 @@ struct Running {
     client: AsyncClient<Notify, Process>,
     _name: OurName,
     inputs: Vec<Port<Unowned>>,
-    n_ports: u16,
 }
 
 impl Run {
@@ -203,6 +270,7 @@ impl Run {
         match self.start() {
             Ok(Some(running)) => {
                 self.keep_connected(&running);
+                self.shared.leave_callbacks();
                 drop(running);
             }
             // No one waits any more.
@@ -213,23 +281,28 @@ impl Run {
         }
     }
 
-    fn start(&self) -> Result<Option<Running>> {
+    fn start(&self) -> Result<Option<Running>, Refusal> {
         let client = new_client()?;
         let name = OurName::new(&client);
         let hz = client.sample_rate();
-        let rate = SampleRate::new(hz)
-            .ok_or_else(|| Error::input(format!("{} says that it runs at 0 Hz; restart it", server_name())))?;
-        let n_ports = self.n_ports.unwrap_or_else(|| ports_for(self.sources.present(&client).len()));
-        if self.tell.send(Ok((rate, n_ports))).is_err() {
+        let rate = SampleRate::new(hz).ok_or_else(|| {
+            Refusal::Refused(Error::input(format!("{} says that it runs at 0 Hz; restart it", server_name())))
+        })?;
+        // With another rate than before it is for the keeper to say so.
+        let channels = self
+            .held
+            .map_or_else(|| ports_for(self.sources.present(&client).len().max(self.chosen)), |held| held.channels);
+        let held = Held { rate, channels };
+        if self.tell.send(Ok(held)).is_err() {
             return Ok(None);
         }
         let Ok(fan) = self.take_fan.recv() else { return Ok(None) };
         let failed = |e: jack::Error| {
-            Error::input(format!("{} does not give this program its ports ({e}); restart it", server_name()))
-                .with_source(e)
+            let sentence = format!("{} does not give this program its ports ({e}); restart it", server_name());
+            Refusal::Refused(Error::input(sentence).with_source(e))
         };
         let mut ports = Vec::new();
-        for n in 1..=n_ports {
+        for n in 1..=channels {
             ports.push(client.register_port(&format!("in_{n}"), AudioIn::default()).map_err(failed)?);
         }
         let inputs = ports.iter().map(Port::clone_unowned).collect();
@@ -240,18 +313,24 @@ impl Run {
             hz,
             thread: thread::current(),
         };
-        let process = Process { ports, capture: CycleCapture::new(fan, rate), clock: Arc::clone(&self.clock), hz };
+        let out = match &self.out {
+            None => None,
+            Some(out) => Some((client.register_port(OUT_PORT, AudioOut::default()).map_err(failed)?, out.feed(rate))),
+        };
+        let capture = CycleCapture::new(fan, rate);
+        let (shared, clock) = (Arc::clone(&self.shared), Arc::clone(&self.clock));
+        let process = Process { ports, capture, out, n_frames: 0, shared, clock, hz };
         let client = client.activate_async(notify, process).map_err(failed)?;
-        if self.tell.send(Ok((rate, n_ports))).is_err() {
+        if self.tell.send(Ok(held)).is_err() {
             return Ok(None);
         }
-        Ok(Some(Running { client, _name: name, inputs, n_ports }))
+        Ok(Some(Running { client, _name: name, inputs }))
     }
 
     /// Connects what matches, whenever ports come, until the client is over. What a person disconnects is connected again
     /// when ports come or go: a pattern that does not match it leaves it alone.
     fn keep_connected(&self, running: &Running) {
-        let mut patch = Patch::new(running.n_ports);
+        let mut patch = Patch::new(running.inputs.len());
         let mut pause = RETRY;
         let mut retry = None;
         while !self.shared.is_over() {
@@ -276,19 +355,29 @@ impl Run {
     }
 }
 
-// ---- on the audio thread: the real-time rule holds from here …
-
 /// Called by libjack on its real-time thread.
 struct Process {
     /// At most [`MAX_PORTS`].
     ports: Vec<Port<AudioIn>>,
     capture: CycleCapture,
+    /// The port that plays, and what it plays from.
+    out: Option<(Port<AudioOut>, OutFeed)>,
+    /// Channel frames so far, and those that the server skipped.
+    n_frames: u64,
+    shared: Arc<Shared>,
     clock: Arc<CaptureClock>,
     hz: u32,
 }
 
+// ---- on the audio thread: the real-time rule holds from here …
+
 impl jack::ProcessHandler for Process {
     fn process(&mut self, _: &Client, scope: &ProcessScope) -> Control {
+        let _inside = Inside::new(&self.shared);
+        if self.shared.quit.load(Ordering::Acquire) {
+            self.shared.has_quit.store(true, Ordering::Release);
+            return Control::Quit;
+        }
         let mut chunks: [&[f32]; MAX_PORTS] = [&[]; MAX_PORTS];
         for (chunk, port) in chunks.iter_mut().zip(&self.ports) {
             *chunk = port.as_slice(scope);
@@ -298,7 +387,11 @@ impl jack::ProcessHandler for Process {
         self.clock.mark(self.duration(scope.frames_since_cycle_start()) + len, len);
         let began_usecs = scope.cycle_times().ok().map(|times| times.current_usecs);
         let cycle = Cycle { first_frame: scope.last_frame_time(), began_usecs };
-        self.capture.process(cycle, chunks.get(..self.ports.len()).unwrap_or_default());
+        self.n_frames += self.capture.process(cycle, chunks.get(..self.ports.len()).unwrap_or_default());
+        if let Some((port, feed)) = &mut self.out {
+            feed.fill(port.as_mut_slice(scope), self.n_frames);
+        }
+        self.n_frames += u64::from(scope.n_frames());
         Control::Continue
     }
 }
@@ -335,10 +428,14 @@ impl jack::NotificationHandler for Notify {
     // The trait wants it so, because a signal handler might call it. Nothing in it is unsafe.
     #[allow(unsafe_code)]
     unsafe fn shutdown(&mut self, _: ClientStatus, _: &str) {
+        let shared = Arc::clone(&self.shared);
+        let _inside = Inside::new(&shared);
         self.fail("has lost its JACK server");
     }
 
     fn sample_rate(&mut self, _: &Client, hz: jack::Frames) -> Control {
+        let shared = Arc::clone(&self.shared);
+        let _inside = Inside::new(&shared);
         if hz != self.hz {
             self.fail("has lost its JACK server, which changed its sample rate");
         }
@@ -346,18 +443,21 @@ impl jack::NotificationHandler for Notify {
     }
 
     fn port_registration(&mut self, _: &Client, _: PortId, is_registered: bool) {
+        let _inside = Inside::new(&self.shared);
         if is_registered {
             self.thread.unpark();
         }
     }
 
     fn xrun(&mut self, _: &Client) -> Control {
+        let _inside = Inside::new(&self.shared);
         self.xruns.count();
         Control::Continue
     }
 
     /// Called on the real-time thread before it becomes one.
     fn thread_init(&self, _: &Client) {
+        let _inside = Inside::new(&self.shared);
         let own = std::fs::read_link("/proc/thread-self").ok();
         let id = own.and_then(|path| path.file_name()?.to_str()?.parse().ok());
         self.shared.process_thread.store(id.unwrap_or(0), Ordering::Relaxed);
@@ -383,12 +483,15 @@ mod tests {
     }
 
     #[test]
-    fn a_port_count_out_of_range_is_refused_before_any_server_is_asked() {
-        for n in [0, 9] {
-            let options = JackOptions { pattern: None, n_ports: Some(n) };
-            let state = Arc::new(EndState::default());
-            let error = open(options, state, |_, _| Err(Error::bug("asked"))).map(|_| ());
-            assert!(error.is_err_and(|e| e.to_string().contains("1 to 8 ports")), "{n}");
-        }
+    fn a_wrong_pattern_is_refused_before_any_server_is_asked() {
+        let choice = JackChoice { pattern: Some("(".to_owned()), channels: ChannelChoice::Mix, out: None };
+        let refusal = choice.open(None, |_| Err(Error::bug("asked"))).map(|_| ());
+        assert!(refusal.is_err_and(|refusal| refusal.into_error().to_string().contains("no regular expression")));
+    }
+
+    #[test]
+    fn channels_that_are_asked_for_by_number_get_their_ports() {
+        let chosen = |channels| JackChoice { pattern: None, channels, out: None }.chosen();
+        assert_eq!([chosen(ChannelChoice::Mix), chosen(ChannelChoice::Only(vec![3, 1]))], [1, 3]);
     }
 }

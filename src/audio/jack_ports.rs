@@ -108,8 +108,8 @@ pub(super) struct Patch {
 }
 
 impl Patch {
-    pub(super) fn new(n_ports: u16) -> Self {
-        Self { n_ports: usize::from(n_ports.max(1)), places: BTreeMap::new() }
+    pub(super) fn new(n_ports: usize) -> Self {
+        Self { n_ports: n_ports.max(1), places: BTreeMap::new() }
     }
 
     /// The index of our port for each of these sources. The first ones go to the ports in turn; later ones take the first

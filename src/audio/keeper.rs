@@ -500,8 +500,13 @@ mod tests {
         let device = Arc::new(Device::default());
         let mut captures = open(&device);
         device.deliver(&[0.5]);
+        let old = Arc::clone(&device.running.lock().unwrap().as_ref().unwrap().1);
         wait_until("the loss", || captures[0].lost().is_some());
         assert!(captures[0].lost().unwrap().sentence.contains("delivers nothing"));
+        // Not before there is another stream: the old one would still take it.
+        wait_until("another stream", || {
+            device.running.lock().unwrap().as_ref().is_some_and(|running| !Arc::ptr_eq(&running.1, &old))
+        });
         wait_until("the return", || device.deliver(&[0.25]) && captures[0].lost().is_none());
         assert_eq!(read(&mut captures[0]), (vec![0.5], 0));
         let (samples, gap) = read(&mut captures[0]);

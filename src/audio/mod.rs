@@ -1,4 +1,5 @@
 //! Sources of samples: capture devices, files, standard input, the demo scene; the ring that carries them, and its counters.
+//! Playback devices, and the ring that feeds them.
 //!
 //! # The real-time rule
 //!
@@ -6,13 +7,17 @@
 //! I/O. A full ring drops the *new* samples and counts them. Any chunk length is accepted. What went wrong is told
 //! through counters and flags; the reader's side turns them into words.
 //!
-//! Everything that runs inside a callback is [`fan::CaptureFan`], [`ring::CapturePush`] and the closures in
-//! `cpal_source.rs`.
+//! A playback callback reads, mixes and converts under the same rule; what it does not find in time is silence.
+//!
+//! Everything that runs inside a callback is [`fan::CaptureFan`], [`ring::CapturePush`], [`playback::PlaybackPull`],
+//! [`playback_clock::ClockFollower`], `jack_cycle.rs`, the closures in `cpal_source.rs` and `cpal_playback.rs`, and what stands
+//! between the marks in `jack_client.rs`.
 //! `tests/realtime.rs` runs the former under an allocator that aborts, and reads the latter for what must not be there.
 //!
 //! Channel frames end here: behind the ring there is one channel, at the input's own rate. Resampling is the worker's.
 
 mod capture;
+#[cfg_attr(not(any(feature = "cpal", feature = "jack")), allow(dead_code))]
 mod capture_clock;
 #[cfg(feature = "cpal")]
 mod cpal_choice;
@@ -20,6 +25,8 @@ mod cpal_choice;
 mod cpal_host;
 #[cfg(feature = "cpal")]
 mod cpal_list;
+#[cfg(feature = "cpal")]
+mod cpal_playback;
 #[cfg(feature = "cpal")]
 mod cpal_source;
 pub mod demo;
@@ -29,21 +36,29 @@ pub mod devices;
 pub mod fan;
 mod file_source;
 #[cfg(feature = "jack")]
-#[allow(dead_code)]
 mod jack_client;
 #[cfg(feature = "jack")]
 pub mod jack_cycle;
 #[cfg(feature = "jack")]
+mod jack_list;
+#[cfg(feature = "jack")]
 mod jack_log;
+#[cfg(feature = "jack")]
+pub mod jack_out;
 #[cfg(feature = "jack")]
 mod jack_ports;
 #[cfg(feature = "jack")]
 mod jack_thread;
 #[cfg_attr(not(any(feature = "cpal", feature = "jack")), allow(dead_code))]
 mod keeper;
+pub mod listen_spec;
 #[cfg_attr(not(any(feature = "cpal", feature = "jack")), allow(dead_code))]
 mod live;
 pub mod playback;
+pub mod playback_clock;
+pub mod playback_device;
+#[cfg(feature = "cpal")]
+mod playback_keeper;
 #[cfg(all(feature = "pulseaudio", unix))]
 mod pulse_probe;
 pub mod ring;

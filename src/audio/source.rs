@@ -31,7 +31,7 @@ const RING_SECS: std::ops::RangeInclusive<f64> = 0.1..=600.0;
 const PIPE_SPEED: f64 = 1.005;
 
 /// How to open an input.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct CaptureOptions {
     /// As quickly as the reader reads, without loss, instead of at real-time pace. For `file:`, `stdin:` and `demo`. With
     /// several channels, the slowest reader sets the pace.
@@ -40,11 +40,20 @@ pub struct CaptureOptions {
     pub ring_secs: f64,
     /// Which channels become inputs.
     pub channels: ChannelChoice,
+    /// What the client of a JACK input plays on a port of its own, `interpretation`.
+    #[cfg(feature = "jack")]
+    pub jack_out: Option<Arc<super::jack_out::JackOut>>,
 }
 
 impl Default for CaptureOptions {
     fn default() -> Self {
-        Self { fast: false, ring_secs: 10.0, channels: ChannelChoice::Mix }
+        Self {
+            fast: false,
+            ring_secs: 10.0,
+            channels: ChannelChoice::Mix,
+            #[cfg(feature = "jack")]
+            jack_out: None,
+        }
     }
 }
 
@@ -64,9 +73,7 @@ pub fn open(spec: &InputSpec, options: CaptureOptions) -> Result<Vec<Capture>> {
     match spec {
         InputSpec::Default => open_device(spec, None, options),
         InputSpec::Device(id) => open_device(spec, Some(id), options),
-        InputSpec::Jack(_) => {
-            Err(Error::usage("this build has no JACK input; name a sound card with --input device:ID"))
-        }
+        InputSpec::Jack(pattern) => open_jack(spec, pattern.as_deref(), options),
         InputSpec::File(path) => {
             let reader = RecordingReader::open(path)?;
             let (rate, channels) = (reader.sample_rate(), reader.channels());
@@ -184,6 +191,7 @@ fn named(source: &str, e: Error) -> Error {
 }
 
 /// Opens a live device called `source` and keeps it open.
+#[cfg_attr(not(any(feature = "cpal", feature = "jack")), allow(dead_code))]
 fn open_live(source: &str, attach: Attach) -> Result<Vec<Capture>> {
     let started = SystemTime::now();
     let opened = Keeper::open(source, attach, Timing::default())?;
@@ -208,5 +216,24 @@ fn open_device(spec: &InputSpec, id: Option<&str>, options: CaptureOptions) -> R
 fn open_device(spec: &InputSpec, _id: Option<&str>, _options: CaptureOptions) -> Result<Vec<Capture>> {
     Err(Error::usage(format!(
         "this build has no sound devices, so it cannot open {spec}; build it with the feature cpal, or use file:, stdin: or demo"
+    )))
+}
+
+#[cfg(feature = "jack")]
+fn open_jack(spec: &InputSpec, pattern: Option<&str>, options: CaptureOptions) -> Result<Vec<Capture>> {
+    let choice = super::jack_client::JackChoice {
+        pattern: pattern.map(str::to_owned),
+        channels: options.channels.clone(),
+        out: options.jack_out.clone(),
+    };
+    let attach = move |held| choice.open(held, |held| fan(&options, held.rate, held.channels));
+    let name = spec.to_string();
+    open_live(&name, Arc::new(attach)).map_err(|e| named(&name, e))
+}
+
+#[cfg(not(feature = "jack"))]
+fn open_jack(spec: &InputSpec, _pattern: Option<&str>, _options: CaptureOptions) -> Result<Vec<Capture>> {
+    Err(Error::usage(format!(
+        "this build has no JACK, so it cannot open {spec}; build it with the feature jack, or use another input"
     )))
 }

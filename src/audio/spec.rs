@@ -94,6 +94,8 @@ impl FromStr for InputSpec {
         match (kind, rest) {
             ("default", None) => Ok(Self::Default),
             ("demo", None) => Ok(Self::Demo),
+            // As `earwitness devices` lists them.
+            ("device", Some(id)) if id.starts_with("jack:") => id.parse(),
             ("device", Some(id)) if !id.is_empty() => Ok(Self::Device(id.to_owned())),
             ("device", _) => Err(Error::usage(
                 "--input device: needs the id of a capture device behind the colon; `earwitness devices` lists them",
@@ -180,6 +182,7 @@ mod tests {
                 "device:alsa:hw:CARD=0,DEV=0",
             ),
             ("jack", InputSpec::Jack(None), "jack"),
+            ("device:jack:^system:", InputSpec::Jack(Some("^system:".into())), "jack:^system:"),
             (
                 "jack:system:capture_[12]",
                 InputSpec::Jack(Some("system:capture_[12]".into())),

@@ -13,6 +13,7 @@ mod logging;
 mod man;
 mod model;
 pub mod monitor;
+mod outlet;
 mod output;
 mod panics;
 mod parse;

@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use crossbeam::channel::Receiver;
 
+use super::outlet::Outlet;
 use super::settings::SettingsArgs;
 use super::{Globals, logging, output};
 use crate::audio::source::{Capture, CaptureOptions, InputSpec, open};
 use crate::config::{Config, UiMode};
+use crate::engine::controls::Controls;
 use crate::engine::detector::DetectorParams;
 use crate::engine::inference::Inference;
 use crate::engine::report::ModelRef;
@@ -75,8 +77,10 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     let package = Package::open(&find_model(&config.monitor.model)?)?;
     let inference = Inference::open(&package, &config.monitor.method, config.monitor.device.parse()?)?;
     let options = options(&config, &package, inference.classifier().labels(), ui)?;
-    let captures = captures(&config)?;
+    let outlet = Outlet::of(&config)?;
+    let captures = captures(&config, &outlet)?;
     let worker = Worker::new(captures, inference, options)?;
+    let (worker, _playback) = outlet.listen(worker)?;
     let recorder = recorder(&config, ui)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
@@ -84,12 +88,13 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
             .map_err(|e| Error::bug(format!("signals cannot be watched ({e}); please report this")))?;
     }
     let slot = Arc::new(SnapshotSlot::default());
+    let controls = worker.controls();
     let thread = worker.spawn(recorder.reports(), Arc::clone(&slot), Arc::clone(&stop))?;
     if ui == UiMode::Tui {
         show_notices(recorder.notices(), Arc::clone(&slot))?;
     }
     let screen = if ui == UiMode::Tui {
-        screen(&config, &slot, &stop)
+        screen(&config, &slot, &stop, &controls)
     } else {
         while !thread.is_finished() && !recorder.lines_closed() {
             std::thread::sleep(POLL);
@@ -107,13 +112,21 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
 }
 
 /// Opens all inputs. No two have the same name.
-fn captures(config: &Config) -> Result<Vec<Capture>> {
+fn captures(config: &Config, outlet: &Outlet) -> Result<Vec<Capture>> {
     let mut captures: Vec<Capture> = Vec::new();
     for input in config.inputs() {
         let spec: InputSpec = input.spec.parse()?;
-        let options = CaptureOptions { fast: config.monitor.fast, ..CaptureOptions::default() };
+        let channels = input.channels.parse()?;
+        let mut options = CaptureOptions { fast: config.monitor.fast, channels, ..CaptureOptions::default() };
+        if captures.is_empty() {
+            outlet.offer(&spec, &mut options)?;
+        }
+        let its_own = spec.to_string();
         for mut capture in open(&spec, options)? {
-            let given = if input.name.is_empty() { capture.info().name.clone() } else { input.name.clone() };
+            // Behind the name stands the channel, where it is one of several.
+            let channel = capture.info().name.strip_prefix(&its_own).unwrap_or_default().to_owned();
+            let given = if input.name.is_empty() { &its_own } else { &input.name };
+            let given = format!("{given}{channel}");
             let taken = |name: &String| captures.iter().any(|other| other.info().name == *name);
             let numbered = (2..).map(|n| format!("{given} ({n})"));
             let name = std::iter::once(given.clone()).chain(numbered).find(|name| !taken(name));
@@ -144,7 +157,7 @@ fn show_notices(notices: Receiver<Notice>, slot: Arc<SnapshotSlot>) -> Result<()
 
 /// Draws until the user quits or `stop` is set.
 #[cfg(feature = "tui")]
-fn screen(config: &Config, slot: &SnapshotSlot, stop: &AtomicBool) -> Result<()> {
+fn screen(config: &Config, slot: &SnapshotSlot, stop: &AtomicBool, controls: &Controls) -> Result<()> {
     use crate::config::ColorMode;
     use crate::ui::{UiOptions, run};
 
@@ -156,12 +169,12 @@ fn screen(config: &Config, slot: &SnapshotSlot, stop: &AtomicBool) -> Result<()>
     }
     options.ascii |= config.ui.ascii;
     options.exit_on_end = config.ui.exit_on_end;
-    run(slot, stop, options)
+    run(slot, stop, controls, options)
 }
 
 /// This build has no screen.
 #[cfg(not(feature = "tui"))]
-fn screen(_: &Config, _: &SnapshotSlot, _: &AtomicBool) -> Result<()> {
+fn screen(_: &Config, _: &SnapshotSlot, _: &AtomicBool, _: &Controls) -> Result<()> {
     Err(Error::usage("this build has no terminal UI; use --ui jsonl or --ui silent"))
 }
 
@@ -184,6 +197,7 @@ fn options(config: &Config, package: &Package, labels: &[Label], ui: UiMode) -> 
     }
     detector.min_strides = d.min_strides as usize;
     detector.of_strides = d.of_strides as usize;
+    detector.sure = d.sure_threshold as f32;
     detector.min_duration_secs = d.min_duration_secs;
     detector.merge_gap_secs = d.merge_gap_secs;
     detector.cooldown_secs = d.cooldown_secs;
@@ -196,6 +210,7 @@ fn options(config: &Config, package: &Package, labels: &[Label], ui: UiMode) -> 
         max_components: MAX_COMPONENTS,
         fast: config.monitor.fast,
         ring_secs: CaptureOptions::default().ring_secs,
+        onsets: config.monitor.onsets,
         duration_secs: (config.monitor.duration_secs > 0.0).then_some(config.monitor.duration_secs),
         record_dir: (!config.record.dir.is_empty()).then(|| config.record.dir.clone()),
         snapshots: ui == UiMode::Tui,

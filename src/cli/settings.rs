@@ -48,6 +48,9 @@ pub struct SettingsArgs {
     /// See --min-strides [default: 3]
     #[arg(long, value_name = "N", env = "EARWITNESS_OF_STRIDES", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Detection")]
     pub of_strides: Option<u32>,
+    /// Probability from which on one stride is enough; 1 always asks for --min-strides [default: 1]
+    #[arg(long, value_name = "P", env = "EARWITNESS_SURE_THRESHOLD", value_parser = positive, help_heading = "Detection")]
+    pub sure_threshold: Option<f64>,
     /// Do not report shorter events [default: 0.1]
     #[arg(long, value_name = "SECS", env = "EARWITNESS_MIN_DURATION", value_parser = seconds, help_heading = "Detection")]
     pub min_duration: Option<f64>,
@@ -76,6 +79,14 @@ pub struct SettingsArgs {
     /// Play the interpretation while it happens: off, device (the default one), device:ID, jack [default: off]
     #[arg(long, value_name = "SPEC", env = "EARWITNESS_LISTEN", help_heading = "What comes out")]
     pub listen: Option<String>,
+    /// Tell of an event as soon as it has begun, too: a line of type "onset", long before the whole event
+    #[arg(
+        long,
+        env = "EARWITNESS_ONSETS",
+        value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true,
+        help_heading = "What comes out"
+    )]
+    pub onsets: Option<bool>,
     /// Colours in the terminal UI [default: auto]
     #[arg(long, value_name = "WHEN", env = "EARWITNESS_COLOR", value_parser = word::<ColorMode>(ColorMode::WORDS), help_heading = "What comes out")]
     pub color: Option<ColorMode>,
@@ -111,6 +122,7 @@ impl SettingsArgs {
         monitor.model.clone_from(&self.model);
         monitor.method.clone_from(&self.method);
         monitor.ui = self.ui;
+        monitor.onsets = self.onsets;
         // Inputs given here replace all that the settings file has.
         match self.input.as_slice() {
             [] => {}
@@ -133,6 +145,7 @@ impl SettingsArgs {
         }
         detector.min_strides = self.min_strides;
         detector.of_strides = self.of_strides;
+        detector.sure_threshold = self.sure_threshold;
         detector.min_duration_secs = self.min_duration;
         detector.merge_gap_secs = self.merge_gap;
         detector.cooldown_secs = self.cooldown;

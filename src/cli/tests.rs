@@ -78,6 +78,7 @@ const ALL_SETTINGS: &[&str] = &[
     "--threshold=dog=0.7",
     "--min-strides=3",
     "--of-strides=4",
+    "--sure-threshold=0.95",
     "--min-duration=0.2",
     "--merge-gap=0.25",
     "--cooldown=3",
@@ -86,6 +87,7 @@ const ALL_SETTINGS: &[&str] = &[
     "--post-roll=2",
     "--ui=silent",
     "--record=events",
+    "--onsets",
     "--color=never",
     "--ascii",
     "--exit-on-end",
@@ -109,9 +111,10 @@ fn every_flag_reaches_its_setting() {
     assert_eq!((m.channels.as_str(), m.device.as_str(), m.listen.as_str()), ("each", "cpu", "device"));
     let d = &config.detector;
     assert_eq!((d.min_strides, d.of_strides, d.thresholds["dog"]), (3, 4, 0.7));
+    assert_eq!(d.sure_threshold, 0.95);
     assert_eq!((d.min_duration_secs, d.merge_gap_secs, d.cooldown_secs), (0.2, 0.25, 3.0));
     assert_eq!((d.max_event_secs, d.pre_roll_secs, d.post_roll_secs), (20.0, 0.5, 2.0));
-    assert_eq!(config.record.dir, "events");
+    assert_eq!((config.record.dir.as_str(), m.onsets), ("events", true));
     assert_eq!((config.ui.color, config.ui.ascii, config.ui.exit_on_end), (ColorMode::Never, true, true));
 }
 
@@ -164,6 +167,7 @@ fn the_defaults_that_the_help_names_are_the_defaults() {
         ("duration", m.duration_secs),
         ("min_strides", d.min_strides.into()),
         ("of_strides", d.of_strides.into()),
+        ("sure_threshold", d.sure_threshold),
         ("min_duration", d.min_duration_secs),
         ("merge_gap", d.merge_gap_secs),
         ("cooldown", d.cooldown_secs),

@@ -2,6 +2,7 @@
 
 use super::settings::{Config, DetectorConfig};
 use super::values::METHODS;
+use crate::audio::listen_spec::ListenSpec;
 use crate::audio::source::{ChannelChoice, InputSpec};
 use crate::model::device::DeviceChoice;
 use crate::toml_text::BadValue;
@@ -31,6 +32,9 @@ impl Config {
         }
         if !(m.duration_secs >= 0.0 && m.duration_secs.is_finite()) {
             return Some(BadValue::new("monitor.duration_secs", m.duration_secs, "give 0 or more seconds"));
+        }
+        if let Err(e) = m.listen.parse::<ListenSpec>() {
+            return Some(BadValue::new("monitor.listen", format!("{:?}", m.listen), e.to_string()));
         }
         if let Err(e) = m.device.parse::<DeviceChoice>() {
             return Some(BadValue::new("monitor.device", format!("{:?}", m.device), e.to_string()));
@@ -67,6 +71,10 @@ fn detector_problem(d: &DetectorConfig) -> Option<BadValue> {
     if !(1..=d.of_strides).contains(&d.min_strides) {
         let remedy = format!("give 1 to detector.of_strides, here {}", d.of_strides);
         return Some(BadValue::new("detector.min_strides", d.min_strides, remedy));
+    }
+    if !(d.sure_threshold > 0.0 && d.sure_threshold <= 1.0) {
+        let remedy = "give more than 0, and at most 1, which is never reached";
+        return Some(BadValue::new("detector.sure_threshold", d.sure_threshold, remedy));
     }
     let spans = [
         ("min_duration_secs", d.min_duration_secs, MAX_CLIP_SECS),

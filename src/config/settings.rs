@@ -161,6 +161,8 @@ section! {
         fast: bool = false,
         /// What to show: "tui", "jsonl", "silent"; "auto" is tui on a terminal and jsonl otherwise.
         ui: UiMode = UiMode::Auto,
+        /// Tell of an event as soon as it has begun, too, in a line of type "onset" with the id that the event will have.
+        onsets: bool = false,
         /// The model: a name of `earwitness model list`, or a package's folder.
         model: String = "default".into(),
         /// The method that says what the classifier heard: "l2i".
@@ -193,6 +195,8 @@ section! {
         min_strides: u32 = 2,
         /// … of so many successive strides.
         of_strides: u32 = 3,
+        /// From this probability on one stride is enough; 1 always asks for min_strides.
+        sure_threshold: f64 = 1.0,
         /// Shorter events are not reported.
         min_duration_secs: f64 = 0.1,
         /// Two events of a class with no more than this between them are one.

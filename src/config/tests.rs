@@ -89,6 +89,7 @@ fn each_wrong_file_has_an_error_that_names_it() {
         ("[monitor]\nduration_secs = -1\n", "c.toml, line 2: monitor.duration_secs = -1"),
         ("[detector]\nmin_strides = 4\n", "c.toml, line 2: detector.min_strides = 4 cannot be used; give 1 to"),
         ("[detector]\nof_strides = 0\n", "c.toml, line 2: detector.of_strides = 0"),
+        ("[detector]\nsure_threshold = 0\n", "c.toml, line 2: detector.sure_threshold = 0"),
         ("[detector]\n\npre_roll_secs = -0.5\n", "c.toml, line 3: detector.pre_roll_secs = -0.5"),
         ("[detector]\nmax_event_secs = inf\n", "c.toml, line 2: detector.max_event_secs = inf"),
         ("[detector.thresholds]\ndog = 1.5\n", "c.toml, line 2: detector.thresholds.dog = 1.5"),

@@ -31,6 +31,17 @@ pub struct Detection {
     pub sure_end: u64,
 }
 
+/// An event that has just begun: the detector is sure of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Opening {
+    /// The class.
+    pub class: ClassId,
+    /// First frame.
+    pub onset: u64,
+    /// Probability at this stride, or the highest that led here.
+    pub score: f32,
+}
+
 /// What one stride brings.
 pub struct StrideInput<'a> {
     /// One past the segment's last frame.
@@ -52,6 +63,7 @@ pub struct Detector {
 struct Units {
     min_strides: usize,
     of_strides: usize,
+    sure: f32,
     min_duration: u64,
     merge_gap: u64,
     linger: u64,
@@ -75,6 +87,7 @@ impl Detector {
         let units = Units {
             min_strides: params.min_strides,
             of_strides: params.of_strides,
+            sure: params.sure,
             min_duration: frames(params.min_duration_secs),
             merge_gap: frames(params.merge_gap_secs),
             linger: frames(params.localisation.linger_secs),
@@ -99,6 +112,12 @@ impl Detector {
         for class in &mut self.classes {
             class.finish(&self.units, over);
         }
+    }
+
+    /// The events that the last stride opened. One that turns out too short is not reported later.
+    #[must_use]
+    pub fn openings(&self) -> Vec<Opening> {
+        self.classes.iter().filter_map(ClassDetector::opening).collect()
     }
 
     /// Forgets the stream.

@@ -139,6 +139,7 @@ impl Worker {
             waterfall: Arc::new(pipeline.waterfall()),
             events: self.gauge.events.iter().cloned().collect(),
             load: self.gauge.load(),
+            lag_secs: if self.options.fast || input.ended.is_some() { 0.0 } else { input.lag_secs() },
             latency: self.gauge.latency(),
             totals: input.totals(),
             shed: self.shed_words(),

@@ -127,7 +127,7 @@ impl Input {
 
     /// Compares the stream's clock with the system's, about once a second and only when something has come.
     pub(super) fn look_after_clock(&mut self) {
-        let captured = self.model_position(self.position + self.capture.pending() as u64);
+        let captured = self.model_position(self.captured_position());
         let Some((watch, last)) = &mut self.clock else { return };
         if last.elapsed() < LOOK_EVERY {
             return;
@@ -157,7 +157,9 @@ impl Input {
     pub(super) fn look_after_health(&mut self) -> bool {
         let Some(monitor) = &mut self.monitor else { return false };
         let lost = self.capture.lost();
-        let health = monitor.health(self.capture.idle_for(), lost.is_some());
+        // Where something waits, it is the worker that has been busy.
+        let idle = if self.capture.pending() > 0 { Duration::ZERO } else { self.capture.idle_for() };
+        let health = monitor.health(idle, lost.is_some());
         monitor.note(health);
         let source = &self.pipeline.params().source;
         self.trouble = lost.map(|lost| lost.sentence).or_else(|| health.is_deaf().then(|| health.sentence(source)));
@@ -210,7 +212,13 @@ impl Input {
             CaptureState::Failed(sentence) => Some(Ended::Broken(sentence)),
             CaptureState::Ended if stopping => Some(Ended::Well("stopped")),
             CaptureState::Ended => Some(Ended::Well("end of input")),
-            CaptureState::Running | CaptureState::Lost => None,
+            // The time without the device counts, though its samples come only with the device.
+            CaptureState::Lost => {
+                let away = self.capture.lost().map_or(0.0, |lost| lost.since.elapsed().as_secs_f64());
+                let over = self.secs() + away >= self.rate.secs(self.last);
+                over.then_some(Ended::Well("duration reached"))
+            }
+            CaptureState::Running => None,
         }
     }
 
@@ -227,6 +235,12 @@ impl Input {
     /// Where the input is, in seconds since it began.
     pub(super) fn secs(&self) -> f64 {
         self.rate.secs(self.position)
+    }
+
+    /// How far the source has been captured, at its own rate, gaps included; also those among the samples that wait, which
+    /// `position` does not know yet.
+    pub(super) fn captured_position(&self) -> u64 {
+        self.capture.account().captured
     }
 
     /// Whether a gap of `n` samples is too long to be heard as silence: it would cost as much as what was lost.
@@ -287,6 +301,7 @@ impl Input {
             analysed_samples: self.analysed,
             dropped_samples: account.dropped,
             waiting_samples: waiting,
+            away_samples: self.capture.away(),
             xruns: account.xruns,
             invalid_samples: account.invalid,
             events: self.events,

@@ -4,7 +4,7 @@
 //! a frame is computed when its last sample is there, a segment is classified when its last frame is there, and an event is
 //! handed over at the first stride at which everything that belongs to it is known.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -15,7 +15,7 @@ use super::event_ids::EventIds;
 use super::evidence::{LoudnessOf, evidence};
 use super::history::{Geometry, History, Stride};
 use super::inference::Inference;
-use super::report::{Event, EventReport, ModelRef};
+use super::report::{Event, EventReport, ModelRef, OnsetReport};
 use super::view::View;
 use crate::dsp::{Complex32, FrontEnd, FrontEndParams, StreamingStft};
 use crate::interpret::{Explanation, Segment};
@@ -66,6 +66,9 @@ pub struct Pipeline {
     pub(super) detector: Detector,
     pub(super) clips: ClipMaker,
     ids: EventIds,
+    /// Ids of the events that have begun, by class and first frame.
+    begun: HashMap<(ClassId, u64), String>,
+    onsets: Vec<OnsetReport>,
     /// Events that are over and wait for what follows them.
     waiting: VecDeque<Detection>,
     over: Vec<Detection>,
@@ -138,6 +141,8 @@ impl Pipeline {
         let frames = |secs: f64| (secs / frame_secs).ceil() as u64;
         let ahead = geometry.lookahead_frames as u64 + 2 * geometry.stride_frames as u64;
         let overlap = (front_end.stft.n_fft / front_end.stft.hop) as u64 + 2;
+        // The silence that ends a stretch must not push what a screen shows out of memory.
+        let behind_end = (geometry.stride_frames + geometry.lookahead_frames) as u64;
         let event_frames = geometry.segment_frames as u64
             + detector.reach_frames(geometry.stride_frames)
             + frames(params.pre_roll_secs)
@@ -148,7 +153,7 @@ impl Pipeline {
             stft: StreamingStft::new(&front_end.stft)?,
             ids: EventIds::new(params.clock.start, &params.source),
             view: View::new(&geometry, classifier.labels().len(), frames(WATERFALL_SECS)),
-            keep_frames: event_frames.max(frames(WATERFALL_SECS)),
+            keep_frames: event_frames.max(frames(WATERFALL_SECS) + behind_end),
             params,
             labels: classifier.labels().to_vec(),
             method: inference.method(),
@@ -156,6 +161,8 @@ impl Pipeline {
             ears,
             detector,
             clips,
+            begun: HashMap::new(),
+            onsets: Vec::new(),
             waiting: VecDeque::new(),
             over: Vec::new(),
             origin: SamplePos(0),
@@ -310,6 +317,7 @@ impl Pipeline {
         self.ears = Ears::new(self.ears.front_end.params(), geometry, gates)?;
         self.stft.reset();
         self.detector.reset();
+        self.begun.clear();
         self.view.restart();
         self.origin = origin;
         self.n_samples = 0;
@@ -369,6 +377,7 @@ impl Pipeline {
         let tuning = self.params.detector.localisation;
         detect(&mut self.detector, &self.ears.history, &stride, &tuning, &mut self.over)?;
         self.ears.history.push_stride(stride);
+        self.begin_events(end, lag_secs);
         self.waiting.extend(self.over.drain(..));
         while let Some(detection) = self.waiting.front() {
             if self.needed_end(detection) > self.ears.history.mask_end() {
@@ -381,6 +390,41 @@ impl Pipeline {
         self.view.stride(probs, &self.ears.history, &self.detector, &self.clips);
         self.ears.history.forget_before(end.saturating_sub(self.keep_frames));
         Ok(())
+    }
+
+    /// Gives the events that begin with the stride that ends at `end` their ids, and a report each.
+    fn begin_events(&mut self, end: u64, lag_secs: f64) {
+        // Of an event that came to nothing.
+        let detector = &self.detector;
+        let waiting = |class: ClassId, onset: u64| {
+            self.waiting.iter().chain(&self.over).any(|d| (d.class, d.onset) == (class, onset))
+        };
+        self.begun.retain(|(class, onset), _| detector.is_open(*class) || waiting(*class, *onset));
+        for opening in self.detector.openings() {
+            let onset = self.origin.plus(self.sample(opening.onset));
+            let id = self.ids.next(self.params.clock.wall(onset));
+            self.begun.insert((opening.class, opening.onset), id.clone());
+            self.onsets.push(OnsetReport {
+                id,
+                label: self.label(opening.class),
+                class: opening.class,
+                score: opening.score,
+                onset,
+                source: self.params.source.clone(),
+                latency_secs: self.params.clock.sample_rate.secs(self.origin.plus(self.sample(end)).since(onset)),
+                lag_secs,
+                clock: self.params.clock,
+            });
+        }
+    }
+
+    /// The events that have begun since this was last asked.
+    pub fn take_onsets(&mut self) -> Vec<OnsetReport> {
+        std::mem::take(&mut self.onsets)
+    }
+
+    fn label(&self, class: ClassId) -> String {
+        self.labels.get(class.0).map_or_else(String::new, |label| label.name.clone())
     }
 
     /// One past the last frame whose mask an event's evidence depends on.
@@ -424,10 +468,11 @@ impl Pipeline {
         let mut evidence = self.clips.evidence(&self.ears.history, inference, detection, &span)?;
         evidence.clip.start = self.origin.plus(evidence.clip.start.0);
         let (onset, offset) = (self.origin.plus(onset), self.origin.plus(offset));
-        let label = self.labels.get(detection.class.0).map_or_else(String::new, |l| l.name.clone());
+        let label = self.label(detection.class);
         let sure = self.sample(detection.sure_end);
+        let known = self.begun.remove(&(detection.class, detection.onset));
         let event = Event {
-            id: self.ids.next(self.params.clock.wall(onset)),
+            id: known.unwrap_or_else(|| self.ids.next(self.params.clock.wall(onset))),
             label,
             class: detection.class,
             score: detection.score,

@@ -9,6 +9,8 @@ use crate::units::{ClassId, SamplePos, SampleRate, StreamClock};
 pub enum Report {
     /// The stream has begun.
     Start(StartReport),
+    /// An event has begun, and the detector is sure of it. What it was, and the audio, follow with the event.
+    Onset(OnsetReport),
     /// Something was heard; complete with audio.
     Event(Box<EventReport>),
     /// Every 10 s of audio, and whenever something is lost or shed.
@@ -67,6 +69,29 @@ pub struct Faithfulness {
     pub prob_in: f32,
     /// Probability of the label on what is left without the interpretation.
     pub prob_out: f32,
+}
+
+/// The beginning of an event. The event follows under the same id, unless it turns out too short to be one.
+#[derive(Debug, Clone)]
+pub struct OnsetReport {
+    /// The id that the event will have.
+    pub id: String,
+    /// The class's label.
+    pub label: String,
+    /// The class.
+    pub class: ClassId,
+    /// Probability so far.
+    pub score: f32,
+    /// First sample of the event.
+    pub onset: SamplePos,
+    /// The input, as in `file:yard.wav`.
+    pub source: String,
+    /// As in [`Event`].
+    pub latency_secs: f64,
+    /// As in [`Event`].
+    pub lag_secs: f64,
+    /// Ties `onset` to wall time.
+    pub clock: StreamClock,
 }
 
 /// One detection.
@@ -187,14 +212,16 @@ pub struct Latency {
 /// Counters since a stream began, taken at one moment; `captured = analysed + dropped + waiting`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Totals {
-    /// Samples (per channel, at the input's own rate) that the source delivered, or should have: a gap counts.
+    /// Samples (per channel, at the input's own rate) that the source delivered, or skipped while it ran.
     pub captured_samples: u64,
     /// Of these, samples that reached the worker.
     pub analysed_samples: u64,
-    /// Of these, samples lost: the ring was full, or the device skipped them or was gone.
+    /// Of these, samples lost: the ring was full, or the device skipped them.
     pub dropped_samples: u64,
     /// Of these, samples that have not been read yet.
     pub waiting_samples: u64,
+    /// Samples that the device would have captured while it was away: the stream's length is `captured + away`.
+    pub away_samples: u64,
     /// Gaps that the device reported.
     pub xruns: u64,
     /// Samples that were not finite and were replaced by 0.

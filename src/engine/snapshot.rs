@@ -36,6 +36,8 @@ pub struct Snapshot {
     pub events: Vec<Arc<EventSummary>>,
     /// Processing time ÷ stride time, smoothed, of all inputs together.
     pub load: f64,
+    /// Seconds that the worker is behind the capture of this input; 0 where the source waits for it.
+    pub lag_secs: f64,
     /// Time from sound to event, of the newest events.
     pub latency: Option<Latency>,
     /// Counters.
@@ -272,6 +274,7 @@ mod tests {
             waterfall: Arc::default(),
             events: ids.iter().map(event).collect(),
             load: 0.0,
+            lag_secs: 0.0,
             latency: None,
             totals: Totals::default(),
             shed: &[],

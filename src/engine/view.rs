@@ -66,7 +66,9 @@ impl View {
             let mut bands = vec![0.0; n_frames * self.n_mels];
             clips.band_mask(&mask, &mut bands);
             self.band_mask.push(&bands);
-            self.band_mask.forget_before(self.band_mask.end().saturating_sub(self.n_frames));
+            // The stretch may end up to a stride before the last mask.
+            let keep = self.n_frames + history.geometry().stride_frames as u64;
+            self.band_mask.forget_before(self.band_mask.end().saturating_sub(keep));
         }
     }
 }
@@ -136,7 +138,9 @@ impl Pipeline {
     pub fn waterfall(&self) -> Waterfall {
         let history = self.history();
         let n_mels = history.geometry().n_mels;
-        let end = history.features().end();
+        // Frames of the silence that ends the stretch are none of it.
+        let n_frames = history.geometry().stft.n_frames(self.stretch_samples() as usize) as u64;
+        let end = history.features().end().min(n_frames);
         let columns = history.features().clamp(end.saturating_sub(self.view.n_frames)..end);
         let features = history.features().slice(columns.clone()).unwrap_or(&[]);
         let mut mask = vec![0.0; features.len()];

@@ -23,9 +23,10 @@ use super::pipeline::{Pipeline, PipelineParams};
 use super::report::{EventReport, ListenReport, ModelRef, Report, StartReport, StopReport};
 use super::shedding::Governor;
 use super::snapshot::{ListenSummary, SnapshotSlot};
+use crate::audio::playback_clock::ListenClock;
 use crate::audio::source::Capture;
 use crate::interpret::Segment;
-use crate::units::StreamClock;
+use crate::units::{SampleRate, StreamClock};
 use crate::{Error, Result};
 
 /// How long to wait where nothing has come.
@@ -54,6 +55,8 @@ pub struct MonitorOptions {
     pub ring_secs: f64,
     /// Stop after so many seconds of audio.
     pub duration_secs: Option<f64>,
+    /// Whether the beginning of an event is reported, too, before it is over.
+    pub onsets: bool,
     /// Where events are recorded, for screens.
     pub record_dir: Option<String>,
     /// Whether anyone looks at snapshots.
@@ -76,6 +79,8 @@ pub struct Worker {
 pub struct LiveListening {
     /// Renders what is played.
     pub listener: Listener,
+    /// Tells a device with a clock of its own how far the capture is.
+    pub clock: Option<Arc<ListenClock>>,
     /// Where to, as in `device` or `jack`.
     pub output: String,
     /// From a sound to its being heard, in seconds.
@@ -137,10 +142,12 @@ impl Worker {
         self
     }
 
-    /// How the segments of its inputs lie in the stream.
+    /// What is played live: how the segments of the first input lie in the stream, the model's rate, and the input's.
     #[must_use]
-    pub fn geometry(&self) -> Geometry {
-        *self.inputs[0].pipeline.history().geometry()
+    pub fn first_input(&self) -> (Geometry, SampleRate, SampleRate) {
+        let input = &self.inputs[0];
+        let params = input.pipeline.params();
+        (*input.pipeline.history().geometry(), params.clock.sample_rate, input.capture.info().sample_rate)
     }
 
     /// What a screen may ask of it.
@@ -216,6 +223,11 @@ impl Worker {
                     continue;
                 }
                 let n = self.hear(index, outside)?;
+                if index == 0
+                    && let Some(clock) = self.live.as_ref().and_then(|live| live.clock.as_ref())
+                {
+                    clock.set(self.inputs[0].captured_position());
+                }
                 idle &= n == 0;
                 if let Some(ended) = self.inputs[index].look_for_end(n, stopping) {
                     self.end(index, ended, outside)?;
@@ -273,6 +285,7 @@ impl Worker {
         }
         self.gauge.worked(began.elapsed());
         self.gauge.heard(self.audio_secs());
+        self.report_onsets(outside)?;
         self.report(events, outside)?;
         done
     }
@@ -396,6 +409,16 @@ impl Worker {
             busy_secs: self.gauge.busy_secs(),
             wall_secs: self.gauge.wall_secs(),
         }
+    }
+
+    fn report_onsets(&mut self, outside: &Outside<'_>) -> Result<()> {
+        let onsets: Vec<_> = self.inputs.iter_mut().flat_map(|input| input.pipeline.take_onsets()).collect();
+        if self.options.onsets {
+            for onset in onsets {
+                self.send(outside, Report::Onset(onset))?;
+            }
+        }
+        Ok(())
     }
 
     fn report(&mut self, events: Vec<(usize, EventReport)>, outside: &Outside<'_>) -> Result<()> {

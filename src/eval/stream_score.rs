@@ -55,6 +55,12 @@ pub struct StreamScore {
     pub latency_median_s: Option<f64>,
     /// 99 % of all reports have a latency up to this, in seconds.
     pub latency_p99_s: Option<f64>,
+    /// Median, over the correct reports, of the time from the true onset to when the detector was sure, in seconds.
+    pub true_latency_median_s: Option<f64>,
+    /// 90 % of the correct reports came within this after the true onset, in seconds.
+    pub true_latency_p90_s: Option<f64>,
+    /// 99 % of them.
+    pub true_latency_p99_s: Option<f64>,
     /// The score of each class that was there or was reported, by name.
     pub per_class: Vec<ClassScore>,
 }
@@ -99,6 +105,9 @@ pub fn score_stream(
     let agrees: Vec<f64> = figures.iter().map(|f| f64::from(u8::from(f.agrees))).collect();
     let middle =
         |of: fn(&ReportedFaithfulness) -> Option<f64>| median(&figures.iter().filter_map(of).collect::<Vec<f64>>());
+    // A report's own latency counts from its own onset.
+    let sure = |&(r, d): &(usize, usize)| Some(told[d].onset_s + reported[d].latency_s? - there[r].onset_s);
+    let true_latencies: Vec<f64> = scores.hits.iter().filter_map(sure).collect();
     let latencies: Vec<f64> = reported.iter().filter_map(|event| event.latency_s).collect();
     StreamScore {
         stream_s,
@@ -122,6 +131,9 @@ pub fn score_stream(
         prob_out_median: middle(|f| f.prob_out),
         latency_median_s: median(&latencies),
         latency_p99_s: quantile(&latencies, 0.99),
+        true_latency_median_s: median(&true_latencies),
+        true_latency_p90_s: quantile(&true_latencies, 0.9),
+        true_latency_p99_s: quantile(&true_latencies, 0.99),
         per_class: per_class(&there, &told, &scores.hits),
     }
 }
@@ -196,6 +208,13 @@ impl StreamScore {
             s3(self.prob_out_median)
         )?;
         writeln!(text, "latency          {} median, {} for 99 %", s2(self.latency_median_s), s2(self.latency_p99_s))?;
+        writeln!(
+            text,
+            "from true onset  {} median, {} for 90 %, {} for 99 % of the correct",
+            s2(self.true_latency_median_s),
+            s2(self.true_latency_p90_s),
+            s2(self.true_latency_p99_s)
+        )?;
         let width = self.per_class.iter().map(|c| c.label.chars().count()).max().unwrap_or(0).max(5);
         writeln!(
             text,

@@ -12,7 +12,9 @@ use jiff::{
 use serde::Serialize;
 
 use crate::{
-    engine::report::{ComponentShare, Event, Faithfulness, ModelRef, StartReport, StatusReport, StopReport, Totals},
+    engine::report::{
+        ComponentShare, Event, Faithfulness, ModelRef, OnsetReport, StartReport, StatusReport, StopReport, Totals,
+    },
     units::{SamplePos, StreamClock},
 };
 
@@ -167,6 +169,38 @@ impl<'a, F> EventJson<'a, F> {
     }
 }
 
+/// The beginning of an event.
+#[derive(Debug, Serialize)]
+pub(crate) struct OnsetJson<'a> {
+    r#type: &'static str,
+    id: &'a str,
+    label: &'a str,
+    class: usize,
+    score: Option<f64>,
+    onset_s: Option<f64>,
+    onset: Option<String>,
+    source: &'a str,
+    latency_s: Option<f64>,
+    lag_s: Option<f64>,
+}
+
+impl<'a> From<&'a OnsetReport> for OnsetJson<'a> {
+    fn from(report: &'a OnsetReport) -> Self {
+        Self {
+            r#type: "onset",
+            id: &report.id,
+            label: &report.label,
+            class: report.class.0,
+            score: share(report.score),
+            onset_s: secs(report.clock.secs(report.onset)),
+            onset: rfc3339(&report.clock, report.onset),
+            source: &report.source,
+            latency_s: secs(report.latency_secs),
+            lag_s: secs(report.lag_secs),
+        }
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct ListenJson<'a> {
     to: &'a str,
@@ -218,6 +252,7 @@ struct TotalsJson {
     analysed_samples: u64,
     dropped_samples: u64,
     waiting_samples: u64,
+    away_samples: u64,
     xruns: u64,
     invalid_samples: u64,
     shed_strides: u64,
@@ -231,6 +266,7 @@ impl From<&Totals> for TotalsJson {
             analysed_samples: totals.analysed_samples,
             dropped_samples: totals.dropped_samples,
             waiting_samples: totals.waiting_samples,
+            away_samples: totals.away_samples,
             xruns: totals.xruns,
             invalid_samples: totals.invalid_samples,
             shed_strides: totals.shed_strides,

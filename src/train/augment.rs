@@ -10,12 +10,28 @@ use super::synthetic_noise::{Colour, noise as synthetic};
 const LEVEL_BLOCK: usize = 512;
 /// Blocks more than this far below the loudest one do not count as sound, in dB.
 const LEVEL_RANGE_DB: f32 = 20.0;
+/// How likely a window has noise in it.
+const WINDOW_NOISE_PROB: f64 = 0.8;
+/// Longest time mask of a window, in frames.
+const WINDOW_MASK_FRAMES: usize = 8;
+/// How often a window is drawn anew that holds too little of its sound.
+const WINDOW_DRAWS: usize = 10;
+/// So many blocks of a sound are enough, and so is this share of those it has.
+const ENOUGH_BLOCKS: usize = 8;
+const ENOUGH_SHARE: usize = 3;
 
 /// What is done to clips before the classifier sees them. All levels in dB; all probabilities 0…1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AugmentParams {
     /// Rotate each clip by a random number of samples.
     pub shift: bool,
+    /// Make examples of so many samples, as a live stream shows them: parts of clips that begin before or in the sound, or
+    /// end in it, in silence. `None` makes examples of whole clips.
+    pub window: Option<usize>,
+    /// How likely a window ends shortly after a sound begins.
+    pub early_prob: f64,
+    /// How shortly: range of the share of the window that the sound has lasted.
+    pub early_share: (f32, f32),
     /// Range of the gain put on the finished example, in dB.
     pub gain_db: (f32, f32),
     /// How likely a second clip is mixed in, its classes being added.
@@ -46,6 +62,9 @@ impl Default for AugmentParams {
     fn default() -> Self {
         Self {
             shift: true,
+            window: None,
+            early_prob: 0.5,
+            early_share: (0.08, 0.5),
             gain_db: (-12.0, 6.0),
             mix_prob: 0.5,
             mix_snr_db: (-10.0, 10.0),
@@ -65,7 +84,7 @@ impl Default for AugmentParams {
 /// One training example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Example {
-    /// The sound, as long as the clip it was made from.
+    /// The sound, as long as the clip it was made from, or as the window.
     pub samples: Vec<f32>,
     /// `[n_classes]`, 1 for each class that is heard, else 0.
     pub targets: Vec<f32>,
@@ -88,6 +107,18 @@ impl AugmentParams {
         }
     }
 
+    /// These parameters for windows of `n` samples: as a live stream has them, so most often with noise behind, and with
+    /// time masks too short to hide a sound that has just begun.
+    #[must_use]
+    pub fn for_windows(&self, n: usize) -> Self {
+        Self {
+            window: Some(n),
+            noise_prob: WINDOW_NOISE_PROB.max(self.noise_prob),
+            max_mask_frames: WINDOW_MASK_FRAMES.min(self.max_mask_frames),
+            ..self.clone()
+        }
+    }
+
     /// Makes an example of `clips[index]`. `targets[i]` are the classes of `clips[i]`; `noise` are recordings of
     /// background, of any length (none: all noise is synthetic). Levels are those of the parts where something
     /// sounds, so that noise does not drown a short sound in a long clip. A class index past `n_classes` is left out.
@@ -104,16 +135,16 @@ impl AugmentParams {
         n_classes: usize,
     ) -> Example {
         let mut heard = vec![0.0; n_classes];
-        let n = clips[index].len();
+        let n = self.window.unwrap_or(clips[index].len());
         if rng.random_bool(self.background_only_prob) {
             return Example { samples: self.background_only(rng, noise, n), targets: heard };
         }
-        let mut samples = self.shifted(rng, &clips[index]);
+        let mut samples = self.part(rng, &clips[index]);
         add_classes(&mut heard, &targets[index]);
         if rng.random_bool(self.mix_prob) && clips.len() > 1 {
             // Any other clip: skip `index` by counting on past it.
             let other = (index + rng.random_range(1..clips.len())) % clips.len();
-            let second = self.shifted(rng, &clips[other]);
+            let second = self.part(rng, &clips[other]);
             let snr_db = uniform(rng, self.mix_snr_db);
             if add_at_snr(&mut samples, &second, snr_db) {
                 add_classes(&mut heard, targets.get(other).map_or(&[], Vec::as_slice));
@@ -145,6 +176,48 @@ impl AugmentParams {
                 frame[start..end].fill(fill);
             }
         }
+    }
+
+    /// The clip as the example hears it.
+    fn part(&self, rng: &mut ChaCha8Rng, clip: &[f32]) -> Vec<f32> {
+        match self.window {
+            Some(n) => self.cut(rng, clip, n),
+            None => self.shifted(rng, clip),
+        }
+    }
+
+    /// `n` samples of `clip` and of silence before and behind it, somewhere where enough of its sound is heard.
+    fn cut(&self, rng: &mut ChaCha8Rng, clip: &[f32], n: usize) -> Vec<f32> {
+        let powers = block_powers(clip);
+        let floor = power_floor(&powers);
+        let active: Vec<usize> = (0..powers.len()).filter(|&b| powers[b] >= floor && powers[b] > 0.0).collect();
+        let (Some(first), Some(last)) = (active.first(), active.last()) else { return vec![0.0; n] };
+        let (first, end) = (first * LEVEL_BLOCK, ((last + 1) * LEVEL_BLOCK).min(clip.len()));
+        let enough = ENOUGH_BLOCKS.min(active.len() / ENOUGH_SHARE).max(1);
+        let mut range = first..first;
+        for _ in 0..WINDOW_DRAWS {
+            let lasted = |rng: &mut ChaCha8Rng, share| (n as f32 * uniform(rng, share)) as usize;
+            range = if rng.random_bool(self.early_prob) {
+                // From its beginning, or as if it began anywhere.
+                let begin = if rng.random_bool(0.5) { 0 } else { rng.random_range(first..end) };
+                begin..begin.max(first) + lasted(rng, self.early_share)
+            } else {
+                0..first + (self.early_share.0 * n as f32) as usize + rng.random_range(0..end - first + n)
+            };
+            let heard = |b: &&usize| {
+                let at = **b * LEVEL_BLOCK;
+                at >= range.start.max(range.end.saturating_sub(n)) && at + LEVEL_BLOCK <= range.end
+            };
+            if active.iter().filter(heard).count() >= enough {
+                break;
+            }
+        }
+        let mut samples = vec![0.0; n];
+        for (back, sample) in samples.iter_mut().rev().enumerate() {
+            let Some(at) = range.end.checked_sub(back + 1).filter(|at| *at >= range.start) else { break };
+            *sample = clip.get(at).copied().unwrap_or(0.0);
+        }
+        samples
     }
 
     /// A copy of `clip`, rotated by a random number of samples where `shift` says so.
@@ -188,16 +261,24 @@ impl AugmentParams {
 /// 0 for silence. A bark in five seconds of nothing has the level of the bark.
 #[must_use]
 pub fn active_level(samples: &[f32]) -> f32 {
-    let powers: Vec<f32> =
-        samples.chunks(LEVEL_BLOCK).map(|b| b.iter().map(|x| x * x).sum::<f32>() / b.len() as f32).collect();
-    let loudest = powers.iter().copied().fold(0.0, f32::max);
-    if loudest <= 0.0 {
+    let powers = block_powers(samples);
+    let floor = power_floor(&powers);
+    if floor <= 0.0 {
         return 0.0;
     }
-    let floor = loudest * 10.0_f32.powf(-LEVEL_RANGE_DB / 10.0);
     let (sum, count) =
         powers.iter().filter(|&&p| p >= floor).fold((0.0, 0.0), |(sum, count), p| (sum + p, count + 1.0));
     (sum / count).sqrt()
+}
+
+/// Mean power of each block.
+fn block_powers(samples: &[f32]) -> Vec<f32> {
+    samples.chunks(LEVEL_BLOCK).map(|b| b.iter().map(|x| x * x).sum::<f32>() / b.len() as f32).collect()
+}
+
+/// From this power on a block counts as sound; 0 where all are silent.
+fn power_floor(powers: &[f32]) -> f32 {
+    powers.iter().copied().fold(0.0, f32::max) * 10.0_f32.powf(-LEVEL_RANGE_DB / 10.0)
 }
 
 /// Adds `other` to `samples`, scaled so that the active level of `samples` is `snr_db` above its own. False, and

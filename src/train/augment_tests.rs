@@ -164,3 +164,32 @@ fn masks_are_whole_frames_and_whole_bands_and_not_too_many() {
     params.mask_features(&mut rng, &mut [1.0; 12], 4, 0.0);
     params.mask_features(&mut rng, &mut [], 4, 0.0);
 }
+
+#[test]
+fn windows_hold_their_sound_and_many_end_just_after_it_began() {
+    const WINDOW: usize = 8_192;
+    let params = AugmentParams { window: Some(WINDOW), ..AugmentParams::none() };
+    // A ramp, so that each sample says where it comes from; its loud part begins at 6000 and ends at 14000.
+    let clip: Vec<f32> =
+        (0..N).map(|i| if (6_000..14_000).contains(&i) { 0.5 + i as f32 * 1e-5 } else { i as f32 * 1e-7 }).collect();
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    let (mut lasted, mut left) = (Vec::new(), 0);
+    for _ in 0..400 {
+        let made = params.example(&mut rng, std::slice::from_ref(&clip), &[vec![0]], &[], 0, 1);
+        assert_eq!((made.samples.len(), made.targets[0]), (WINDOW, 1.0));
+        let loud: Vec<usize> = (0..WINDOW).filter(|&i| made.samples[i] >= 0.5).collect();
+        assert!(loud.len() >= ENOUGH_BLOCKS / 2 * LEVEL_BLOCK, "{} samples of sound", loud.len());
+        // What sounds is one piece of the clip, in its place.
+        let from = |i: usize| ((made.samples[i] - 0.5) * 1e5).round() as usize;
+        assert_eq!(from(loud[loud.len() - 1]) - from(loud[0]), loud.len() - 1);
+        if loud[loud.len() - 1] == WINDOW - 1 {
+            lasted.push(loud.len());
+        } else {
+            left += 1;
+        }
+    }
+    let early = lasted.iter().filter(|n| **n <= WINDOW / 2).count();
+    assert!(early > 160 && lasted.len() - early > 20 && left > 40, "{early} of {}, {left} ended", lasted.len());
+    // Nothing to hear in silence, and no panic.
+    assert_eq!(params.example(&mut rng, &[vec![0.0; N]], &[vec![0]], &[], 0, 1).samples, vec![0.0; WINDOW]);
+}

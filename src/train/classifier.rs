@@ -28,8 +28,12 @@ pub struct ClassifierTraining {
     pub activation: Activation,
     /// The front end.
     pub front_end: FrontEndParams,
-    /// Frames in a segment.
+    /// Frames of a clip.
     pub segment_frames: usize,
+    /// Frames of a window, a part of a clip as a monitor hears it.
+    pub window_frames: usize,
+    /// Share of the batches that are such windows, cut from the clips as a live stream shows them, 0…1.
+    pub window_share: f64,
     /// Passes over the data.
     pub epochs: usize,
     /// Clips in a batch.
@@ -81,7 +85,7 @@ pub enum Progress {
     Epoch(EpochReport),
 }
 
-/// Trains on `clips` and validates on `validation` after each epoch. With a `checkpoint` path the run goes on where an
+/// Trains on `clips`, from the weights `start` or from random ones, and validates on `validation` after each epoch. With a `checkpoint` path the run goes on where an
 /// earlier one stopped, and saves after each epoch. Returns the last epoch's arrays (never the best on the validation
 /// clips: that would make the score a training result).
 ///
@@ -89,6 +93,7 @@ pub enum Progress {
 /// If settings are impossible, clips are missing, or the checkpoint cannot be used.
 pub fn train(
     how: &ClassifierTraining,
+    start: Option<&Arrays>,
     clips: &Clips,
     noise: &[Vec<f32>],
     validation: &Clips,
@@ -98,25 +103,51 @@ pub fn train(
     if clips.samples.is_empty() || how.batch == 0 || how.epochs == 0 {
         return Err(Error::usage("training needs at least one clip, one epoch and a batch of at least one"));
     }
-    let settings = format!("{how:?} on {} clips and {} noises", clips.samples.len(), noise.len());
+    if !(0.0..=1.0).contains(&how.window_share) || how.window_frames == 0 {
+        return Err(Error::usage(format!(
+            "a share of {} of batches of {} frames cannot be trained on; give 0 to 1, and at least one frame",
+            how.window_share, how.window_frames
+        )));
+    }
+    let mut settings = format!("{how:?} on {} clips and {} noises", clips.samples.len(), noise.len());
+    if start.is_some() {
+        settings += ", begun with other weights";
+    }
     let adam = Adam::new(AdamParams { weight_decay: how.weight_decay, ..AdamParams::default() });
     let resumed = match checkpoint {
         Some(path) => Checkpoint::load(path, &settings, adam.clone())?,
         None => None,
     };
-    let (mut net, mut adam, start) = match resumed {
+    let (mut net, mut adam, first) = match resumed {
         Some(c) => (TrainableVgg::load(&how.net, &c.arrays)?, c.adam, c.epoch),
-        None => (TrainableVgg::new(&how.net, &mut ChaCha8Rng::seed_from_u64(how.seed))?, adam, 0),
+        None => {
+            let net = match start {
+                Some(weights) => TrainableVgg::load(&how.net, weights)?,
+                None => TrainableVgg::new(&how.net, &mut ChaCha8Rng::seed_from_u64(how.seed))?,
+            };
+            (net, adam, 0)
+        }
     };
     let validation_features = features(how, &validation.samples)?;
     let n_batches = clips.samples.len().div_ceil(how.batch);
-    for epoch in start..how.epochs {
+    let n_window = how.window_frames.saturating_sub(1) * how.front_end.stft.hop + 1;
+    let windows = ClassifierTraining {
+        segment_frames: how.window_frames,
+        augment: how.augment.for_windows(n_window),
+        ..how.clone()
+    };
+    for epoch in first..how.epochs {
         let began = Instant::now();
         let mut order: Vec<usize> = (0..clips.samples.len()).collect();
         order.shuffle(&mut example_rng(how.seed, epoch, usize::MAX));
         let mut total = 0.0;
         for (i, indices) in order.chunks(how.batch).enumerate() {
-            let (segments, targets) = make_batch(how, clips, noise, epoch, indices)?;
+            let kind = &mut example_rng(how.seed, epoch, usize::MAX / 2 - i);
+            let (segments, targets) = if kind.random_bool(how.window_share) {
+                make_batch(&windows, clips, noise, epoch, indices)?
+            } else {
+                make_batch(how, clips, noise, epoch, indices)?
+            };
             let progress_now = (epoch * n_batches + i) as f32 / (how.epochs * n_batches) as f32;
             let dropout = dropout_mask(how, indices.len(), &mut example_rng(how.seed, epoch, usize::MAX - 1 - i))?;
             let pass = net.forward(&segments, indices.len(), dropout)?;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use ratatui::crossterm::event::KeyEvent;
 
+use super::banner::banners;
+use super::commands::{Command, Hint};
 use super::keys::{self, Action};
 use super::options::UiOptions;
 use crate::engine::snapshot::{EventSummary, Phase, Snapshot};
@@ -52,6 +54,12 @@ const DEFAULT_SPAN_IDX: usize = 3;
 /// Silence from the engine is worth a warning after this long.
 const STALL: Duration = Duration::from_secs(3);
 
+/// Whether nothing is listened to any more.
+pub(super) fn is_over(snapshot: &Snapshot) -> bool {
+    let shown = snapshot.phase != Phase::Running;
+    shown && snapshot.inputs.iter().all(|input| input.phase != Phase::Running)
+}
+
 /// State of the terminal UI.
 #[derive(Debug)]
 pub struct App {
@@ -69,6 +77,12 @@ pub struct App {
     span_idx: usize,
     /// Whole seconds since the engine last said something, once that is too long.
     pub(super) stalled_secs: Option<u64>,
+    /// What was asked of the engine and is not yet on its way.
+    pub(super) commands: Vec<Command>,
+    /// The input that was asked for, until a snapshot shows it.
+    pub(super) wanted_input: Option<usize>,
+    /// Shown in place of the keys for a moment.
+    pub(super) hint: Option<Hint>,
     clear: bool,
     quit: bool,
 }
@@ -89,6 +103,9 @@ impl App {
             floor_db: DEFAULT_FLOOR_DB,
             span_idx: DEFAULT_SPAN_IDX,
             stalled_secs: None,
+            commands: Vec::new(),
+            wanted_input: None,
+            hint: None,
             clear: false,
             quit: false,
         }
@@ -97,11 +114,16 @@ impl App {
     /// Takes a key; tells whether the screen must be drawn again.
     pub fn on_key(&mut self, event: KeyEvent) -> bool {
         let Some(action) = keys::action(event) else { return false };
+        self.hint = None;
         match action {
             Action::Quit => self.quit = true,
             Action::Help => {
                 self.overlay = if self.overlay == Overlay::Help { Overlay::None } else { Overlay::Help };
             }
+            Action::NextInput => self.next_input(),
+            Action::PreviousInput => self.previous_input(),
+            Action::Input(index) => self.go_to_input(index),
+            Action::Listen => self.next_listen_mode(),
             Action::Freeze => self.toggle_freeze(),
             Action::SwitchView => {
                 self.view = if self.view == View::Heard { View::Why } else { View::Heard };
@@ -127,13 +149,16 @@ impl App {
     }
 
     /// Takes the engine's newest snapshot; tells whether the screen must be drawn again. While frozen it is kept
-    /// back, but the end or failure of the stream is still reported.
+    /// back, but whatever a banner says is still told.
     pub fn on_snapshot(&mut self, snapshot: Arc<Snapshot>) -> bool {
         let was_stalled = self.stalled_secs.take().is_some();
+        if self.wanted_input == Some(snapshot.focus) {
+            self.wanted_input = None;
+        }
         if self.frozen {
-            let phase_changed = self.phase() != Some(&snapshot.phase);
+            let news = self.newest().is_none_or(|newest| banners(newest) != banners(&snapshot));
             self.held = Some(snapshot);
-            return phase_changed || was_stalled;
+            return news || was_stalled;
         }
         self.snapshot = Some(snapshot);
         true
@@ -141,15 +166,15 @@ impl App {
 
     /// Tells the screen how long ago the last snapshot came; tells whether it must be drawn again.
     pub fn on_quiet(&mut self, since_snapshot: Duration) -> bool {
-        let running = matches!(self.phase(), Some(Phase::Running));
+        let running = self.newest().is_some_and(|newest| !is_over(newest));
         let stalled = (running && since_snapshot >= STALL).then_some(since_snapshot.as_secs());
         std::mem::replace(&mut self.stalled_secs, stalled) != stalled
     }
 
-    /// Whether the user asked to leave, or the stream is over and the options say to leave then.
+    /// Whether the user asked to leave, or all inputs are over and the options say to leave then.
     #[must_use]
     pub fn should_quit(&self) -> bool {
-        let over = matches!(self.phase(), Some(Phase::Ended(_) | Phase::Failed(_)));
+        let over = self.newest().is_some_and(is_over);
         self.quit || (over && self.options.exit_on_end)
     }
 
@@ -211,9 +236,9 @@ impl App {
         }
     }
 
-    /// Phase of the newest snapshot, whether it is shown or kept back.
-    pub(super) fn phase(&self) -> Option<&Phase> {
-        self.held.as_ref().or(self.snapshot.as_ref()).map(|snapshot| &snapshot.phase)
+    /// The newest snapshot, whether it is shown or kept back.
+    pub(super) fn newest(&self) -> Option<&Snapshot> {
+        self.held.as_deref().or(self.snapshot.as_deref())
     }
 
     /// Whether everything must be drawn anew, whatever the terminal is believed to show; asked for once.

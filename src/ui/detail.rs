@@ -1,5 +1,7 @@
 //! One event with all its figures.
 
+use std::time::UNIX_EPOCH;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -10,12 +12,33 @@ use super::draw::popup;
 use super::events::{duration_secs, sign};
 use super::text::{clip, format_time, local_time, number, pad, wrap};
 use super::theme::Theme;
+use crate::engine::report::Event;
 use crate::engine::snapshot::EventSummary;
+use crate::units::StreamClock;
 
 /// Cells of the names at the left.
 const NAME: usize = 12;
 /// Width of the window where the terminal has it.
 const WIDTH: u16 = 84;
+
+/// A folder is written within so many seconds of the event's end, or something is slow.
+const WRITING_SECS: f64 = 30.0;
+/// An event this new may be on its way to the disk, even if others cannot be written.
+const NEW_SECS: f64 = 5.0;
+
+/// What stands for the folder of an event that has none.
+fn without_folder(event: &Event, app: &App) -> &'static str {
+    let Some(snapshot) = app.newest().filter(|snapshot| snapshot.record_dir.is_some()) else { return "not recorded" };
+    // Events may come from another input, with a clock of its own.
+    let start = |clock: &StreamClock| clock.start.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+    let begun = start(&snapshot.clock) - start(&event.clock);
+    let age_secs = begun + snapshot.clock.secs(snapshot.position) - event.clock.secs(event.offset);
+    match (snapshot.recording_fails, age_secs) {
+        (true, age_secs) if age_secs > NEW_SECS => "not recorded: recording fails",
+        (false, age_secs) if age_secs > WRITING_SECS => "not recorded yet",
+        _ => "recording…",
+    }
+}
 
 /// Names and values, one line each; a value goes on in the next line where the name is empty.
 fn figures(summary: &EventSummary, app: &App, cells: usize) -> Vec<(&'static str, String)> {
@@ -49,8 +72,8 @@ fn figures(summary: &EventSummary, app: &App, cells: usize) -> Vec<(&'static str
         }
         None => lines.push(("faithful", "not measured".to_owned())),
     }
-    let folder = summary.dir.as_deref().unwrap_or("not recorded");
-    for (idx, line) in wrap(folder, cells.saturating_sub(NAME)).into_iter().enumerate() {
+    let folder = summary.dir.clone().unwrap_or_else(|| without_folder(event, app).to_owned());
+    for (idx, line) in wrap(&folder, cells.saturating_sub(NAME)).into_iter().enumerate() {
         lines.push((if idx == 0 { "folder" } else { "" }, line));
     }
     let sha256: String = event.model.sha256.chars().take(12).collect();

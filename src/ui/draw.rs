@@ -8,12 +8,15 @@ use ratatui::style::Style;
 use super::app::{App, Overlay};
 use super::text::{clip, width};
 use super::theme::Theme;
-use super::{components, detail, events, header, help, labels, status, waterfall};
+use super::{banner, components, detail, events, header, help, inputs, labels, status, waterfall};
 
 /// Narrowest terminal that the panes fit into, in cells.
 pub const MIN_WIDTH: u16 = 60;
 /// Lowest terminal that the panes fit into, in lines.
 pub const MIN_HEIGHT: u16 = 16;
+
+/// Lines that the panes keep below the banners.
+const LEAST_BODY: u16 = 7;
 
 /// Draws `app` on the whole frame. Reads nothing else and changes nothing.
 pub fn draw(frame: &mut Frame<'_>, app: &App) {
@@ -21,33 +24,46 @@ pub fn draw(frame: &mut Frame<'_>, app: &App) {
     let theme = Theme::new(&app.options);
     let buffer = frame.buffer_mut();
     if area.width < MIN_WIDTH || area.height < MIN_HEIGHT {
-        draw_too_small(buffer, area);
+        draw_too_small(buffer, area, app, theme);
     } else {
         draw_screen(buffer, area, app, theme);
     }
     theme.finish(buffer);
 }
 
-fn draw_too_small(buffer: &mut Buffer, area: Rect) {
+fn draw_too_small(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) {
     if area.is_empty() {
+        return;
+    }
+    // What must not be overlooked needs no panes; a screen of one line shows nothing else.
+    let banners = app.newest().map(banner::banners).unwrap_or_default();
+    let lines = banner::lines(&banners, area.width, (area.height - 1).max(1));
+    banner::draw(buffer, area, &lines, theme);
+    let top = area.y + lines.len() as u16;
+    if top >= area.bottom() {
         return;
     }
     let text = format!("terminal too small (need {MIN_WIDTH}x{MIN_HEIGHT})");
     let x = area.width.saturating_sub(width(&text) as u16) / 2;
-    buffer.set_string(area.x + x, area.y + area.height / 2, clip(&text, area.width.into()), Style::new());
+    let y = top.max(area.y + area.height / 2);
+    buffer.set_string(area.x + x, y, clip(&text, area.width.into()), Style::new());
 }
 
 fn draw_screen(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) {
     let line = |y: u16| Rect { y, height: 1, ..area };
-    let banner = Rect { y: area.y + 2, height: status::banner_height(app, area.width), ..area };
-    header::draw(buffer, Rect { height: 2, ..area }, app, theme);
-    status::draw_banner(buffer, banner, app, theme);
+    let header = Rect { height: header::height(app), ..area };
+    header::draw(buffer, header, app, theme);
+    let banners = app.newest().map(banner::banners).unwrap_or_default();
+    let lines = banner::lines(&banners, area.width, area.height.saturating_sub(header.height + 2 + LEAST_BODY));
+    let banner = Rect { y: header.bottom(), height: lines.len() as u16, ..area };
+    banner::draw(buffer, banner, &lines, theme);
     status::draw_health(buffer, line(area.bottom() - 2), app, theme);
-    status::draw_footer(buffer, line(area.bottom() - 1), theme);
+    status::draw_footer(buffer, line(area.bottom() - 1), app, theme);
     let body = Rect { y: banner.bottom(), height: area.bottom() - 2 - banner.bottom(), ..area };
     draw_body(buffer, body, app, theme);
-    // The line that says what is listened to stays in sight.
-    let below = Rect { y: area.y + 1, height: area.height - 1, ..area };
+    // The line that says what is listened to stays in sight, and so do the banners.
+    let first_line = if lines.is_empty() { area.y + 1 } else { banner.bottom() };
+    let below = Rect { y: first_line, height: area.bottom() - first_line, ..area };
     match app.overlay {
         Overlay::None => {}
         Overlay::Help => help::draw(buffer, below, theme),
@@ -62,6 +78,9 @@ fn draw_body(buffer: &mut Buffer, body: Rect, app: &App, theme: Theme) {
         buffer.set_stringn(x, body.y + body.height / 2, text, body.width.into(), theme.dim());
         return;
     };
+    let list = Rect { height: inputs::height(snapshot, body.height), ..body };
+    inputs::draw(buffer, list, snapshot, theme);
+    let body = Rect { y: list.bottom(), height: body.height - list.height, ..body };
     let left_width = (body.width * 7 / 20).clamp(26, 48);
     let upper_height = (body.height * 11 / 20).max(5).min(body.height);
     let upper = Rect { height: upper_height, ..body };

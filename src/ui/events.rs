@@ -33,7 +33,12 @@ pub(super) fn sign(faithfulness: Option<&Faithfulness>) -> &'static str {
 }
 
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, snapshot: &Snapshot, theme: Theme) {
-    let title = match snapshot.totals.events {
+    // The list is of all inputs.
+    let n_events = match snapshot.inputs[..] {
+        [] | [_] => snapshot.totals.events,
+        _ => snapshot.inputs.iter().fold(0, |n, input| input.totals.events.saturating_add(n)),
+    };
+    let title = match n_events {
         0 => "events".to_owned(),
         n => format!("events · {n} since the start"),
     };
@@ -43,7 +48,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, snapshot: &Snapsh
         buffer.set_string(inner.x, inner.y, text, theme.dim());
         return;
     };
-    let columns = Columns::new(&snapshot.events, inner.width.into());
+    let columns = Columns::new(snapshot, inner.width.into());
     buffer.set_stringn(inner.x, inner.y, columns.heading(), inner.width.into(), theme.dim());
     let n_rows = usize::from(inner.height.saturating_sub(1));
     let n_events = snapshot.events.len();
@@ -51,7 +56,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, snapshot: &Snapsh
     let first = selected_idx.saturating_sub(n_rows / 2).min(n_events.saturating_sub(n_rows));
     for (y, idx) in (inner.y + 1..inner.bottom()).zip(first..n_events) {
         let row = Rect { y, height: 1, ..inner };
-        columns.draw_row(buffer, row, &snapshot.events[idx], app, theme);
+        columns.draw_row(buffer, row, &snapshot.events[idx], snapshot, app, theme);
         if idx == selected_idx {
             // Foreground colours would turn into a patchwork of backgrounds.
             buffer.set_style(row, Style::reset().patch(theme.selected()));
@@ -66,37 +71,49 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, snapshot: &Snapsh
 
 /// Which columns fit.
 struct Columns {
+    /// The input's number, with the space behind it; 0 where there is one input.
+    input: usize,
     label: usize,
     faith: bool,
     component: usize,
 }
 
 impl Columns {
-    fn new(events: &[std::sync::Arc<EventSummary>], cells: usize) -> Self {
-        let longest = events.iter().map(|event| width(&event.event.label)).max().unwrap_or(0);
-        let fixed = TIME + SCORE + SECS;
+    fn new(snapshot: &Snapshot, cells: usize) -> Self {
+        let n_inputs = snapshot.inputs.len();
+        let input = if n_inputs > 1 { n_inputs.to_string().len().max(2) + 1 } else { 0 };
+        let longest = snapshot.events.iter().map(|event| width(&event.event.label)).max().unwrap_or(0);
+        let fixed = TIME + input + SCORE + SECS;
         let spare = cells.saturating_sub(fixed + FAITH);
         // The label first, then the figures, then the component that said most.
         let faith = spare >= 7;
         let room = if faith { spare } else { cells.saturating_sub(fixed + 2) };
         let label = longest.max(5).min(room.saturating_sub(1)).min((room / 2).max(12)).min(room);
         let component = room.saturating_sub(label + 1);
-        Self { label, faith, component: if faith && component >= 6 { component } else { 0 } }
+        Self { input, label, faith, component: if faith && component >= 6 { component } else { 0 } }
     }
 
     fn heading(&self) -> String {
-        let mut text =
-            format!("{}{} {}{}", pad("time", TIME), pad("label", self.label), "score", pad_start("secs", SECS - 1));
+        let (time, input, label) = (pad("time", TIME), pad("in", self.input), pad("label", self.label));
+        let mut text = format!("{time}{input}{label} score{}", pad_start("secs", SECS - 1));
         if self.faith {
             text.push_str("   in→out");
         }
         if self.component > 0 {
-            text = format!("{} component", pad(&text, TIME + self.label + SCORE + SECS + FAITH));
+            text = format!("{} component", pad(&text, TIME + self.input + self.label + SCORE + SECS + FAITH));
         }
         text
     }
 
-    fn draw_row(&self, buffer: &mut Buffer, row: Rect, summary: &EventSummary, app: &App, theme: Theme) {
+    fn draw_row(
+        &self,
+        buffer: &mut Buffer,
+        row: Rect,
+        summary: &EventSummary,
+        snapshot: &Snapshot,
+        app: &App,
+        theme: Theme,
+    ) {
         let event = &summary.event;
         let time = local_time(&event.clock, event.onset, &app.options.time_zone);
         let mut x = row.x;
@@ -105,6 +122,10 @@ impl Columns {
             x = buffer.set_stringn(x, row.y, text, room, style).0;
         };
         put(pad(&format_time(time.as_ref(), "%H:%M:%S"), TIME), theme.dim());
+        if self.input > 0 {
+            let number = snapshot.inputs.iter().position(|input| input.source == event.source);
+            put(pad(&number.map_or("?".to_owned(), |n| (n + 1).to_string()), self.input), theme.dim());
+        }
         put(pad(&event.label, self.label), theme.strong());
         put(pad_start(&number(event.score.into(), 2), SCORE + 1), Style::new());
         put(pad_start(&short_secs(duration_secs(event)), SECS - 1), Style::new());

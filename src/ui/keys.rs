@@ -9,6 +9,14 @@ pub enum Action {
     Quit,
     /// Show or hide the help.
     Help,
+    /// Show the next input.
+    NextInput,
+    /// Show the input before.
+    PreviousInput,
+    /// Show the input of this index.
+    Input(usize),
+    /// Play what comes next of interpretation, input and silence.
+    Listen,
     /// Stop or resume taking new snapshots.
     Freeze,
     /// Switch the waterfall between all sound and what the classifier used of it.
@@ -75,6 +83,7 @@ impl Key {
             KeyCode::Down => "↓".to_owned(),
             KeyCode::PageUp => "PgUp".to_owned(),
             KeyCode::PageDown => "PgDn".to_owned(),
+            KeyCode::BackTab => "S-Tab".to_owned(),
             other => format!("{other:?}"),
         };
         if self.ctrl { format!("Ctrl-{name}") } else { name }
@@ -98,26 +107,42 @@ const fn bind(action: Action, keys: &'static [Key], help: &'static str, footer: 
     Binding { action, keys, help, footer }
 }
 
+const INPUTS: &str = "next / previous input, or by number";
+const WATERFALL: &str = "waterfall bright/dark, less/more time";
+const ENTER_ESC: &str = "open an event / close what is on top";
+
 /// Every key there is. Help shows it in this order, with actions that share a help text on one line; so does the
 /// footer, as far as there is room.
 pub const TABLE: &[Binding] = &[
     bind(Action::Quit, &[char_key('q'), ctrl_key('c')], "quit", Some("quit")),
     bind(Action::Help, &[char_key('?')], "show or hide this help", Some("help")),
     bind(Action::SwitchView, &[char_key('w')], "heard: all sound / why: what decided", Some("heard/why")),
+    bind(Action::NextInput, &[special(KeyCode::Tab)], INPUTS, Some("next input")),
+    bind(Action::PreviousInput, &[special(KeyCode::BackTab)], INPUTS, None),
+    bind(Action::Input(0), &[char_key('1')], INPUTS, None),
+    bind(Action::Input(1), &[char_key('2')], INPUTS, None),
+    bind(Action::Input(2), &[char_key('3')], INPUTS, None),
+    bind(Action::Input(3), &[char_key('4')], INPUTS, None),
+    bind(Action::Input(4), &[char_key('5')], INPUTS, None),
+    bind(Action::Input(5), &[char_key('6')], INPUTS, None),
+    bind(Action::Input(6), &[char_key('7')], INPUTS, None),
+    bind(Action::Input(7), &[char_key('8')], INPUTS, None),
+    bind(Action::Input(8), &[char_key('9')], INPUTS, None),
+    bind(Action::Listen, &[char_key('l')], "play interpretation / input / silence", Some("listen")),
     bind(Action::Freeze, &[char_key('f'), char_key(' ')], "freeze the screen; listening goes on", Some("freeze")),
-    bind(Action::Detail, &[special(KeyCode::Enter)], "open the selected event, or close it", Some("event")),
-    bind(Action::Close, &[special(KeyCode::Esc)], "close what lies on top", None),
-    bind(Action::SwitchOrder, &[char_key('t')], "sort labels by score / as in the model", Some("sort")),
+    bind(Action::Detail, &[special(KeyCode::Enter)], ENTER_ESC, Some("event")),
+    bind(Action::Close, &[special(KeyCode::Esc)], ENTER_ESC, None),
+    bind(Action::SwitchOrder, &[char_key('t')], "labels by score / as in the model", Some("sort")),
     bind(Action::Up, &[special(KeyCode::Up), char_key('k')], "newer / older event", None),
     bind(Action::Down, &[special(KeyCode::Down), char_key('j')], "newer / older event", None),
     bind(Action::PageUp, &[special(KeyCode::PageUp)], "ten events up / down", None),
     bind(Action::PageDown, &[special(KeyCode::PageDown)], "ten events up / down", None),
     bind(Action::First, &[char_key('g'), special(KeyCode::Home)], "follow the newest / go to the oldest", None),
     bind(Action::Last, &[char_key('G'), special(KeyCode::End)], "follow the newest / go to the oldest", None),
-    bind(Action::Brighter, &[char_key('+'), char_key('=')], "waterfall brighter / darker", Some("brighter")),
-    bind(Action::Darker, &[char_key('-')], "waterfall brighter / darker", Some("darker")),
-    bind(Action::Shorter, &[char_key('[')], "waterfall shows less / more time", Some("less time")),
-    bind(Action::Longer, &[char_key(']')], "waterfall shows less / more time", Some("more time")),
+    bind(Action::Brighter, &[char_key('+'), char_key('=')], WATERFALL, Some("brighter")),
+    bind(Action::Darker, &[char_key('-')], WATERFALL, Some("darker")),
+    bind(Action::Shorter, &[char_key('[')], WATERFALL, Some("less time")),
+    bind(Action::Longer, &[char_key(']')], WATERFALL, Some("more time")),
     bind(Action::Redraw, &[ctrl_key('l')], "draw the screen anew", None),
 ];
 

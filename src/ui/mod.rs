@@ -4,12 +4,15 @@
 //! Every key stands in one table ([`keys::TABLE`]), from which the help and the footer are made.
 
 mod app;
+mod banner;
+mod commands;
 mod components;
 mod detail;
 mod draw;
 mod events;
 mod header;
 mod help;
+mod inputs;
 pub mod keys;
 mod labels;
 mod options;
@@ -20,6 +23,7 @@ mod theme;
 mod waterfall;
 
 pub use app::{App, LabelOrder, Overlay, View};
+pub use commands::Command;
 pub use draw::{MIN_HEIGHT, MIN_WIDTH, draw};
 pub use options::UiOptions;
 pub use terminal::run;

@@ -1,49 +1,26 @@
-//! The lines at the bottom, health and keys, and the banner that says that the stream is over.
+//! The lines at the bottom: health and keys.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::app::App;
-use super::keys::{Action, TABLE, first_key};
-use super::text::{clip_start, count, number, width, wrap};
+use super::keys::{Action, TABLE};
+use super::text::{clip, clip_start, count, number, width};
 use super::theme::Theme;
-use crate::engine::snapshot::{Phase, Snapshot};
+use crate::engine::report::Latency;
+use crate::engine::snapshot::Snapshot;
 
-/// Lines of the longest banner.
-const MAX_BANNER_LINES: usize = 3;
+/// From this width on the health line says where the networks run, and how long the slowest events took.
+const ROOMY_CELLS: u16 = 80;
+/// From this width on it says which latency is which.
+const WIDE_CELLS: u16 = 100;
 
-/// What the banner says, and whether it is a failure; `None` while the stream runs.
-fn banner(app: &App) -> Option<(String, bool)> {
-    let quit = first_key(Action::Quit);
-    match app.phase()? {
-        Phase::Running => None,
-        Phase::Ended(reason) => Some((format!("ENDED: {reason}. Press {quit} to quit."), false)),
-        Phase::Failed(sentence) => {
-            let sentence = sentence.trim_end_matches('.');
-            Some((format!("FAILED: {sentence}. Press {quit} to quit."), true))
-        }
-    }
-}
-
-/// Lines that the banner takes on a screen `cells` wide.
-pub(super) fn banner_height(app: &App, cells: u16) -> u16 {
-    let lines = banner(app).map_or(0, |(text, _)| wrap(&text, usize::from(cells).saturating_sub(2)).len());
-    lines.min(MAX_BANNER_LINES) as u16
-}
-
-pub(super) fn draw_banner(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) {
-    let Some((text, failed)) = banner(app) else { return };
-    let style = if failed { theme.alarm() } else { theme.notice() };
-    let lines = wrap(&text, usize::from(area.width).saturating_sub(2));
-    for (y, line) in (area.y..area.bottom()).zip(lines) {
-        buffer.set_string(area.x, y, " ".repeat(area.width.into()), style);
-        buffer.set_stringn(area.x + 1, y, line, area.width.into(), style);
-    }
-}
+/// Being behind by so much is worth saying.
+const LAG_SECS: f64 = 0.5;
 
 /// What the health line says, most urgent first.
-fn health(app: &App, snapshot: &Snapshot, theme: Theme) -> Vec<(String, Style)> {
+fn health(app: &App, snapshot: &Snapshot, cells: u16, theme: Theme) -> Vec<(String, Style)> {
     let totals = &snapshot.totals;
     let mut items = Vec::new();
     let mut alarm = |text: String| items.push((format!(" {text} "), theme.alarm()));
@@ -53,12 +30,10 @@ fn health(app: &App, snapshot: &Snapshot, theme: Theme) -> Vec<(String, Style)> 
     if totals.dropped_samples > 0 {
         alarm(format!("DROPPED {} SAMPLES", count(totals.dropped_samples)));
     }
-    if !snapshot.shed.is_empty() {
-        alarm(format!("SHEDDING {}", snapshot.shed.join(", ")));
-    }
+    let device = if cells >= ROOMY_CELLS { format!(" ({})", snapshot.device) } else { String::new() };
     let overloaded = snapshot.load >= 1.0;
     if overloaded {
-        alarm(format!("LOAD {}", number(snapshot.load, 2)));
+        alarm(format!("LOAD {}{device}", number(snapshot.load, 2)));
     }
     if totals.xruns > 0 {
         alarm(format!("XRUNS {}", count(totals.xruns)));
@@ -66,14 +41,16 @@ fn health(app: &App, snapshot: &Snapshot, theme: Theme) -> Vec<(String, Style)> 
     if totals.invalid_samples > 0 {
         alarm(format!("INVALID {} SAMPLES", count(totals.invalid_samples)));
     }
+    if snapshot.lag_secs > LAG_SECS {
+        items.push((format!("lag {} s", number(snapshot.lag_secs, 1)), theme.warn()));
+    }
     if totals.shed_strides > 0 {
         items.push((format!("shed {} strides", count(totals.shed_strides)), theme.warn()));
     }
     if !overloaded {
-        items.push((format!("load {}", number(snapshot.load, 2)), Style::new()));
+        items.push((format!("load {}{device}", number(snapshot.load, 2)), Style::new()));
     }
-    let latency = snapshot.latency.map_or("–".to_owned(), |l| format!("{} s", number(l.p50_secs, 2)));
-    items.push((format!("latency {latency}"), Style::new()));
+    items.push((format!("latency {}", latency(snapshot.latency, cells)), Style::new()));
     if totals.dropped_samples == 0 {
         items.push(("dropped 0".to_owned(), theme.dim()));
     }
@@ -83,20 +60,39 @@ fn health(app: &App, snapshot: &Snapshot, theme: Theme) -> Vec<(String, Style)> 
     items
 }
 
+/// Time from sound to event: of half of the events, and of 99 of 100 where there is room.
+fn latency(latency: Option<Latency>, cells: u16) -> String {
+    let Some(Latency { p50_secs, p99_secs }) = latency else { return "–".to_owned() };
+    let (p50, p99) = (number(p50_secs, 2), number(p99_secs, 2));
+    match cells {
+        WIDE_CELLS.. => format!("p50 {p50} s, p99 {p99} s"),
+        ROOMY_CELLS.. => format!("{p50}/{p99} s"),
+        _ => format!("{p50} s"),
+    }
+}
+
 pub(super) fn draw_health(buffer: &mut Buffer, row: Rect, app: &App, theme: Theme) {
     let Some(snapshot) = app.snapshot.as_deref() else { return };
+    // Whether there will be evidence is always said, and first of all if there will not.
+    let recording = match &snapshot.record_dir {
+        Some(_) if snapshot.recording_fails => " RECORDING FAILS ",
+        Some(_) => "rec",
+        None => "",
+    };
+    let reserved = if recording.is_empty() { 0 } else { width(recording) as u16 + 2 };
+    let end = row.right().saturating_sub(reserved);
     let mut x = row.x + 1;
-    for (text, style) in health(app, snapshot, theme) {
+    for (text, style) in health(app, snapshot, row.width, theme) {
         // An item that does not fit is left out whole: half a number misleads.
-        if usize::from(row.right().saturating_sub(x)) > width(&text) {
+        if usize::from(end.saturating_sub(x)) > width(&text) {
             x = buffer.set_stringn(x, row.y, &text, row.width.into(), style).0 + 2;
         }
     }
     let room = usize::from(row.right().saturating_sub(x + 1));
     let (text, style) = match &snapshot.record_dir {
-        Some(_) if snapshot.recording_fails => (" RECORDING FAILS ".to_owned(), theme.alarm()),
+        Some(_) if snapshot.recording_fails => (recording.to_owned(), theme.alarm()),
         Some(dir) if room > 8 => (format!("rec {}", clip_start(dir, room - 4)), theme.strong()),
-        Some(_) => ("rec".to_owned(), theme.strong()),
+        Some(_) => (recording.to_owned(), theme.strong()),
         None => ("not recording".to_owned(), theme.dim()),
     };
     let cells = width(&text);
@@ -105,10 +101,24 @@ pub(super) fn draw_health(buffer: &mut Buffer, row: Rect, app: &App, theme: Them
     }
 }
 
-/// The first keys of the table that fit.
-pub(super) fn draw_footer(buffer: &mut Buffer, row: Rect, theme: Theme) {
+/// Whether the key of `action` can do anything now.
+fn is_useful(action: Action, snapshot: Option<&Snapshot>) -> bool {
+    match action {
+        Action::NextInput => snapshot.is_some_and(|snapshot| snapshot.inputs.len() > 1),
+        Action::Listen => snapshot.is_some_and(|snapshot| snapshot.listen.is_some()),
+        _ => true,
+    }
+}
+
+/// The first keys of the table that fit; for a moment, why a key did nothing.
+pub(super) fn draw_footer(buffer: &mut Buffer, row: Rect, app: &App, theme: Theme) {
+    if let Some(hint) = app.hint {
+        let text = clip(hint.text, usize::from(row.width).saturating_sub(2));
+        buffer.set_string(row.x + 1, row.y, text, theme.warn());
+        return;
+    }
     let mut x = row.x + 1;
-    for binding in TABLE {
+    for binding in TABLE.iter().filter(|binding| is_useful(binding.action, app.snapshot.as_deref())) {
         let (Some(name), Some(key)) = (binding.footer, binding.keys.first().map(|key| key.name())) else { continue };
         if usize::from(row.right().saturating_sub(x)) <= width(&key) + 1 + width(name) {
             break;

@@ -22,6 +22,7 @@ use ratatui::crossterm::{execute, queue};
 use super::app::App;
 use super::draw::draw;
 use super::options::UiOptions;
+use crate::engine::controls::Controls;
 use crate::engine::snapshot::{Snapshot, SnapshotSlot};
 use crate::error::{Error, Result};
 
@@ -45,14 +46,16 @@ static SCREEN_THREAD: Mutex<Option<ThreadId>> = Mutex::new(None);
 
 /// Shows the newest snapshot of `slot` until the user quits or `quit` is set.
 ///
-/// When the stream has ended or failed, the screen stays with a banner until the user quits, unless
+/// What keys ask of the engine goes to `controls`.
+///
+/// When all inputs have ended or failed, the screen stays with a banner until the user quits, unless
 /// [`UiOptions::exit_on_end`] is set. Nothing is drawn while nothing changes, and never more than 30 times a second.
 /// The terminal is given back on return, on error and on a panic of any thread.
 ///
 /// # Errors
 /// `Usage` when standard output is no terminal; `Output` when the terminal cannot be read or written; `Bug` when
 /// another thread of the program has panicked.
-pub fn run(slot: &SnapshotSlot, quit: &AtomicBool, options: UiOptions) -> Result<()> {
+pub fn run(slot: &SnapshotSlot, quit: &AtomicBool, controls: &Controls, options: UiOptions) -> Result<()> {
     if !io::stdout().is_terminal() {
         return Err(Error::usage(
             "the screen needs a terminal, and standard output is none; use --ui jsonl or --ui silent instead",
@@ -62,7 +65,7 @@ pub fn run(slot: &SnapshotSlot, quit: &AtomicBool, options: UiOptions) -> Result
     force_color_output(true);
     let guard = TerminalGuard::take()?;
     let mut terminal = Terminal::new(CrosstermBackend::new(Output::default())).map_err(|error| broken(&error))?;
-    let result = show(&mut terminal, slot, quit, &mut App::new(options));
+    let result = show(&mut terminal, slot, quit, controls, &mut App::new(options));
     drop(guard);
     if PANICKED.swap(false, Ordering::SeqCst) {
         // Returning may end the program: the message comes first.
@@ -98,12 +101,19 @@ impl Write for Output {
     }
 }
 
-fn show(terminal: &mut Screen, slot: &SnapshotSlot, quit: &AtomicBool, app: &mut App) -> Result<()> {
+fn show(
+    terminal: &mut Screen,
+    slot: &SnapshotSlot,
+    quit: &AtomicBool,
+    controls: &Controls,
+    app: &mut App,
+) -> Result<()> {
     let keys = watch_keys()?;
     let mut newest: Option<Arc<Snapshot>> = None;
     let mut newest_at = Instant::now();
     let mut drawn_at: Option<Instant> = None;
     let mut changed = true;
+    let mut turn_at = Instant::now();
     while !quit.load(Ordering::Relaxed) && !PANICKED.load(Ordering::SeqCst) {
         if let Some(snapshot) = slot.latest()
             && newest.as_ref().is_none_or(|newest| !Arc::ptr_eq(newest, &snapshot))
@@ -113,6 +123,8 @@ fn show(terminal: &mut Screen, slot: &SnapshotSlot, quit: &AtomicBool, app: &mut
             changed |= app.on_snapshot(snapshot);
         }
         changed |= app.on_quiet(newest_at.elapsed());
+        changed |= app.on_elapsed(turn_at.elapsed());
+        turn_at = Instant::now();
         if app.should_quit() {
             break;
         }
@@ -124,6 +136,7 @@ fn show(terminal: &mut Screen, slot: &SnapshotSlot, quit: &AtomicBool, app: &mut
         }
         let wait = if changed { wait } else { FRAME };
         changed |= read_keys(&keys, app, wait).map_err(|error| broken(&error))?;
+        app.take_commands().into_iter().for_each(|command| command.apply(controls));
     }
     Ok(())
 }

@@ -123,6 +123,14 @@ impl Theme {
         }
     }
 
+    /// For what should be seen, and is not the worst.
+    pub(super) fn warning(self) -> Style {
+        match self.depth {
+            Depth::None => Style::new().add_modifier(Modifier::REVERSED),
+            _ => Style::new().fg(Color::Black).bg(Color::Yellow).add_modifier(Modifier::BOLD),
+        }
+    }
+
     /// For states the user has chosen, or that are no fault.
     pub(super) fn notice(self) -> Style {
         match self.depth {
@@ -208,6 +216,7 @@ fn ascii(symbol: &str) -> char {
         '✓' => 'y',
         '✗' => 'n',
         '▶' => '>',
+        '♪' => '*',
         '→' => '>',
         '↑' => '^',
         '↓' => 'v',

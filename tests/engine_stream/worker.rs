@@ -2,7 +2,7 @@
 
 use std::io::{Cursor, Read};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
@@ -17,21 +17,27 @@ use earwitness::engine::worker::{MonitorOptions, Worker};
 use earwitness::units::SampleRate;
 use earwitness::{ErrorKind, Result};
 
-fn bytes(samples: &[f32]) -> Vec<u8> {
+pub(super) fn bytes(samples: &[f32]) -> Vec<u8> {
     samples.iter().flat_map(|x| x.to_le_bytes()).collect()
 }
 
-fn open(reader: impl Read + Send + 'static, rate: u32, channels: u16, fast: bool, ring_secs: f64) -> Capture {
+pub(super) fn open(
+    reader: impl Read + Send + 'static,
+    rate: u32,
+    channels: u16,
+    fast: bool,
+    ring_secs: f64,
+) -> Capture {
     let options = CaptureOptions { fast, ring_secs, ..CaptureOptions::default() };
     let rate = SampleRate::new(rate).unwrap();
     open_raw("pipe".into(), reader, rate, channels, SampleFormat::F32Le, &options).unwrap()
 }
 
-fn fast(samples: &[f32]) -> Capture {
+pub(super) fn fast(samples: &[f32]) -> Capture {
     open(Cursor::new(bytes(samples)), RATE, 1, true, 2.0)
 }
 
-fn options() -> MonitorOptions {
+pub(super) fn options() -> MonitorOptions {
     MonitorOptions {
         model: model_ref(),
         detector: detector(&classifier()),
@@ -41,18 +47,19 @@ fn options() -> MonitorOptions {
         fast: true,
         ring_secs: 10.0,
         duration_secs: None,
+        onsets: false,
         record_dir: Some("events".into()),
         snapshots: true,
     }
 }
 
-fn worker(capture: Capture, options: MonitorOptions) -> Worker {
+pub(super) fn worker(capture: Capture, options: MonitorOptions) -> Worker {
     let inference = Inference::new(classifier(), Loudness::boxed(Mask::Relative));
     Worker::new(vec![capture], inference, options).unwrap()
 }
 
 /// Runs to the end and gives all reports and the result.
-fn run_all(worker: Worker, stop: bool) -> (Vec<Report>, SnapshotSlot, Result<StopReport>) {
+pub(super) fn run_all(worker: Worker, stop: bool) -> (Vec<Report>, SnapshotSlot, Result<StopReport>) {
     let (sender, receiver) = unbounded();
     let slot = SnapshotSlot::default();
     let result = worker.run(&sender, &slot, &AtomicBool::new(stop)).map(|mut stops| stops.remove(0));
@@ -60,7 +67,7 @@ fn run_all(worker: Worker, stop: bool) -> (Vec<Report>, SnapshotSlot, Result<Sto
     (receiver.iter().collect(), slot, result)
 }
 
-fn events(reports: &[Report]) -> Vec<EventReport> {
+pub(super) fn events(reports: &[Report]) -> Vec<EventReport> {
     reports.iter().filter_map(|r| if let Report::Event(e) = r { Some((**e).clone()) } else { None }).collect()
 }
 
@@ -98,7 +105,13 @@ fn reports_come_in_order_with_the_pipelines_own_events() {
     assert!(snapshot.events[0].event.onset > snapshot.events[3].event.onset, "newest first");
     assert_eq!((snapshot.record_dir.as_deref(), snapshot.model.as_str()), (Some("events"), "tiny"));
     assert!(snapshot.load > 0.0 && snapshot.latency.is_some() && snapshot.shed.is_empty());
-    assert_eq!(snapshot.waterfall.n_columns(), 1200);
+    // 12 s of a frame every 10 ms; the newest is centred on the last sample, and nothing of the silence behind it shows.
+    let waterfall = &snapshot.waterfall;
+    assert_eq!((waterfall.n_columns(), waterfall.first_frame + 1200), (1200, 1 + samples.len() as u64 / 80));
+    let loudest = |values: &[f32], column: usize| values[column * 32..][..32].iter().fold(f32::MIN, |a, b| a.max(*b));
+    let (last, quiet) = (loudest(&waterfall.level_db, 1199), loudest(&waterfall.level_db, 2000 - 1301));
+    assert!(last > quiet + 20.0, "the sound of the last half second goes on to the last column: {last} dB, {quiet} dB");
+    assert!(loudest(&waterfall.mask, 0) > 0.1, "the mask of the burst at 13 s is remembered from its first column on");
 }
 
 #[test]
@@ -238,7 +251,7 @@ fn several_inputs_share_a_model_and_nothing_else() {
     let scenes = [scene(9.0, &[1.0..1.5, 6.0..6.4]), scene(5.0, &[]), scene(7.0, &[2.0..2.4, 3.5..5.0])];
     let names = ["yard", "attic", "plant"];
     let captures = scenes.iter().zip(names).map(|(samples, name)| {
-        let options = CaptureOptions { fast: true, ring_secs: 2.0 };
+        let options = CaptureOptions { fast: true, ring_secs: 2.0, ..CaptureOptions::default() };
         let rate = SampleRate::new(RATE).unwrap();
         open_raw(name.into(), Cursor::new(bytes(samples)), rate, 1, SampleFormat::F32Le, &options).unwrap()
     });
@@ -285,4 +298,31 @@ fn an_input_that_breaks_does_not_end_the_others() {
     let stops: Vec<_> = reports.iter().filter_map(|r| if let Report::Stop(s) = r { Some(s) } else { None }).collect();
     assert_eq!(stops.iter().map(|s| s.position.0).collect::<Vec<_>>(), [short.len() as u64, long.len() as u64]);
     assert_eq!(stops[1].reason, "end of input");
+}
+
+#[test]
+fn the_beginning_of_an_event_is_told_before_its_end_if_that_is_wanted() {
+    let samples = scene(12.0, &[1.0..1.5, 3.0..8.0]);
+    let (reports, ..) = run_all(worker(fast(&samples), MonitorOptions { onsets: true, ..options() }), false);
+    let mut begun = Vec::new();
+    let (mut n_events, mut matched) = (0, 0);
+    for report in &reports {
+        match report {
+            Report::Onset(onset) => begun.push(onset),
+            Report::Event(event) => {
+                let event = &event.event;
+                n_events += 1;
+                let Some(onset) = begun.iter().find(|onset| onset.id == event.id) else { continue };
+                assert_eq!((onset.onset, onset.class, &onset.label), (event.onset, event.class, &event.label));
+                assert_eq!((onset.latency_secs, &onset.source), (event.latency_secs, &event.source));
+                assert!(onset.score <= event.score && onset.clock == event.clock);
+                matched += 1;
+            }
+            _ => {}
+        }
+    }
+    // The long event is reported in pieces; only its beginning is a beginning.
+    assert_eq!((begun.len(), n_events, matched), (2, 3, 2));
+    let (without, ..) = run_all(worker(fast(&samples), options()), false);
+    assert!(!without.iter().any(|report| matches!(report, Report::Onset(_))));
 }

@@ -90,6 +90,7 @@ pub(crate) fn totals() -> Totals {
         analysed_samples: 881_000,
         dropped_samples: 600,
         waiting_samples: 400,
+        away_samples: 7,
         xruns: 2,
         invalid_samples: 3,
         events: 4,

@@ -3,7 +3,7 @@
 use earwitness::engine::snapshot::{Phase, Snapshot};
 use earwitness::ui::{App, MIN_HEIGHT, MIN_WIDTH, UiOptions};
 
-use crate::sample::{app, nonsense, options, press, screen, snapshot, text};
+use crate::sample::{app, heard_live, nonsense, options, press, screen, several, snapshot, text};
 
 /// All small sizes, and larger ones with steps that share no factor with the layout.
 fn sizes() -> impl Iterator<Item = (u16, u16)> {
@@ -31,6 +31,8 @@ fn no_size_makes_drawing_panic() {
     apps.extend(states(&options(), &nonsense()));
     apps.extend(states(&plain, &nonsense()));
     let long = "a sentence that goes on ".repeat(30);
+    apps.extend(states(&options(), &Snapshot { listen: heard_live("input").listen, ..several(64, 40) }));
+    apps.push(app(options(), Snapshot { shed: &["jobs"], trouble: Some(long.clone()), ..several(3, 1) }));
     apps.push(app(options(), Snapshot { phase: Phase::Failed(long), ..snapshot() }));
     for (width, height) in sizes() {
         for app in &apps {

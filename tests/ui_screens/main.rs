@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod any_size;
+mod live;
 mod sample;
 mod screens;
 mod state;

@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use earwitness::engine::health::Health;
 use earwitness::engine::report::{ComponentShare, Event, Faithfulness, Latency, ModelRef, Totals};
-use earwitness::engine::snapshot::{ClassState, EventSummary, InputSummary, Phase, Snapshot, Waterfall};
+use earwitness::engine::snapshot::{ClassState, EventSummary, InputSummary, ListenSummary, Phase, Snapshot, Waterfall};
 use earwitness::ui::{App, UiOptions, draw};
 use earwitness::units::{ClassId, SamplePos, SampleRate, StreamClock};
 use jiff::tz::TimeZone;
@@ -104,6 +104,7 @@ pub(crate) fn snapshot() -> Snapshot {
         waterfall: Arc::new(waterfall()),
         events: (1..=7).rev().map(summary).collect(),
         load: 0.07,
+        lag_secs: 0.1,
         latency: Some(Latency { p50_secs: 0.61, p99_secs: 1.2 }),
         totals: Totals { events: 7, captured_samples: 83_456, analysed_samples: 83_456, ..Totals::default() },
         shed: &[],
@@ -135,6 +136,9 @@ pub(crate) fn nonsense() -> Snapshot {
     nonsense.level_dbfs = f32::NAN;
     nonsense.peak_dbfs = f32::INFINITY;
     nonsense.load = f64::NAN;
+    nonsense.lag_secs = f64::INFINITY;
+    nonsense.focus = usize::MAX;
+    nonsense.trouble = Some("\u{1b}[2J日本語 ".repeat(99));
     nonsense.latency = Some(Latency { p50_secs: f64::NEG_INFINITY, p99_secs: f64::NAN });
     nonsense.explained = Some(ClassId(99));
     nonsense.classes = vec![
@@ -163,7 +167,57 @@ pub(crate) fn nonsense() -> Snapshot {
     nonsense.totals.dropped_samples = u64::MAX;
     nonsense.totals.invalid_samples = u64::MAX;
     nonsense.shed = &["interpretation", "classification"];
+    nonsense.inputs = vec![
+        InputSummary {
+            source: "日本\n語".into(),
+            level_dbfs: f32::NAN,
+            peak_dbfs: f32::NEG_INFINITY,
+            health: Health::Lost,
+            phase: Phase::Failed(String::new()),
+            active: vec![String::new(), "日本語".repeat(99)],
+            totals: nonsense.totals,
+        },
+        InputSummary { source: String::new(), ..nonsense.inputs[0].clone() },
+    ];
+    nonsense.listen = Some(ListenSummary {
+        output: "日本\u{7}".repeat(99),
+        mode: "",
+        delay_secs: f64::NAN,
+        underruns: u64::MAX,
+        trouble: Some("\0".into()),
+    });
     nonsense
+}
+
+/// The phase of all inputs.
+pub(crate) fn in_phase(phase: &Phase) -> Snapshot {
+    let mut snapshot = snapshot();
+    snapshot.phase = phase.clone();
+    snapshot.inputs[0].phase = phase.clone();
+    snapshot
+}
+
+/// `n` inputs in good health, `focus` of which is shown.
+pub(crate) fn several(n: usize, focus: usize) -> Snapshot {
+    let mut snapshot = snapshot();
+    let one = &snapshot.inputs[0];
+    let input = |i: usize| InputSummary {
+        source: if i == 0 { one.source.clone() } else { format!("device:alsa:hw:CARD=USB#{i}") },
+        level_dbfs: -60.0 + 7.0 * (i % 8) as f32,
+        peak_dbfs: -50.0 + 7.0 * (i % 8) as f32,
+        active: if i.is_multiple_of(2) { one.active.clone() } else { Vec::new() },
+        ..one.clone()
+    };
+    snapshot.inputs = (0..n).map(input).collect();
+    snapshot.focus = focus;
+    snapshot.source = snapshot.inputs[focus].source.clone();
+    snapshot
+}
+
+/// The sample, and the interpretation played live.
+pub(crate) fn heard_live(mode: &'static str) -> Snapshot {
+    let listen = ListenSummary { output: "device".into(), mode, delay_secs: 1.68, underruns: 0, trouble: None };
+    Snapshot { listen: Some(listen), ..snapshot() }
 }
 
 /// A screen that shows `snapshot`.
@@ -173,12 +227,15 @@ pub(crate) fn app(options: UiOptions, snapshot: Snapshot) -> App {
     app
 }
 
-/// Presses keys: each character of `keys`, with `⏎` for Enter and `⎋` for Esc.
+/// Presses keys: each character of `keys`, with `⏎` for Enter, `⎋` for Esc, `⇥` for Tab and `⇤` for
+/// Shift-Tab.
 pub(crate) fn press(app: &mut App, keys: &str) {
     for c in keys.chars() {
         let code = match c {
             '⏎' => KeyCode::Enter,
             '⎋' => KeyCode::Esc,
+            '⇥' => KeyCode::Tab,
+            '⇤' => KeyCode::BackTab,
             c => KeyCode::Char(c),
         };
         assert!(app.on_key(KeyEvent::new(code, KeyModifiers::NONE)), "{c:?} does nothing");

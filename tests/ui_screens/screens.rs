@@ -7,7 +7,7 @@ use earwitness::ui::{App, UiOptions};
 use insta::assert_snapshot;
 use ratatui::style::{Color, Modifier};
 
-use crate::sample::{app, class, component, nonsense, options, press, screen, snapshot, summary, text};
+use crate::sample::{app, class, component, in_phase, nonsense, options, press, screen, snapshot, summary, text};
 
 fn no_color() -> UiOptions {
     UiOptions { no_color: true, ..options() }
@@ -107,16 +107,13 @@ fn event_detail_on_the_least_terminal_without_folder_and_figures() {
 
 #[test]
 fn failed() {
-    let mut snapshot = snapshot();
-    snapshot.phase =
-        Phase::Failed("the device \"hw:1\" has gone away; plug it in again and restart the monitor".into());
-    assert_snapshot!(screen(&app(options(), snapshot), 80, 24));
+    let phase = Phase::Failed("the device \"hw:1\" has gone away; plug it in again and restart the monitor".into());
+    assert_snapshot!(screen(&app(options(), in_phase(&phase)), 80, 24));
 }
 
 #[test]
 fn ended() {
-    let mut snapshot = snapshot();
-    snapshot.phase = Phase::Ended("end of input".into());
+    let snapshot = in_phase(&Phase::Ended("end of input".into()));
     let lines = text(&screen(&app(options(), snapshot), 80, 24));
     assert!(lines[2].contains("ENDED: end of input. Press q to quit."), "{}", lines[2]);
 }

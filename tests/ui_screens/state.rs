@@ -6,15 +6,16 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use earwitness::ErrorKind;
+use earwitness::engine::controls::Controls;
 use earwitness::engine::snapshot::{Phase, Snapshot, SnapshotSlot};
 use earwitness::ui::keys::{Action, TABLE, action};
 use earwitness::ui::{App, LabelOrder, Overlay, UiOptions, View};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use crate::sample::{app, options, press, screen, snapshot, summary, text};
+use crate::sample::{app, in_phase, options, press, screen, snapshot, summary, text};
 
 fn ended() -> Snapshot {
-    Snapshot { phase: Phase::Ended("end of input".into()), ..snapshot() }
+    in_phase(&Phase::Ended("end of input".into()))
 }
 
 /// The sample with events `1..=newest`.
@@ -215,7 +216,8 @@ fn without_a_terminal_the_screen_says_what_to_use() {
         eprintln!("skipped: standard output is a terminal");
         return;
     }
-    let error = earwitness::ui::run(&SnapshotSlot::default(), &AtomicBool::new(false), options()).unwrap_err();
+    let (slot, quit, controls) = (SnapshotSlot::default(), AtomicBool::new(false), Controls::default());
+    let error = earwitness::ui::run(&slot, &quit, &controls, options()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
     assert!(error.to_string().contains("--ui jsonl"), "{error}");
 }

@@ -1,6 +1,6 @@
 //! `earwitness train classifier`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::{FalseyValueParser, PossibleValuesParser};
 
@@ -12,6 +12,7 @@ use crate::model::manifest::{
     Activation, Architecture, Classifier, FORMAT_VERSION, FrontEndSpec, Head, Label, Manifest, Segment, Training,
 };
 use crate::model::package::Package;
+use crate::model::tensors::Arrays;
 use crate::model::vgg::VggConfig;
 use crate::train::augment::AugmentParams;
 use crate::train::classifier::{ClassifierTraining, Progress, train};
@@ -22,6 +23,8 @@ Examples:
   earwitness train classifier --data esc13 --noise noise --out models/mine
   earwitness train classifier --data esc13 --folds 1,2,3 --validate-folds 4 --out fold4 --epochs 60
   earwitness train classifier --data esc13 --out models/mine --resume
+  earwitness train classifier --data esc13 --noise noise --start models/mine --out models/quick \
+      --window-share 0.8 --segment-frames 128 --epochs 24 --lr 1e-3
 
 An interrupted training goes on where it was with --resume; the same seed gives the same weights.";
 
@@ -81,6 +84,12 @@ pub struct Args {
     /// Frames from one segment to the next
     #[arg(long, value_name = "N", env = "EARWITNESS_STRIDE_FRAMES", default_value_t = 32, value_parser = count, help_heading = "Shape")]
     pub stride_frames: usize,
+    /// Frames of the windows that are cut from clips as a live stream shows them, many just after a sound began
+    #[arg(long, value_name = "N", env = "EARWITNESS_WINDOW_FRAMES", default_value_t = 96, value_parser = count, help_heading = "Shape")]
+    pub window_frames: usize,
+    /// Share of the batches that are such windows, not whole clips
+    #[arg(long, value_name = "P", env = "EARWITNESS_WINDOW_SHARE", default_value_t = 0.0, value_parser = not_negative, help_heading = "Shape")]
+    pub window_share: f64,
     /// Share of pooled features dropped during training
     #[arg(long, value_name = "P", env = "EARWITNESS_DROPOUT", default_value_t = 0.3, value_parser = not_negative)]
     pub dropout: f64,
@@ -102,6 +111,9 @@ pub struct Args {
     /// Weight decay of AdamW
     #[arg(long, value_name = "RATE", env = "EARWITNESS_WEIGHT_DECAY", default_value_t = 1e-3, value_parser = not_negative)]
     pub weight_decay: f64,
+    /// Begin with the weights of this package, which has the same classes and shape, instead of random ones
+    #[arg(long, value_name = "DIR", env = "EARWITNESS_START")]
+    pub start: Option<PathBuf>,
     /// Seed of the weights, the order and the augmentation
     #[arg(long, value_name = "N", env = "EARWITNESS_SEED", default_value_t = 1)]
     pub seed: u64,
@@ -133,25 +145,57 @@ pub fn run(args: &Args) -> Result<()> {
     let loaded = data::load(&args.data, args.noise.as_deref(), &args.folds, &args.validate_folds, rate, length)?;
     let how = training(args, loaded.labels.len())?;
     how.net.validate()?;
-    let manifest = manifest(args, &how, &loaded)?;
+    if args.window_frames < how.net.time_pooling() {
+        return Err(Error::usage(format!(
+            "windows of {} frames are shorter than what the net makes one, {}; give a longer --window-frames",
+            args.window_frames,
+            how.net.time_pooling()
+        )));
+    }
+    let mut manifest = manifest(args, &how, &loaded)?;
+    let start = match &args.start {
+        Some(dir) => Some(weights_to_start_with(dir, &mut manifest)?),
+        None => None,
+    };
     VggConfig::from_manifest(&manifest)?;
     let checkpoint = data::checkpoint(&args.out, "classifier", args.resume)?;
     let mut bar = Bar::new(args.epochs)?;
-    let arrays = train(&how, &loaded.train, &loaded.noise, &loaded.validation, Some(&checkpoint), &mut |p| match p {
-        Progress::Batch(done, all) => bar.batch(done, all),
-        Progress::Epoch(e) => {
-            let mut line = format!("epoch {}: loss {:.4}, {:.1} s", e.epoch, e.loss, e.secs);
-            if let (Some(a), Some(m)) = (e.accuracy, e.macro_auprc) {
-                line += &format!(", accuracy {:.1} %, macro-AUPRC {m:.3}", 100.0 * a);
+    let arrays =
+        train(&how, start.as_ref(), &loaded.train, &loaded.noise, &loaded.validation, Some(&checkpoint), &mut |p| {
+            match p {
+                Progress::Batch(done, all) => bar.batch(done, all),
+                Progress::Epoch(e) => {
+                    let mut line = format!("epoch {}: loss {:.4}, {:.1} s", e.epoch, e.loss, e.secs);
+                    if let (Some(a), Some(m)) = (e.accuracy, e.macro_auprc) {
+                        line += &format!(", accuracy {:.1} %, macro-AUPRC {m:.3}", 100.0 * a);
+                    }
+                    bar.epoch(e.epoch, &line)
+                }
             }
-            bar.epoch(e.epoch, &line)
-        }
-    })?;
+        })?;
     bar.finish();
     Package::write(&args.out, manifest, &[(WEIGHTS.to_string(), arrays)].into())?;
     data::discard(&checkpoint);
     crate::cli::output::note(&format!("the classifier is in {}", args.out.display()));
     Ok(())
+}
+
+/// The weights of another package of the same net; its commands come first in the new one's record.
+fn weights_to_start_with(dir: &Path, manifest: &mut Manifest) -> Result<Arrays> {
+    let package = Package::open(dir)?;
+    let other = package.manifest();
+    let names = |m: &Manifest| m.labels.iter().map(|l| l.name.clone()).collect::<Vec<_>>();
+    if VggConfig::from_manifest(other)? != VggConfig::from_manifest(manifest)? || names(other) != names(manifest) {
+        return Err(Error::usage(format!(
+            "the model {} has another shape or other classes than what is to be trained; give its shape, or leave --start out",
+            other.name
+        )));
+    }
+    if let (Some(now), Some(before)) = (&mut manifest.training, &other.training) {
+        let classifier = before.commands.iter().filter(|c| c.contains(" train classifier ")).cloned();
+        now.commands.splice(0..0, classifier);
+    }
+    package.tensors(&other.classifier.weights)
 }
 
 /// The settings as the training room wants them.
@@ -188,6 +232,8 @@ fn training(args: &Args, n_classes: usize) -> Result<ClassifierTraining> {
             compression: Compression::Log10 { floor: 1e-5, scale: 0.4, offset: 0.8 },
         },
         segment_frames: args.clip_frames,
+        window_frames: args.window_frames,
+        window_share: args.window_share,
         epochs: args.epochs,
         batch: args.batch,
         learning_rate: args.lr as f32,

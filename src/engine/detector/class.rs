@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{ClassThresholds, Detection, StrideInput, Units};
+use super::{ClassThresholds, Detection, Opening, StrideInput, Units};
 use crate::units::ClassId;
 
 /// Waits for an event, or follows the one that is open.
@@ -16,6 +16,8 @@ pub(super) struct ClassDetector {
     /// Whether the floor is a cooldown's end.
     cooling: bool,
     open: Option<Open>,
+    /// Whether the event that is open began with the last stride.
+    just_opened: bool,
     reason: String,
 }
 
@@ -107,7 +109,16 @@ fn max(values: &[f32]) -> f32 {
 
 impl ClassDetector {
     pub(super) fn new(class: ClassId, thresholds: ClassThresholds) -> Self {
-        Self { class, thresholds, recent: VecDeque::new(), floor: 0, cooling: false, open: None, reason: String::new() }
+        Self {
+            class,
+            thresholds,
+            recent: VecDeque::new(),
+            floor: 0,
+            cooling: false,
+            open: None,
+            just_opened: false,
+            reason: String::new(),
+        }
     }
 
     pub(super) const fn thresholds(&self) -> ClassThresholds {
@@ -116,6 +127,11 @@ impl ClassDetector {
 
     pub(super) const fn is_open(&self) -> bool {
         self.open.is_some()
+    }
+
+    pub(super) fn opening(&self) -> Option<Opening> {
+        let open = self.open.as_ref().filter(|_| self.just_opened)?;
+        Some(Opening { class: self.class, onset: open.onset, score: open.score })
     }
 
     pub(super) fn reason(&self) -> &str {
@@ -128,6 +144,7 @@ impl ClassDetector {
 
     pub(super) fn stride(&mut self, prob: f32, input: &StrideInput<'_>, units: &Units, over: &mut Vec<Detection>) {
         self.reason.clear();
+        self.just_opened = false;
         if !self.thresholds.enabled {
             if prob >= self.thresholds.on {
                 self.reason.push_str("switched off");
@@ -175,7 +192,7 @@ impl ClassDetector {
         }
         let n_positive = self.recent.iter().filter(|r| r.positive).count();
         let Some(evidence) = evidence else { return };
-        if n_positive < units.min_strides {
+        if n_positive < units.min_strides && prob < units.sure {
             self.reason = format!("{n_positive} of {} strides", units.min_strides);
             return;
         }
@@ -191,6 +208,7 @@ impl ClassDetector {
         self.cooling = false;
         self.reason.clear();
         self.open = Some(open);
+        self.just_opened = true;
     }
 
     /// An event is open: looks how far it goes, and whether it is over.

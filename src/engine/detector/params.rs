@@ -13,6 +13,8 @@ pub struct DetectorParams {
     pub min_strides: usize,
     /// … of so many successive strides must speak for a class.
     pub of_strides: usize,
+    /// From this probability on a single stride is enough; 1 asks for all strides always.
+    pub sure: f32,
     /// Shorter events are not reported.
     pub min_duration_secs: f64,
     /// Evidence with no longer gaps than this is one event.
@@ -77,6 +79,7 @@ impl DetectorParams {
         Self {
             min_strides: 2,
             of_strides: 3,
+            sure: 1.0,
             min_duration_secs: 0.1,
             merge_gap_secs: 2.0,
             cooldown_secs: 0.0,
@@ -95,6 +98,12 @@ impl DetectorParams {
             return Err(Error::usage(format!(
                 "an event after {} of {} strides cannot be; give 1 to 100 strides, the first number not above the second",
                 self.min_strides, self.of_strides
+            )));
+        }
+        if !(self.sure > 0.0 && self.sure <= 1.0) {
+            return Err(Error::usage(format!(
+                "a probability of {} from which on one stride is enough cannot be; give more than 0, at most 1",
+                self.sure
             )));
         }
         let tuning = &self.localisation;
