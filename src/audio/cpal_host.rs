@@ -79,30 +79,75 @@ pub(super) fn connect(id: HostId) -> Option<Arc<cpal::Host>> {
 
 #[cfg(all(feature = "pulseaudio", unix))]
 mod pulse {
-    use std::sync::{Arc, Mutex, PoisonError};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Arc, Mutex, Once, PoisonError};
 
     use cpal::HostId;
     use cpal::traits::HostTrait;
 
-    use super::super::pulse_probe;
+    use super::super::pulse_probe::{self, Server};
+    use super::Delivery;
 
     /// A connection to the PulseAudio server has a thread of its own, which stays when the connection is no longer used. So
     /// there is one connection, for all devices, for as long as it lasts.
     static CONNECTION: Mutex<Option<Arc<cpal::Host>>> = Mutex::new(None);
 
+    /// Whether PipeWire is behind it.
+    static ON_PIPEWIRE: AtomicBool = AtomicBool::new(false);
+
+    /// What the server that answered last wants to be asked.
+    pub(super) fn delivery() -> Delivery {
+        if ON_PIPEWIRE.load(Ordering::Relaxed) { Delivery::Chunks } else { Delivery::Paced }
+    }
+
     pub(super) fn connect(id: HostId) -> Option<Arc<cpal::Host>> {
         let mut connection = CONNECTION.lock().unwrap_or_else(PoisonError::into_inner);
-        if !pulse_probe::answers() {
+        let Some(server) = pulse_probe::ask() else {
             // The thread of a connection ends with its server.
             *connection = None;
             return None;
-        }
+        };
+        ON_PIPEWIRE.store(server == Server::PipeWire, Ordering::Relaxed);
         if let Some(host) = connection.as_ref().filter(|host| host.devices().is_ok()) {
             return Some(Arc::clone(host));
         }
-        *connection = cpal::host_from_id(id).ok().map(Arc::new);
+        *connection = match cpal::host_from_id(id) {
+            Ok(host) => Some(Arc::new(host)),
+            Err(e) => {
+                // It answered just now. The library shows the server no cookie where it finds none.
+                static TOLD: Once = Once::new();
+                TOLD.call_once(|| {
+                    tracing::warn!(
+                        "the PulseAudio server does not let this program in ({e}); name its cookie file in PULSE_COOKIE"
+                    );
+                });
+                None
+            }
+        };
         connection.clone()
     }
+}
+
+/// How a sound system is to be asked to deliver soon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Delivery {
+    /// As its driver likes: it is soon enough.
+    Driver,
+    /// In chunks of some length.
+    Chunks,
+    /// A PulseAudio server delivers every two seconds, unless chunks are asked for; but then it loses whatever comes while a
+    /// single one waits for its main loop. A second stream that asks for chunks, and drops them, makes the source deliver them
+    /// to the first one, too.
+    Paced,
+}
+
+pub(super) fn delivery(host: HostId) -> Delivery {
+    #[cfg(all(feature = "pulseaudio", unix))]
+    if host.to_string() == "pulseaudio" {
+        return pulse::delivery();
+    }
+    let _ = host;
+    Delivery::Driver
 }
 
 /// Whether a sound system converts, so that each of its devices offers every rate and every number of channels.

@@ -10,17 +10,21 @@ use cpal::{ErrorKind, HostId, I24, SampleFormat, SizedSample, U24};
 
 use super::capture_clock::CaptureClock;
 use super::cpal_choice::{Choice, choose};
-use super::cpal_host::{Complaints, Found, cannot_open, find, is_missing, missing};
+use super::cpal_host::{Complaints, Delivery, Found, cannot_open, delivery, find, is_missing, missing};
 use super::fan::{CaptureFan, ChannelChoice, Lane, XrunCounter};
 use super::live::{Attached, Held, LiveStream, Refusal, StreamGuard};
 use super::ring::CapturePull;
 use super::sample::ToF32;
 use super::thread_source::EndState;
 use crate::error::{Error, Result};
+use crate::units::SampleRate;
 
 /// The default device that was lost is looked for so many times in its own sound system, before another one's default may
 /// stand in: a server that is restarted is likelier than one that is gone for good.
 const SAME_SYSTEM_ATTEMPTS: u32 = 6;
+
+/// Chunks that a server is asked for, in seconds.
+const CHUNK_SECS: f64 = 0.05;
 
 /// A device does not skip more than this in one go; a driver that says so does not know.
 const LONGEST_SKIP: Duration = Duration::from_secs(600);
@@ -53,6 +57,7 @@ pub(super) struct DeviceChoice {
 /// A running capture stream. Dropping it closes the device.
 struct DeviceStream {
     _stream: cpal::Stream,
+    _pacemaker: Option<cpal::Stream>,
     signals: Arc<Signals>,
 }
 
@@ -187,11 +192,13 @@ impl DeviceChoice {
         let signals = Arc::new(Signals::default());
         let side =
             DataSide { clock: Arc::clone(&clock), signals: Arc::clone(&signals), hz: choice.rate.hz(), expected: None };
-        let stream = build(&device, &choice, fan, side, Arc::clone(&state)).map_err(failed)?;
+        let delivery = delivery(host);
+        let pacemaker = if delivery == Delivery::Paced { pacemaker(&device, &choice) } else { None };
+        let stream = build(&device, &choice, fan, side, Arc::clone(&state), delivery).map_err(failed)?;
         // A connection to a server lives as long as the last thing that uses it; the stream must be that.
         drop(device);
         stream.play().map_err(failed)?;
-        let stream = StreamGuard::new(DeviceStream { _stream: stream, signals });
+        let stream = StreamGuard::new(DeviceStream { _stream: stream, _pacemaker: pacemaker, signals });
         Ok(Attached { held, lanes, clock, state, stream })
     }
 
@@ -223,18 +230,34 @@ impl DeviceChoice {
     }
 }
 
+/// Chunks to ask of a server.
+fn chunk(rate: SampleRate) -> cpal::BufferSize {
+    cpal::BufferSize::Fixed(rate.samples(CHUNK_SECS) as u32)
+}
+
+/// A stream whose samples no one wants; see [`Delivery::Paced`]. Without it the samples come later, and all the same.
+fn pacemaker(device: &cpal::Device, choice: &Choice) -> Option<cpal::Stream> {
+    let config = cpal::StreamConfig { channels: 1, sample_rate: choice.rate.hz(), buffer_size: chunk(choice.rate) };
+    let built = device.build_input_stream_raw(config, choice.format, |_, _| {}, |_| {}, None);
+    built.and_then(|stream| stream.play().map(|()| stream)).ok()
+}
+
 fn build(
     device: &cpal::Device,
     choice: &Choice,
     fan: CaptureFan,
     side: DataSide,
     state: Arc<EndState>,
+    delivery: Delivery,
 ) -> Result<cpal::Stream, cpal::Error> {
     let config = cpal::StreamConfig {
         channels: choice.channels,
         sample_rate: choice.rate.hz(),
-        // Any chunk length will do, so the driver has its way.
-        buffer_size: cpal::BufferSize::Default,
+        buffer_size: match delivery {
+            Delivery::Chunks => chunk(choice.rate),
+            // Any chunk length will do, so the driver has its way.
+            Delivery::Driver | Delivery::Paced => cpal::BufferSize::Default,
+        },
     };
     let on_error = error_callback(state, fan.xrun_counter(), Arc::clone(&side.signals));
     macro_rules! stream {
