@@ -184,7 +184,8 @@ impl JackChoice {
             take_fan,
         };
         // Where anything fails below, dropping this ends the thread.
-        let owner = Owner { thread: JackThread::spawn(move || run.all()).map_err(Refusal::Refused)?, shared };
+        let owner =
+            Owner { thread: JackThread::spawn(OPEN_PATIENCE, move || run.all()).map_err(Refusal::Refused)?, shared };
         // Dropped before the owner: the thread may be waiting for the fan.
         let give_fan: Sender<CaptureFan> = give_fan;
         let held = answer(&told)?;

@@ -25,7 +25,7 @@ pub(super) fn list() -> Vec<DeviceInfo> {
         let ports = audio_ports(&client, PortFlags::IS_OUTPUT);
         let _ = answer.send((ports, client.sample_rate()));
     };
-    let Ok(thread) = JackThread::spawn(ask) else {
+    let Ok(thread) = JackThread::spawn(PATIENCE, ask) else {
         return Vec::new();
     };
     if !thread.wait(PATIENCE) {

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicIsize, AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 
 /// The threads' name. libjack's own threads are started from them and inherit it.
 const NAME: &str = "jack-client";
+
+/// How often those that wait for a thread that is held up look after it.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Threads that were left to themselves and have not ended.
 static HELD_UP: AtomicIsize = AtomicIsize::new(0);
@@ -38,11 +41,17 @@ impl Drop for Ending {
 }
 
 impl JackThread {
+    /// Where another thread is held up, waits for that for up to `patience`: a busy machine takes its time, too.
+    ///
     /// # Errors
-    /// [`crate::ErrorKind::Input`] where another one is held up, or the system gives no thread.
-    pub(super) fn spawn(body: impl FnOnce() + Send + 'static) -> Result<Self> {
-        if HELD_UP.load(Ordering::Acquire) > 0 {
-            return Err(no_answer());
+    /// [`crate::ErrorKind::Input`] where another one is still held up, or the system gives no thread.
+    pub(super) fn spawn(patience: Duration, body: impl FnOnce() + Send + 'static) -> Result<Self> {
+        let until = Instant::now() + patience;
+        while HELD_UP.load(Ordering::Acquire) > 0 {
+            if Instant::now() >= until {
+                return Err(no_answer());
+            }
+            thread::sleep(LOOK_EVERY);
         }
         let life = Arc::new(AtomicU8::new(WAITED_FOR));
         let (ending, ended) = channel();
@@ -104,18 +113,17 @@ mod tests {
     #[test]
     fn while_a_thread_is_held_up_no_other_is_started() {
         let (release, held) = channel::<()>();
-        let thread = JackThread::spawn(move || {
+        let thread = JackThread::spawn(Duration::ZERO, move || {
             let _ = held.recv();
         })
         .unwrap();
         assert!(!thread.wait(Duration::from_millis(10)), "it cannot have ended");
         assert!(!thread.wait(Duration::from_millis(10)), "and is counted once");
-        let error = JackThread::spawn(|| ()).map(|_| ()).unwrap_err();
+        let error = JackThread::spawn(Duration::ZERO, || ()).map(|_| ()).unwrap_err();
         assert!(error.to_string().contains("does not answer; restart it"), "{error}");
         drop(release);
-        while JackThread::spawn(|| ()).is_err() {
-            thread::yield_now();
-        }
+        // One that waits finds that it has ended.
+        assert!(JackThread::spawn(Duration::from_secs(60), || ()).is_ok());
         assert!(thread.wait(Duration::from_secs(60)));
         assert_eq!(HELD_UP.load(Ordering::Acquire), 0);
     }
