@@ -263,6 +263,11 @@ fn a_server_that_is_killed_and_comes_back_is_survived() {
     assert!(count(stop, "away_samples") > u64::from(RATE_HZ) / 2, "the gap counts: {stop}");
     let length = (count(stop, "captured_samples") + count(stop, "away_samples")) as f64 / f64::from(RATE_HZ);
     assert!((number(stop, "t_s") - length).abs() < 0.01, "{stop}");
+    // And in the wall time: it is no clock that was set.
+    let at =
+        |line: &Value, key: &str| text(line, key).parse::<jiff::Timestamp>().unwrap().as_millisecond() as f64 / 1000.0;
+    let wall = at(stop, "time") - at(&lines[0], "start");
+    assert!((wall - number(stop, "t_s")).abs() < 1.0, "{wall} s: {stop}");
     // The same sounds before and after.
     let labels: Vec<&str> = events.iter().map(|e| text(e, "label")).collect();
     assert!(labels.len() >= 2 && labels.len().is_multiple_of(2), "{labels:?}");

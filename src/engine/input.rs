@@ -240,7 +240,7 @@ impl Input {
     /// How far the source has been captured, at its own rate, gaps included; also those among the samples that wait, which
     /// `position` does not know yet.
     pub(super) fn captured_position(&self) -> u64 {
-        self.capture.account().captured
+        self.capture.account().captured + self.capture.away()
     }
 
     /// Whether a gap of `n` samples is too long to be heard as silence: it would cost as much as what was lost.
