@@ -136,6 +136,20 @@ fn every_flag_reaches_its_setting() {
     assert_eq!((config.ui.color, config.ui.ascii, config.ui.exit_on_end), (ColorMode::Never, true, true));
 }
 
+/// Each is also a key: what it sets alone can be written down, and reads back.
+#[test]
+fn every_flag_alone_makes_another_settings_file() {
+    let plain = Config::default().to_toml().unwrap();
+    // There is one method only, and it is the default.
+    for flag in ALL_SETTINGS.iter().filter(|flag| **flag != "--method=l2i") {
+        let mut config = Config::default();
+        settings(&[flag]).unwrap().layer().put_onto(&mut config);
+        let text = config.to_toml().unwrap();
+        assert_ne!(text, plain, "{flag}");
+        assert_eq!(ConfigFile::from_text("c.toml".into(), text).config().unwrap(), config, "{flag}");
+    }
+}
+
 #[test]
 fn no_flag_changes_no_setting() {
     let mut config = Config::default();
