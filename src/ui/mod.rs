@@ -14,6 +14,7 @@ mod header;
 mod help;
 mod inputs;
 pub mod keys;
+mod label_edit;
 mod labels;
 mod options;
 mod status;
