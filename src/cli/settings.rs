@@ -4,7 +4,7 @@ use clap::Args;
 use clap::builder::{BoolishValueParser, PossibleValuesParser};
 
 use super::parse::{positive, seconds, threshold, word};
-use crate::config::{ColorMode, ConfigLayer, InputLayer, METHODS, UiMode};
+use crate::config::{ColorMode, ConfigLayer, InputLayer, METHODS, ThemeChoice, UiMode};
 
 /// Flags that set settings. Absent ones leave the settings file's value, or the default.
 #[derive(Debug, Clone, Default, Args)]
@@ -90,6 +90,17 @@ pub struct SettingsArgs {
     /// Colours in the terminal UI [default: auto]
     #[arg(long, value_name = "WHEN", env = "EARWITNESS_COLOR", value_parser = word::<ColorMode>(ColorMode::WORDS), help_heading = "What comes out")]
     pub color: Option<ColorMode>,
+    /// The colours of the terminal UI [default: dark]
+    #[arg(long, value_name = "THEME", env = "EARWITNESS_THEME", value_parser = word::<ThemeChoice>(ThemeChoice::WORDS), help_heading = "What comes out")]
+    pub theme: Option<ThemeChoice>,
+    /// Let the mouse select and scroll in the terminal UI from the start
+    #[arg(
+        long,
+        env = "EARWITNESS_MOUSE",
+        value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true,
+        help_heading = "What comes out"
+    )]
+    pub mouse: Option<bool>,
     /// Draw the terminal UI with ASCII only
     #[arg(
         long,
@@ -154,6 +165,8 @@ impl SettingsArgs {
         detector.post_roll_secs = self.post_roll;
         layer.record.dir.clone_from(&self.record);
         layer.ui.color = self.color;
+        layer.ui.theme = self.theme;
+        layer.ui.mouse = self.mouse;
         layer.ui.ascii = self.ascii;
         layer.ui.exit_on_end = self.exit_on_end;
         layer

@@ -5,7 +5,7 @@ use clap::error::ErrorKind as ClapErrorKind;
 
 use super::settings::SettingsArgs;
 use super::*;
-use crate::config::{ColorMode, Config, ConfigFile, UiMode};
+use crate::config::{ColorMode, Config, ConfigFile, ThemeChoice, UiMode};
 
 /// Every command, also those that are not in the enum yet.
 fn all_commands() -> Vec<clap::Command> {
@@ -89,6 +89,8 @@ const ALL_SETTINGS: &[&str] = &[
     "--record=events",
     "--onsets",
     "--color=never",
+    "--theme=safe",
+    "--mouse",
     "--ascii",
     "--exit-on-end",
 ];
@@ -116,6 +118,7 @@ fn every_flag_reaches_its_setting() {
     assert_eq!((d.max_event_secs, d.pre_roll_secs, d.post_roll_secs), (20.0, 0.5, 2.0));
     assert_eq!((config.record.dir.as_str(), m.onsets), ("events", true));
     assert_eq!((config.ui.color, config.ui.ascii, config.ui.exit_on_end), (ColorMode::Never, true, true));
+    assert_eq!((config.ui.theme, config.ui.mouse), (ThemeChoice::Safe, true));
 }
 
 #[test]
@@ -163,6 +166,7 @@ fn the_defaults_that_the_help_names_are_the_defaults() {
     assert_eq!(said("model"), m.model);
     assert_eq!(said("method"), m.method);
     assert_eq!(said("color"), defaults.ui.color.word());
+    assert_eq!(said("theme"), defaults.ui.theme.word());
     let numbers = [
         ("duration", m.duration_secs),
         ("min_strides", d.min_strides.into()),
