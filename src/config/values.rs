@@ -86,6 +86,26 @@ words! {
 }
 
 words! {
+    /// What quiet hours keep from happening.
+    pub enum QuietMode {
+        /// Alarms.
+        Alarms = "alarms",
+        /// Reports of any kind.
+        Events = "events",
+    }
+}
+
+words! {
+    /// What is kept of an event.
+    pub enum KeepMode {
+        /// Audio, picture and figures.
+        Full = "full",
+        /// Label and figures only.
+        Figures = "figures",
+    }
+}
+
+words! {
     /// What is logged: this and everything worse.
     pub enum LogLevel {
         /// Nothing.
