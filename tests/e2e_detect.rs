@@ -50,8 +50,7 @@ fn classes_groups_and_any_loud_sound_are_as_the_settings_file_says() {
     let heard = lines(&Run::new(), &settings, &["--reasons"]);
     let told = of_type(&heard, "event");
     let (loud, of_model): (Vec<&Value>, Vec<&Value>) = told.iter().partition(|event| event["label"] == "any_loud");
-    let want: Vec<&Value> =
-        events.iter().filter(|e| ![muted, long].contains(&text(e, "label"))).copied().collect();
+    let want: Vec<&Value> = events.iter().filter(|e| ![muted, long].contains(&text(e, "label"))).copied().collect();
     assert_eq!(spans(&of_model), spans(&want), "the others are what they were");
     assert!(!loud.is_empty());
     for event in &loud {
@@ -75,7 +74,9 @@ fn classes_groups_and_any_loud_sound_are_as_the_settings_file_says() {
     for reason in &reasons {
         let fields = ["class", "label", "on_threshold", "reason", "score", "source", "t_s", "text", "time", "type"];
         assert_eq!(keys(reason), fields);
-        assert!(number(reason, "score") >= 0.5 * number(reason, "on_threshold") - 1e-3 || reason["reason"] == "too_short");
+        assert!(
+            number(reason, "score") >= 0.5 * number(reason, "on_threshold") - 1e-3 || reason["reason"] == "too_short"
+        );
     }
     assert!(of_type(&PLAIN, "reason").is_empty(), "only where it is asked for");
 }
@@ -107,7 +108,11 @@ fn quiet_hours_mark_events_or_keep_them_back() {
     let events = of_type(&marked, "event");
     assert_eq!(spans(&events), spans(&of_type(&PLAIN, "event")));
     assert!(events.iter().chain(&of_type(&marked, "onset")).all(|line| line["quiet"] == true));
-    let heard = lines(&Run::new(), all_day, &["--quiet-what", "events", "--quiet-labels", text(events[0], "label"), "--onsets"]);
+    let heard = lines(
+        &Run::new(),
+        all_day,
+        &["--quiet-what", "events", "--quiet-labels", text(events[0], "label"), "--onsets"],
+    );
     let others: Vec<&Value> = events.iter().filter(|e| e["label"] != events[0]["label"]).copied().collect();
     assert_eq!(spans(&of_type(&heard, "event")), spans(&others));
     assert!(of_type(&heard, "onset").iter().all(|onset| onset["label"] != events[0]["label"]));
@@ -121,7 +126,10 @@ fn a_label_that_the_model_does_not_have_is_found_with_its_line() {
     let file = file.to_str().unwrap();
     for args in [["config", "check", file].as_slice(), &["monitor", "--input", "demo", "--fast", "--config", file]] {
         let error = run.fails(2, args);
-        assert!(error.contains("c.toml, line 3: class.unicorn = ") && error.contains("no label or group 'unicorn'"), "{error}");
+        assert!(
+            error.contains("c.toml, line 3: class.unicorn = ") && error.contains("no label or group 'unicorn'"),
+            "{error}"
+        );
         assert!(error.contains("dog, "), "it says which there are: {error}");
     }
 }
@@ -161,7 +169,10 @@ fn a_hang_up_reads_the_settings_again_and_a_bad_file_changes_nothing() {
     settings("[detector]\ncooldown_secs = -1\n", "info");
     live.signal("HUP");
     let said = wait_for(&log, "nothing has changed");
-    assert!(said.contains("c.toml, line 2: detector.cooldown_secs = -1 cannot be used; give 0 to 86400 seconds"), "{said}");
+    assert!(
+        said.contains("c.toml, line 2: detector.cooldown_secs = -1 cannot be used; give 0 to 86400 seconds"),
+        "{said}"
+    );
     settings("[class.unicorn]\nenabled = true\n", "info");
     live.signal("HUP");
     wait_for(&log, "c.toml, line 1: class.unicorn");

@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use earwitness::engine::detector::{ClassParams, Detection, Detector, DetectorParams, Edit, Localisation, Reason, StrideInput};
+use earwitness::engine::detector::{
+    ClassParams, Detection, Detector, DetectorParams, Edit, Localisation, Reason, StrideInput,
+};
 use earwitness::units::ClassId;
 
 /// Frames are 20 ms apart, a segment is 5 s long, a stride 0.64 s.
@@ -97,7 +99,10 @@ fn the_surest_stride_is_known_even_if_it_came_before_the_event_was_sure() {
         for (end, prob) in [320, 352, 384].into_iter().zip(probs) {
             let evidence =
                 |_: ClassId| (end - SEGMENT..end).map(|t| level(&[(290..330, 1.0)], t)).collect::<Vec<f32>>();
-            detector.stride(&StrideInput { end: end as u64, probs: &[prob], gate_dbfs: None, evidence: &evidence }, &mut over);
+            detector.stride(
+                &StrideInput { end: end as u64, probs: &[prob], gate_dbfs: None, evidence: &evidence },
+                &mut over,
+            );
         }
         detector.finish(&mut over);
         assert_eq!((over.len(), over[0].peak_end, over[0].score), (1, peak_end, score));
@@ -193,7 +198,10 @@ fn one_stride_is_enough_where_it_is_very_sure_and_has_evidence() {
         for (end, prob) in [320, 352, 384].into_iter().zip(probs) {
             let evidence =
                 |_: ClassId| (end - SEGMENT..end).map(|t| level(std::slice::from_ref(&sound), t)).collect::<Vec<f32>>();
-            detector.stride(&StrideInput { end: end as u64, probs: &[prob], gate_dbfs: None, evidence: &evidence }, &mut over);
+            detector.stride(
+                &StrideInput { end: end as u64, probs: &[prob], gate_dbfs: None, evidence: &evidence },
+                &mut over,
+            );
         }
         detector.finish(&mut over);
         over.first().map(|event| (event.sure_end, event.onset))
@@ -313,10 +321,12 @@ fn any_loud_sound_opens_at_once_without_asking_gate_or_strides() {
     let mut detector = Detector::new(&loud, FRAME_SECS).unwrap();
     let mut over = Vec::new();
     let evidence = |class: ClassId| vec![f32::from(u8::from(class.0 == 1)); SEGMENT as usize];
-    detector.stride(&StrideInput { end: 320, probs: &[0.9, 0.74], gate_dbfs: Some(-50.0), evidence: &evidence }, &mut over);
+    detector
+        .stride(&StrideInput { end: 320, probs: &[0.9, 0.74], gate_dbfs: Some(-50.0), evidence: &evidence }, &mut over);
     assert!(!detector.is_open(ClassId(1)));
     assert_eq!(detector.reason(ClassId(1)), Reason::Below { threshold: 0.75 });
-    detector.stride(&StrideInput { end: 352, probs: &[0.9, 0.76], gate_dbfs: Some(-50.0), evidence: &evidence }, &mut over);
+    detector
+        .stride(&StrideInput { end: 352, probs: &[0.9, 0.76], gate_dbfs: Some(-50.0), evidence: &evidence }, &mut over);
     assert_eq!((detector.is_open(ClassId(0)), detector.is_open(ClassId(1))), (false, true));
     // No longer asked for: what was heard of it is handed over.
     detector.reconfigure(&params(1), &mut over).unwrap();

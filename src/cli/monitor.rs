@@ -168,8 +168,8 @@ fn show_notices(notices: Receiver<Notice>, slot: Arc<SnapshotSlot>) -> Result<()
 /// Draws until the user quits or `stop` is set.
 #[cfg(feature = "tui")]
 fn screen(config: &Config, slot: &SnapshotSlot, stop: &AtomicBool, controls: &Controls) -> Result<()> {
-    use crate::config::ColorMode;
-    use crate::ui::{UiOptions, run};
+    use crate::config::{ColorMode, ThemeChoice};
+    use crate::ui::{ThemeName, UiOptions, run};
 
     let mut options = UiOptions::from_env();
     match config.ui.color {
@@ -177,6 +177,13 @@ fn screen(config: &Config, slot: &SnapshotSlot, stop: &AtomicBool, controls: &Co
         ColorMode::Always => options.no_color = false,
         ColorMode::Never => options.no_color = true,
     }
+    options.theme = match config.ui.theme {
+        ThemeChoice::Dark => ThemeName::Dark,
+        ThemeChoice::Light => ThemeName::Light,
+        ThemeChoice::Contrast => ThemeName::Contrast,
+        ThemeChoice::Safe => ThemeName::Safe,
+    };
+    options.mouse = config.ui.mouse;
     options.ascii |= config.ui.ascii;
     options.exit_on_end = config.ui.exit_on_end;
     run(slot, stop, controls, options)

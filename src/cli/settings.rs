@@ -4,7 +4,7 @@ use clap::Args;
 use clap::builder::{BoolishValueParser, PossibleValuesParser};
 
 use super::parse::{dbfs, positive, seconds, threshold, word};
-use crate::config::{ColorMode, ConfigLayer, InputLayer, METHODS, QuietMode, UiMode};
+use crate::config::{ColorMode, ConfigLayer, InputLayer, METHODS, QuietMode, ThemeChoice, UiMode};
 
 /// Flags that set settings. Absent ones leave the settings file's value, or the default.
 #[derive(Debug, Clone, Default, Args)]
@@ -79,10 +79,22 @@ pub struct SettingsArgs {
     #[arg(long, value_name = "LABEL,…", env = "EARWITNESS_DISABLE", value_delimiter = ',', help_heading = "Detection")]
     pub disable: Vec<String>,
     /// Hours of the local day in which nobody is to be alarmed, as in 22:00-06:30,13:00-14:00
-    #[arg(long, value_name = "HOURS,…", env = "EARWITNESS_QUIET_HOURS", value_delimiter = ',', help_heading = "Detection")]
+    #[arg(
+        long,
+        value_name = "HOURS,…",
+        env = "EARWITNESS_QUIET_HOURS",
+        value_delimiter = ',',
+        help_heading = "Detection"
+    )]
     pub quiet_hours: Vec<String>,
     /// Labels or groups that quiet hours hold for [default: all]
-    #[arg(long, value_name = "LABEL,…", env = "EARWITNESS_QUIET_LABELS", value_delimiter = ',', help_heading = "Detection")]
+    #[arg(
+        long,
+        value_name = "LABEL,…",
+        env = "EARWITNESS_QUIET_LABELS",
+        value_delimiter = ',',
+        help_heading = "Detection"
+    )]
     pub quiet_labels: Vec<String>,
     /// What quiet hours keep from happening: alarms (events are recorded and told in lines), or events [default: alarms]
     #[arg(long, value_name = "WHAT", env = "EARWITNESS_QUIET_WHAT", value_parser = word::<QuietMode>(QuietMode::WORDS), hide_possible_values = true, help_heading = "Detection")]
@@ -122,6 +134,17 @@ pub struct SettingsArgs {
     /// Colours in the terminal UI [default: auto]
     #[arg(long, value_name = "WHEN", env = "EARWITNESS_COLOR", value_parser = word::<ColorMode>(ColorMode::WORDS), help_heading = "What comes out")]
     pub color: Option<ColorMode>,
+    /// The colours of the terminal UI [default: dark]
+    #[arg(long, value_name = "THEME", env = "EARWITNESS_THEME", value_parser = word::<ThemeChoice>(ThemeChoice::WORDS), help_heading = "What comes out")]
+    pub theme: Option<ThemeChoice>,
+    /// Let the mouse select and scroll in the terminal UI from the start
+    #[arg(
+        long,
+        env = "EARWITNESS_MOUSE",
+        value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true,
+        help_heading = "What comes out"
+    )]
+    pub mouse: Option<bool>,
     /// Draw the terminal UI with ASCII only
     #[arg(
         long,
@@ -195,6 +218,8 @@ impl SettingsArgs {
         layer.quiet.what = self.quiet_what;
         layer.record.dir.clone_from(&self.record);
         layer.ui.color = self.color;
+        layer.ui.theme = self.theme;
+        layer.ui.mouse = self.mouse;
         layer.ui.ascii = self.ascii;
         layer.ui.exit_on_end = self.exit_on_end;
         layer

@@ -5,7 +5,7 @@ use clap::error::ErrorKind as ClapErrorKind;
 
 use super::settings::SettingsArgs;
 use super::*;
-use crate::config::{ColorMode, Config, ConfigFile, QuietMode, UiMode};
+use crate::config::{ColorMode, Config, ConfigFile, QuietMode, ThemeChoice, UiMode};
 
 /// Every command, also those that are not in the enum yet.
 fn all_commands() -> Vec<clap::Command> {
@@ -98,6 +98,8 @@ const ALL_SETTINGS: &[&str] = &[
     "--record=events",
     "--onsets",
     "--color=never",
+    "--theme=safe",
+    "--mouse",
     "--ascii",
     "--exit-on-end",
 ];
@@ -128,12 +130,16 @@ fn every_flag_reaches_its_setting() {
     assert_eq!((d.min_duration_secs, d.merge_gap_secs, d.cooldown_secs), (0.2, 0.25, 3.0));
     assert_eq!((d.max_event_secs, d.pre_roll_secs, d.post_roll_secs), (20.0, 0.5, 2.0));
     assert_eq!((d.level_gate_dbfs, d.loud_dbfs), (-60.0, -20.0));
-    assert_eq!((&d.only[..], &d.enable[..], &d.disable[..]), (&strings(&["dog", "siren"])[..], &strings(&["rain"])[..], &strings(&["siren"])[..]));
+    assert_eq!(
+        (&d.only[..], &d.enable[..], &d.disable[..]),
+        (&strings(&["dog", "siren"])[..], &strings(&["rain"])[..], &strings(&["siren"])[..])
+    );
     let q = &config.quiet;
     assert_eq!((&q.hours[..], &q.labels[..]), (&strings(&["22:00-06:30", "13:00-14:00"])[..], &strings(&["dog"])[..]));
     assert_eq!(q.what, QuietMode::Events);
     assert_eq!((config.record.dir.as_str(), m.onsets, m.reasons), ("events", true, true));
     assert_eq!((config.ui.color, config.ui.ascii, config.ui.exit_on_end), (ColorMode::Never, true, true));
+    assert_eq!((config.ui.theme, config.ui.mouse), (ThemeChoice::Safe, true));
 }
 
 /// Each is also a key: what it sets alone can be written down, and reads back.
@@ -196,6 +202,7 @@ fn the_defaults_that_the_help_names_are_the_defaults() {
     assert_eq!(said("method"), m.method);
     assert_eq!(said("quiet_what"), defaults.quiet.what.word());
     assert_eq!(said("color"), defaults.ui.color.word());
+    assert_eq!(said("theme"), defaults.ui.theme.word());
     let numbers = [
         ("duration", m.duration_secs),
         ("min_strides", d.min_strides.into()),

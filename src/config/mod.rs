@@ -16,10 +16,11 @@ mod values;
 pub use file::{ConfigFile, standard_path};
 pub use loaded::Loaded;
 pub use settings::{
-    ClassConfig, Classes, Config, ConfigLayer, DetectorConfig, DetectorLayer, Groups, InputConfig, InputLayer, LogConfig, LogLayer, MonitorConfig,
-    MonitorLayer, QuietConfig, QuietLayer, RecordConfig, RecordLayer, UiConfig, UiLayer,
+    ClassConfig, Classes, Config, ConfigLayer, DetectorConfig, DetectorLayer, Groups, InputConfig, InputLayer,
+    LogConfig, LogLayer, MonitorConfig, MonitorLayer, QuietConfig, QuietLayer, RecordConfig, RecordLayer, UiConfig,
+    UiLayer,
 };
-pub use values::{ColorMode, KeepMode, LogLevel, METHODS, QuietMode, UiMode};
+pub use values::{ColorMode, KeepMode, LogLevel, METHODS, QuietMode, ThemeChoice, UiMode};
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::values::{ColorMode, LogLevel, QuietMode, UiMode};
+use super::values::{ColorMode, LogLevel, QuietMode, ThemeChoice, UiMode};
 
 /// How a given value is put onto the one below it.
 trait PutOnto: Sized {
@@ -14,7 +14,7 @@ trait PutOnto: Sized {
 macro_rules! replaces {
     ($($t:ty),+) => { $(impl PutOnto for $t { fn put_onto(self, below: &mut Self) { *below = self; } })+ };
 }
-replaces!(String, bool, u32, f64, Vec<String>, UiMode, ColorMode, LogLevel, QuietMode);
+replaces!(String, bool, u32, f64, UiMode, ColorMode, ThemeChoice, LogLevel, Vec<String>, QuietMode);
 
 /// Tables are put together key by key.
 impl<V> PutOnto for BTreeMap<String, V> {
@@ -266,6 +266,10 @@ section! {
     pub struct UiConfig / UiLayer {
         /// Colours: "auto" (unless NO_COLOR is set), "always", "never".
         color: ColorMode = ColorMode::Auto,
+        /// "dark", "light", "contrast" (bright, nothing dim), "safe" (for people who confuse red and green).
+        theme: ThemeChoice = ThemeChoice::Dark,
+        /// Take the mouse from the start (the key m turns it on and off); text is then selected with Shift held.
+        mouse: bool = false,
         /// Draw with ASCII only; without it, the locale decides.
         ascii: bool = false,
         /// Leave the terminal UI as soon as the input has ended.

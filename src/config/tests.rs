@@ -105,8 +105,14 @@ fn each_wrong_file_has_an_error_that_names_it() {
         ("[detector]\n\npre_roll_secs = -0.5\n", "c.toml, line 3: detector.pre_roll_secs = -0.5"),
         ("[detector]\nmax_event_secs = inf\n", "c.toml, line 2: detector.max_event_secs = inf"),
         ("[detector.thresholds]\ndog = 1.5\n", "c.toml, line 2: detector.thresholds.dog = 1.5"),
-        ("[detector]\nlevel_gate_dbfs = 3\n", "c.toml, line 2: detector.level_gate_dbfs = 3 cannot be used; give -120 to 0"),
-        ("[detector]\nloud_dbfs = -115\n", "c.toml, line 2: detector.loud_dbfs = -115 cannot be used; give more than -110"),
+        (
+            "[detector]\nlevel_gate_dbfs = 3\n",
+            "c.toml, line 2: detector.level_gate_dbfs = 3 cannot be used; give -120 to 0",
+        ),
+        (
+            "[detector]\nloud_dbfs = -115\n",
+            "c.toml, line 2: detector.loud_dbfs = -115 cannot be used; give more than -110",
+        ),
         ("[class.dog]\nthreshold = 2\n", "c.toml, line 2: class.dog.threshold = 2 cannot be used; give a probability"),
         (
             "[class.dog]\nthreshold = 0.3\noff_threshold = 0.5\n",
@@ -114,9 +120,18 @@ fn each_wrong_file_has_an_error_that_names_it() {
         ),
         ("[class.dog]\ncooldown_secs = -1\n", "c.toml, line 2: class.dog.cooldown_secs = -1"),
         ("[class.dog]\nmax_event_secs = 0.5\n", "c.toml, line 2: class.dog.max_event_secs = 0.5"),
-        ("[class.dog]\nrecord = \"none\"\n", "c.toml, line 2: class.dog.record = \"none\" cannot be used (unknown variant"),
-        ("[class.dog]\nthresold = 0.5\n", "c.toml, line 2: unknown key 'thresold', expected one of 'enabled', 'threshold'"),
-        ("[class.any_loud]\nthreshold = 0.5\n", "c.toml, line 2: class.any_loud.threshold = 0.5 cannot be used; set its level"),
+        (
+            "[class.dog]\nrecord = \"none\"\n",
+            "c.toml, line 2: class.dog.record = \"none\" cannot be used (unknown variant",
+        ),
+        (
+            "[class.dog]\nthresold = 0.5\n",
+            "c.toml, line 2: unknown key 'thresold', expected one of 'enabled', 'threshold'",
+        ),
+        (
+            "[class.any_loud]\nthreshold = 0.5\n",
+            "c.toml, line 2: class.any_loud.threshold = 0.5 cannot be used; set its level",
+        ),
         ("[groups]\nany_loud = [\"dog\"]\n", "c.toml, line 2: groups.any_loud = "),
         ("[groups]\npets = []\n", "c.toml, line 2: groups.pets = [] cannot be used; name the labels"),
         ("[quiet]\nhours = [\"22:00-06:30\", \"25:00-1:00\"]\n", "c.toml, line 2: quiet.hours[1] = \"25:00-1:00\""),
@@ -201,8 +216,12 @@ fn only_enable_and_disable_decide_in_this_order() {
 #[test]
 fn any_loud_sound_is_a_class_with_a_level() {
     assert_eq!(classes("[detector]\nloud_dbfs = -30\n", |c| c.on)[3], 0.75);
-    let text = "[detector]\nloud_dbfs = -30\n[class.any_loud]\ncooldown_secs = 9\n[groups]\nbad = [\"any_loud\", \"dog\"]\n";
-    assert_eq!(classes(text, |c| (c.cooldown_secs.is_some(), c.groups.len())), [(false, 1), (false, 0), (false, 0), (true, 1)]);
+    let text =
+        "[detector]\nloud_dbfs = -30\n[class.any_loud]\ncooldown_secs = 9\n[groups]\nbad = [\"any_loud\", \"dog\"]\n";
+    assert_eq!(
+        classes(text, |c| (c.cooldown_secs.is_some(), c.groups.len())),
+        [(false, 1), (false, 0), (false, 0), (true, 1)]
+    );
     // It may be spoken of while it is not listened for.
     assert_eq!(classes("[class.any_loud]\ncooldown_secs = 9\n", |c| c.enabled).len(), 3);
 }
@@ -219,9 +238,18 @@ fn quiet_hours_hold_for_all_or_for_what_is_named() {
 fn what_a_model_does_not_have_is_told_with_its_line() {
     let has = "the model small has dog, rooster, rain";
     let cases = [
-        ("[class.cat]\nthreshold = 0.5\n", "c.toml, line 1: class.cat = {…} cannot be used; there is no label or group 'cat'; "),
-        ("[detector.thresholds]\ndog = 0.5\ncat = 0.5\n", "c.toml, line 3: detector.thresholds.cat = 0.5 cannot be used; there is"),
-        ("[detector]\n\nonly = [\"dog\", \"cat\"]\n", "c.toml, line 3: detector.only[1] = \"cat\" cannot be used; there is"),
+        (
+            "[class.cat]\nthreshold = 0.5\n",
+            "c.toml, line 1: class.cat = {…} cannot be used; there is no label or group 'cat'; ",
+        ),
+        (
+            "[detector.thresholds]\ndog = 0.5\ncat = 0.5\n",
+            "c.toml, line 3: detector.thresholds.cat = 0.5 cannot be used; there is",
+        ),
+        (
+            "[detector]\n\nonly = [\"dog\", \"cat\"]\n",
+            "c.toml, line 3: detector.only[1] = \"cat\" cannot be used; there is",
+        ),
         ("[quiet]\nlabels = [\"cat\"]\n", "c.toml, line 2: quiet.labels[0] = \"cat\" cannot be used; there is"),
         ("[groups]\npets = [\"dog\", \"cat\"]\n", "c.toml, line 2: groups.pets[1] = \"cat\" cannot be used; there is"),
     ];
@@ -248,7 +276,8 @@ fn what_a_model_does_not_have_is_told_with_its_line() {
 #[test]
 fn changes_are_named_by_their_keys() {
     let config = |text: &str| file(text).config().unwrap();
-    let before = config("[monitor]\ninput = \"demo\"\n[class.dog]\nthreshold = 0.5\n[detector.thresholds]\nrain = 0.5\n");
+    let before =
+        config("[monitor]\ninput = \"demo\"\n[class.dog]\nthreshold = 0.5\n[detector.thresholds]\nrain = 0.5\n");
     assert_eq!(before.changes(&before).unwrap(), Vec::<String>::new());
     let after = config("[detector]\ncooldown_secs = 3\n[class.dog]\nthreshold = 0.6\n[[input]]\nspec = \"demo\"\n");
     let keys = ["class.dog.threshold", "detector.cooldown_secs", "detector.thresholds.rain", "input", "monitor.input"];

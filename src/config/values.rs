@@ -72,6 +72,20 @@ words! {
 }
 
 words! {
+    /// The colours of the terminal UI.
+    pub enum ThemeChoice {
+        /// For dark grounds.
+        Dark = "dark",
+        /// For light grounds.
+        Light = "light",
+        /// Bright colours, nothing dim.
+        Contrast = "contrast",
+        /// For people who confuse red and green.
+        Safe = "safe",
+    }
+}
+
+words! {
     /// What quiet hours keep from happening.
     pub enum QuietMode {
         /// Alarms.

@@ -118,8 +118,18 @@ mod tests {
             assert_eq!(text.parse::<Hours>().unwrap().to_string(), text);
         }
         assert_eq!("7:00 - 8:00".parse::<Hours>().unwrap().to_string(), "07:00-08:00");
-        for wrong in ["", "22-6", "22:00", "22:00-22:00", "24:00-01:00", "22:60-23:00", "25:00-1:00", "-1:00-2:00", "a:b-c:d", "٣:00-4:00"]
-        {
+        for wrong in [
+            "",
+            "22-6",
+            "22:00",
+            "22:00-22:00",
+            "24:00-01:00",
+            "22:60-23:00",
+            "25:00-1:00",
+            "-1:00-2:00",
+            "a:b-c:d",
+            "٣:00-4:00",
+        ] {
             assert!(wrong.parse::<Hours>().unwrap_err().contains("22:00-06:30"), "{wrong}");
         }
     }
@@ -127,7 +137,8 @@ mod tests {
     #[test]
     fn a_night_reaches_across_midnight_and_ends_before_its_last_minute() {
         let night: Hours = "22:00-06:30".parse().unwrap();
-        for (minute, want) in [(21 * 60 + 59, false), (22 * 60, true), (0, true), (6 * 60 + 29, true), (6 * 60 + 30, false), (720, false)]
+        for (minute, want) in
+            [(21 * 60 + 59, false), (22 * 60, true), (0, true), (6 * 60 + 29, true), (6 * 60 + 30, false), (720, false)]
         {
             assert_eq!(night.hold(minute), want, "{minute}");
         }

@@ -33,7 +33,7 @@ use crate::{Error, Result};
 const NAP: Duration = Duration::from_millis(3);
 
 /// Time between two snapshots.
-const SNAPSHOT_EVERY: Duration = Duration::from_millis(66);
+const SNAPSHOT_EVERY: Duration = Duration::from_millis(33);
 
 /// What a monitor can be told.
 #[derive(Debug, Clone)]

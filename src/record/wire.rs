@@ -13,8 +13,8 @@ use serde::Serialize;
 
 use crate::{
     engine::report::{
-        ComponentShare, Event, Faithfulness, ModelRef, OnsetReport, ReasonReport, StartReport,
-        StatusReport, StopReport, Totals,
+        ComponentShare, Event, Faithfulness, ModelRef, OnsetReport, ReasonReport, StartReport, StatusReport,
+        StopReport, Totals,
     },
     units::{SamplePos, StreamClock},
 };

@@ -141,14 +141,17 @@ fn events_carry_their_groups_and_what_is_kept_of_them() {
     };
     let events = run(told(tell), &scene(4.0, &[1.0..1.5]), 1000);
     let handling = &events[0].event.handling;
-    assert_eq!((handling.groups.join(" ").as_str(), handling.record, handling.quiet), ("a b", RecordWhat::Figures, false));
+    assert_eq!(
+        (handling.groups.join(" ").as_str(), handling.record, handling.quiet),
+        ("a b", RecordWhat::Figures, false)
+    );
     let plain = run(told(|_| ()), &scene(4.0, &[1.0..1.5]), 1000);
     assert_eq!(plain[0].event.handling, earwitness::engine::report::Handling::default());
 }
 
 #[test]
 fn changes_hold_from_the_next_stride_on_and_what_is_under_way_goes_on() {
-    let samples = scene(12.0, &[1.0..1.5, 4.0..6.0, 9.0..9.5]);
+    let samples = scene(13.0, &[1.0..1.5, 4.0..6.0, 10.0..10.5]);
     let mut pipeline = told(|_| ());
     let mut events = Vec::new();
     let at = |secs: f64| (secs * f64::from(RATE)) as usize;
@@ -156,7 +159,7 @@ fn changes_hold_from_the_next_stride_on_and_what_is_under_way_goes_on() {
     // An event is open: it goes on under other parameters.
     let longer = pipeline.params().detector.clone();
     pipeline.pipeline.reconfigure(&longer, 2.0, 0.4).unwrap();
-    pipeline.push(&samples[at(5.0)..at(8.0)], &mut events).unwrap();
+    pipeline.push(&samples[at(5.0)..at(9.0)], &mut events).unwrap();
     assert_times(&events, &[1.0..1.5, 4.0..6.0]);
     let pre_roll = |e: &EventReport| (e.event.onset.0 - e.clip.start.0) as f64 / f64::from(RATE);
     assert!((pre_roll(&events[0]) - 0.5).abs() < 0.01 && (pre_roll(&events[1]) - 2.0).abs() < 0.01);
@@ -165,7 +168,7 @@ fn changes_hold_from_the_next_stride_on_and_what_is_under_way_goes_on() {
     let states = pipeline.class_states();
     assert!(!states[0].enabled && states[0].edited && states[2].edited && !states[1].edited);
     assert_eq!((states[2].on_threshold, states[1].on_threshold), (0.85, 0.6));
-    pipeline.push(&samples[at(8.0)..], &mut events).unwrap();
+    pipeline.push(&samples[at(9.0)..], &mut events).unwrap();
     pipeline.finish(&mut events).unwrap();
     assert_eq!(events.len(), 2, "it was switched off");
     let other = DetectorParams { classes: Vec::new(), ..pipeline.params().detector.clone() };

@@ -181,7 +181,11 @@ fn a_label_is_chosen_changed_and_left_alone_again() {
     let chosen = app.chosen_label().unwrap();
     let name = snapshot().classes[chosen].label.clone();
     let last_line = |app: &App| text(&screen(app, 100, 24))[23].clone();
-    assert!(last_line(&app).contains(&format!("{name} starts at 0.60   < lower  > raise  x mute")), "{}", last_line(&app));
+    assert!(
+        last_line(&app).contains(&format!("{name} starts at 0.60   < lower  > raise  x mute")),
+        "{}",
+        last_line(&app)
+    );
     press(&mut app, "<>x");
     let class = ClassId(chosen);
     let edits = [Edit::Lower(class), Edit::Raise(class), Edit::Mute(class)];
@@ -206,7 +210,8 @@ fn a_label_is_chosen_changed_and_left_alone_again() {
 
 #[test]
 fn the_chosen_label_is_always_in_view() {
-    let classes = (0..60_u8).map(|i| sample::class(&format!("label{i:02}"), 0.5 - f32::from(i) * 0.005, false, "below 0.60"));
+    let classes =
+        (0..60_u8).map(|i| sample::class(&format!("label{i:02}"), 0.5 - f32::from(i) * 0.005, false, "below 0.60"));
     let mut app = app(options(), Snapshot { classes: classes.collect(), ..snapshot() });
     for _ in 0..60 {
         press(&mut app, ".");

@@ -44,8 +44,14 @@ impl ClassConfig {
     /// Each key with its comment and an example.
     pub(in crate::config) const EXAMPLE: &[(&str, &str)] = &[
         ("enabled = true", " Whether it is reported."),
-        ("threshold = 0.6", " Probability at which an event starts; as in [detector.thresholds], which comes before it."),
-        ("off_threshold = 0.4", " Probability below which it ends; without it, the model's, and at most the threshold."),
+        (
+            "threshold = 0.6",
+            " Probability at which an event starts; as in [detector.thresholds], which comes before it.",
+        ),
+        (
+            "off_threshold = 0.4",
+            " Probability below which it ends; without it, the model's, and at most the threshold.",
+        ),
         ("min_duration_secs = 0.1", " These three as in [detector]."),
         ("max_event_secs = 30.0", ""),
         ("cooldown_secs = 0.0", ""),
