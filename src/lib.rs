@@ -16,6 +16,7 @@ pub mod model;
 pub mod record;
 mod toml_text;
 pub mod train;
+pub mod tune;
 #[cfg(feature = "tui")]
 pub mod ui;
 pub mod units;

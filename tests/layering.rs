@@ -27,6 +27,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Training measures after every epoch.
     ("train", &["units", "error", "dsp", "model", "interpret", "media", "eval"]),
     ("eval", &["units", "error", "dsp", "model", "interpret", "media"]),
+    // The detector itself is tried with other thresholds.
+    ("tune", &["units", "error", "archive", "engine", "eval"]),
     ("config", &["units", "error", "toml_text", "audio", "model", "engine"]),
     (
         "cli",
@@ -40,6 +42,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "audio",
             "engine",
             "archive",
+            "tune",
             "record",
             "ui",
             "train",
@@ -78,16 +81,16 @@ const CRATES: &[(&str, &[&str])] = &[
     ("directories", &["config", "model"]),
     ("indicatif", &["cli"]),
     // In the engine: when quiet hours are, by the local time of an event.
-    ("jiff", &["engine", "archive", "record", "ui", "cli"]),
+    ("jiff", &["engine", "archive", "record", "ui", "tune", "cli"]),
     ("png", &["record"]),
     ("ratatui", &["ui"]),
-    ("serde", &["toml_text", "dsp", "model", "train", "eval", "archive", "record", "config", "cli"]),
+    ("serde", &["toml_text", "dsp", "model", "train", "eval", "archive", "record", "tune", "config", "cli"]),
     ("serde_json", &["archive", "record", "train", "eval", "cli"]),
     ("sha2", &["model"]),
     ("signal_hook", &["cli"]),
     ("thiserror", &["error"]),
-    ("toml", &["toml_text", "model", "config", "cli"]),
-    ("tracing", &["model", "audio", "engine", "archive", "record", "ui", "train", "eval", "cli"]),
+    ("toml", &["toml_text", "model", "config", "tune", "cli"]),
+    ("tracing", &["model", "audio", "engine", "archive", "record", "ui", "tune", "train", "eval", "cli"]),
     ("tracing_subscriber", &["cli"]),
     ("ulid", &["engine", "record"]),
 ];

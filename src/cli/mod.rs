@@ -20,6 +20,7 @@ mod parse;
 mod reload;
 pub mod settings;
 pub mod train;
+mod tune;
 mod usage;
 
 use std::ffi::OsString;
@@ -76,6 +77,8 @@ enum Command {
     /// Make a model package from a data set.
     #[command(subcommand)]
     Train(train::TrainCommand),
+    /// Choose thresholds for a wanted number of false alarms an hour.
+    Tune(Box<tune::Args>),
     /// List the capture and playback devices.
     Devices(devices::Args),
     /// List, show and verify model packages.
@@ -141,6 +144,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Explain(args) => explain::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Train(command) => train::run(&command),
+        Command::Tune(args) => tune::run(&args, &globals),
         Command::Devices(args) => devices::run(&args, &globals),
         Command::Model(command) => model::run(command, &globals),
         Command::Config(command) => config::run(command, &globals),

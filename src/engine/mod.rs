@@ -19,6 +19,7 @@ pub mod pipeline;
 pub mod quiet;
 mod reasons;
 mod repetition;
+pub mod replay;
 pub mod report;
 pub mod rows;
 pub mod shedding;
