@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::draw::popup;
-use super::keys::TABLE;
+use super::keys::{Binding, TABLE};
 use super::text::{clip, pad};
 use super::theme::Theme;
 
@@ -23,9 +23,9 @@ const LEGEND: [&str; 9] = [
 ];
 
 /// Keys and text of each line: neighbours in the table with one text share a line.
-pub(super) fn lines() -> Vec<(String, &'static str)> {
+pub(crate) fn lines<A: 'static>(table: &[Binding<A>]) -> Vec<(String, &'static str)> {
     let mut lines: Vec<(Vec<String>, &'static str)> = Vec::new();
-    for binding in TABLE {
+    for binding in table {
         let keys = binding.keys.iter().map(|key| key.name()).collect::<Vec<_>>().join(" ");
         match lines.last_mut() {
             Some((shared, text)) if *text == binding.help => shared.push(keys),
@@ -47,10 +47,21 @@ fn together(keys: Vec<String>) -> String {
 }
 
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, theme: Theme) {
-    let mut lines = lines();
+    draw_table(buffer, area, TABLE, &LEGEND, theme);
+}
+
+/// Draws the keys of `table`, and `legend` below them where there is room.
+pub(crate) fn draw_table<A: 'static>(
+    buffer: &mut Buffer,
+    area: Rect,
+    table: &[Binding<A>],
+    legend: &[&str],
+    theme: Theme,
+) {
+    let mut lines = lines(table);
     let key_cells = lines.iter().map(|(keys, _)| super::text::width(keys)).max().unwrap_or(0);
     // What the signs mean, as far as there is room; of the keys, nothing goes without a word.
-    let height = (lines.len() + LEGEND.len() + 3).min(area.height.into());
+    let height = (lines.len() + legend.len() + 3).min(area.height.into());
     let inner = popup(buffer, area, 68, height as u16, "keys", theme);
     let room = usize::from(inner.height);
     if lines.len() > room && room > 0 {
@@ -63,7 +74,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, theme: Theme) {
         buffer.set_stringn(x + 2, y, clip(text, room), room, Style::new());
     }
     let legend_y = inner.y + lines.len() as u16 + 1;
-    for (y, text) in (legend_y..inner.bottom()).zip(LEGEND) {
+    for (y, text) in (legend_y..inner.bottom()).zip(legend) {
         buffer.set_string(inner.x, y, clip(text, inner.width.into()), theme.dim());
     }
 }
