@@ -17,6 +17,7 @@ mod outlet;
 mod output;
 mod panics;
 mod parse;
+pub mod review;
 pub mod settings;
 pub mod train;
 mod usage;
@@ -39,6 +40,7 @@ Examples:
   earwitness monitor                       listen to the default microphone, in the terminal
   earwitness monitor --input demo          a scene that the program makes: no sound card needed
   earwitness explain bark.wav --out why    what the classifier heard in a recording
+  earwitness review events                 listen to what was recorded, and mark it
   earwitness model list                    which models there are
   earwitness devices                       which microphones there are
   earwitness config init                   write the documented settings file
@@ -70,6 +72,8 @@ enum Command {
     Monitor(Box<monitor::Args>),
     /// Explain recordings offline.
     Explain(explain::Args),
+    /// Browse recorded events: listen, mark, export, one web page.
+    Review(review::Args),
     /// Measure a model on a data set.
     Evaluate(evaluate::Args),
     /// Make a model package from a data set.
@@ -138,6 +142,7 @@ fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Monitor(args) => monitor::run(&args, &globals),
         Command::Explain(args) => explain::run(&args),
+        Command::Review(args) => review::run(&args, &globals),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Train(command) => train::run(&command),
         Command::Devices(args) => devices::run(&args, &globals),

@@ -158,10 +158,15 @@ fn show_notices(notices: Receiver<Notice>, slot: Arc<SnapshotSlot>) -> Result<()
 /// Draws until the user quits or `stop` is set.
 #[cfg(feature = "tui")]
 fn screen(config: &Config, slot: &SnapshotSlot, stop: &AtomicBool, controls: &Controls) -> Result<()> {
-    use crate::config::ColorMode;
-    use crate::ui::{UiOptions, run};
+    crate::ui::run(slot, stop, controls, ui_options(config))
+}
 
-    let mut options = UiOptions::from_env();
+/// What the terminal can show, and what the settings want of it.
+#[cfg(feature = "tui")]
+pub(super) fn ui_options(config: &Config) -> crate::ui::UiOptions {
+    use crate::config::ColorMode;
+
+    let mut options = crate::ui::UiOptions::from_env();
     match config.ui.color {
         ColorMode::Auto => {}
         ColorMode::Always => options.no_color = false,
@@ -169,7 +174,7 @@ fn screen(config: &Config, slot: &SnapshotSlot, stop: &AtomicBool, controls: &Co
     }
     options.ascii |= config.ui.ascii;
     options.exit_on_end = config.ui.exit_on_end;
-    run(slot, stop, controls, options)
+    options
 }
 
 /// This build has no screen.

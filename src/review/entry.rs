@@ -25,9 +25,8 @@ impl Entry {
     /// # Errors
     /// [`crate::ErrorKind::Input`] where the record or the marks cannot be read, or `folder` is no event folder of `dir`.
     pub fn read(dir: &Path, folder: &Path) -> Result<Self> {
-        let key = key_of(dir, folder).ok_or_else(|| {
-            Error::input(format!("{} is not an event folder of {}", folder.display(), dir.display()))
-        })?;
+        let key = key_of(dir, folder)
+            .ok_or_else(|| Error::input(format!("{} is not an event folder of {}", folder.display(), dir.display())))?;
         Ok(Self { key, event: read_event(folder)?, marks: Marks::read(folder)? })
     }
 }

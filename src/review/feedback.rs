@@ -65,8 +65,9 @@ impl Feedback {
             Error::input(format!("{name} cannot be read ({e}); give a file that the page's button has made"))
                 .with_source(e)
         })?;
-        Self::parse(&bytes)
-            .map_err(|why| Error::input(format!("{name} is not a review's file: {why}; give one that the page's button has made")))
+        Self::parse(&bytes).map_err(|why| {
+            Error::input(format!("{name} is not a review's file: {why}; give one that the page's button has made"))
+        })
     }
 
     /// Reads the bytes of such a file; fields that are not known are passed over.
@@ -112,11 +113,7 @@ pub struct Imported {
 ///
 /// # Errors
 /// As `set` and [`add_ratings`]: what was written before stays, and doing it again does no harm.
-pub fn import(
-    dir: &Path,
-    feedback: &Feedback,
-    mut set: impl FnMut(&str, &Marks) -> Result<()>,
-) -> Result<Imported> {
+pub fn import(dir: &Path, feedback: &Feedback, mut set: impl FnMut(&str, &Marks) -> Result<()>) -> Result<Imported> {
     let mut done = Imported::default();
     for MarkedEvent { id, key, marks } in &feedback.marks {
         let folder = dir.join(key);

@@ -4,10 +4,13 @@
 //! comes back through [`feedback`]; [`ratings`] sums up listening tests. All of them speak of events through
 //! [`entry::Entry`].
 
+pub mod clip;
 pub mod entry;
 pub mod feedback;
 pub mod page;
 pub mod ratings;
+pub mod sound;
 pub mod table;
+
 #[cfg(feature = "tui")]
 pub mod tui;

@@ -22,11 +22,8 @@ use crate::error::{Error, Result};
 const TEMPLATE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
 /// In this order: later parts use earlier ones.
-const SCRIPTS: [&str; 3] = [
-    include_str!("page/player.js"),
-    include_str!("page/listen.js"),
-    include_str!("page/app.js"),
-];
+const SCRIPTS: [&str; 3] =
+    [include_str!("page/player.js"), include_str!("page/listen.js"), include_str!("page/app.js")];
 
 /// Longest sound or picture that goes into the page, in bytes: ten minutes of sound at 22 050 Hz.
 const MAX_FILE_BYTES: u64 = 32 << 20;

@@ -224,12 +224,16 @@ pub(super) mod tests {
 
     #[test]
     fn means_and_intervals_are_those_of_students_t() {
-        let mut ratings: Vec<Rating> = [62.0, 70.0, 78.0].iter().zip(["a", "b", "c"]).map(|(s, r)| rating(r, "interpretation", *s)).collect();
+        let mut ratings: Vec<Rating> =
+            [62.0, 70.0, 78.0].iter().zip(["a", "b", "c"]).map(|(s, r)| rating(r, "interpretation", *s)).collect();
         ratings.push(rating("a", "rest", 5.0));
         let all = summarize(&ratings);
         assert_eq!(all.len(), 4);
         let first = &all[0];
-        assert_eq!((first.label.as_deref(), first.condition.as_str(), first.n, first.n_raters), (None, "interpretation l2i", 3, 3));
+        assert_eq!(
+            (first.label.as_deref(), first.condition.as_str(), first.n, first.n_raters),
+            (None, "interpretation l2i", 3, 3)
+        );
         assert_eq!(first.mean, 70.0);
         // scipy.stats.t.interval(0.95, 2, 70, 8 / 3**.5) = (50.127, 89.873)
         let (low, high) = first.interval.unwrap();

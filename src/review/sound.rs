@@ -62,9 +62,10 @@ impl Sound {
         let (orders, incoming) = channel();
         let state = Arc::new(Mutex::new(Playing::default()));
         let worker = Worker { spec, state: Arc::clone(&state), run: None };
-        thread::Builder::new().name("review-sound".to_owned()).spawn(move || worker.run(&incoming)).map_err(|e| {
-            Error::bug(format!("a thread could not start ({e}); end other programs")).with_source(e)
-        })?;
+        thread::Builder::new()
+            .name("review-sound".to_owned())
+            .spawn(move || worker.run(&incoming))
+            .map_err(|e| Error::bug(format!("a thread could not start ({e}); end other programs")).with_source(e))?;
         Ok(Self { orders: Some(orders), state })
     }
 

@@ -6,7 +6,7 @@
 mod app;
 mod banner;
 mod commands;
-mod components;
+pub(crate) mod components;
 mod detail;
 pub(crate) mod draw;
 mod events;

@@ -16,12 +16,21 @@ pub(in crate::review) fn write_event(dir: &Path, key: &str, id: &str, label: &st
     let folder = dir.join(key);
     fs::create_dir_all(&folder).unwrap();
     let rate = SampleRate::new(22_050).unwrap();
-    for (name, hz) in [("clip.wav", 440.0), ("interpretation.wav", 880.0), ("component-17.wav", 660.0), ("component-04.wav", 550.0)] {
-        let sound: Vec<f32> = (0..2205_u16).map(|i| (f32::from(i) * hz * std::f32::consts::TAU / 22_050.0).sin() / 4.0).collect();
+    for (name, hz) in
+        [("clip.wav", 440.0), ("interpretation.wav", 880.0), ("component-17.wav", 660.0), ("component-04.wav", 550.0)]
+    {
+        let sound: Vec<f32> =
+            (0..2205_u16).map(|i| (f32::from(i) * hz * std::f32::consts::TAU / 22_050.0).sin() / 4.0).collect();
         crate::media::wav::write_wav(&folder.join(name), rate, &sound).unwrap();
     }
     fs::write(folder.join("spectrogram.png"), b"\x89PNG not quite").unwrap();
-    let record = json!({
+    fs::write(folder.join("event.json"), record(id, label).to_string()).unwrap();
+    folder
+}
+
+/// A record as the recorder writes it.
+pub(in crate::review) fn record(id: &str, label: &str) -> Value {
+    json!({
         "type": "event", "id": id, "label": label, "class": 0, "score": 0.93, "onset_s": 12.341, "offset_s": 14.102,
         "onset": "2026-11-20T15:00:12.341Z", "offset": "2026-11-20T15:00:14.102Z",
         "source": "file:yard.wav", "model": {"name": "esc13", "sha256": "0123abcd"}, "method": "l2i",
@@ -33,9 +42,7 @@ pub(in crate::review) fn write_event(dir: &Path, key: &str, id: &str, label: &st
         },
         "local_offset": "+01:00", "clip": {"pre_roll_s": 0.02, "duration_s": 0.1, "samples": 2205, "sample_rate_hz": 22050},
         "version": "0.1.0"
-    });
-    fs::write(folder.join("event.json"), record.to_string()).unwrap();
-    folder
+    })
 }
 
 /// An event that was marked wrong; its folder is gone.
@@ -48,7 +55,12 @@ pub(in crate::review) fn entry(label: &str, id: &str) -> Entry {
 }
 
 fn options() -> PageOptions {
-    PageOptions { components: true, left_out: 3, labels: vec!["cat".into()], made: "2026-11-21T10:00:00Z".parse().unwrap() }
+    PageOptions {
+        components: true,
+        left_out: 3,
+        labels: vec!["cat".into()],
+        made: "2026-11-21T10:00:00Z".parse().unwrap(),
+    }
 }
 
 fn page(entries: &[Entry], options: &PageOptions) -> String {

@@ -116,7 +116,8 @@ mod tests {
     #[test]
     fn no_key_leads_outside_the_line() {
         let mut editor = Editor::new("é");
-        for code in [KeyCode::Right, KeyCode::Right, KeyCode::Delete, KeyCode::Left, KeyCode::Left, KeyCode::Backspace] {
+        for code in [KeyCode::Right, KeyCode::Right, KeyCode::Delete, KeyCode::Left, KeyCode::Left, KeyCode::Backspace]
+        {
             editor.on_key(KeyEvent::new(code, KeyModifiers::NONE));
         }
         assert_eq!(editor.parts(), ("", "é"));
