@@ -13,6 +13,9 @@ use crate::ui::theme::Theme;
 /// Cells of the columns, each with the space behind it: marks, day and time, score, duration, in→out.
 const MARKS: usize = 3;
 const TIME: usize = 15;
+/// The time alone, on a narrow screen, which has no room for durations either.
+const SHORT_TIME: usize = 9;
+const NARROW: usize = 44;
 const SCORE: usize = 5;
 const SECS: usize = 6;
 const FAITH: usize = 13;
@@ -66,18 +69,23 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &mut App, theme: Theme)
 struct Columns {
     label: usize,
     faith: bool,
+    narrow: bool,
 }
 
 impl Columns {
     fn new(cells: usize) -> Self {
-        let spare = cells.saturating_sub(MARKS + TIME + SCORE + SECS + 2);
+        let narrow = cells < NARROW;
+        let fixed = if narrow { SHORT_TIME } else { TIME + SECS };
+        let spare = cells.saturating_sub(MARKS + fixed + SCORE + 1 + 2);
         let faith = spare >= FAITH + 8;
-        Self { label: if faith { spare - FAITH } else { spare }.max(1), faith }
+        Self { label: if faith { spare - FAITH } else { spare }.max(1), faith, narrow }
     }
 
     fn heading(&self) -> String {
-        let text = format!("{}{}{} score", pad("", MARKS), pad("when", TIME), pad("label", self.label));
-        format!("{text}{}{}", pad_start("secs", SECS), if self.faith { "   in→out" } else { "" })
+        let time = if self.narrow { SHORT_TIME } else { TIME };
+        let text = format!("{}{}{} score", pad("", MARKS), pad("when", time), pad("label", self.label));
+        let secs = if self.narrow { String::new() } else { pad_start("secs", SECS) };
+        format!("{text}{secs}{}", if self.faith { "   in→out" } else { "" })
     }
 
     fn draw_row(&self, buffer: &mut Buffer, place: Rect, row: &Row, theme: Theme) {
@@ -93,14 +101,17 @@ impl Columns {
         };
         put(verdict.to_owned(), style);
         put(if row.marks.starred { "* " } else { "  " }.to_owned(), theme.active());
-        put(pad(&local_time(row, "%m-%d %H:%M:%S"), TIME), theme.dim());
+        let (format, time) = if self.narrow { ("%H:%M:%S", SHORT_TIME) } else { ("%m-%d %H:%M:%S", TIME) };
+        put(pad(&local_time(row, format), time), theme.dim());
         let label = match &row.marks.label {
             Some(label) if width(&row.label) + 4 < self.label => format!("{} → {label}", row.label),
             _ => row.label.clone(),
         };
         put(pad(&label, self.label), theme.strong());
         put(pad_start(&number(row.score.unwrap_or(f64::NAN), 2), SCORE + 1), Style::new());
-        put(pad_start(&short_secs(row.duration_secs), SECS), Style::new());
+        if !self.narrow {
+            put(pad_start(&short_secs(row.duration_secs), SECS), Style::new());
+        }
         let style = match row.agrees {
             Some(true) => theme.good(),
             Some(false) => theme.bad(),

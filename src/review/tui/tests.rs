@@ -111,8 +111,9 @@ fn what_lies_on_top() {
         let screen = screen(&mut app, 100, 40);
         assert!(screen.contains(text), "{keys:?} does not show {text:?}:\n{screen}");
     };
-    shows("?", "play or stop what the microphone heard");
-    shows("\u{1b}f", "gives the same label alone");
+    shows("?", "change to microphone / classifier");
+    shows("", "play what the microphone heard");
+    shows("\u{1b}f", "label           ‹ any ›");
     shows("\u{1b}/", "in labels, sources and notes");
     shows("\u{1b}n", "Enter keeps it");
     shows("\u{1b}D", "y deletes the folder for good");
@@ -192,7 +193,7 @@ fn filters_and_search_narrow_the_list() {
 fn a_starred_event_is_not_deleted_and_another_only_when_asked() {
     let dir = recorded();
     let mut app = app(dir.path());
-    press(&mut app, "/cat\nDy");
+    press(&mut app, "/cat\nD");
     assert!(app.hint.as_ref().unwrap().contains("unstar it first"));
     assert!(dir.path().join("2026-11-20/110000Z-x-1").is_dir());
     press(&mut app, "sDn");
