@@ -83,7 +83,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("crossbeam", &["engine", "record", "ui", "cli"]),
     ("directories", &["config", "model"]),
     ("indicatif", &["cli"]),
-    ("jiff", &["archive", "record", "review", "ui", "cli"]),
+    // In the engine: when quiet hours are, by the local time of an event.
+    ("jiff", &["engine", "archive", "record", "review", "ui", "cli"]),
     ("png", &["record"]),
     ("ratatui", &["ui", "review"]),
     ("serde", &["toml_text", "dsp", "model", "train", "eval", "archive", "record", "review", "config", "cli"]),

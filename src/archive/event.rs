@@ -6,7 +6,7 @@ use jiff::{Timestamp, fmt::strtime, tz::Offset};
 use serde::Deserialize;
 
 use super::{
-    files::{folder_bytes, read_bounded},
+    files::{folder_bytes, parse_object, read_bounded},
     names::is_plain,
 };
 use crate::error::{Error, Result};
@@ -174,7 +174,7 @@ pub fn parse_event(json: &[u8], folder: &Path, bytes: u64) -> Result<StoredEvent
     if json.len() as u64 > MAX_EVENT_BYTES {
         return Err(wrong(format!("it is longer than {MAX_EVENT_BYTES} bytes")));
     }
-    let raw: RawEvent = serde_json::from_slice(json).map_err(|e| wrong(e.to_string()))?;
+    let raw: RawEvent = parse_object(json).map_err(wrong)?;
     raw.checked(folder, bytes).map_err(wrong)
 }
 
@@ -371,7 +371,7 @@ pub(crate) mod tests {
         let cases: &[(&str, Value, &str)] = &[
             ("id", json!(""), "an id"),
             ("id", json!("a\nb"), "an id"),
-            ("label", json!(3), "label"),
+            ("label", json!(3), "expected a string"),
             ("score", json!(1.5), "score = 1.5"),
             ("onset", json!("yesterday"), "onset = \"yesterday\""),
             ("onset", json!("2026-11-20T15:00:14.103Z"), "before it begins"),

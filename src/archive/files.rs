@@ -8,6 +8,7 @@ use std::{
 };
 
 use rustix::fs::OFlags;
+use serde::de::DeserializeOwned;
 
 /// Most files that are counted in one event folder.
 const MAX_FILES: usize = 4096;
@@ -32,6 +33,17 @@ pub fn read_bounded(path: &Path, most: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is longer than {most} bytes")));
     }
     Ok(bytes)
+}
+
+/// Reads a JSON object; serde would take an array for one, too.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn parse_object<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
+    if json.trim_ascii_start().first() != Some(&b'{') {
+        return Err("it is not a JSON object".to_owned());
+    }
+    serde_json::from_slice(json).map_err(|e| e.to_string())
 }
 
 /// Forces a file's or folder's content to disk.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    files::{read_bounded, replace, sync},
+    files::{parse_object, read_bounded, replace, sync},
     names::temporary,
 };
 use crate::error::{Error, Result};
@@ -102,7 +102,7 @@ impl Marks {
     /// # Errors
     /// What is wrong with them.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
-        let raw: MarksFile = serde_json::from_slice(json).map_err(|e| e.to_string())?;
+        let raw: MarksFile = parse_object(json)?;
         if raw.note.len() > MAX_NOTE_BYTES || raw.label.as_ref().is_some_and(|l| l.len() > MAX_NOTE_BYTES) {
             return Err(format!("a note and a label have at most {MAX_NOTE_BYTES} bytes"));
         }

@@ -8,7 +8,7 @@ use std::{
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::wire::{EventJson, FolderJson, OnsetJson, StartJson, StatusJson, StopJson};
+use super::wire::{EventJson, FolderJson, OnsetJson, ReasonJson, StartJson, StatusJson, StopJson};
 use crate::{
     engine::report::{Event, Report},
     error::{Error, Result},
@@ -65,6 +65,7 @@ impl<W: Write> JsonLines<W> {
                 let line = StartJson::new(start, &self.zone);
                 self.write_object(&line)
             }
+            Report::Reason(reason) => self.write_object(&ReasonJson::from(reason)),
             Report::Onset(onset) => self.write_object(&OnsetJson::from(onset)),
             Report::Event(event) => self.write_event(&event.event, dir),
             Report::Status(status) => self.write_object(&StatusJson::from(status)),

@@ -386,3 +386,6 @@ fn broken(dir: &Path, e: &rusqlite::Error) -> Error {
         "the index of {dir} failed ({e}); check the disk, or remove {dir}/.index.sqlite: it is built again"
     ))
 }
+
+#[cfg(test)]
+mod tests;

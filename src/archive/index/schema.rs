@@ -98,7 +98,7 @@ pub(super) fn open_file(dir: &Path, private: Option<bool>) -> Result<Connection,
     let path = dir.join(INDEX);
     // SQLite gives its helper files the mode of this one.
     create(dir, &path, private).map_err(|e| Unopened::Impossible(e.to_string()))?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&path, flags).map_err(unopened)?;
     connection.busy_timeout(PATIENCE).map_err(unopened)?;
     prepare(connection).map_err(unopened)?.ok_or_else(|| Unopened::Unusable("it is of another version".into()))
@@ -131,14 +131,12 @@ pub(super) fn set_aside(dir: &Path) -> io::Result<PathBuf> {
 
 /// Whether `e` says that the file itself is damaged.
 pub(super) fn is_damage(e: &rusqlite::Error) -> bool {
-    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, SqlInputError};
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
     match e.sqlite_error_code() {
-        Some(code) => matches!(code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase),
-        // Tables that are not ours, or hold what we never write.
-        None => matches!(
-            e,
-            FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | SqlInputError { .. }
-        ),
+        // `Unknown` is an error in a statement, and the statements are right: the tables are not ours.
+        Some(code) => matches!(code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown),
+        // They hold what is never written here.
+        None => matches!(e, FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..)),
     }
 }
 

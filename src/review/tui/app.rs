@@ -10,7 +10,7 @@ use super::draw::draw;
 use super::editor::{Edit, Editor};
 use super::evidence::Evidence;
 use super::filters::Form;
-use super::keys::{Action, TABLE};
+use super::keys::{Action, LEGEND, TABLE};
 use super::list::List;
 use crate::archive::{Filter, Index, Marks, Row, Verdict};
 use crate::error::Result;
@@ -34,7 +34,8 @@ const FLOOR_LIMITS_DB: (f32, f32) = (-120.0, -40.0);
 #[derive(Debug)]
 pub(super) enum Overlay {
     None,
-    Help,
+    /// From this line on.
+    Help(usize),
     Filters(Form),
     Delete,
     Write(Purpose, Editor),
@@ -121,7 +122,7 @@ impl App {
         match action {
             Action::Quit => self.quit = true,
             Action::Help => {
-                self.overlay = if matches!(self.overlay, Overlay::Help) { Overlay::None } else { Overlay::Help };
+                self.overlay = if matches!(self.overlay, Overlay::Help(_)) { Overlay::None } else { Overlay::Help(0) };
             }
             Action::Close => self.overlay = Overlay::None,
             Action::Up => self.select(self.list.selected_idx().saturating_sub(1))?,
@@ -273,6 +274,15 @@ impl App {
                 }
             }),
             Overlay::Filters(form) => self.on_form_key(key, form),
+            Overlay::Help(from) => {
+                let from = match key.code {
+                    KeyCode::Down | KeyCode::Char('j') => Some((from + 1).min(last_help_line())),
+                    KeyCode::Up | KeyCode::Char('k') => Some(from.saturating_sub(1)),
+                    _ => None,
+                };
+                self.overlay = Overlay::Help(from.unwrap_or_default());
+                from.map(|_| Ok(()))
+            }
             other => {
                 self.overlay = other;
                 None
@@ -307,6 +317,11 @@ impl App {
             Purpose::TrueLabel => self.mark(|marks| marks.label = (!text.is_empty()).then_some(text)),
         }
     }
+}
+
+/// The furthest that the help can be scrolled.
+fn last_help_line() -> usize {
+    TABLE.len() + LEGEND.len()
 }
 
 impl Show for App {

@@ -55,7 +55,7 @@ fn draw_screen(buffer: &mut Buffer, area: Rect, app: &mut App, theme: Theme) {
     let below = Rect { y: area.y + 1, height: area.height - 1, ..area };
     match &app.overlay {
         Overlay::None => {}
-        Overlay::Help => draw_table(buffer, below, TABLE, LEGEND, theme),
+        Overlay::Help(from) => draw_table(buffer, below, TABLE, LEGEND, *from, theme),
         Overlay::Filters(form) => draw_form(buffer, below, form, app.list.filter(), theme),
         Overlay::Delete => draw_question(buffer, below, app, theme),
         Overlay::Write(purpose, editor) => draw_editor(buffer, below, *purpose, editor, theme),
