@@ -14,6 +14,7 @@ pub mod interpret;
 pub mod media;
 pub mod model;
 pub mod record;
+pub mod review;
 mod toml_text;
 pub mod train;
 pub mod tune;
