@@ -300,7 +300,8 @@ fn a_label_that_is_changed_at_the_screen_is_changed_in_the_detector_and_the_scre
     terminal.until("the chosen label", |screen| starts(screen, "starts at") && screen.contains("< lower  > raise"));
     terminal.keys(&["<"]);
     terminal.until("the changed threshold", |screen| {
-        starts(screen, "starts at") && screen.contains(&format!("for this run; to keep it: [class.{label}] threshold = "))
+        starts(screen, "starts at")
+            && screen.contains(&format!("for this run; to keep it: [class.{label}] threshold = "))
     });
     terminal.keys(&["x"]);
     terminal.until("the muted label", |screen| screen.contains(&format!("[class.{label}] enabled = false")));

@@ -10,10 +10,11 @@ use crate::units::ClassId;
 /// How far an onset may be off where spans do not overlap, in seconds.
 const COLLAR_SECS: f64 = 1.0;
 
-/// The thresholds that are tried.
+/// The thresholds that are tried, from the lowest on.
 #[must_use]
 pub fn grid() -> Vec<f64> {
-    (1..20_u32).map(|n| f64::from(n) * 0.05).map(|t| (t * 100.0).round() / 100.0).collect()
+    let hundredths = (5..95_u32).step_by(5).chain([95, 97, 98, 99]);
+    hundredths.map(|n| f64::from(n) / 100.0).collect()
 }
 
 /// Tries each threshold of [`grid`] for all classes on what was heard, and holds the events against `reference`. Gives the

@@ -9,9 +9,9 @@ use std::{
 
 use earwitness::{
     ErrorKind,
-    engine::report::{Event, Report},
+    engine::report::{Event, Handling, Reason, ReasonReport, Report},
     record::JsonLines,
-    units::SamplePos,
+    units::{ClassId, SamplePos},
 };
 use jiff::tz::{TimeZone, offset};
 
@@ -48,6 +48,38 @@ fn an_event_is_the_contracts_line() {
         )
     );
     assert!(!lines_of(&[report], None).contains("files"), "an event that was not recorded has no files");
+}
+
+#[test]
+fn groups_quiet_hours_and_the_level_of_any_loud_sound_are_told_where_there_are_some() {
+    let mut event = support::event("01", "any_loud");
+    event.handling = Handling { groups: vec!["a".into(), "b \"c\"".into()], quiet: true, ..Handling::default() };
+    event.level_dbfs = Some(-18.26);
+    let line = line_of(&event);
+    let want = r#""lag_s":0.02,"level_dbfs":-18.3,"groups":["a","b \"c\""],"quiet":true}"#;
+    assert!(line.trim_end().ends_with(want), "{line}");
+}
+
+#[test]
+fn why_a_label_is_not_reported_is_a_line() {
+    let reason = ReasonReport {
+        label: "dog".into(),
+        class: ClassId(3),
+        score: 0.7123,
+        on_threshold: 0.6,
+        reason: Reason::Cooldown { left_secs: 12.4 },
+        position: SamplePos(160_000),
+        source: "file:yard.wav".into(),
+        clock: support::clock(),
+    };
+    assert_eq!(
+        lines_of(&[Report::Reason(reason)], None),
+        concat!(
+            r#"{"type":"reason","label":"dog","class":3,"score":0.7123,"on_threshold":0.6,"reason":"cooldown","#,
+            r#""text":"cooldown 12 s left","t_s":10.0,"time":"2026-11-20T15:00:10.000Z","source":"file:yard.wav"}"#,
+            "\n"
+        )
+    );
 }
 
 #[test]
