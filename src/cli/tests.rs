@@ -87,6 +87,12 @@ const ALL_SETTINGS: &[&str] = &[
     "--post-roll=2",
     "--ui=silent",
     "--record=events",
+    "--clips=false",
+    "--no-audio=speech,cat",
+    "--private=false",
+    "--max-bytes=20GB",
+    "--max-age-days=30",
+    "--min-free-bytes=1GB",
     "--onsets",
     "--color=never",
     "--ascii",
@@ -115,6 +121,12 @@ fn every_flag_reaches_its_setting() {
     assert_eq!((d.min_duration_secs, d.merge_gap_secs, d.cooldown_secs), (0.2, 0.25, 3.0));
     assert_eq!((d.max_event_secs, d.pre_roll_secs, d.post_roll_secs), (20.0, 0.5, 2.0));
     assert_eq!((config.record.dir.as_str(), m.onsets), ("events", true));
+    let r = &config.record;
+    assert_eq!((r.clips, r.private, r.max_age_days), (false, false, 30.0));
+    assert_eq!(
+        (r.no_audio.join(" "), r.max_bytes.0, r.min_free_bytes.0),
+        ("speech cat".into(), 20_000_000_000, 1_000_000_000)
+    );
     assert_eq!((config.ui.color, config.ui.ascii, config.ui.exit_on_end), (ColorMode::Never, true, true));
 }
 
@@ -163,6 +175,10 @@ fn the_defaults_that_the_help_names_are_the_defaults() {
     assert_eq!(said("model"), m.model);
     assert_eq!(said("method"), m.method);
     assert_eq!(said("color"), defaults.ui.color.word());
+    let r = &defaults.record;
+    assert_eq!((said("max_bytes"), said("min_free_bytes")), (r.max_bytes.to_string(), r.min_free_bytes.to_string()));
+    assert_eq!((said("clips"), said("private")), (r.clips.to_string(), r.private.to_string()));
+    assert_eq!(said("max_age_days").parse::<f64>().unwrap(), r.max_age_days);
     let numbers = [
         ("duration", m.duration_secs),
         ("min_strides", d.min_strides.into()),

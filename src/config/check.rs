@@ -13,6 +13,9 @@ const MAX_SECS: f64 = 86_400.0;
 /// Longest event and pre-roll, which are kept in memory.
 const MAX_CLIP_SECS: f64 = 600.0;
 
+/// A century: nothing here is kept for longer, and time can be computed with it.
+const MAX_DAYS: f64 = 36_500.0;
+
 /// Each input has its own ring and memory.
 const MAX_INPUTS: usize = 256;
 
@@ -38,6 +41,10 @@ impl Config {
         }
         if let Err(e) = m.device.parse::<DeviceChoice>() {
             return Some(BadValue::new("monitor.device", format!("{:?}", m.device), e.to_string()));
+        }
+        let days = self.record.max_age_days;
+        if !(0.0..=MAX_DAYS).contains(&days) {
+            return Some(BadValue::new("record.max_age_days", days, format!("give 0 to {MAX_DAYS} days")));
         }
         detector_problem(&self.detector)
     }

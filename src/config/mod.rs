@@ -14,7 +14,7 @@ pub use settings::{
     Config, ConfigLayer, DetectorConfig, DetectorLayer, InputConfig, InputLayer, LogConfig, LogLayer, MonitorConfig,
     MonitorLayer, RecordConfig, RecordLayer, UiConfig, UiLayer,
 };
-pub use values::{ColorMode, LogLevel, METHODS, UiMode};
+pub use values::{ByteSize, ColorMode, LogLevel, METHODS, UiMode};
 
 use std::path::Path;
 
