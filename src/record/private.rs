@@ -27,7 +27,10 @@ pub(super) fn make_dir(path: &Path, private: bool) -> io::Result<bool> {
 /// Makes the folder `path` and its parents, if they are not there; only the folder itself can be private.
 pub(super) fn make_dirs(path: &Path, private: bool) -> io::Result<bool> {
     if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
+        match fs::create_dir_all(parent) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Err(io::ErrorKind::NotADirectory.into()),
+            made => made?,
+        }
     }
     make_dir(path, private)
 }
