@@ -77,7 +77,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("crossbeam", &["engine", "record", "ui", "cli"]),
     ("directories", &["config", "model"]),
     ("indicatif", &["cli"]),
-    ("jiff", &["archive", "record", "ui", "cli"]),
+    // In the engine: when quiet hours are, by the local time of an event.
+    ("jiff", &["engine", "archive", "record", "ui", "cli"]),
     ("png", &["record"]),
     ("ratatui", &["ui"]),
     ("serde", &["toml_text", "dsp", "model", "train", "eval", "archive", "record", "config", "cli"]),

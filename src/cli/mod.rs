@@ -17,6 +17,7 @@ mod outlet;
 mod output;
 mod panics;
 mod parse;
+mod reload;
 pub mod settings;
 pub mod train;
 mod usage;

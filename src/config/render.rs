@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::settings::{Config, DetectorConfig, Entry, InputConfig, LogConfig, MonitorConfig, RecordConfig, UiConfig};
+use super::settings::{
+    ABOUT_GROUPS, ClassConfig, Config, DetectorConfig, Entry, InputConfig, LogConfig, MonitorConfig, QuietConfig,
+    RecordConfig, UiConfig,
+};
 use crate::error::{Error, Result};
 
 const HEAD: &str = "\
@@ -16,9 +19,10 @@ impl Config {
     /// # Errors
     /// [`crate::ErrorKind::Bug`] if a value cannot be written as TOML.
     pub fn to_toml(&self) -> Result<String> {
-        let sections: [(&str, &[&str], Vec<Entry>); 5] = [
+        let sections: [(&str, &[&str], Vec<Entry>); 6] = [
             ("monitor", MonitorConfig::ABOUT, self.monitor.entries()),
             ("detector", DetectorConfig::ABOUT, self.detector.entries()),
+            ("quiet", QuietConfig::ABOUT, self.quiet.entries()),
             ("record", RecordConfig::ABOUT, self.record.entries()),
             ("ui", UiConfig::ABOUT, self.ui.entries()),
             ("log", LogConfig::ABOUT, self.log.entries()),
@@ -47,8 +51,10 @@ impl Config {
                 }
             }
             text.push_str(&tables);
-            if name == "monitor" {
-                self.write_inputs(&mut text)?;
+            match name {
+                "monitor" => self.write_inputs(&mut text)?,
+                "detector" => self.write_classes(&mut text)?,
+                _ => {}
             }
         }
         Ok(text)
@@ -78,6 +84,33 @@ impl Config {
                 line(text, &format!("{mark}{} = {value}", entry.name));
             }
         }
+        Ok(())
+    }
+}
+
+impl Config {
+    /// `[groups]` and the `[class.…]` tables; where there are none, how one would look.
+    fn write_classes(&self, text: &mut String) -> Result<()> {
+        let unwritable =
+            |what: &str, e: &toml::ser::Error| Error::bug(format!("{what} cannot be written as TOML: {e}"));
+        text.push('\n');
+        comment(text, ABOUT_GROUPS);
+        line(text, "[groups]");
+        text.push_str(&toml::to_string(&self.groups).map_err(|e| unwritable("the groups", &e))?);
+        text.push('\n');
+        comment(text, ClassConfig::ABOUT);
+        if self.class.is_empty() {
+            line(text, "# [class.dog]");
+            for (example, doc) in ClassConfig::EXAMPLE {
+                if !doc.is_empty() {
+                    comment(text, &[doc]);
+                }
+                line(text, &format!("# {example}"));
+            }
+            return Ok(());
+        }
+        let tables = std::collections::BTreeMap::from([("class", &self.class)]);
+        text.push_str(&toml::to_string(&tables).map_err(|e| unwritable("the tables of classes", &e))?);
         Ok(())
     }
 }

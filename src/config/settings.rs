@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::values::{ByteSize, ColorMode, LogLevel, UiMode};
+use super::values::{ByteSize, ColorMode, LogLevel, QuietMode, ThemeChoice, UiMode};
 
 /// How a given value is put onto the one below it.
 trait PutOnto: Sized {
@@ -14,7 +14,7 @@ trait PutOnto: Sized {
 macro_rules! replaces {
     ($($t:ty),+) => { $(impl PutOnto for $t { fn put_onto(self, below: &mut Self) { *below = self; } })+ };
 }
-replaces!(String, bool, u32, f64, Vec<String>, ByteSize, UiMode, ColorMode, LogLevel);
+replaces!(String, bool, u32, f64, UiMode, ColorMode, ThemeChoice, LogLevel, Vec<String>, ByteSize, QuietMode);
 
 /// Tables are put together key by key.
 impl<V> PutOnto for BTreeMap<String, V> {
@@ -50,9 +50,9 @@ macro_rules! section {
         }
 
         impl $config {
-            pub(super) const ABOUT: &[&str] = &[$($about),+];
+            pub(in crate::config) const ABOUT: &[&str] = &[$($about),+];
 
-            pub(super) fn entries(&self) -> Vec<Entry> {
+            pub(in crate::config) fn entries(&self) -> Vec<Entry> {
                 vec![$(Entry {
                     doc: &[$($doc),+],
                     name: stringify!($name),
@@ -70,7 +70,7 @@ macro_rules! section {
         )+ }
 
         impl $layer {
-            fn put_onto(self, config: &mut $config) {
+            pub(in crate::config) fn put_onto(self, config: &mut $config) {
                 $(if let Some(value) = self.$name {
                     value.put_onto(&mut config.$name);
                 })+
@@ -78,6 +78,13 @@ macro_rules! section {
         }
     };
 }
+
+mod classes;
+mod quiet;
+
+pub(in crate::config) use classes::ABOUT_GROUPS;
+pub use classes::{ClassConfig, Classes, Groups};
+pub use quiet::{QuietConfig, QuietLayer};
 
 /// The settings of a run, checked.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -88,6 +95,12 @@ pub struct Config {
     pub input: Vec<InputConfig>,
     /// See [`DetectorConfig`].
     pub detector: DetectorConfig,
+    /// See [`QuietConfig`].
+    pub quiet: QuietConfig,
+    /// Names for several labels.
+    pub groups: Groups,
+    /// See [`ClassConfig`].
+    pub class: Classes,
     /// See [`RecordConfig`].
     pub record: RecordConfig,
     /// See [`UiConfig`].
@@ -106,6 +119,12 @@ pub struct ConfigLayer {
     pub input: Option<Vec<InputLayer>>,
     /// See [`DetectorConfig`].
     pub detector: DetectorLayer,
+    /// See [`QuietConfig`].
+    pub quiet: QuietLayer,
+    /// Names for several labels.
+    pub groups: Groups,
+    /// See [`ClassConfig`].
+    pub class: Classes,
     /// See [`RecordConfig`].
     pub record: RecordLayer,
     /// See [`UiConfig`].
@@ -122,6 +141,11 @@ impl ConfigLayer {
             config.input = inputs.into_iter().map(InputLayer::config).collect();
         }
         self.detector.put_onto(&mut config.detector);
+        self.quiet.put_onto(&mut config.quiet);
+        self.groups.put_onto(&mut config.groups);
+        for (label, class) in self.class {
+            class.put_onto(config.class.entry(label).or_default());
+        }
         self.record.put_onto(&mut config.record);
         self.ui.put_onto(&mut config.ui);
         self.log.put_onto(&mut config.log);
@@ -163,6 +187,8 @@ section! {
         ui: UiMode = UiMode::Auto,
         /// Tell of an event as soon as it has begun, too, in a line of type "onset" with the id that the event will have.
         onsets: bool = false,
+        /// Tell, in a line of type "reason", why a label with a noteworthy score is not reported, whenever that changes.
+        reasons: bool = false,
         /// The model: a name of `earwitness model list`, or a package's folder.
         model: String = "default".into(),
         /// The method that says what the classifier heard: "l2i".
@@ -205,11 +231,23 @@ section! {
         cooldown_secs: f64 = 0.0,
         /// A longer event is reported in pieces of this length.
         max_event_secs: f64 = 30.0,
+        /// Strides that are quieter than this (RMS, in dB full scale), and come after others that are, speak for no class;
+        /// -120 lets everything through.
+        level_gate_dbfs: f64 = -120.0,
+        /// Report any sound that is at least this loud (RMS of a stride, in dB full scale) as a class of its own, "any_loud";
+        /// 0 does not.
+        loud_dbfs: f64 = 0.0,
+        /// Labels or groups: nothing else is reported; [] is everything. As in: ["dog", "siren"]
+        only: Vec<String> = Vec::new(),
+        /// Labels or groups that are reported although `only` or a [class] table says otherwise.
+        enable: Vec<String> = Vec::new(),
+        /// Labels or groups that are not reported, whatever else is said.
+        disable: Vec<String> = Vec::new(),
         /// Audio kept before the onset.
         pre_roll_secs: f64 = 1.0,
         /// Audio kept after the offset.
         post_roll_secs: f64 = 1.0,
-        /// Probabilities at which an event starts, by label; labels that are not here use the model's own.
+        /// Probabilities at which an event starts, by label or group; labels that are not here use the model's own.
         /// As in: dog = 0.6
         thresholds: BTreeMap<String, f64> = BTreeMap::new(),
     }
@@ -222,7 +260,7 @@ section! {
         dir: String = String::new(),
         /// Keep audio and pictures; without them an event is its figures: what, when, how sure.
         clips: bool = true,
-        /// Labels whose audio and picture are never written, as in ["speech"].
+        /// Labels and groups whose audio and picture are never written, as in ["speech"].
         no_audio: Vec<String> = Vec::new(),
         /// Folders and files are for their owner alone; without it, the umask decides.
         private: bool = true,
@@ -241,6 +279,10 @@ section! {
     pub struct UiConfig / UiLayer {
         /// Colours: "auto" (unless NO_COLOR is set), "always", "never".
         color: ColorMode = ColorMode::Auto,
+        /// "dark", "light", "contrast" (bright, nothing dim), "safe" (for people who confuse red and green).
+        theme: ThemeChoice = ThemeChoice::Dark,
+        /// Take the mouse from the start (the key m turns it on and off); text is then selected with Shift held.
+        mouse: bool = false,
         /// Draw with ASCII only; without it, the locale decides.
         ascii: bool = false,
         /// Leave the terminal UI as soon as the input has ended.

@@ -22,7 +22,7 @@ use crate::{
         files::sync,
         names::{TEMPORARY, temporary},
     },
-    engine::report::{Clip, Event, EventReport},
+    engine::report::{Clip, Event, EventReport, RecordWhat},
     error::{Error, Result},
     media::wav::write_wav,
     units::SampleRate,
@@ -44,7 +44,7 @@ pub struct FolderOptions {
     pub time_zone: Option<TimeZone>,
     /// Whether audio and picture are kept; without them an event is its figures.
     pub clips: bool,
-    /// Labels whose audio and picture are never written.
+    /// Labels and groups whose audio and picture are never written.
     pub no_audio: BTreeSet<String>,
     /// Whether folders and files are for their owner alone (0700, 0600); otherwise the umask decides.
     pub private: bool,
@@ -58,7 +58,8 @@ impl Default for FolderOptions {
 
 impl FolderOptions {
     fn keeps_audio(&self, event: &Event) -> bool {
-        self.clips && !self.no_audio.contains(&event.label)
+        let named = std::iter::once(&event.label).chain(&event.handling.groups);
+        self.clips && event.handling.record == RecordWhat::Full && !named.into_iter().any(|n| self.no_audio.contains(n))
     }
 }
 

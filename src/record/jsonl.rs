@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{
     store::RecordingState,
-    wire::{EventJson, FolderJson, OnsetJson, StartJson, StatusJson, StopJson},
+    wire::{EventJson, FolderJson, OnsetJson, ReasonJson, StartJson, StatusJson, StopJson},
 };
 use crate::{
     engine::report::{Event, Report, StatusReport},
@@ -68,6 +68,7 @@ impl<W: Write> JsonLines<W> {
                 let line = StartJson::new(start, &self.zone);
                 self.write_object(&line)
             }
+            Report::Reason(reason) => self.write_object(&ReasonJson::from(reason)),
             Report::Onset(onset) => self.write_object(&OnsetJson::from(onset)),
             Report::Event(event) => self.write_event(&event.event, dir, None),
             Report::Status(status) => self.write_status(status, None),

@@ -25,6 +25,9 @@ use crate::{
 /// Notices that wait for a reader; more are dropped, for nobody may hold up the recorder.
 const NOTICES: usize = 256;
 
+/// Changes of settings that may wait.
+const CHANGES: usize = 16;
+
 /// Where reports go.
 #[derive(Debug)]
 pub struct RecorderOptions {
@@ -97,7 +100,7 @@ impl Recorder {
         let (reports, incoming) = channel::bounded(options.capacity.max(1));
         let (notices, outgoing) = channel::bounded(NOTICES);
         let (done, finish) = channel::bounded(1);
-        let (settings, changes) = channel::bounded(1);
+        let (settings, changes) = channel::bounded(CHANGES);
         let lines_closed = Arc::new(AtomicBool::new(false));
         let recorder = Self {
             store: options.store,
@@ -272,8 +275,10 @@ impl RecorderHandle {
 
     /// Records like this from the next report on; the recording folder stays the same. Without one, nothing changes.
     pub fn reconfigure(&self, options: StoreOptions) {
-        // Blocks only while a change that came just before is being made; fails where the recorder has ended.
-        let _ = self.settings.send(options);
+        // A disk that hangs must not hold up whoever asks.
+        if self.settings.try_send(options).is_err() {
+            tracing::warn!("the recorder does not take new settings now; ask again later");
+        }
     }
 
     /// Writes what waits, ends the thread and says what it did. Call it when the engine has sent its last report.

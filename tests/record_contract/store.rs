@@ -62,6 +62,27 @@ fn what_was_prepared_is_what_is_written_to_the_byte() {
     }
 }
 
+/// What a class's own settings, and its groups, say counts as well.
+#[test]
+fn what_the_report_says_of_its_class_counts() {
+    use earwitness::engine::report::RecordWhat;
+    let dir = tempfile::tempdir().unwrap();
+    let mut store =
+        open(dir.path(), FolderOptions { no_audio: ["people".to_owned()].into(), ..FolderOptions::default() });
+    let mut files = |id: &str, groups: &[&str], record: RecordWhat| {
+        let mut report = event_report(id, "dog");
+        report.event.handling.groups = groups.iter().map(|g| (*g).to_owned()).collect();
+        report.event.handling.record = record;
+        fs::read_dir(store.record(&report, None).unwrap()).unwrap().count()
+    };
+    assert_eq!(files("A", &["animals"], RecordWhat::Full), 6);
+    assert_eq!(files("B", &["animals"], RecordWhat::Figures), 1);
+    assert_eq!(files("C", &["animals", "people"], RecordWhat::Full), 1);
+    let index = Index::open(dir.path()).unwrap();
+    let people = Filter { labels: vec!["people".into()], ..Filter::default() };
+    assert_eq!(index.count(&people).unwrap(), 1);
+}
+
 #[test]
 fn without_clips_and_for_labels_named_there_are_figures_alone() {
     let no_audio = ["speech", "../x"].map(str::to_owned).into();
