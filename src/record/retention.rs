@@ -176,3 +176,80 @@ fn tell(broom: &Broom<'_>, earlier: Removed, why: &str) {
         tracing::info!("removed {events} events ({}) from {}: {why}", bytes_text(bytes), broom.index.dir().display());
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+
+    /// Ten events of a thousand bytes and a record, with scores from 0.0 to 0.9.
+    fn ten(dir: &Path) -> Index {
+        for n in 0..10 {
+            let folder = dir.join(format!("2026-11-20/15000{n}Z-dog-{n}"));
+            fs::create_dir_all(&folder).unwrap();
+            let event = format!(
+                r#"{{"id":"{n}","label":"dog","score":0.{n},"onset":"2026-11-20T15:00:0{n}Z","offset":"2026-11-20T15:00:0{n}Z",
+                "source":"x","model":{{}},"method":"l2i"}}"#
+            );
+            fs::write(folder.join("event.json"), event).unwrap();
+            fs::write(folder.join("clip.wav"), [0; 1000]).unwrap();
+        }
+        Index::open(dir).unwrap()
+    }
+
+    fn now() -> Timestamp {
+        "2026-11-20T15:00:09Z".parse().unwrap()
+    }
+
+    #[test]
+    fn the_floor_of_the_disk_is_kept_by_what_was_removed_and_not_by_what_the_system_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut index = ten(dir.path());
+        let one = index.totals().unwrap().bytes / 10;
+        let limits = Limits { min_free_bytes: 50_000, ..Limits::default() };
+        // The disk says the same all the time, as one does that frees space later.
+        let (removed, done) = make_room(&mut index, &limits, 700, now(), &|| Ok(49_000));
+        done.unwrap();
+        assert_eq!(removed.events, 1700_u64.div_ceil(one));
+        assert!(
+            !dir.path().join("2026-11-20/150000Z-dog-0").exists()
+                && dir.path().join("2026-11-20/150009Z-dog-9").exists()
+        );
+        let (removed, done) = make_room(&mut index, &limits, 700, now(), &|| Ok(50_700));
+        assert_eq!((removed, done.is_ok()), (Removed::default(), true));
+        // Not known: nothing is removed for it, and the write will tell.
+        let (removed, done) = make_room(&mut index, &limits, 700, now(), &|| Err(io::ErrorKind::Other.into()));
+        assert_eq!((removed, done.is_ok()), (Removed::default(), true));
+    }
+
+    #[test]
+    fn an_event_that_cannot_be_removed_is_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut index = ten(dir.path());
+        // Its folder has gone and its row has not: there is nothing to gain, and nothing to fail on.
+        fs::remove_dir_all(dir.path().join("2026-11-20/150000Z-dog-0")).unwrap();
+        // What is not a folder of ours: the marks cannot be read, so it may be starred.
+        fs::create_dir(dir.path().join("2026-11-20/150001Z-dog-1/marks.json")).unwrap();
+        let totals = index.totals().unwrap();
+        let limits = Limits { max_bytes: totals.bytes - 500, ..Limits::default() };
+        let (removed, done) = make_room(&mut index, &limits, totals.bytes / 10, now(), &|| Ok(u64::MAX));
+        done.unwrap();
+        assert_eq!(removed.events, 2);
+        let there = |n: usize| dir.path().join(format!("2026-11-20/15000{n}Z-dog-{n}")).exists();
+        assert_eq!([there(0), there(1), there(2), there(3)], [false, true, false, true]);
+    }
+
+    #[test]
+    fn a_purge_by_age_takes_all_that_is_old_and_no_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut index = ten(dir.path());
+        let limits = Limits { max_age_days: 4.5 / 86_400.0, ..Limits::default() };
+        let (removed, done) = make_room(&mut index, &limits, 0, now(), &|| Ok(0));
+        done.unwrap();
+        assert_eq!(removed.events, 5);
+        let (removed, _) = make_room(&mut index, &limits, 0, Timestamp::MIN, &|| Ok(0));
+        assert_eq!(removed.events, 0, "a time that cannot be");
+    }
+}
