@@ -87,7 +87,11 @@ impl Run {
             .spawn()
             .map_err(|e| format!("{} cannot be run ({e}); build it with cargo build --release", program.display()))?;
         let (stdin, stdout, mut errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let lines = thread::spawn(move || stdout.map_or_else(Lines::default, |out| read_lines(BufReader::new(out))));
+        let started = Arc::new(AtomicBool::new(false));
+        let lines = thread::spawn({
+            let started = Arc::clone(&started);
+            move || stdout.map_or_else(Lines::default, |out| read_lines(BufReader::new(out), &started))
+        });
         let stderr = thread::spawn(move || {
             let mut text = String::new();
             let _ = errors.as_mut().map(|errors| errors.read_to_string(&mut text));
@@ -96,7 +100,7 @@ impl Run {
         let looking = Arc::new(AtomicBool::new(true));
         let most = thread::spawn({
             let (looking, dir): (_, PathBuf) = (Arc::clone(&looking), dir.to_owned());
-            move || most_bytes(&looking, &dir, limits.max_bytes)
+            move || most_bytes(&started, &looking, &dir, limits.max_bytes)
         });
         Ok(Self { child, stdin, lines, stderr, looking, most, began: Instant::now() })
     }
@@ -137,9 +141,10 @@ impl Run {
 }
 
 /// Reads lines until there are no more; one that a kill has cut is passed over.
-fn read_lines(from: impl BufRead) -> Lines {
+fn read_lines(from: impl BufRead, started: &AtomicBool) -> Lines {
     let mut all = Lines::default();
     for line in from.lines().map_while(Result::ok) {
+        started.store(true, Ordering::Relaxed);
         let Ok(line) = serde_json::from_str::<Value>(&line) else { continue };
         let number = |key: &str| line[key].as_f64().unwrap_or(f64::NAN);
         match line["type"].as_str() {
@@ -161,9 +166,14 @@ fn read_lines(from: impl BufRead) -> Lines {
 }
 
 /// Looks again and again at how much the event folders take together.
-fn most_bytes(looking: &AtomicBool, dir: &Path, limit: u64) -> u64 {
+/// Before it has started, the limits are those of the run before.
+fn most_bytes(started: &AtomicBool, looking: &AtomicBool, dir: &Path, limit: u64) -> u64 {
     let mut most = 0;
     while looking.load(Ordering::Relaxed) {
+        if !started.load(Ordering::Relaxed) {
+            thread::sleep(LOOK);
+            continue;
+        }
         let mut bytes = event_bytes(dir);
         // One may go and the next come while they are counted: too much is too much only if it stays.
         for _ in 0..5 {

@@ -88,6 +88,11 @@ impl Store {
             failed_bytes: 0,
             looked: None,
         };
+        // The limits may have been lowered since the last run. The age waits for the stream's own clock: the system's may not
+        // have been set yet. What is wrong is told at the first look.
+        if let Err(e) = store.make_room(0, SystemTime::UNIX_EPOCH) {
+            tracing::debug!("{e}");
+        }
         store.count();
         Ok(store)
     }
