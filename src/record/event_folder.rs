@@ -97,6 +97,12 @@ impl Prepared<'_> {
         audio + self.picture.as_ref().map_or(0, Vec::len) as u64 + self.json.len() as u64
     }
 
+    /// The folder of its day.
+    #[must_use]
+    pub fn day(&self) -> &Path {
+        &self.day
+    }
+
     /// Where it will lie.
     #[must_use]
     pub fn target(&self) -> PathBuf {
@@ -135,7 +141,7 @@ impl EventFolders {
         let folders = Self { dir: dir_abs, options, synced_day: Mutex::new(None) };
         remove_leftovers(&folders.dir);
         // Better to fail at the start than at the first event, hours later.
-        folders.probe(0).map_err(fail)?;
+        folders.probe(None, 0).map_err(fail)?;
         Ok(folders)
     }
 
@@ -156,12 +162,14 @@ impl EventFolders {
         self.options = options;
     }
 
-    /// Whether `bytes` can be written into the folder now.
+    /// Whether `bytes` can be written into the folder now; where `day` is given, into that day of it.
     ///
     /// # Errors
     /// The system's.
-    pub(super) fn probe(&self, bytes: usize) -> io::Result<()> {
-        let probe = Temporary::create(self.dir.join(temporary("probe")), self.options.private)?;
+    pub(super) fn probe(&self, day: Option<&Path>, bytes: usize) -> io::Result<()> {
+        let private = self.options.private;
+        let is_new = day.map_or(Ok(false), |day| make_dir(day, private))?;
+        let probe = Temporary::create(day.unwrap_or(&self.dir).join(temporary("probe")), private)?;
         let write = || {
             if bytes == 0 {
                 return Ok(());
@@ -172,6 +180,10 @@ impl EventFolders {
         };
         let written = write();
         fs::remove_dir_all(probe.path())?;
+        if let Some(day) = day.filter(|_| is_new) {
+            // Only succeeds while it is empty.
+            let _ = fs::remove_dir(day);
+        }
         written
     }
 

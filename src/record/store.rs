@@ -61,8 +61,8 @@ pub struct Store {
     /// Whether the index has missed something.
     stale: bool,
     state: RecordingState,
-    /// Length of the event that could not be written.
-    failed_bytes: usize,
+    /// Day's folder and length of the last event: if it could not be written, as much is tried there again.
+    last: Option<(PathBuf, usize)>,
     looked: Option<Instant>,
 }
 
@@ -85,7 +85,7 @@ impl Store {
             place,
             stale: false,
             state: RecordingState::default(),
-            failed_bytes: 0,
+            last: None,
             looked: None,
         };
         // The limits may have been lowered since the last run. The age waits for the stream's own clock: the system's may not
@@ -148,10 +148,10 @@ impl Store {
         self.looked = Some(Instant::now());
         let failed = self.state.error.is_some();
         let looked = self.ready().and_then(|()| {
-            let need = if failed { self.failed_bytes as u64 } else { 0 };
-            self.make_room(need, now)?;
             // Nothing is written while all is well.
-            if failed { self.folders.probe(self.failed_bytes).map_err(|e| self.unwritable(e)) } else { Ok(()) }
+            let Some((day, bytes)) = self.last.clone().filter(|_| failed) else { return self.make_room(0, now) };
+            self.make_room(bytes as u64, now)?;
+            self.folders.probe(Some(&day), bytes).map_err(|e| self.unwritable(e))
         });
         self.state.error = looked.as_ref().err().map(ToString::to_string);
         self.count();
@@ -161,7 +161,7 @@ impl Store {
     fn try_record(&mut self, report: &EventReport, continues: Option<&str>) -> Result<PathBuf> {
         let prepared = self.folders.prepare(report, continues)?;
         let bytes = prepared.bytes();
-        self.failed_bytes = usize::try_from(bytes).unwrap_or(MAX_TRIAL).min(MAX_TRIAL);
+        self.last = Some((prepared.day().to_owned(), usize::try_from(bytes).unwrap_or(MAX_TRIAL).min(MAX_TRIAL)));
         self.ready()?;
         self.make_room(bytes, report.event.clock.wall(report.event.offset))?;
         let written = self.folders.commit(&prepared);
@@ -182,6 +182,7 @@ impl Store {
         match found {
             Found::Same if !self.stale && self.index.is_in_place() => return Ok(()),
             Found::Same | Found::Another => {}
+            Found::Missing if self.state.error.is_some() => {}
             Found::Missing => tracing::warn!("{} has gone; it is made again", self.dir().display()),
             Found::Unmounted(mount) => {
                 return Err(Error::output(format!(
