@@ -20,7 +20,7 @@ pub use settings::{
     LogConfig, LogLayer, MonitorConfig, MonitorLayer, QuietConfig, QuietLayer, RecordConfig, RecordLayer, UiConfig,
     UiLayer,
 };
-pub use values::{ColorMode, KeepMode, LogLevel, METHODS, QuietMode, ThemeChoice, UiMode};
+pub use values::{ByteSize, ColorMode, KeepMode, LogLevel, METHODS, QuietMode, ThemeChoice, UiMode};
 
 #[cfg(test)]
 mod tests;

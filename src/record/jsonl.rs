@@ -8,9 +8,12 @@ use std::{
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::wire::{EventJson, FolderJson, OnsetJson, ReasonJson, StartJson, StatusJson, StopJson};
+use super::{
+    store::RecordingState,
+    wire::{EventJson, FolderJson, OnsetJson, ReasonJson, StartJson, StatusJson, StopJson},
+};
 use crate::{
-    engine::report::{Event, Report},
+    engine::report::{Event, Report, StatusReport},
     error::{Error, Result},
 };
 
@@ -67,18 +70,27 @@ impl<W: Write> JsonLines<W> {
             }
             Report::Reason(reason) => self.write_object(&ReasonJson::from(reason)),
             Report::Onset(onset) => self.write_object(&OnsetJson::from(onset)),
-            Report::Event(event) => self.write_event(&event.event, dir),
-            Report::Status(status) => self.write_object(&StatusJson::from(status)),
+            Report::Event(event) => self.write_event(&event.event, dir, None),
+            Report::Status(status) => self.write_status(status, None),
             Report::Stop(stop) => self.write_object(&StopJson::from(stop)),
         }
     }
 
-    /// Writes the line of `event` (its audio is not needed); `dir` as in [`JsonLines::write`].
+    /// Writes the line of `event` (its audio is not needed); `dir` as in [`JsonLines::write`], `continues` the id of the
+    /// event that it goes on from.
     ///
     /// # Errors
     /// As [`JsonLines::write`].
-    pub fn write_event(&mut self, event: &Event, dir: Option<&Path>) -> Result<()> {
-        self.write_object(&EventJson::new(event, dir.map(FolderJson::from)))
+    pub fn write_event(&mut self, event: &Event, dir: Option<&Path>, continues: Option<&str>) -> Result<()> {
+        self.write_object(&EventJson::new(event, dir.map(FolderJson::from), continues))
+    }
+
+    /// Writes a status line; `recording` says how recording goes, where events are recorded.
+    ///
+    /// # Errors
+    /// As [`JsonLines::write`].
+    pub fn write_status(&mut self, status: &StatusReport, recording: Option<&RecordingState>) -> Result<()> {
+        self.write_object(&StatusJson::new(status, recording))
     }
 
     /// Whether the reader has gone away for good (a closed pipe).

@@ -10,9 +10,16 @@ pub mod jsonl;
 mod leftovers;
 mod names;
 pub mod picture;
+mod pieces;
+mod place;
+mod private;
 pub mod recorder;
+mod retention;
+pub mod store;
 mod wire;
 
 pub use event_folder::{EventFolders, FolderOptions};
 pub use jsonl::JsonLines;
 pub use recorder::{Notice, Recorder, RecorderHandle, RecorderOptions, RecorderStats};
+pub use retention::Limits;
+pub use store::{RecordingState, Store, StoreOptions};
