@@ -13,6 +13,7 @@ pub mod interpret;
 pub mod media;
 pub mod model;
 pub mod record;
+pub mod sinks;
 mod toml_text;
 pub mod train;
 #[cfg(feature = "tui")]

@@ -10,10 +10,11 @@ use std::time::Duration;
 use crossbeam::channel::Receiver;
 
 use super::outlet::Outlet;
+use super::outside::Outside;
 use super::settings::SettingsArgs;
 use super::{Globals, logging, output};
 use crate::audio::source::{Capture, CaptureOptions, InputSpec, open};
-use crate::config::{Config, UiMode};
+use crate::config::{Config, SinkSurroundings, UiMode};
 use crate::engine::controls::Controls;
 use crate::engine::detector::DetectorParams;
 use crate::engine::inference::Inference;
@@ -24,7 +25,7 @@ use crate::error::{Error, Result};
 use crate::model::manifest::Label;
 use crate::model::package::{Package, find_model};
 use crate::record::{
-    EventFolders, FolderOptions, JsonLines, Notice, Recorder, RecorderHandle, RecorderOptions, RecorderStats,
+    EventFolders, FolderOptions, JsonLines, Notice, Recorder, RecorderHandle, RecorderOptions, RecorderStats, Relay,
 };
 
 const AFTER_HELP: &str = "\
@@ -76,12 +77,20 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     logging::start(&config.log, ui == UiMode::Tui)?;
     let package = Package::open(&find_model(&config.monitor.model)?)?;
     let inference = Inference::open(&package, &config.monitor.method, config.monitor.device.parse()?)?;
-    let options = options(&config, &package, inference.classifier().labels(), ui)?;
+    let mut options = options(&config, &package, inference.classifier().labels(), ui)?;
+    let surroundings = SinkSurroundings {
+        labels: inference.classifier().labels().iter().map(|label| label.name.clone()).collect(),
+        model: options.model.name.clone(),
+        longest_event_secs: config.detector.max_event_secs,
+    };
+    let sinks = config.sinks(&surroundings)?;
+    options.onsets |= sinks.wants_onsets();
     let outlet = Outlet::of(&config)?;
     let captures = captures(&config, &outlet)?;
     let worker = Worker::new(captures, inference, options)?;
     let (worker, _playback) = outlet.listen(worker)?;
-    let recorder = recorder(&config, ui)?;
+    let mut outside = Outside::start(&config, &sinks, surroundings, worker.progress())?;
+    let recorder = recorder(&config, ui, outside.relays())?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&stop))
@@ -102,9 +111,11 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
         Ok(())
     };
     stop.store(true, Ordering::Relaxed);
+    outside.stopping();
     let listened = thread.join().map_err(|_| Error::bug("the worker has broken down; please report this"))?;
     let reader_left = recorder.lines_closed();
     let stats = recorder.finish()?;
+    outside.finish();
     // The first thing that went wrong is the one to tell: the screen, then the input, then the disk.
     screen?;
     listened?;
@@ -217,14 +228,18 @@ fn options(config: &Config, package: &Package, labels: &[Label], ui: UiMode) -> 
     })
 }
 
-/// Event folders and lines, as far as they are wanted.
-fn recorder(config: &Config, ui: UiMode) -> Result<RecorderHandle> {
+/// Event folders and lines, as far as they are wanted, and who else is told.
+fn recorder(config: &Config, ui: UiMode, relays: Vec<Box<dyn Relay>>) -> Result<RecorderHandle> {
     let folders = match config.record.dir.as_str() {
         "" => None,
         dir => Some(EventFolders::new(Path::new(dir), FolderOptions::default())?),
     };
-    let lines = (ui == UiMode::Jsonl).then(|| JsonLines::new(Box::new(stdout()) as Box<dyn Write + Send>));
-    Recorder::spawn(RecorderOptions { capacity: REPORTS, folders, lines })
+    let lines = (ui == UiMode::Jsonl).then(|| {
+        let lines = JsonLines::new(Box::new(stdout()) as Box<dyn Write + Send>);
+        // Sinks may have asked for onsets that no one wants as lines.
+        if config.monitor.onsets { lines } else { lines.without_onsets() }
+    });
+    Recorder::spawn(RecorderOptions { capacity: REPORTS, folders, lines, relays })
 }
 
 /// Turns what the recorder could not write into the program's error. A reader of the lines that has gone away has seen

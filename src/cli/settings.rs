@@ -79,6 +79,9 @@ pub struct SettingsArgs {
     /// Play the interpretation while it happens: off, device (the default one), device:ID, jack [default: off]
     #[arg(long, value_name = "SPEC", env = "EARWITNESS_LISTEN", help_heading = "What comes out")]
     pub listen: Option<String>,
+    /// Serve figures for Prometheus at this address, as in 127.0.0.1:9557, under /metrics
+    #[arg(long, value_name = "ADDRESS", env = "EARWITNESS_METRICS", help_heading = "What comes out")]
+    pub metrics: Option<String>,
     /// Tell of an event as soon as it has begun, too: a line of type "onset", long before the whole event
     #[arg(
         long,
@@ -153,6 +156,7 @@ impl SettingsArgs {
         detector.pre_roll_secs = self.pre_roll;
         detector.post_roll_secs = self.post_roll;
         layer.record.dir.clone_from(&self.record);
+        layer.metrics.listen.clone_from(&self.metrics);
         layer.ui.color = self.color;
         layer.ui.ascii = self.ascii;
         layer.ui.exit_on_end = self.exit_on_end;

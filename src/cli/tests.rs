@@ -87,6 +87,7 @@ const ALL_SETTINGS: &[&str] = &[
     "--post-roll=2",
     "--ui=silent",
     "--record=events",
+    "--metrics=127.0.0.1:9557",
     "--onsets",
     "--color=never",
     "--ascii",
@@ -115,6 +116,7 @@ fn every_flag_reaches_its_setting() {
     assert_eq!((d.min_duration_secs, d.merge_gap_secs, d.cooldown_secs), (0.2, 0.25, 3.0));
     assert_eq!((d.max_event_secs, d.pre_roll_secs, d.post_roll_secs), (20.0, 0.5, 2.0));
     assert_eq!((config.record.dir.as_str(), m.onsets), ("events", true));
+    assert_eq!(config.metrics.listen, "127.0.0.1:9557");
     assert_eq!((config.ui.color, config.ui.ascii, config.ui.exit_on_end), (ColorMode::Never, true, true));
 }
 

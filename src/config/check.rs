@@ -39,7 +39,7 @@ impl Config {
         if let Err(e) = m.device.parse::<DeviceChoice>() {
             return Some(BadValue::new("monitor.device", format!("{:?}", m.device), e.to_string()));
         }
-        detector_problem(&self.detector)
+        detector_problem(&self.detector).or_else(|| self.sink_problem())
     }
 
     fn input_problem(&self) -> Option<BadValue> {

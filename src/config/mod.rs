@@ -4,6 +4,7 @@
 //! checked as a whole. Variables and flags arrive as one layer from the command line.
 
 mod check;
+mod check_sinks;
 mod file;
 mod render;
 mod settings;
@@ -11,10 +12,11 @@ mod values;
 
 pub use file::{ConfigFile, standard_path};
 pub use settings::{
-    Config, ConfigLayer, DetectorConfig, DetectorLayer, InputConfig, InputLayer, LogConfig, LogLayer, MonitorConfig,
-    MonitorLayer, RecordConfig, RecordLayer, UiConfig, UiLayer,
+    Config, ConfigLayer, DetectorConfig, DetectorLayer, ExecConfig, ExecLayer, InputConfig, InputLayer, LogConfig,
+    LogLayer, MetricsConfig, MetricsLayer, MonitorConfig, MonitorLayer, MqttConfig, MqttLayer, RecordConfig, RecordLayer,
+    SinkSurroundings, UiConfig, UiLayer, WebhookConfig, WebhookLayer,
 };
-pub use values::{ColorMode, LogLevel, METHODS, UiMode};
+pub use values::{ColorMode, LogLevel, LogTo, METHODS, TellWhen, UiMode};
 
 use std::path::Path;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::values::{ColorMode, LogLevel, UiMode};
+use super::values::{ColorMode, LogLevel, LogTo, TellWhen, UiMode};
 
 /// How a given value is put onto the one below it.
 trait PutOnto: Sized {
@@ -14,7 +14,7 @@ trait PutOnto: Sized {
 macro_rules! replaces {
     ($($t:ty),+) => { $(impl PutOnto for $t { fn put_onto(self, below: &mut Self) { *below = self; } })+ };
 }
-replaces!(String, bool, u32, f64, UiMode, ColorMode, LogLevel);
+replaces!(String, bool, u16, u32, f64, Vec<String>, UiMode, ColorMode, LogLevel, LogTo, TellWhen);
 
 /// Tables are put together key by key.
 impl<V> PutOnto for BTreeMap<String, V> {
@@ -24,7 +24,7 @@ impl<V> PutOnto for BTreeMap<String, V> {
 }
 
 /// A setting for the documented file: its comment, name and value.
-pub(super) struct Entry {
+pub(in crate::config) struct Entry {
     pub(super) doc: &'static [&'static str],
     pub(super) name: &'static str,
     pub(super) value: Result<toml::Value, toml::ser::Error>,
@@ -50,9 +50,9 @@ macro_rules! section {
         }
 
         impl $config {
-            pub(super) const ABOUT: &[&str] = &[$($about),+];
+            pub(in crate::config) const ABOUT: &[&str] = &[$($about),+];
 
-            pub(super) fn entries(&self) -> Vec<Entry> {
+            pub(in crate::config) fn entries(&self) -> Vec<Entry> {
                 vec![$(Entry {
                     doc: &[$($doc),+],
                     name: stringify!($name),
@@ -70,7 +70,7 @@ macro_rules! section {
         )+ }
 
         impl $layer {
-            fn put_onto(self, config: &mut $config) {
+            pub(in crate::config) fn put_onto(self, config: &mut $config) {
                 $(if let Some(value) = self.$name {
                     value.put_onto(&mut config.$name);
                 })+
@@ -78,6 +78,13 @@ macro_rules! section {
         }
     };
 }
+
+mod sinks;
+
+pub use sinks::{
+    ExecConfig, ExecLayer, MetricsConfig, MetricsLayer, MqttConfig, MqttLayer, SinkSurroundings, WebhookConfig,
+    WebhookLayer,
+};
 
 /// The settings of a run, checked.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -90,6 +97,14 @@ pub struct Config {
     pub detector: DetectorConfig,
     /// See [`RecordConfig`].
     pub record: RecordConfig,
+    /// See [`MqttConfig`].
+    pub mqtt: MqttConfig,
+    /// URLs that are called for each event.
+    pub webhook: Vec<WebhookConfig>,
+    /// Programs that are run for each event.
+    pub exec: Vec<ExecConfig>,
+    /// See [`MetricsConfig`].
+    pub metrics: MetricsConfig,
     /// See [`UiConfig`].
     pub ui: UiConfig,
     /// See [`LogConfig`].
@@ -108,6 +123,14 @@ pub struct ConfigLayer {
     pub detector: DetectorLayer,
     /// See [`RecordConfig`].
     pub record: RecordLayer,
+    /// See [`MqttConfig`].
+    pub mqtt: MqttLayer,
+    /// See [`WebhookConfig`]. All of them replace all that were below.
+    pub webhook: Option<Vec<WebhookLayer>>,
+    /// See [`ExecConfig`]. All of them replace all that were below.
+    pub exec: Option<Vec<ExecLayer>>,
+    /// See [`MetricsConfig`].
+    pub metrics: MetricsLayer,
     /// See [`UiConfig`].
     pub ui: UiLayer,
     /// See [`LogConfig`].
@@ -123,6 +146,14 @@ impl ConfigLayer {
         }
         self.detector.put_onto(&mut config.detector);
         self.record.put_onto(&mut config.record);
+        self.mqtt.put_onto(&mut config.mqtt);
+        if let Some(webhooks) = self.webhook {
+            config.webhook = webhooks.into_iter().map(WebhookLayer::config).collect();
+        }
+        if let Some(execs) = self.exec {
+            config.exec = execs.into_iter().map(ExecLayer::config).collect();
+        }
+        self.metrics.put_onto(&mut config.metrics);
         self.ui.put_onto(&mut config.ui);
         self.log.put_onto(&mut config.log);
     }
@@ -240,7 +271,10 @@ section! {
     pub struct LogConfig / LogLayer {
         /// "off", "error", "warn", "info", "debug" or "trace".
         level: LogLevel = LogLevel::Warn,
-        /// File to append to; "" is stderr, or nowhere while the terminal UI runs.
+        /// Where to: "stderr", "journald", "file"; "auto" is the file where one is named, the journal where stderr goes there
+        /// (as in a service), and stderr otherwise, or nowhere while the terminal UI runs.
+        to: LogTo = LogTo::Auto,
+        /// File to append to. One that is moved away or removed (logrotate) is made anew.
         file: String = String::new(),
     }
 }

@@ -16,6 +16,7 @@ pub mod masking;
 pub mod offline;
 pub mod pipeline;
 mod repetition;
+pub mod progress;
 pub mod report;
 pub mod rows;
 pub mod shedding;

@@ -11,8 +11,10 @@ mod leftovers;
 mod names;
 pub mod picture;
 pub mod recorder;
+pub mod relay;
 mod wire;
 
 pub use event_folder::{EventFolders, FolderOptions};
-pub use jsonl::JsonLines;
+pub use jsonl::{JsonLines, report_json};
 pub use recorder::{Notice, Recorder, RecorderHandle, RecorderOptions, RecorderStats};
+pub use relay::{Relay, SinkState};

@@ -12,7 +12,7 @@ use std::{
 
 use crossbeam::channel::{self, Receiver, Sender, TrySendError};
 
-use super::{event_folder::EventFolders, jsonl::JsonLines};
+use super::{event_folder::EventFolders, jsonl::JsonLines, relay::Relay};
 use crate::{
     engine::report::{EventReport, Report},
     error::{Error, Result},
@@ -22,7 +22,6 @@ use crate::{
 const NOTICES: usize = 256;
 
 /// Where reports go.
-#[derive(Debug)]
 pub struct RecorderOptions {
     /// Reports that may wait before the engine has to (at least 1).
     pub capacity: usize,
@@ -30,6 +29,8 @@ pub struct RecorderOptions {
     pub folders: Option<EventFolders>,
     /// JSON lines, if they are wanted.
     pub lines: Option<JsonLines<Box<dyn Write + Send>>>,
+    /// Who else is told, after folder and line.
+    pub relays: Vec<Box<dyn Relay>>,
 }
 
 /// What the recorder tells a front end.
@@ -74,10 +75,10 @@ pub struct RecorderStats {
 /// A disk that fails does not stop it: the failure is counted and logged once when it begins, the event's line still
 /// goes out (without `files`), and the next event is tried again. A reader of the lines that goes away is logged once,
 /// and seen by [`RecorderHandle::lines_closed`].
-#[derive(Debug)]
 pub struct Recorder {
     folders: Option<EventFolders>,
     lines: Option<JsonLines<Box<dyn Write + Send>>>,
+    relays: Vec<Box<dyn Relay>>,
     notices: Sender<Notice>,
     lines_closed: Arc<AtomicBool>,
     folders_failing: bool,
@@ -97,6 +98,7 @@ impl Recorder {
         let recorder = Self {
             folders: options.folders,
             lines: options.lines,
+            relays: options.relays,
             notices,
             lines_closed: Arc::clone(&lines_closed),
             folders_failing: false,
@@ -140,7 +142,10 @@ impl Recorder {
             _ => None,
         };
         self.write_line(report, dir.as_deref());
-        // After the line, so that whoever acts on the notice finds both.
+        // After the line, so that whoever acts on it finds both.
+        for relay in &mut self.relays {
+            relay.pass(report, dir.as_deref());
+        }
         if let (Report::Event(event), Some(dir)) = (report, dir) {
             self.notify(Notice::Recorded { id: event.event.id.clone(), dir });
         }
@@ -172,6 +177,9 @@ impl Recorder {
 
     fn write_line(&mut self, report: &Report, dir: Option<&Path>) {
         let Some(lines) = &mut self.lines else { return };
+        if matches!(report, Report::Status(_)) {
+            lines.set_sinks(self.relays.iter().flat_map(|relay| relay.states()).collect());
+        }
         let outcome = lines.write(report, dir);
         if lines.is_closed() {
             self.lines_closed.store(true, Ordering::Release);

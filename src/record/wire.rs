@@ -11,6 +11,7 @@ use jiff::{
 };
 use serde::Serialize;
 
+use super::relay::SinkState;
 use crate::{
     engine::report::{
         ComponentShare, Event, Faithfulness, ModelRef, OnsetReport, StartReport, StatusReport, StopReport, Totals,
@@ -276,6 +277,33 @@ impl From<&Totals> for TotalsJson {
 }
 
 #[derive(Debug, Serialize)]
+struct SinkJson<'a> {
+    name: &'a str,
+    error: Option<&'a str>,
+    sent: u64,
+    dropped: u64,
+    failed: u64,
+    retries: u64,
+    suppressed: u64,
+    waiting: u64,
+}
+
+impl<'a> From<&'a SinkState> for SinkJson<'a> {
+    fn from(sink: &'a SinkState) -> Self {
+        Self {
+            name: &sink.name,
+            error: sink.error.as_deref(),
+            sent: sink.sent,
+            dropped: sink.dropped,
+            failed: sink.failed,
+            retries: sink.retries,
+            suppressed: sink.suppressed,
+            waiting: sink.waiting,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
 pub(crate) struct StatusJson<'a> {
     r#type: &'static str,
     source: &'a str,
@@ -292,10 +320,12 @@ pub(crate) struct StatusJson<'a> {
     trouble: Option<&'a str>,
     shed: &'a [&'static str],
     device: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sinks: Vec<SinkJson<'a>>,
 }
 
-impl<'a> From<&'a StatusReport> for StatusJson<'a> {
-    fn from(report: &'a StatusReport) -> Self {
+impl<'a> StatusJson<'a> {
+    pub(crate) fn new(report: &'a StatusReport, sinks: &'a [SinkState]) -> Self {
         Self {
             r#type: "status",
             source: &report.source,
@@ -311,6 +341,7 @@ impl<'a> From<&'a StatusReport> for StatusJson<'a> {
             trouble: report.trouble.as_deref(),
             shed: report.shed,
             device: &report.device,
+            sinks: sinks.iter().map(Into::into).collect(),
         }
     }
 }

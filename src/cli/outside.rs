@@ -1,0 +1,73 @@
+//! Who is told besides folders, lines and screen: sinks, Prometheus, the service manager.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::service::Service;
+use crate::config::{Config, SinkSurroundings};
+use crate::engine::progress::Progress;
+use crate::error::Result;
+use crate::record::Relay;
+use crate::sinks::{Metrics, Sinks, SinksOptions};
+
+/// How long the program's end waits for sinks that have something to tell.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// All of them, running.
+pub(super) struct Outside {
+    sinks: Sinks,
+    metrics: Option<Metrics>,
+    service: Option<Service>,
+    surroundings: SinkSurroundings,
+}
+
+impl Outside {
+    /// Starts them. Whoever cannot be reached now is tried again.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`] for what cannot be used, [`crate::ErrorKind::Output`] where the address for Prometheus is
+    /// taken.
+    pub(super) fn start(
+        config: &Config,
+        options: &SinksOptions,
+        surroundings: SinkSurroundings,
+        progress: Arc<Progress>,
+    ) -> Result<Self> {
+        let sinks = Sinks::start(options)?;
+        let mut metrics = None;
+        if !config.metrics.listen.is_empty() {
+            let figures = Metrics::new(sinks.watch());
+            figures.serve(&config.metrics.listen)?;
+            metrics = Some(figures);
+        }
+        Ok(Self { sinks, metrics, service: Service::start(progress), surroundings })
+    }
+
+    /// Who listens to the recorder.
+    pub(super) fn relays(&self) -> Vec<Box<dyn Relay>> {
+        let metrics = self.metrics.iter().map(Metrics::relay);
+        let service = self.service.iter().map(Service::relay);
+        std::iter::once(self.sinks.relay()).chain(metrics).chain(service).collect()
+    }
+
+    /// Takes the sinks of other settings; those that did not change go on. What cannot be had leaves all as it was.
+    ///
+    /// # Errors
+    /// As [`Outside::start`].
+    #[allow(dead_code)] // for the reload of settings
+    pub(super) fn reconfigure(&self, config: &Config) -> Result<()> {
+        self.sinks.reconfigure(&config.sinks(&self.surroundings)?)
+    }
+
+    /// The monitor has been told to end.
+    pub(super) fn stopping(&mut self) {
+        if let Some(service) = self.service.take() {
+            service.stopping();
+        }
+    }
+
+    /// Tells what waits, for a few seconds at most.
+    pub(super) fn finish(self) {
+        self.sinks.finish(PATIENCE);
+    }
+}
