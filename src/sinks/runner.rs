@@ -63,7 +63,8 @@ pub(super) struct Runner {
     queue: Sender<Message>,
     /// To take the oldest out of a full queue.
     oldest: Receiver<Message>,
-    ending: Sender<()>,
+    /// Dropped at the end.
+    _ending: Sender<()>,
     abort: Sender<()>,
     /// Disconnected once every thread has ended.
     ended: Receiver<()>,
@@ -100,7 +101,7 @@ impl Runner {
                 Error::output(format!("{name} could not start ({e}); end other programs and try again")).with_source(e)
             })?;
         }
-        Ok(Self { queue, oldest: incoming, ending, abort, ended, stats })
+        Ok(Self { queue, oldest: incoming, _ending: ending, abort, ended, stats })
     }
 
     /// Takes a message without waiting; where the queue is full, the oldest one gives way.

@@ -1,5 +1,6 @@
 //! Templates of a webhook: the fields of an event put into text.
 
+use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
 use serde_json::{Map, Value, json};
 
@@ -29,7 +30,7 @@ impl Templates {
     /// What is wrong, as a sentence's part.
     pub(super) fn render(&self, name: &str, fields: &Map<String, Value>) -> Result<String, String> {
         let template = self.environment.get_template(name).map_err(|e| sentence(&e))?;
-        template.render(minijinja::Value::from_serialize(fields)).map_err(|e| sentence(&e))
+        template.render(Serde(fields)).map_err(|e| sentence(&e))
     }
 
     /// Tries every template on an event that has every field, so that a wrong name is found before there is an alarm.
