@@ -13,8 +13,8 @@ mod values;
 pub use file::{ConfigFile, standard_path};
 pub use settings::{
     Config, ConfigLayer, DetectorConfig, DetectorLayer, ExecConfig, ExecLayer, InputConfig, InputLayer, LogConfig,
-    LogLayer, MetricsConfig, MetricsLayer, MonitorConfig, MonitorLayer, MqttConfig, MqttLayer, RecordConfig, RecordLayer,
-    SinkSurroundings, UiConfig, UiLayer, WebhookConfig, WebhookLayer,
+    LogLayer, MetricsConfig, MetricsLayer, MonitorConfig, MonitorLayer, MqttConfig, MqttLayer, RecordConfig,
+    RecordLayer, SinkSurroundings, UiConfig, UiLayer, WebhookConfig, WebhookLayer,
 };
 pub use values::{ColorMode, LogLevel, LogTo, METHODS, TellWhen, UiMode};
 

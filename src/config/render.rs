@@ -88,9 +88,9 @@ fn write_tables(
         }
         line(text, &format!("{mark}[[{name}]]"));
         for entry in entries {
-            let value = entry.value.map_err(|e| {
-                Error::bug(format!("the setting {name}.{} cannot be written as TOML: {e}", entry.name))
-            })?;
+            let value = entry
+                .value
+                .map_err(|e| Error::bug(format!("the setting {name}.{} cannot be written as TOML: {e}", entry.name)))?;
             if i == 0 {
                 comment(text, entry.doc);
             }

@@ -14,7 +14,8 @@ pub(super) struct Entity {
 
 /// `name` as it may stand in topics and ids: lower-case letters, digits and `_`.
 pub(super) fn slug(name: &str) -> String {
-    let slug: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
+    let slug: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
     if slug.chars().all(|c| c == '_') { "unnamed".to_owned() } else { slug }
 }
 

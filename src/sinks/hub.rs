@@ -195,9 +195,9 @@ impl Sink {
                 Ok(Self { filter: Filter::new(options.filter.clone()), spec, stats, runner, observer: Some(observer) })
             }
             #[cfg(not(feature = "net"))]
-            Spec::Webhook(_) | Spec::Mqtt(_) => {
-                Err(crate::error::Error::usage("this build has no network; build it with the feature net, or take away [mqtt] and [[webhook]]"))
-            }
+            Spec::Webhook(_) | Spec::Mqtt(_) => Err(crate::error::Error::usage(
+                "this build has no network; build it with the feature net, or take away [mqtt] and [[webhook]]",
+            )),
         }
     }
 

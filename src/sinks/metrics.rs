@@ -64,7 +64,9 @@ impl Metrics {
     /// `Usage`.
     #[cfg(not(feature = "net"))]
     pub fn serve(&self, _: &str) -> Result<()> {
-        Err(crate::Error::usage("this build has no network; build it with the feature net, or take away listen in [metrics]"))
+        Err(crate::Error::usage(
+            "this build has no network; build it with the feature net, or take away listen in [metrics]",
+        ))
     }
 
     /// Where the recorder hands its reports over; never blocks.

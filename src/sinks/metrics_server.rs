@@ -153,19 +153,33 @@ fn inputs(writer: &mut Writer<'_>, heard: &Heard) -> Written {
         })
     });
     writer.gauge("earwitness_input_health", "What the input is able to hear.", states.collect())?;
-    writer.counter("earwitness_input_troubles", "Times that something went wrong with the input.", of(&|i| i.n_troubles as f64))?;
+    writer.counter(
+        "earwitness_input_troubles",
+        "Times that something went wrong with the input.",
+        of(&|i| i.n_troubles as f64),
+    )?;
     let level = |s: &StatusReport| f64::from(s.level_dbfs.max(FLOOR_DBFS));
     writer.gauge("earwitness_input_level_dbfs", "RMS level of the last stride in dB full scale.", told(&level))?;
-    writer.gauge("earwitness_input_lag_seconds", "How far the analysis is behind the capture.", told(&|s| s.lag_secs))?;
+    writer.gauge(
+        "earwitness_input_lag_seconds",
+        "How far the analysis is behind the capture.",
+        told(&|s| s.lag_secs),
+    )?;
     writer.gauge(
         "earwitness_input_report_timestamp_seconds",
         "When the input last reported, in seconds since 1970.",
         of(&|i| i.told),
     )?;
     writer.gauge("earwitness_input_sample_rate_hertz", "The input's own rate.", of(&|i| f64::from(i.rate_hz)))?;
-    writer.gauge("earwitness_input_waiting_samples", "Samples that wait to be analysed.", of(&|i| i.totals.waiting_samples as f64))?;
+    writer.gauge(
+        "earwitness_input_waiting_samples",
+        "Samples that wait to be analysed.",
+        of(&|i| i.totals.waiting_samples as f64),
+    )?;
     let counters: [(&str, &str, fn(&InputFigures) -> u64); 7] = [
-        ("captured_samples", "Samples that the source delivered, or skipped while it ran.", |i| i.totals.captured_samples),
+        ("captured_samples", "Samples that the source delivered, or skipped while it ran.", |i| {
+            i.totals.captured_samples
+        }),
         ("analysed_samples", "Samples that reached the worker.", |i| i.totals.analysed_samples),
         ("dropped_samples", "Samples lost.", |i| i.totals.dropped_samples),
         ("away_samples", "Samples that were not captured because the device was away.", |i| i.totals.away_samples),
@@ -185,7 +199,11 @@ fn worker(writer: &mut Writer<'_>, heard: &Heard) -> Written {
     let newest = told.max_by(|a, b| a.told.total_cmp(&b.told)).and_then(|input| input.status.as_ref());
     let Some(status) = newest else { return Ok(()) };
     let one = |value: f64| vec![(Vec::new(), value)];
-    writer.gauge("earwitness_load_ratio", "Processing time by stride time; at 1 the machine is too slow.", one(status.load))?;
+    writer.gauge(
+        "earwitness_load_ratio",
+        "Processing time by stride time; at 1 the machine is too slow.",
+        one(status.load),
+    )?;
     if let Some(latency) = status.latency {
         let quantile = |q: &str, secs| (vec![("quantile", q.to_owned())], secs);
         writer.gauge(

@@ -184,12 +184,14 @@ impl Keeper {
 /// Why there is no connection. Never with user or password.
 fn sentence(e: &ConnectionError) -> String {
     match e {
-        ConnectionError::ConnectionRefused(ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized) => {
-            "the broker refuses the user or the password; correct user and password_file in [mqtt]".to_owned()
-        }
+        ConnectionError::ConnectionRefused(
+            ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized,
+        ) => "the broker refuses the user or the password; correct user and password_file in [mqtt]".to_owned(),
         ConnectionError::ConnectionRefused(code) => format!("the broker refuses the connection ({code:?})"),
         ConnectionError::Io(e) => format!("the broker cannot be reached ({e})"),
-        ConnectionError::Tls(e) => format!("no encrypted connection to the broker ({e}); check tls and ca_file in [mqtt]"),
+        ConnectionError::Tls(e) => {
+            format!("no encrypted connection to the broker ({e}); check tls and ca_file in [mqtt]")
+        }
         ConnectionError::NetworkTimeout => "the broker cannot be reached (no answer)".to_owned(),
         e => format!("the connection to the broker was lost ({e})"),
     }
@@ -205,10 +207,13 @@ fn encrypted(options: &MqttOptions) -> Result<Transport> {
         file => Some(file),
     };
     let Some(file) = file else {
-        return Err(Error::usage("this system's certificates were not found; name a file of them as ca_file in [mqtt]"));
+        return Err(Error::usage(
+            "this system's certificates were not found; name a file of them as ca_file in [mqtt]",
+        ));
     };
     let ca = std::fs::read(file).map_err(|e| {
-        Error::usage(format!("the certificates in {file} cannot be read ({e}); correct ca_file in [mqtt]")).with_source(e)
+        Error::usage(format!("the certificates in {file} cannot be read ({e}); correct ca_file in [mqtt]"))
+            .with_source(e)
     })?;
     Ok(Transport::tls_with_config(TlsConfiguration::Simple { ca, alpn: None, client_auth: None }))
 }

@@ -153,7 +153,8 @@ impl MqttOptions {
     /// What is wrong with it.
     #[must_use]
     pub fn fault(&self) -> Option<Fault> {
-        let bad_topic = |topic: &str| topic.contains(['+', '#', '\0']) || topic.starts_with('/') || topic.ends_with('/');
+        let bad_topic =
+            |topic: &str| topic.contains(['+', '#', '\0']) || topic.starts_with('/') || topic.ends_with('/');
         if self.base_topic.is_empty() || bad_topic(&self.base_topic) {
             return Some(("base_topic", "give a topic without + and #, as in earwitness or house/earwitness".into()));
         }
@@ -161,7 +162,10 @@ impl MqttOptions {
             return Some(("discovery_topic", "give a topic without + and #, as in homeassistant, or nothing".into()));
         }
         if self.host.contains("://") || self.host.contains(char::is_whitespace) {
-            return Some(("host", "give the host's name alone, as in broker.lan; port and tls are settings of their own".into()));
+            return Some((
+                "host",
+                "give the host's name alone, as in broker.lan; port and tls are settings of their own".into(),
+            ));
         }
         if !(0.0..=86_400.0).contains(&self.off_delay_secs) {
             return Some(("off_delay_secs", "give 0 to 86400 seconds".into()));
@@ -193,7 +197,10 @@ impl ExecOptions {
     #[must_use]
     pub fn fault(&self) -> Option<Fault> {
         if self.command.first().is_none_or(String::is_empty) {
-            return Some(("command", "give a program, and its arguments, as in [\"/usr/local/bin/alarm\", \"--loud\"]".into()));
+            return Some((
+                "command",
+                "give a program, and its arguments, as in [\"/usr/local/bin/alarm\", \"--loud\"]".into(),
+            ));
         }
         if self.command.iter().any(|part| part.contains('\0')) {
             return Some(("command", "leave out the zero byte".into()));

@@ -89,7 +89,8 @@ mod tests {
 
     #[test]
     fn what_an_event_has_not_is_empty() {
-        let templates = one("{{ label }} {{ files.dir }}{% if suppressed %} and {{ suppressed }} more{% endif %}").unwrap();
+        let templates =
+            one("{{ label }} {{ files.dir }}{% if suppressed %} and {{ suppressed }} more{% endif %}").unwrap();
         let fields = Map::from_iter([("label".to_owned(), Value::from("dog"))]);
         assert_eq!(templates.render("body", &fields).unwrap(), "dog ");
     }

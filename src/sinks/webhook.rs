@@ -69,7 +69,8 @@ impl Webhook {
         if !self.token.is_empty() {
             request = request.header("authorization", header_value(&format!("Bearer {}", self.token))?);
         }
-        let body = if self.has_body { self.templates.render(BODY, &fields)? } else { Value::Object(fields).to_string() };
+        let body =
+            if self.has_body { self.templates.render(BODY, &fields)? } else { Value::Object(fields).to_string() };
         request.body(body.into_bytes()).map_err(|e| e.to_string())
     }
 }
@@ -108,7 +109,8 @@ impl Parts {
         let mut headers = Vec::new();
         let mut texts = Vec::new();
         for line in &options.headers {
-            let wrong = || ("headers", format!("{line:?} is no header line; give one as in \"Title: {{{{ label }}}}\""));
+            let wrong =
+                || ("headers", format!("{line:?} is no header line; give one as in \"Title: {{{{ label }}}}\""));
             let (name, value) = line.split_once(':').ok_or_else(wrong)?;
             let name: HeaderName = name.trim().parse().map_err(|_| wrong())?;
             texts.push((name.as_str().to_owned(), value.trim().to_owned()));

@@ -263,7 +263,8 @@ fn named(kind: &str, name: &str, number: usize) -> String {
 /// The first line of a file that holds nothing else.
 fn secret(file: &str, key: &str) -> Result<Secret> {
     let text = std::fs::read_to_string(Path::new(file)).map_err(|e| {
-        Error::usage(format!("{file} cannot be read ({e}); correct {key}, or let this user read the file")).with_source(e)
+        Error::usage(format!("{file} cannot be read ({e}); correct {key}, or let this user read the file"))
+            .with_source(e)
     })?;
     Ok(Secret(text.lines().next().unwrap_or_default().trim().to_owned()))
 }
