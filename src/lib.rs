@@ -2,6 +2,7 @@
 //!
 //! The rooms, their duties and what each may use are mapped in `ARCHITECTURE.md`; `tests/layering.rs` enforces it.
 
+pub mod archive;
 pub mod audio;
 pub mod cli;
 pub mod config;

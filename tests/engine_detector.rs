@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use earwitness::engine::detector::{ClassThresholds, Detection, Detector, DetectorParams, Localisation, StrideInput};
+use earwitness::engine::detector::{
+    ClassParams, Detection, Detector, DetectorParams, Localisation, Reason, StrideInput,
+};
 use earwitness::units::ClassId;
 
 /// Frames are 20 ms apart, a segment is 5 s long, a stride 0.64 s.
@@ -20,7 +22,10 @@ fn params(n_classes: usize) -> DetectorParams {
         merge_gap_secs: 1.0,
         cooldown_secs: 0.0,
         max_event_secs: 20.0,
-        classes: vec![ClassThresholds { on: 0.6, off: 0.4, enabled: true }; n_classes],
+        gate_dbfs: None,
+        classes: vec![ClassParams::new(0.6, 0.4); n_classes],
+        any_loud: None,
+        quiet: None,
         localisation: Localisation::default(),
     }
 }
@@ -46,7 +51,7 @@ fn play(params: &DetectorParams, sounds: &[Vec<Sound>], n_strides: u64) -> Vec<D
         };
         let heard = |class: usize| (end as i64 - SEGMENT..end as i64).any(|t| level(&sounds[class], t) > 0.0);
         let probs: Vec<f32> = (0..sounds.len()).map(|c| if heard(c) { 0.9 } else { 0.05 }).collect();
-        detector.stride(&StrideInput { end, probs: &probs, evidence: &evidence }, &mut over);
+        detector.stride(&StrideInput { end, probs: &probs, gate_dbfs: None, evidence: &evidence }, &mut over);
     }
     detector.finish(&mut over);
     over
@@ -94,7 +99,10 @@ fn the_surest_stride_is_known_even_if_it_came_before_the_event_was_sure() {
         for (end, prob) in [320, 352, 384].into_iter().zip(probs) {
             let evidence =
                 |_: ClassId| (end - SEGMENT..end).map(|t| level(&[(290..330, 1.0)], t)).collect::<Vec<f32>>();
-            detector.stride(&StrideInput { end: end as u64, probs: &[prob], evidence: &evidence }, &mut over);
+            detector.stride(
+                &StrideInput { end: end as u64, probs: &[prob], gate_dbfs: None, evidence: &evidence },
+                &mut over,
+            );
         }
         detector.finish(&mut over);
         assert_eq!((over.len(), over[0].peak_end, over[0].score), (1, peak_end, score));
@@ -169,8 +177,8 @@ fn one_stride_is_no_event_and_the_reason_is_told() {
     for (s, prob) in [0.1, 0.9, 0.1, 0.1, 0.1, 0.9, 0.9, 0.1, 0.1, 0.1, 0.9, 0.1].into_iter().enumerate() {
         let evidence = |_: ClassId| (0..SEGMENT).map(|i| f32::from(i >= SEGMENT - STRIDE as i64)).collect::<Vec<f32>>();
         let end = (s as u64 + 10) * STRIDE;
-        detector.stride(&StrideInput { end, probs: &[prob], evidence: &evidence }, &mut over);
-        reasons.push(detector.reason(ClassId(0)).to_owned());
+        detector.stride(&StrideInput { end, probs: &[prob], gate_dbfs: None, evidence: &evidence }, &mut over);
+        reasons.push(detector.reason(ClassId(0)).to_string());
         assert_eq!(detector.is_open(ClassId(0)), (6..9).contains(&s), "stride {s}");
     }
     assert_eq!(over.len(), 1);
@@ -190,7 +198,10 @@ fn one_stride_is_enough_where_it_is_very_sure_and_has_evidence() {
         for (end, prob) in [320, 352, 384].into_iter().zip(probs) {
             let evidence =
                 |_: ClassId| (end - SEGMENT..end).map(|t| level(std::slice::from_ref(&sound), t)).collect::<Vec<f32>>();
-            detector.stride(&StrideInput { end: end as u64, probs: &[prob], evidence: &evidence }, &mut over);
+            detector.stride(
+                &StrideInput { end: end as u64, probs: &[prob], gate_dbfs: None, evidence: &evidence },
+                &mut over,
+            );
         }
         detector.finish(&mut over);
         over.first().map(|event| (event.sure_end, event.onset))
@@ -207,8 +218,8 @@ fn a_high_score_without_any_evidence_is_no_event() {
     let mut over = Vec::new();
     for end in (1..20).map(|s| s * STRIDE) {
         let evidence = |_: ClassId| vec![0.0; SEGMENT as usize];
-        detector.stride(&StrideInput { end, probs: &[0.99], evidence: &evidence }, &mut over);
-        assert_eq!(detector.reason(ClassId(0)), "no evidence");
+        detector.stride(&StrideInput { end, probs: &[0.99], gate_dbfs: None, evidence: &evidence }, &mut over);
+        assert_eq!(detector.reason(ClassId(0)), Reason::NoEvidence);
     }
     detector.finish(&mut over);
     assert!(over.is_empty());
@@ -217,7 +228,7 @@ fn a_high_score_without_any_evidence_is_no_event() {
 #[test]
 fn parameters_that_cannot_be_are_refused_by_name() {
     let base = params(1);
-    let off_above_on = ClassThresholds { on: 0.3, off: 0.5, enabled: true };
+    let off_above_on = ClassParams::new(0.3, 0.5);
     let no_share = Localisation { evident_share: 0.0, ..base.localisation };
     for (wrong, hint) in [
         (DetectorParams { min_strides: 4, ..base.clone() }, "4 of 3 strides"),

@@ -9,8 +9,9 @@ use clap::builder::FalseyValueParser;
 
 use super::settings::SettingsArgs;
 use super::{Globals, io_error, output};
-use crate::config::{Config, ConfigFile, standard_path};
+use crate::config::{Config, ConfigFile, Loaded, standard_path};
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::package::{Package, find_model};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -61,8 +62,20 @@ pub(super) fn run(command: ConfigCommand, globals: &Globals) -> Result<()> {
         ConfigCommand::Show(args) => output::print(&globals.settings(args.settings.layer())?.to_toml()?),
         ConfigCommand::Check(args) => {
             let file = chosen(args.file.as_deref(), globals)?;
-            ConfigFile::read(&file)?.config()?;
+            let loaded = Loaded::of_file(ConfigFile::read(&file)?)?;
+            check_labels(&loaded)?;
             output::print(&format!("{}: ok\n", file.display()))
+        }
+    }
+}
+
+/// Whether the labels and groups that the settings speak of are there, where the model is.
+fn check_labels(loaded: &Loaded) -> Result<()> {
+    match find_model(&loaded.config.monitor.model).and_then(|dir| Package::open(&dir)) {
+        Ok(package) => loaded.detector(&package.manifest().name, &package.manifest().labels).map(|_| ()),
+        Err(e) => {
+            output::note(&format!("the labels were not checked, because the model cannot be used: {e}"));
+            Ok(())
         }
     }
 }

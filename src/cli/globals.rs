@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::logging;
 use super::parse::word;
-use crate::config::{Config, ConfigLayer, LogLevel, LogTo};
+use crate::config::{Config, ConfigLayer, Loaded, LogLevel, LogTo};
 use crate::error::Result;
 
 /// Flags that every command takes.
@@ -33,11 +33,19 @@ impl Globals {
     ///
     /// # Errors
     /// As [`Config::load`].
-    pub fn settings(&self, mut given: ConfigLayer) -> Result<Config> {
+    pub fn settings(&self, given: ConfigLayer) -> Result<Config> {
+        self.loaded(given).map(|loaded| loaded.config)
+    }
+
+    /// The same, with the file that they come from.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub(super) fn loaded(&self, mut given: ConfigLayer) -> Result<Loaded> {
         given.log.level = self.log_level;
         given.log.to = self.log_to;
         given.log.file.clone_from(&self.log_file);
-        Config::load(self.config.as_deref(), given)
+        Loaded::read(self.config.as_deref(), given)
     }
 
     /// Starts the log of a command that reads no settings file.

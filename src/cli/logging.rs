@@ -5,16 +5,19 @@ use std::io::{self, IsTerminal, Write, stderr};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Registry, fmt, reload};
 
 use super::io_error;
 use crate::config::{LogConfig, LogLevel, LogTo};
 use crate::error::{Error, ErrorKind, Result};
+
+/// Turns the log that runs up or down.
+static LEVEL: OnceLock<reload::Handle<LevelFilter, Registry>> = OnceLock::new();
 
 /// Where the log goes, once that is decided.
 enum Place {
@@ -30,46 +33,58 @@ enum Place {
 /// # Errors
 /// [`ErrorKind::Output`] if the file cannot be opened, or the journal is asked for and cannot be reached.
 pub(super) fn start(config: &LogConfig, screen_is_drawn_on: bool) -> Result<()> {
-    let level = match config.level {
+    let (level, handle) = reload::Layer::new(filter(config.level));
+    let log = tracing_subscriber::registry().with(level);
+    // `try_init` fails where a log runs already, as in a second command within one test process.
+    let started = match place(config, screen_is_drawn_on) {
+        Place::File(path) => {
+            let file = LogFile::open(path.clone()).map_err(|e| {
+                let what = format!("opening the log file {}", path.display());
+                io_error(ErrorKind::Output, &what, "name a file that you may write with --log-file", e)
+            })?;
+            log.with(fmt::layer().with_target(false).with_ansi(false).with_writer(Mutex::new(file))).try_init()
+        }
+        Place::Journal => match tracing_journald::layer() {
+            Ok(journal) => log.with(journal).try_init(),
+            // The journal takes stderr's lines as well.
+            Err(_) if config.to == LogTo::Auto => {
+                log.with(fmt::layer().with_target(false).with_ansi(false).with_writer(stderr)).try_init()
+            }
+            Err(e) => {
+                let remedy = "give --log-to stderr, or --log-file FILE";
+                return Err(Error::output(format!("the journal cannot be reached ({e}); {remedy}")).with_source(e));
+            }
+        },
+        Place::Stderr => {
+            let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+            let ansi = stderr().is_terminal() && !plain;
+            log.with(fmt::layer().with_target(false).with_ansi(ansi).with_writer(stderr)).try_init()
+        }
+        Place::Nowhere => return Ok(()),
+    };
+    if started.is_ok() {
+        let _ = LEVEL.set(handle);
+    }
+    Ok(())
+}
+
+/// Logs more or less from here on, where a log runs.
+pub(super) fn set_level(level: LogLevel) {
+    if let Some(handle) = LEVEL.get() {
+        // It fails only where the log is gone.
+        let _ = handle.reload(filter(level));
+    }
+}
+
+const fn filter(level: LogLevel) -> LevelFilter {
+    match level {
         LogLevel::Off => LevelFilter::OFF,
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
-    };
-    let log = fmt().with_max_level(level).with_target(false);
-    // `try_init` fails where a log runs already, as in a second command within one test process.
-    match place(config, screen_is_drawn_on) {
-        Place::File(path) => {
-            let file = LogFile::open(path.clone()).map_err(|e| {
-                let what = format!("opening the log file {}", path.display());
-                io_error(ErrorKind::Output, &what, "name a file that you may write with --log-file", e)
-            })?;
-            let _ = log.with_ansi(false).with_writer(Mutex::new(file)).try_init();
-        }
-        Place::Journal => match tracing_journald::layer() {
-            Ok(layer) => {
-                let _ = tracing_subscriber::registry().with(layer).with(level).try_init();
-            }
-            // The journal takes stderr's lines as well.
-            Err(_) if config.to == LogTo::Auto => {
-                let _ = log.with_ansi(false).with_writer(stderr).try_init();
-            }
-            Err(e) => {
-                return Err(Error::output(format!(
-                    "the journal cannot be reached ({e}); give --log-to stderr, or --log-file FILE"
-                ))
-                .with_source(e));
-            }
-        },
-        Place::Stderr => {
-            let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-            let _ = log.with_ansi(stderr().is_terminal() && !plain).with_writer(stderr).try_init();
-        }
-        Place::Nowhere => {}
     }
-    Ok(())
 }
 
 fn place(config: &LogConfig, screen_is_drawn_on: bool) -> Place {

@@ -18,6 +18,7 @@ mod output;
 mod outside;
 mod panics;
 mod parse;
+mod reload;
 mod service;
 pub mod settings;
 pub mod train;

@@ -11,12 +11,12 @@ use crossbeam::channel::Receiver;
 
 use super::outlet::Outlet;
 use super::outside::Outside;
+use super::reload::Reload;
 use super::settings::SettingsArgs;
-use super::{Globals, logging, output};
+use super::{Globals, logging, output, reload};
 use crate::audio::source::{Capture, CaptureOptions, InputSpec, open};
-use crate::config::{Config, SinkSurroundings, UiMode};
+use crate::config::{Config, Loaded, UiMode};
 use crate::engine::controls::Controls;
-use crate::engine::detector::DetectorParams;
 use crate::engine::inference::Inference;
 use crate::engine::report::ModelRef;
 use crate::engine::snapshot::SnapshotSlot;
@@ -25,7 +25,7 @@ use crate::error::{Error, Result};
 use crate::model::manifest::Label;
 use crate::model::package::{Package, find_model};
 use crate::record::{
-    EventFolders, FolderOptions, JsonLines, Notice, Recorder, RecorderHandle, RecorderOptions, RecorderStats, Relay,
+    EventFolders, FolderOptions, JsonLines, Notice, Recorder, RecorderHandle, RecorderOptions, RecorderStats,
 };
 
 const AFTER_HELP: &str = "\
@@ -72,40 +72,46 @@ const POLL: Duration = Duration::from_millis(50);
 /// Where settings, model, input or output cannot be used; an input that breaks later is an error too, once everything
 /// heard until then is reported.
 pub fn run(args: &Args, globals: &Globals) -> Result<()> {
-    let config = args.config(globals)?;
+    let loaded = globals.loaded(args.settings.layer())?;
+    let config = &loaded.config;
     let ui = config.monitor.ui.decide(stdout().is_terminal());
     logging::start(&config.log, ui == UiMode::Tui)?;
     let package = Package::open(&find_model(&config.monitor.model)?)?;
     let inference = Inference::open(&package, &config.monitor.method, config.monitor.device.parse()?)?;
-    let mut options = options(&config, &package, inference.classifier().labels(), ui)?;
-    let surroundings = SinkSurroundings {
-        labels: inference.classifier().labels().iter().map(|label| label.name.clone()).collect(),
-        model: options.model.name.clone(),
-        longest_event_secs: config.detector.max_event_secs,
-    };
+    let labels = inference.classifier().labels().to_vec();
+    let surroundings = config.sink_surroundings(&package.manifest().name, &labels);
     let sinks = config.sinks(&surroundings)?;
+    let mut options = options(&loaded, &package, &labels, ui)?;
     options.onsets |= sinks.wants_onsets();
-    let outlet = Outlet::of(&config)?;
-    let captures = captures(&config, &outlet)?;
+    let outlet = Outlet::of(config)?;
+    let captures = captures(config, &outlet)?;
     let worker = Worker::new(captures, inference, options)?;
     let (worker, _playback) = outlet.listen(worker)?;
-    let mut outside = Outside::start(&config, &sinks, surroundings, worker.progress())?;
-    let recorder = recorder(&config, ui, outside.relays())?;
+    let mut outside = Outside::start(config, &sinks, worker.progress())?;
+    let recorder = recorder(config, ui, &outside)?;
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+    // With a screen, a hang-up says that the terminal is gone.
+    let hang_up = (ui == UiMode::Tui).then_some(signal_hook::consts::SIGHUP);
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM].into_iter().chain(hang_up) {
         signal_hook::flag::register(signal, Arc::clone(&stop))
             .map_err(|e| Error::bug(format!("signals cannot be watched ({e}); please report this")))?;
     }
     let slot = Arc::new(SnapshotSlot::default());
     let controls = worker.controls();
+    let name = package.manifest().name.clone();
+    let mut hang_ups = match ui {
+        UiMode::Tui => None,
+        _ => Some(Reload::watch(args, globals, config.clone(), (name, labels), Arc::clone(&controls))?),
+    };
     let thread = worker.spawn(recorder.reports(), Arc::clone(&slot), Arc::clone(&stop))?;
     if ui == UiMode::Tui {
         show_notices(recorder.notices(), Arc::clone(&slot))?;
     }
     let screen = if ui == UiMode::Tui {
-        screen(&config, &slot, &stop, &controls)
+        screen(config, &slot, &stop, &controls)
     } else {
         while !thread.is_finished() && !recorder.lines_closed() {
+            hang_ups.iter_mut().for_each(|reload| reload.look(&outside));
             std::thread::sleep(POLL);
         }
         Ok(())
@@ -169,8 +175,8 @@ fn show_notices(notices: Receiver<Notice>, slot: Arc<SnapshotSlot>) -> Result<()
 /// Draws until the user quits or `stop` is set.
 #[cfg(feature = "tui")]
 fn screen(config: &Config, slot: &SnapshotSlot, stop: &AtomicBool, controls: &Controls) -> Result<()> {
-    use crate::config::ColorMode;
-    use crate::ui::{UiOptions, run};
+    use crate::config::{ColorMode, ThemeChoice};
+    use crate::ui::{ThemeName, UiOptions, run};
 
     let mut options = UiOptions::from_env();
     match config.ui.color {
@@ -178,6 +184,13 @@ fn screen(config: &Config, slot: &SnapshotSlot, stop: &AtomicBool, controls: &Co
         ColorMode::Always => options.no_color = false,
         ColorMode::Never => options.no_color = true,
     }
+    options.theme = match config.ui.theme {
+        ThemeChoice::Dark => ThemeName::Dark,
+        ThemeChoice::Light => ThemeName::Light,
+        ThemeChoice::Contrast => ThemeName::Contrast,
+        ThemeChoice::Safe => ThemeName::Safe,
+    };
+    options.mouse = config.ui.mouse;
     options.ascii |= config.ui.ascii;
     options.exit_on_end = config.ui.exit_on_end;
     run(slot, stop, controls, options)
@@ -190,38 +203,19 @@ fn screen(_: &Config, _: &SnapshotSlot, _: &AtomicBool, _: &Controls) -> Result<
 }
 
 /// What the worker has to know.
-fn options(config: &Config, package: &Package, labels: &[Label], ui: UiMode) -> Result<MonitorOptions> {
-    let d = &config.detector;
-    let mut detector = DetectorParams::from_labels(labels);
-    for (label, on) in &d.thresholds {
-        let class = labels.iter().position(|l| l.name == *label).ok_or_else(|| {
-            let known: Vec<&str> = labels.iter().map(|l| l.name.as_str()).collect();
-            Error::usage(format!(
-                "there is a threshold for '{label}', which the model {} does not have; it has {}",
-                package.manifest().name,
-                known.join(", ")
-            ))
-        })?;
-        let thresholds = &mut detector.classes[class];
-        thresholds.on = *on as f32;
-        thresholds.off = thresholds.off.min(thresholds.on);
-    }
-    detector.min_strides = d.min_strides as usize;
-    detector.of_strides = d.of_strides as usize;
-    detector.sure = d.sure_threshold as f32;
-    detector.min_duration_secs = d.min_duration_secs;
-    detector.merge_gap_secs = d.merge_gap_secs;
-    detector.cooldown_secs = d.cooldown_secs;
-    detector.max_event_secs = d.max_event_secs;
+fn options(loaded: &Loaded, package: &Package, labels: &[Label], ui: UiMode) -> Result<MonitorOptions> {
+    let config = &loaded.config;
+    let settings = reload::settings(loaded, &package.manifest().name, labels)?;
     Ok(MonitorOptions {
         model: ModelRef { name: package.manifest().name.clone(), sha256: package.sha256().to_string() },
-        detector,
-        pre_roll_secs: d.pre_roll_secs,
-        post_roll_secs: d.post_roll_secs,
+        detector: settings.detector,
+        pre_roll_secs: settings.pre_roll_secs,
+        post_roll_secs: settings.post_roll_secs,
         max_components: MAX_COMPONENTS,
         fast: config.monitor.fast,
         ring_secs: CaptureOptions::default().ring_secs,
-        onsets: config.monitor.onsets,
+        onsets: settings.onsets,
+        reasons: settings.reasons,
         duration_secs: (config.monitor.duration_secs > 0.0).then_some(config.monitor.duration_secs),
         record_dir: (!config.record.dir.is_empty()).then(|| config.record.dir.clone()),
         snapshots: ui == UiMode::Tui,
@@ -229,17 +223,14 @@ fn options(config: &Config, package: &Package, labels: &[Label], ui: UiMode) -> 
 }
 
 /// Event folders and lines, as far as they are wanted, and who else is told.
-fn recorder(config: &Config, ui: UiMode, relays: Vec<Box<dyn Relay>>) -> Result<RecorderHandle> {
+fn recorder(config: &Config, ui: UiMode, outside: &Outside) -> Result<RecorderHandle> {
     let folders = match config.record.dir.as_str() {
         "" => None,
         dir => Some(EventFolders::new(Path::new(dir), FolderOptions::default())?),
     };
-    let lines = (ui == UiMode::Jsonl).then(|| {
-        let lines = JsonLines::new(Box::new(stdout()) as Box<dyn Write + Send>);
-        // Sinks may have asked for onsets that no one wants as lines.
-        if config.monitor.onsets { lines } else { lines.without_onsets() }
-    });
-    Recorder::spawn(RecorderOptions { capacity: REPORTS, folders, lines, relays })
+    let lines = (ui == UiMode::Jsonl)
+        .then(|| JsonLines::new(Box::new(stdout()) as Box<dyn Write + Send>).with_onsets_if(outside.onset_lines()));
+    Recorder::spawn(RecorderOptions { capacity: REPORTS, folders, lines, relays: outside.relays() })
 }
 
 /// Turns what the recorder could not write into the program's error. A reader of the lines that has gone away has seen

@@ -1,10 +1,11 @@
 //! Who is told besides folders, lines and screen: sinks, Prometheus, the service manager.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::service::Service;
-use crate::config::{Config, SinkSurroundings};
+use crate::config::Config;
 use crate::engine::progress::Progress;
 use crate::error::Result;
 use crate::record::Relay;
@@ -18,7 +19,7 @@ pub(super) struct Outside {
     sinks: Sinks,
     metrics: Option<Metrics>,
     service: Option<Service>,
-    surroundings: SinkSurroundings,
+    onset_lines: Arc<AtomicBool>,
 }
 
 impl Outside {
@@ -27,12 +28,7 @@ impl Outside {
     /// # Errors
     /// [`crate::ErrorKind::Usage`] for what cannot be used, [`crate::ErrorKind::Output`] where the address for Prometheus is
     /// taken.
-    pub(super) fn start(
-        config: &Config,
-        options: &SinksOptions,
-        surroundings: SinkSurroundings,
-        progress: Arc<Progress>,
-    ) -> Result<Self> {
+    pub(super) fn start(config: &Config, options: &SinksOptions, progress: Arc<Progress>) -> Result<Self> {
         let sinks = Sinks::start(options)?;
         let mut metrics = None;
         if !config.metrics.listen.is_empty() {
@@ -40,7 +36,8 @@ impl Outside {
             figures.serve(&config.metrics.listen)?;
             metrics = Some(figures);
         }
-        Ok(Self { sinks, metrics, service: Service::start(progress), surroundings })
+        let onset_lines = Arc::new(AtomicBool::new(config.monitor.onsets));
+        Ok(Self { sinks, metrics, service: Service::start(progress), onset_lines })
     }
 
     /// Who listens to the recorder.
@@ -50,13 +47,20 @@ impl Outside {
         std::iter::once(self.sinks.relay()).chain(metrics).chain(service).collect()
     }
 
-    /// Takes the sinks of other settings; those that did not change go on. What cannot be had leaves all as it was.
+    /// Whether lines of type `onset` are wanted; the sinks may want these reports where no one wants the lines.
+    pub(super) fn onset_lines(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.onset_lines)
+    }
+
+    /// Takes other settings: `options` for the sinks, of which those that did not change go on. What cannot be had leaves
+    /// all as it was. The address for Prometheus stays.
     ///
     /// # Errors
     /// As [`Outside::start`].
-    #[allow(dead_code)] // for the reload of settings
-    pub(super) fn reconfigure(&self, config: &Config) -> Result<()> {
-        self.sinks.reconfigure(&config.sinks(&self.surroundings)?)
+    pub(super) fn reconfigure(&self, config: &Config, options: &SinksOptions) -> Result<()> {
+        self.sinks.reconfigure(options)?;
+        self.onset_lines.store(config.monitor.onsets, Ordering::Relaxed);
+        Ok(())
     }
 
     /// The monitor has been told to end.

@@ -20,6 +20,14 @@ pub(super) fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A level in dB full scale, -120 to 0.
+pub(super) fn dbfs(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(level) if (-120.0..=0.0).contains(&level) => Ok(level),
+        _ => Err("give -120 to 0 dB full scale, as in -45".into()),
+    }
+}
+
 /// A number greater than 0.
 pub(super) fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{Builder, JoinHandle};
+use std::thread::Builder;
 use std::time::Duration;
 
 use crossbeam::channel::{self, Receiver, RecvTimeoutError, Sender};
@@ -23,11 +23,15 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How often to look whether the worker has begun.
 const FIRST_LOOKS: Duration = Duration::from_millis(20);
 
+/// How long the end waits for a service manager that does not take its messages.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// The link to a service manager.
 pub(super) struct Service {
     said: Arc<Mutex<Said>>,
     stop: Sender<()>,
-    thread: JoinHandle<()>,
+    /// Disconnected once the thread has ended.
+    ended: Receiver<()>,
 }
 
 /// What there is to say in one line.
@@ -61,8 +65,13 @@ impl Service {
         let said = Arc::new(Mutex::new(Said::default()));
         let (stop, stopped) = channel::bounded(0);
         let watch = Watch { progress, said: Arc::clone(&said), watchdog: sd_notify::watchdog_enabled() };
-        let thread = Builder::new().name("service".to_owned()).spawn(move || watch.run(&stopped)).ok()?;
-        Some(Self { said, stop, thread })
+        let (alive, ended) = channel::bounded(0);
+        let body = move || {
+            watch.run(&stopped);
+            drop(alive);
+        };
+        Builder::new().name("service".to_owned()).spawn(body).ok()?;
+        Some(Self { said, stop, ended })
     }
 
     /// Where the recorder hands its reports over.
@@ -73,8 +82,7 @@ impl Service {
     /// The monitor ends.
     pub(super) fn stopping(self) {
         drop(self.stop);
-        // A panic in it has already been told.
-        let _ = self.thread.join();
+        let _ = self.ended.recv_timeout(PATIENCE);
     }
 }
 
@@ -151,7 +159,7 @@ impl Relay for Listener {
                     said.troubles.remove(&status.source);
                 }
             },
-            Report::Onset(_) => {}
+            Report::Onset(_) | Report::Reason(_) => {}
         }
     }
 }

@@ -3,8 +3,8 @@
 use clap::Args;
 use clap::builder::{BoolishValueParser, PossibleValuesParser};
 
-use super::parse::{positive, seconds, threshold, word};
-use crate::config::{ColorMode, ConfigLayer, InputLayer, METHODS, UiMode};
+use super::parse::{dbfs, positive, seconds, threshold, word};
+use crate::config::{ColorMode, ConfigLayer, InputLayer, METHODS, QuietMode, ThemeChoice, UiMode};
 
 /// Flags that set settings. Absent ones leave the settings file's value, or the default.
 #[derive(Debug, Clone, Default, Args)]
@@ -39,7 +39,7 @@ pub struct SettingsArgs {
     #[arg(long, value_name = "DEVICE", env = "EARWITNESS_DEVICE", help_heading = "Hearing")]
     pub device: Option<String>,
 
-    /// Probability at which an event of a label starts, as in dog=0.6; may be given again [default: the model's]
+    /// Probability at which an event of a label or group starts, as in dog=0.6; may be given again [default: the model's]
     #[arg(long, value_name = "LABEL=P", env = "EARWITNESS_THRESHOLD", value_parser = threshold, value_delimiter = ',', help_heading = "Detection")]
     pub threshold: Vec<(String, f64)>,
     /// Strides, of --of-strides successive ones, in which a class must reach its threshold [default: 2]
@@ -63,6 +63,42 @@ pub struct SettingsArgs {
     /// Report a longer event in pieces of this length [default: 30]
     #[arg(long, value_name = "SECS", env = "EARWITNESS_MAX_EVENT", value_parser = positive, help_heading = "Detection")]
     pub max_event: Option<f64>,
+    /// Ignore strides that are quieter than this RMS level; -120 ignores none [default: -120]
+    #[arg(long, value_name = "DBFS", env = "EARWITNESS_LEVEL_GATE", value_parser = dbfs, allow_negative_numbers = true, help_heading = "Detection")]
+    pub level_gate: Option<f64>,
+    /// Report any sound of at least this RMS level as any_loud, too; 0 does not [default: 0]
+    #[arg(long, value_name = "DBFS", env = "EARWITNESS_LOUD", value_parser = dbfs, allow_negative_numbers = true, help_heading = "Detection")]
+    pub loud: Option<f64>,
+    /// Report nothing but these labels or groups, as in dog,siren
+    #[arg(long, value_name = "LABEL,…", env = "EARWITNESS_ONLY", value_delimiter = ',', help_heading = "Detection")]
+    pub only: Vec<String>,
+    /// Report these labels or groups although --only or the settings file says otherwise
+    #[arg(long, value_name = "LABEL,…", env = "EARWITNESS_ENABLE", value_delimiter = ',', help_heading = "Detection")]
+    pub enable: Vec<String>,
+    /// Do not report these labels or groups
+    #[arg(long, value_name = "LABEL,…", env = "EARWITNESS_DISABLE", value_delimiter = ',', help_heading = "Detection")]
+    pub disable: Vec<String>,
+    /// Hours of the local day in which nobody is to be alarmed, as in 22:00-06:30,13:00-14:00
+    #[arg(
+        long,
+        value_name = "HOURS,…",
+        env = "EARWITNESS_QUIET_HOURS",
+        value_delimiter = ',',
+        help_heading = "Detection"
+    )]
+    pub quiet_hours: Vec<String>,
+    /// Labels or groups that quiet hours hold for [default: all]
+    #[arg(
+        long,
+        value_name = "LABEL,…",
+        env = "EARWITNESS_QUIET_LABELS",
+        value_delimiter = ',',
+        help_heading = "Detection"
+    )]
+    pub quiet_labels: Vec<String>,
+    /// What quiet hours keep from happening: alarms (events are recorded and told in lines), or events [default: alarms]
+    #[arg(long, value_name = "WHAT", env = "EARWITNESS_QUIET_WHAT", value_parser = word::<QuietMode>(QuietMode::WORDS), hide_possible_values = true, help_heading = "Detection")]
+    pub quiet_what: Option<QuietMode>,
     /// Audio to keep before an event's onset [default: 1]
     #[arg(long, value_name = "SECS", env = "EARWITNESS_PRE_ROLL", value_parser = seconds, help_heading = "Detection")]
     pub pre_roll: Option<f64>,
@@ -90,9 +126,28 @@ pub struct SettingsArgs {
         help_heading = "What comes out"
     )]
     pub onsets: Option<bool>,
+    /// Tell why a label with a noteworthy score is not reported: a line of type "reason", whenever that changes
+    #[arg(
+        long,
+        env = "EARWITNESS_REASONS",
+        value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true,
+        help_heading = "What comes out"
+    )]
+    pub reasons: Option<bool>,
     /// Colours in the terminal UI [default: auto]
     #[arg(long, value_name = "WHEN", env = "EARWITNESS_COLOR", value_parser = word::<ColorMode>(ColorMode::WORDS), help_heading = "What comes out")]
     pub color: Option<ColorMode>,
+    /// The colours of the terminal UI [default: dark]
+    #[arg(long, value_name = "THEME", env = "EARWITNESS_THEME", value_parser = word::<ThemeChoice>(ThemeChoice::WORDS), help_heading = "What comes out")]
+    pub theme: Option<ThemeChoice>,
+    /// Let the mouse select and scroll in the terminal UI from the start
+    #[arg(
+        long,
+        env = "EARWITNESS_MOUSE",
+        value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true,
+        help_heading = "What comes out"
+    )]
+    pub mouse: Option<bool>,
     /// Draw the terminal UI with ASCII only
     #[arg(
         long,
@@ -126,6 +181,7 @@ impl SettingsArgs {
         monitor.method.clone_from(&self.method);
         monitor.ui = self.ui;
         monitor.onsets = self.onsets;
+        monitor.reasons = self.reasons;
         // Inputs given here replace all that the settings file has.
         match self.input.as_slice() {
             [] => {}
@@ -155,11 +211,26 @@ impl SettingsArgs {
         detector.max_event_secs = self.max_event;
         detector.pre_roll_secs = self.pre_roll;
         detector.post_roll_secs = self.post_roll;
+        detector.level_gate_dbfs = self.level_gate;
+        detector.loud_dbfs = self.loud;
+        detector.only = some(&self.only);
+        detector.enable = some(&self.enable);
+        detector.disable = some(&self.disable);
+        layer.quiet.hours = some(&self.quiet_hours);
+        layer.quiet.labels = some(&self.quiet_labels);
+        layer.quiet.what = self.quiet_what;
         layer.record.dir.clone_from(&self.record);
         layer.metrics.listen.clone_from(&self.metrics);
         layer.ui.color = self.color;
+        layer.ui.theme = self.theme;
+        layer.ui.mouse = self.mouse;
         layer.ui.ascii = self.ascii;
         layer.ui.exit_on_end = self.exit_on_end;
         layer
     }
+}
+
+/// A list, where one is given.
+fn some(list: &[String]) -> Option<Vec<String>> {
+    (!list.is_empty()).then(|| list.to_vec())
 }

@@ -5,7 +5,7 @@ use clap::error::ErrorKind as ClapErrorKind;
 
 use super::settings::SettingsArgs;
 use super::*;
-use crate::config::{ColorMode, Config, ConfigFile, UiMode};
+use crate::config::{ColorMode, Config, ConfigFile, QuietMode, ThemeChoice, UiMode};
 
 /// Every command, also those that are not in the enum yet.
 fn all_commands() -> Vec<clap::Command> {
@@ -83,6 +83,15 @@ const ALL_SETTINGS: &[&str] = &[
     "--merge-gap=0.25",
     "--cooldown=3",
     "--max-event=20",
+    "--level-gate=-60",
+    "--loud=-20",
+    "--only=dog,siren",
+    "--enable=rain",
+    "--disable=siren",
+    "--quiet-hours=22:00-06:30,13:00-14:00",
+    "--quiet-labels=dog",
+    "--quiet-what=events",
+    "--reasons",
     "--pre-roll=0.5",
     "--post-roll=2",
     "--ui=silent",
@@ -90,6 +99,8 @@ const ALL_SETTINGS: &[&str] = &[
     "--metrics=127.0.0.1:9557",
     "--onsets",
     "--color=never",
+    "--theme=safe",
+    "--mouse",
     "--ascii",
     "--exit-on-end",
 ];
@@ -98,6 +109,10 @@ fn settings(flags: &[&str]) -> Result<SettingsArgs, clap::Error> {
     let command = SettingsArgs::augment_args(clap::Command::new("x"));
     let matches = command.try_get_matches_from(std::iter::once("x").chain(flags.iter().copied()))?;
     SettingsArgs::from_arg_matches(&matches)
+}
+
+fn strings(list: &[&str]) -> Vec<String> {
+    list.iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -115,9 +130,32 @@ fn every_flag_reaches_its_setting() {
     assert_eq!(d.sure_threshold, 0.95);
     assert_eq!((d.min_duration_secs, d.merge_gap_secs, d.cooldown_secs), (0.2, 0.25, 3.0));
     assert_eq!((d.max_event_secs, d.pre_roll_secs, d.post_roll_secs), (20.0, 0.5, 2.0));
-    assert_eq!((config.record.dir.as_str(), m.onsets), ("events", true));
+    assert_eq!((d.level_gate_dbfs, d.loud_dbfs), (-60.0, -20.0));
+    assert_eq!(
+        (&d.only[..], &d.enable[..], &d.disable[..]),
+        (&strings(&["dog", "siren"])[..], &strings(&["rain"])[..], &strings(&["siren"])[..])
+    );
+    let q = &config.quiet;
+    assert_eq!((&q.hours[..], &q.labels[..]), (&strings(&["22:00-06:30", "13:00-14:00"])[..], &strings(&["dog"])[..]));
+    assert_eq!(q.what, QuietMode::Events);
+    assert_eq!((config.record.dir.as_str(), m.onsets, m.reasons), ("events", true, true));
     assert_eq!(config.metrics.listen, "127.0.0.1:9557");
     assert_eq!((config.ui.color, config.ui.ascii, config.ui.exit_on_end), (ColorMode::Never, true, true));
+    assert_eq!((config.ui.theme, config.ui.mouse), (ThemeChoice::Safe, true));
+}
+
+/// Each is also a key: what it sets alone can be written down, and reads back.
+#[test]
+fn every_flag_alone_makes_another_settings_file() {
+    let plain = Config::default().to_toml().unwrap();
+    // There is one method only, and it is the default.
+    for flag in ALL_SETTINGS.iter().filter(|flag| **flag != "--method=l2i") {
+        let mut config = Config::default();
+        settings(&[flag]).unwrap().layer().put_onto(&mut config);
+        let text = config.to_toml().unwrap();
+        assert_ne!(text, plain, "{flag}");
+        assert_eq!(ConfigFile::from_text("c.toml".into(), text).config().unwrap(), config, "{flag}");
+    }
 }
 
 #[test]
@@ -164,7 +202,9 @@ fn the_defaults_that_the_help_names_are_the_defaults() {
     assert_eq!(said("input"), m.input);
     assert_eq!(said("model"), m.model);
     assert_eq!(said("method"), m.method);
+    assert_eq!(said("quiet_what"), defaults.quiet.what.word());
     assert_eq!(said("color"), defaults.ui.color.word());
+    assert_eq!(said("theme"), defaults.ui.theme.word());
     let numbers = [
         ("duration", m.duration_secs),
         ("min_strides", d.min_strides.into()),
@@ -174,6 +214,8 @@ fn the_defaults_that_the_help_names_are_the_defaults() {
         ("merge_gap", d.merge_gap_secs),
         ("cooldown", d.cooldown_secs),
         ("max_event", d.max_event_secs),
+        ("level_gate", d.level_gate_dbfs),
+        ("loud", d.loud_dbfs),
         ("pre_roll", d.pre_roll_secs),
         ("post_roll", d.post_roll_secs),
     ];

@@ -8,10 +8,13 @@ use crate::model::device::DeviceChoice;
 use crate::toml_text::BadValue;
 
 /// A day: longer spans of sound are taken for a slip.
-const MAX_SECS: f64 = 86_400.0;
+pub(super) const MAX_SECS: f64 = 86_400.0;
 
 /// Longest event and pre-roll, which are kept in memory.
-const MAX_CLIP_SECS: f64 = 600.0;
+pub(super) const MAX_CLIP_SECS: f64 = 600.0;
+
+/// An event of any loud sound ends 6 dB below where it began, and no level is below -120 dB.
+const LEAST_LOUD_DBFS: f64 = -110.0;
 
 /// Each input has its own ring and memory.
 const MAX_INPUTS: usize = 256;
@@ -39,7 +42,7 @@ impl Config {
         if let Err(e) = m.device.parse::<DeviceChoice>() {
             return Some(BadValue::new("monitor.device", format!("{:?}", m.device), e.to_string()));
         }
-        detector_problem(&self.detector).or_else(|| self.sink_problem())
+        detector_problem(&self.detector).or_else(|| self.class_problem()).or_else(|| self.sink_problem())
     }
 
     fn input_problem(&self) -> Option<BadValue> {
@@ -91,6 +94,16 @@ fn detector_problem(d: &DetectorConfig) -> Option<BadValue> {
     if !(d.max_event_secs >= d.min_duration_secs.max(1.0) && d.max_event_secs <= MAX_CLIP_SECS) {
         let remedy = format!("give at least 1 second and min_duration_secs, and at most {MAX_CLIP_SECS} seconds");
         return Some(BadValue::new("detector.max_event_secs", d.max_event_secs, remedy));
+    }
+    let levels = [("level_gate_dbfs", d.level_gate_dbfs), ("loud_dbfs", d.loud_dbfs)];
+    for (name, dbfs) in levels {
+        if !(-120.0..=0.0).contains(&dbfs) {
+            return Some(BadValue::new(format!("detector.{name}"), dbfs, "give -120 to 0 dB full scale"));
+        }
+    }
+    if d.loud_dbfs <= LEAST_LOUD_DBFS {
+        let remedy = format!("give more than {LEAST_LOUD_DBFS} dB full scale, or 0 for none");
+        return Some(BadValue::new("detector.loud_dbfs", d.loud_dbfs, remedy));
     }
     let wrong = d.thresholds.iter().find(|(_, on)| !(**on > 0.0 && **on < 1.0));
     wrong.map(|(label, on)| {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::settings::{Config, ConfigLayer};
 use crate::error::{Error, ErrorKind, Result};
-use crate::toml_text::TomlText;
+use crate::toml_text::{BadValue, TomlText};
 
 /// A config file that was read.
 #[derive(Debug, Clone)]
@@ -59,7 +59,12 @@ impl ConfigFile {
     pub fn config(&self) -> Result<Config> {
         let mut config = Config::default();
         self.layer()?.put_onto(&mut config);
-        config.problem().map_or(Ok(config), |bad| Err(self.source().value_error(&bad)))
+        config.problem().map_or(Ok(config), |bad| Err(self.value_error(&bad)))
+    }
+
+    /// The sentence for a value that cannot be used.
+    pub(super) fn value_error(&self, bad: &BadValue) -> Error {
+        self.source().value_error(bad)
     }
 
     fn source(&self) -> TomlText<'_> {

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::settings::{
-    Config, DetectorConfig, Entry, ExecConfig, InputConfig, LogConfig, MetricsConfig, MonitorConfig, MqttConfig,
-    RecordConfig, UiConfig, WebhookConfig,
+    ABOUT_GROUPS, ClassConfig, Config, DetectorConfig, Entry, ExecConfig, InputConfig, LogConfig, MetricsConfig,
+    MonitorConfig, MqttConfig, QuietConfig, RecordConfig, UiConfig, WebhookConfig,
 };
 use crate::error::{Error, Result};
 
@@ -19,9 +19,10 @@ impl Config {
     /// # Errors
     /// [`crate::ErrorKind::Bug`] if a value cannot be written as TOML.
     pub fn to_toml(&self) -> Result<String> {
-        let sections: [(&str, &[&str], Vec<Entry>); 7] = [
+        let sections: [(&str, &[&str], Vec<Entry>); 8] = [
             ("monitor", MonitorConfig::ABOUT, self.monitor.entries()),
             ("detector", DetectorConfig::ABOUT, self.detector.entries()),
+            ("quiet", QuietConfig::ABOUT, self.quiet.entries()),
             ("record", RecordConfig::ABOUT, self.record.entries()),
             ("mqtt", MqttConfig::ABOUT, self.mqtt.entries()),
             ("metrics", MetricsConfig::ABOUT, self.metrics.entries()),
@@ -57,6 +58,7 @@ impl Config {
                     let inputs = self.input.iter().map(InputConfig::entries).collect();
                     write_tables(&mut text, "input", InputConfig::ABOUT, inputs, InputConfig::default().entries())?;
                 }
+                "detector" => self.write_classes(&mut text)?,
                 "mqtt" => {
                     let webhooks = self.webhook.iter().map(WebhookConfig::entries).collect();
                     let example = WebhookConfig::default().entries();
@@ -98,6 +100,33 @@ fn write_tables(
         }
     }
     Ok(())
+}
+
+impl Config {
+    /// `[groups]` and the `[class.…]` tables; where there are none, how one would look.
+    fn write_classes(&self, text: &mut String) -> Result<()> {
+        let unwritable =
+            |what: &str, e: &toml::ser::Error| Error::bug(format!("{what} cannot be written as TOML: {e}"));
+        text.push('\n');
+        comment(text, ABOUT_GROUPS);
+        line(text, "[groups]");
+        text.push_str(&toml::to_string(&self.groups).map_err(|e| unwritable("the groups", &e))?);
+        text.push('\n');
+        comment(text, ClassConfig::ABOUT);
+        if self.class.is_empty() {
+            line(text, "# [class.dog]");
+            for (example, doc) in ClassConfig::EXAMPLE {
+                if !doc.is_empty() {
+                    comment(text, &[doc]);
+                }
+                line(text, &format!("# {example}"));
+            }
+            return Ok(());
+        }
+        let tables = std::collections::BTreeMap::from([("class", &self.class)]);
+        text.push_str(&toml::to_string(&tables).map_err(|e| unwritable("the tables of classes", &e))?);
+        Ok(())
+    }
 }
 
 /// Doc comments begin with the blank after `///`.

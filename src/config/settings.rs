@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::values::{ColorMode, LogLevel, LogTo, TellWhen, UiMode};
+use super::values::{ColorMode, LogLevel, LogTo, QuietMode, TellWhen, ThemeChoice, UiMode};
 
 /// How a given value is put onto the one below it.
 trait PutOnto: Sized {
@@ -14,7 +14,21 @@ trait PutOnto: Sized {
 macro_rules! replaces {
     ($($t:ty),+) => { $(impl PutOnto for $t { fn put_onto(self, below: &mut Self) { *below = self; } })+ };
 }
-replaces!(String, bool, u16, u32, f64, Vec<String>, UiMode, ColorMode, LogLevel, LogTo, TellWhen);
+replaces!(
+    String,
+    bool,
+    u16,
+    u32,
+    f64,
+    UiMode,
+    ColorMode,
+    ThemeChoice,
+    LogLevel,
+    LogTo,
+    TellWhen,
+    Vec<String>,
+    QuietMode
+);
 
 /// Tables are put together key by key.
 impl<V> PutOnto for BTreeMap<String, V> {
@@ -79,8 +93,13 @@ macro_rules! section {
     };
 }
 
+mod classes;
+mod quiet;
 mod sinks;
 
+pub(in crate::config) use classes::ABOUT_GROUPS;
+pub use classes::{ClassConfig, Classes, Groups};
+pub use quiet::{QuietConfig, QuietLayer};
 pub use sinks::{
     ExecConfig, ExecLayer, MetricsConfig, MetricsLayer, MqttConfig, MqttLayer, SinkSurroundings, WebhookConfig,
     WebhookLayer,
@@ -95,6 +114,12 @@ pub struct Config {
     pub input: Vec<InputConfig>,
     /// See [`DetectorConfig`].
     pub detector: DetectorConfig,
+    /// See [`QuietConfig`].
+    pub quiet: QuietConfig,
+    /// Names for several labels.
+    pub groups: Groups,
+    /// See [`ClassConfig`].
+    pub class: Classes,
     /// See [`RecordConfig`].
     pub record: RecordConfig,
     /// See [`MqttConfig`].
@@ -121,6 +146,12 @@ pub struct ConfigLayer {
     pub input: Option<Vec<InputLayer>>,
     /// See [`DetectorConfig`].
     pub detector: DetectorLayer,
+    /// See [`QuietConfig`].
+    pub quiet: QuietLayer,
+    /// Names for several labels.
+    pub groups: Groups,
+    /// See [`ClassConfig`].
+    pub class: Classes,
     /// See [`RecordConfig`].
     pub record: RecordLayer,
     /// See [`MqttConfig`].
@@ -145,6 +176,11 @@ impl ConfigLayer {
             config.input = inputs.into_iter().map(InputLayer::config).collect();
         }
         self.detector.put_onto(&mut config.detector);
+        self.quiet.put_onto(&mut config.quiet);
+        self.groups.put_onto(&mut config.groups);
+        for (label, class) in self.class {
+            class.put_onto(config.class.entry(label).or_default());
+        }
         self.record.put_onto(&mut config.record);
         self.mqtt.put_onto(&mut config.mqtt);
         if let Some(webhooks) = self.webhook {
@@ -194,6 +230,8 @@ section! {
         ui: UiMode = UiMode::Auto,
         /// Tell of an event as soon as it has begun, too, in a line of type "onset" with the id that the event will have.
         onsets: bool = false,
+        /// Tell, in a line of type "reason", why a label with a noteworthy score is not reported, whenever that changes.
+        reasons: bool = false,
         /// The model: a name of `earwitness model list`, or a package's folder.
         model: String = "default".into(),
         /// The method that says what the classifier heard: "l2i".
@@ -236,11 +274,23 @@ section! {
         cooldown_secs: f64 = 0.0,
         /// A longer event is reported in pieces of this length.
         max_event_secs: f64 = 30.0,
+        /// Strides that are quieter than this (RMS, in dB full scale), and come after others that are, speak for no class;
+        /// -120 lets everything through.
+        level_gate_dbfs: f64 = -120.0,
+        /// Report any sound that is at least this loud (RMS of a stride, in dB full scale) as a class of its own, "any_loud";
+        /// 0 does not.
+        loud_dbfs: f64 = 0.0,
+        /// Labels or groups: nothing else is reported; [] is everything. As in: ["dog", "siren"]
+        only: Vec<String> = Vec::new(),
+        /// Labels or groups that are reported although `only` or a [class] table says otherwise.
+        enable: Vec<String> = Vec::new(),
+        /// Labels or groups that are not reported, whatever else is said.
+        disable: Vec<String> = Vec::new(),
         /// Audio kept before the onset.
         pre_roll_secs: f64 = 1.0,
         /// Audio kept after the offset.
         post_roll_secs: f64 = 1.0,
-        /// Probabilities at which an event starts, by label; labels that are not here use the model's own.
+        /// Probabilities at which an event starts, by label or group; labels that are not here use the model's own.
         /// As in: dog = 0.6
         thresholds: BTreeMap<String, f64> = BTreeMap::new(),
     }
@@ -259,6 +309,10 @@ section! {
     pub struct UiConfig / UiLayer {
         /// Colours: "auto" (unless NO_COLOR is set), "always", "never".
         color: ColorMode = ColorMode::Auto,
+        /// "dark", "light", "contrast" (bright, nothing dim), "safe" (for people who confuse red and green).
+        theme: ThemeChoice = ThemeChoice::Dark,
+        /// Take the mouse from the start (the key m turns it on and off); text is then selected with Shift held.
+        mouse: bool = false,
         /// Draw with ASCII only; without it, the locale decides.
         ascii: bool = false,
         /// Leave the terminal UI as soon as the input has ended.

@@ -1,7 +1,12 @@
 #![allow(clippy::unwrap_used)]
 
+use std::path::Path;
+
 use super::*;
-use crate::error::ErrorKind;
+use crate::engine::detector::{ClassParams, DetectorParams};
+use crate::engine::report::RecordWhat;
+use crate::error::{ErrorKind, Result};
+use crate::model::manifest::Label;
 
 fn file(text: &str) -> ConfigFile {
     ConfigFile::from_text("c.toml".into(), text.into())
@@ -33,6 +38,13 @@ fn every_setting_survives_being_written_and_read() {
     config.detector.min_strides = 3;
     config.detector.thresholds.insert("crying baby".into(), 0.25);
     config.detector.thresholds.insert("dog".into(), 0.5);
+    config.detector.only = vec!["dog".into(), "quiet ones".into()];
+    config.quiet.hours = vec!["22:00-06:30".into()];
+    config.quiet.what = QuietMode::Events;
+    config.groups.insert("quiet ones".into(), vec!["rain".into(), "crying baby".into()]);
+    config.class.insert("crying baby".into(), ClassConfig { threshold: Some(0.25), ..ClassConfig::default() });
+    let private = ClassConfig { record: Some(KeepMode::Figures), enabled: Some(true), ..ClassConfig::default() };
+    config.class.insert("quiet ones".into(), private);
     config.record.dir = "/var/lib/earwitness".into();
     config.ui.color = ColorMode::Never;
     config.log.level = LogLevel::Debug;
@@ -93,6 +105,37 @@ fn each_wrong_file_has_an_error_that_names_it() {
         ("[detector]\n\npre_roll_secs = -0.5\n", "c.toml, line 3: detector.pre_roll_secs = -0.5"),
         ("[detector]\nmax_event_secs = inf\n", "c.toml, line 2: detector.max_event_secs = inf"),
         ("[detector.thresholds]\ndog = 1.5\n", "c.toml, line 2: detector.thresholds.dog = 1.5"),
+        (
+            "[detector]\nlevel_gate_dbfs = 3\n",
+            "c.toml, line 2: detector.level_gate_dbfs = 3 cannot be used; give -120 to 0",
+        ),
+        (
+            "[detector]\nloud_dbfs = -115\n",
+            "c.toml, line 2: detector.loud_dbfs = -115 cannot be used; give more than -110",
+        ),
+        ("[class.dog]\nthreshold = 2\n", "c.toml, line 2: class.dog.threshold = 2 cannot be used; give a probability"),
+        (
+            "[class.dog]\nthreshold = 0.3\noff_threshold = 0.5\n",
+            "c.toml, line 3: class.dog.off_threshold = 0.5 cannot be used; give at most the threshold, here 0.3",
+        ),
+        ("[class.dog]\ncooldown_secs = -1\n", "c.toml, line 2: class.dog.cooldown_secs = -1"),
+        ("[class.dog]\nmax_event_secs = 0.5\n", "c.toml, line 2: class.dog.max_event_secs = 0.5"),
+        (
+            "[class.dog]\nrecord = \"none\"\n",
+            "c.toml, line 2: class.dog.record = \"none\" cannot be used (unknown variant",
+        ),
+        (
+            "[class.dog]\nthresold = 0.5\n",
+            "c.toml, line 2: unknown key 'thresold', expected one of 'enabled', 'threshold'",
+        ),
+        (
+            "[class.any_loud]\nthreshold = 0.5\n",
+            "c.toml, line 2: class.any_loud.threshold = 0.5 cannot be used; set its level",
+        ),
+        ("[groups]\nany_loud = [\"dog\"]\n", "c.toml, line 2: groups.any_loud = "),
+        ("[groups]\npets = []\n", "c.toml, line 2: groups.pets = [] cannot be used; name the labels"),
+        ("[quiet]\nhours = [\"22:00-06:30\", \"25:00-1:00\"]\n", "c.toml, line 2: quiet.hours[1] = \"25:00-1:00\""),
+        ("[quiet]\nwhat = \"all\"\n", "c.toml, line 2: quiet.what = \"all\""),
         ("[log]\nlevel = \"loud\"\n", "c.toml, line 2: log.level = \"loud\""),
         ("[ui]\ncolor = true\n", "c.toml, line 2: "),
         ("fast", "c.toml, line 1: "),
@@ -120,6 +163,125 @@ fn a_named_file_must_be_there() {
     let e = Config::load(Some(Path::new("/nowhere/c.toml")), ConfigLayer::default()).unwrap_err();
     assert_eq!(e.kind(), ErrorKind::Usage);
     assert!(e.to_string().starts_with("the config file /nowhere/c.toml cannot be read ("));
+}
+
+fn labels() -> Vec<Label> {
+    let label = |name: &str| Label { name: name.into(), on_threshold: 0.6, off_threshold: 0.4 };
+    ["dog", "rooster", "rain"].map(label).into()
+}
+
+/// What a detector for three labels goes by under a settings file.
+fn detector(text: &str) -> Result<DetectorParams> {
+    Loaded::of_file(file(text)).unwrap().detector("small", &labels())
+}
+
+fn classes<T>(text: &str, of: impl Fn(&ClassParams) -> T) -> Vec<T> {
+    let params = detector(text).unwrap();
+    assert!(params.validate().is_ok());
+    params.all_classes().map(of).collect()
+}
+
+#[test]
+fn the_default_settings_leave_the_labels_as_they_are() {
+    let detector = detector("").unwrap();
+    let d = Config::default().detector;
+    let want = DetectorParams { max_event_secs: d.max_event_secs, ..DetectorParams::from_labels(&labels()) };
+    assert_eq!(detector, want);
+}
+
+#[test]
+fn a_labels_own_table_comes_before_its_groups_and_a_threshold_before_both() {
+    let text = "[groups]\nanimals = [\"rooster\", \"dog\"]\n[class.animals]\nthreshold = 0.3\ncooldown_secs = 5\n\
+                [class.dog]\nthreshold = 0.8\nrecord = \"figures\"\n";
+    assert_eq!(classes(text, |c| (c.on, c.off)), [(0.8, 0.4), (0.3, 0.3), (0.6, 0.4)]);
+    assert_eq!(classes(text, |c| c.cooldown_secs), [Some(5.0), Some(5.0), None]);
+    assert_eq!(classes(text, |c| c.record), [RecordWhat::Figures, RecordWhat::Full, RecordWhat::Full]);
+    assert_eq!(classes(text, |c| c.groups.len()), [1, 1, 0]);
+    let text = format!("{text}[detector.thresholds]\nanimals = 0.5\nrooster = 0.7\n");
+    assert_eq!(classes(&text, |c| c.on), [0.5, 0.7, 0.6]);
+}
+
+#[test]
+fn only_enable_and_disable_decide_in_this_order() {
+    let on = |text: &str| classes(text, |c| c.enabled);
+    let groups = "[groups]\nanimals = [\"rooster\", \"dog\"]\n";
+    assert_eq!(on("[detector]\nonly = [\"rain\"]\nloud_dbfs = -30\n"), [false, false, true, false]);
+    assert_eq!(on(&format!("[detector]\nonly = [\"animals\"]\n{groups}")), [true, true, false]);
+    assert_eq!(on("[detector]\nonly = [\"rain\"]\nenable = [\"dog\"]\n"), [true, false, true]);
+    assert_eq!(on("[detector]\ndisable = [\"rain\"]\nenable = [\"rain\"]\n"), [true, true, false]);
+    assert_eq!(on("[class.dog]\nenabled = false\n"), [false, true, true]);
+    assert_eq!(on("[detector]\nenable = [\"dog\"]\n[class.dog]\nenabled = false\n"), [true, true, true]);
+}
+
+#[test]
+fn any_loud_sound_is_a_class_with_a_level() {
+    assert_eq!(classes("[detector]\nloud_dbfs = -30\n", |c| c.on)[3], 0.75);
+    let text =
+        "[detector]\nloud_dbfs = -30\n[class.any_loud]\ncooldown_secs = 9\n[groups]\nbad = [\"any_loud\", \"dog\"]\n";
+    assert_eq!(
+        classes(text, |c| (c.cooldown_secs.is_some(), c.groups.len())),
+        [(false, 1), (false, 0), (false, 0), (true, 1)]
+    );
+    // It may be spoken of while it is not listened for.
+    assert_eq!(classes("[class.any_loud]\ncooldown_secs = 9\n", |c| c.enabled).len(), 3);
+}
+
+#[test]
+fn quiet_hours_hold_for_all_or_for_what_is_named() {
+    let quiet = |text: &str| classes(&format!("[quiet]\nhours = [\"22:00-06:30\"]\n{text}"), |c| c.obeys_quiet);
+    assert_eq!(quiet(""), [true, true, true]);
+    assert_eq!(quiet("labels = [\"pets\"]\n[groups]\npets = [\"dog\"]\n"), [true, false, false]);
+    assert_eq!(detector("[quiet]\nlabels = [\"dog\"]\n").unwrap().quiet, None, "without hours there are none");
+}
+
+#[test]
+fn what_a_model_does_not_have_is_told_with_its_line() {
+    let has = "the model small has dog, rooster, rain";
+    let cases = [
+        (
+            "[class.cat]\nthreshold = 0.5\n",
+            "c.toml, line 1: class.cat = {…} cannot be used; there is no label or group 'cat'; ",
+        ),
+        (
+            "[detector.thresholds]\ndog = 0.5\ncat = 0.5\n",
+            "c.toml, line 3: detector.thresholds.cat = 0.5 cannot be used; there is",
+        ),
+        (
+            "[detector]\n\nonly = [\"dog\", \"cat\"]\n",
+            "c.toml, line 3: detector.only[1] = \"cat\" cannot be used; there is",
+        ),
+        ("[quiet]\nlabels = [\"cat\"]\n", "c.toml, line 2: quiet.labels[0] = \"cat\" cannot be used; there is"),
+        ("[groups]\npets = [\"dog\", \"cat\"]\n", "c.toml, line 2: groups.pets[1] = \"cat\" cannot be used; there is"),
+    ];
+    for (text, begins) in cases {
+        let e = detector(text).unwrap_err().to_string();
+        assert!(e.starts_with(begins) && e.contains(has), "{e}");
+    }
+    let e = detector("[groups]\na = [\"dog\"]\nb = [\"a\"]\n").unwrap_err().to_string();
+    assert!(e.starts_with("c.toml, line 3: groups.b[0] = \"a\"") && e.contains("groups hold no groups"), "{e}");
+    let e = detector("[groups]\nrain = [\"dog\"]\n").unwrap_err().to_string();
+    assert!(e.starts_with("c.toml, line 2: groups.rain") && e.contains("has a label of this name"), "{e}");
+    let e = detector("[detector.thresholds]\nany_loud = 0.5\n").unwrap_err().to_string();
+    assert!(e.contains("loud_dbfs"), "{e}");
+    // What a flag says is not the file's fault.
+    let tmp = tempfile::tempdir().unwrap();
+    let path = tmp.path().join("c.toml");
+    std::fs::write(&path, "[detector]\nonly = [\"dog\"]\n").unwrap();
+    let mut given = ConfigLayer::default();
+    given.detector.only = Some(vec!["cat".into()]);
+    let e = Loaded::read(Some(&path), given).unwrap().detector("small", &labels()).unwrap_err().to_string();
+    assert!(e.starts_with("with the flags and EARWITNESS_* variables given, detector.only[0] = \"cat\""), "{e}");
+}
+
+#[test]
+fn changes_are_named_by_their_keys() {
+    let config = |text: &str| file(text).config().unwrap();
+    let before =
+        config("[monitor]\ninput = \"demo\"\n[class.dog]\nthreshold = 0.5\n[detector.thresholds]\nrain = 0.5\n");
+    assert_eq!(before.changes(&before).unwrap(), Vec::<String>::new());
+    let after = config("[detector]\ncooldown_secs = 3\n[class.dog]\nthreshold = 0.6\n[[input]]\nspec = \"demo\"\n");
+    let keys = ["class.dog.threshold", "detector.cooldown_secs", "detector.thresholds.rain", "input", "monitor.input"];
+    assert_eq!(before.changes(&after).unwrap(), keys);
 }
 
 #[test]

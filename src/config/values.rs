@@ -72,6 +72,40 @@ words! {
 }
 
 words! {
+    /// The colours of the terminal UI.
+    pub enum ThemeChoice {
+        /// For dark grounds.
+        Dark = "dark",
+        /// For light grounds.
+        Light = "light",
+        /// Bright colours, nothing dim.
+        Contrast = "contrast",
+        /// For people who confuse red and green.
+        Safe = "safe",
+    }
+}
+
+words! {
+    /// What quiet hours keep from happening.
+    pub enum QuietMode {
+        /// Alarms.
+        Alarms = "alarms",
+        /// Reports of any kind.
+        Events = "events",
+    }
+}
+
+words! {
+    /// What is kept of an event.
+    pub enum KeepMode {
+        /// Audio, picture and figures.
+        Full = "full",
+        /// Label and figures only.
+        Figures = "figures",
+    }
+}
+
+words! {
     /// What is logged: this and everything worse.
     pub enum LogLevel {
         /// Nothing.

@@ -16,7 +16,7 @@ pub mod window;
 
 pub use features::{Compression, FrontEnd, FrontEndParams, SpectrumPower, log1p_magnitude};
 pub use istft::{StreamingIstft, istft};
-pub use level::{Level, LevelMeter, level};
+pub use level::{FLOOR_DBFS, Level, LevelMeter, level};
 pub use limiter::{Limiter, LimiterParams};
 pub use mask::apply_mask;
 pub use mel::{MelFilterbank, MelNorm, MelParams, MelScale};

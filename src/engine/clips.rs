@@ -85,6 +85,8 @@ impl ClipMaker {
         let interpretation = self.renderer.render(history, &mask, &samples)?;
         let picture = self.picture(history, &frames, &mask, span);
         let peak = history.strides().iter().find(|stride| stride.end == detection.peak_end);
+        // Of what is no class of the model's, the model has nothing to say: its mask is 0 everywhere.
+        let peak = peak.filter(|_| history.is_of_model(class));
         let explanation = peak.and_then(|stride| stride.explanation.as_ref());
         let mut components = explanation.map_or_else(Vec::new, |e| e.components(class));
         components.truncate(self.max_components);

@@ -1,12 +1,43 @@
-//! What a screen may ask of the worker while it runs: small numbers without locks, looked at several times a second.
+//! What a screen, or a signal, may ask of the worker while it runs. The worker looks several times a second; it is no
+//! real-time thread, so what is more than a number lies behind a lock that nobody holds for long.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Requests of a screen.
+use super::detector::{DetectorParams, Edit};
+
+/// Requests.
 #[derive(Debug, Default)]
 pub struct Controls {
     focus: AtomicUsize,
     listen_steps: AtomicUsize,
+    /// Whether changes wait.
+    changed: AtomicBool,
+    changes: Mutex<Vec<Change>>,
+}
+
+/// A change of what is listened for, from the next stride on.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// Of one class, by a person, on all inputs.
+    Edit(Edit),
+    /// Of everything: the settings were read again.
+    Settings(Box<Settings>),
+}
+
+/// Settings that can change while a monitor runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// When scores become an event.
+    pub detector: DetectorParams,
+    /// Audio kept before the onset, in seconds.
+    pub pre_roll_secs: f64,
+    /// Audio kept after the offset, in seconds.
+    pub post_roll_secs: f64,
+    /// Whether the beginning of an event is reported, too.
+    pub onsets: bool,
+    /// Whether it is reported why a class is not.
+    pub reasons: bool,
 }
 
 impl Controls {
@@ -29,5 +60,20 @@ impl Controls {
     /// How many times that was asked for since the last look.
     pub fn take_listen_steps(&self) -> usize {
         self.listen_steps.swap(0, Ordering::Relaxed)
+    }
+
+    /// Changes what is listened for.
+    pub fn change(&self, change: Change) {
+        self.changes().push(change);
+        self.changed.store(true, Ordering::Release);
+    }
+
+    /// The changes since the last look, in order.
+    pub fn take_changes(&self) -> Vec<Change> {
+        if self.changed.swap(false, Ordering::Acquire) { std::mem::take(&mut *self.changes()) } else { Vec::new() }
+    }
+
+    fn changes(&self) -> MutexGuard<'_, Vec<Change>> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

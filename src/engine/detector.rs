@@ -5,9 +5,14 @@
 //! the evidence, and an event ends when its evidence does, though the score may stay high for seconds.
 
 mod class;
+mod edit;
+mod evident;
 mod params;
+mod reason;
 
-pub use params::{ClassThresholds, DetectorParams, Localisation};
+pub use edit::Edit;
+pub use params::{ANY_LOUD, ClassParams, DetectorParams, LOUD_HYSTERESIS_DB, Localisation};
+pub use reason::Reason;
 
 use class::ClassDetector;
 
@@ -46,8 +51,10 @@ pub struct Opening {
 pub struct StrideInput<'a> {
     /// One past the segment's last frame.
     pub end: u64,
-    /// Probability of each class.
+    /// Probability of each class; where any loud sound counts, its score last.
     pub probs: &'a [f32],
+    /// The gate's level, where the stride is quieter: then it speaks for no class.
+    pub gate_dbfs: Option<f32>,
     /// Evidence of a class for each frame of the segment, at least 0 each; asked only where it matters.
     pub evidence: &'a dyn Fn(ClassId) -> Vec<f32>,
 }
@@ -55,12 +62,18 @@ pub struct StrideInput<'a> {
 /// All classes' state machines.
 pub struct Detector {
     classes: Vec<ClassDetector>,
-    units: Units,
+    params: DetectorParams,
+    frame_secs: f64,
 }
 
-/// The parameters in frames.
+/// The parameters of one class, in frames.
 #[derive(Debug, Clone, Copy)]
 struct Units {
+    on: f32,
+    off: f32,
+    enabled: bool,
+    /// Whether the level gate holds for it.
+    gated: bool,
     min_strides: usize,
     of_strides: usize,
     sure: f32,
@@ -73,44 +86,81 @@ struct Units {
     tuning: Localisation,
 }
 
+impl Units {
+    fn new(params: &DetectorParams, class: &ClassParams, is_loud: bool, frame_secs: f64) -> Self {
+        let frames = |secs: f64| (secs / frame_secs).round() as u64;
+        Self {
+            on: class.on,
+            off: class.off,
+            enabled: class.enabled,
+            // A level is what it is: one stride is enough, and it has a threshold of its own.
+            gated: !is_loud,
+            min_strides: if is_loud { 1 } else { params.min_strides },
+            of_strides: params.of_strides,
+            sure: params.sure,
+            min_duration: frames(class.min_duration_secs.unwrap_or(params.min_duration_secs)),
+            merge_gap: frames(params.merge_gap_secs),
+            linger: frames(params.localisation.linger_secs),
+            cooldown: frames(class.cooldown_secs.unwrap_or(params.cooldown_secs)),
+            max_event: frames(class.max_event_secs.unwrap_or(params.max_event_secs)).max(1),
+            frame_secs,
+            tuning: params.localisation,
+        }
+    }
+}
+
 impl Detector {
     /// A detector at the beginning of a stream whose frames are `frame_secs` apart.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Usage`], naming the parameter that cannot be used.
     pub fn new(params: &DetectorParams, frame_secs: f64) -> Result<Self> {
-        params.validate()?;
         if !(frame_secs > 0.0 && frame_secs.is_finite()) {
             return Err(Error::bug(format!("frames {frame_secs} s apart cannot be")));
         }
-        let frames = |secs: f64| (secs / frame_secs).round() as u64;
-        let units = Units {
-            min_strides: params.min_strides,
-            of_strides: params.of_strides,
-            sure: params.sure,
-            min_duration: frames(params.min_duration_secs),
-            merge_gap: frames(params.merge_gap_secs),
-            linger: frames(params.localisation.linger_secs),
-            cooldown: frames(params.cooldown_secs),
-            max_event: frames(params.max_event_secs).max(1),
-            frame_secs,
-            tuning: params.localisation,
-        };
-        let classes = params.classes.iter().enumerate().map(|(c, t)| ClassDetector::new(ClassId(c), *t));
-        Ok(Self { classes: classes.collect(), units })
+        let mut detector = Self { classes: Vec::new(), params: params.clone(), frame_secs };
+        detector.reconfigure(params, &mut Vec::new())?;
+        Ok(detector)
+    }
+
+    /// Goes on under other parameters, from the next stride on: events that are open stay open. An event of any loud sound
+    /// that is open and no longer wanted is appended to `over`.
+    ///
+    /// # Errors
+    /// As [`Self::new`]; nothing has changed then.
+    pub fn reconfigure(&mut self, params: &DetectorParams, over: &mut Vec<Detection>) -> Result<()> {
+        params.validate()?;
+        for mut gone in self.classes.drain(params.n_classes().min(self.classes.len())..) {
+            gone.finish(over);
+        }
+        for (index, class) in params.all_classes().enumerate() {
+            let units = Units::new(params, class, index >= params.classes.len(), self.frame_secs);
+            match self.classes.get_mut(index) {
+                Some(detector) => detector.set_units(units),
+                None => self.classes.push(ClassDetector::new(ClassId(index), units)),
+            }
+        }
+        self.params = params.clone();
+        Ok(())
+    }
+
+    /// What it goes by.
+    #[must_use]
+    pub const fn params(&self) -> &DetectorParams {
+        &self.params
     }
 
     /// Takes the next stride and appends the events that are over.
     pub fn stride(&mut self, input: &StrideInput<'_>, over: &mut Vec<Detection>) {
         for (class, prob) in self.classes.iter_mut().zip(input.probs) {
-            class.stride(*prob, input, &self.units, over);
+            class.stride(*prob, input, over);
         }
     }
 
     /// Ends the stream: appends the events that are still open.
     pub fn finish(&mut self, over: &mut Vec<Detection>) {
         for class in &mut self.classes {
-            class.finish(&self.units, over);
+            class.finish(over);
         }
     }
 
@@ -125,29 +175,35 @@ impl Detector {
         self.classes.iter_mut().for_each(ClassDetector::reset);
     }
 
-    /// The thresholds of a class.
-    #[must_use]
-    pub fn thresholds(&self, class: ClassId) -> Option<ClassThresholds> {
-        self.classes.get(class.0).map(ClassDetector::thresholds)
-    }
-
     /// Whether an event of this class is open.
     #[must_use]
     pub fn is_open(&self, class: ClassId) -> bool {
         self.classes.get(class.0).is_some_and(ClassDetector::is_open)
     }
 
-    /// Why nothing is reported although the score is high; empty otherwise.
+    /// First frame of the open event of this class.
     #[must_use]
-    pub fn reason(&self, class: ClassId) -> &str {
-        self.classes.get(class.0).map_or("", ClassDetector::reason)
+    pub fn open_since(&self, class: ClassId) -> Option<u64> {
+        self.classes.get(class.0).and_then(ClassDetector::open_since)
+    }
+
+    /// Why nothing is reported although the score is noteworthy.
+    #[must_use]
+    pub fn reason(&self, class: ClassId) -> Reason {
+        self.classes.get(class.0).map_or(Reason::None, ClassDetector::reason)
     }
 
     /// Frames that an event may go back behind the newest segment's end when it is handed over: what must be remembered
     /// besides a segment and the pre-roll.
     #[must_use]
-    pub const fn reach_frames(&self, stride_frames: usize) -> u64 {
-        let strides = 2 * self.units.of_strides as u64 + 2;
-        self.units.max_event + self.units.merge_gap + self.units.linger + strides * stride_frames as u64
+    pub fn reach_frames(&self, stride_frames: usize) -> u64 {
+        let frames = |secs: f64| (secs / self.frame_secs).round() as u64;
+        let longest = self.params.all_classes().filter_map(|class| class.max_event_secs);
+        let longest = longest.fold(self.params.max_event_secs, f64::max);
+        let strides = 2 * self.params.of_strides as u64 + 2;
+        frames(longest).max(1)
+            + frames(self.params.merge_gap_secs)
+            + frames(self.params.localisation.linger_secs)
+            + strides * stride_frames as u64
     }
 }

@@ -62,6 +62,13 @@ impl Geometry {
         t * self.stft.hop as i64 - padding as i64
     }
 
+    /// Position of the sample that frame `t` is centred on.
+    #[must_use]
+    pub const fn centre(&self, t: i64) -> i64 {
+        let centre = if self.stft.centred { 0 } else { self.stft.n_fft / 2 };
+        t * self.stft.hop as i64 + centre as i64
+    }
+
     /// The samples that a range of frames holds.
     #[must_use]
     pub const fn span(&self, frames: &Range<i64>) -> Range<i64> {
@@ -196,6 +203,12 @@ impl History {
     #[must_use]
     pub fn decided(&self, class: ClassId, prob: f32) -> bool {
         self.gates.get(class.0).is_some_and(|gate| prob >= *gate)
+    }
+
+    /// Whether `class` is one of the model's: others have no mask and no components.
+    #[must_use]
+    pub const fn is_of_model(&self, class: ClassId) -> bool {
+        class.0 < self.gates.len()
     }
 
     /// Replaces the least probabilities at which a class counts as decided.

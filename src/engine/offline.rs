@@ -9,7 +9,7 @@ use super::event_ids::EventIds;
 use super::history::{Geometry, Stride};
 use super::inference::Inference;
 use super::pipeline::{Ears, classify, explain};
-use super::report::{Event, EventReport, ModelRef};
+use super::report::{Event, EventReport, Handling, ModelRef};
 use crate::dsp::StreamingStft;
 use crate::units::{ClassId, SamplePos, StreamClock};
 use crate::{Error, Result};
@@ -102,6 +102,8 @@ pub fn explain_recording(
             faithfulness: evidence.faithfulness,
             latency_secs: rate.secs(sure.0),
             lag_secs: 0.0,
+            level_dbfs: None,
+            handling: Handling::default(),
             clock: params.clock,
         },
         clip: evidence.clip,

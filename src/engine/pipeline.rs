@@ -4,18 +4,20 @@
 //! a frame is computed when its last sample is there, a segment is classified when its last frame is there, and an event is
 //! handed over at the first stride at which everything that belongs to it is known.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::clips::ClipMaker;
-use super::detector::{Detection, Detector, DetectorParams, Localisation, StrideInput};
+use super::detector::{Detection, Detector, DetectorParams, Edit, StrideInput};
 use super::event_ids::EventIds;
 use super::evidence::{LoudnessOf, evidence};
 use super::history::{Geometry, History, Stride};
 use super::inference::Inference;
-use super::report::{Event, EventReport, ModelRef, OnsetReport};
+use super::reasons::Reasons;
+use super::report::{EventReport, ModelRef, OnsetReport};
+use super::stride_level::{StrideLevels, level_score, score_level};
 use super::view::View;
 use crate::dsp::{Complex32, FrontEnd, FrontEndParams, StreamingStft};
 use crate::interpret::{Explanation, Segment};
@@ -60,23 +62,24 @@ pub struct Pipeline {
     pub(super) params: PipelineParams,
     pub(super) labels: Vec<Label>,
     method: &'static str,
-    explains_strides: bool,
+    pub(super) explains_strides: bool,
     stft: StreamingStft,
-    ears: Ears,
+    pub(super) ears: Ears,
     pub(super) detector: Detector,
     pub(super) clips: ClipMaker,
-    ids: EventIds,
+    pub(super) ids: EventIds,
     /// Ids of the events that have begun, by class and first frame.
-    begun: HashMap<(ClassId, u64), String>,
-    onsets: Vec<OnsetReport>,
+    pub(super) begun: HashMap<(ClassId, u64), String>,
+    pub(super) onsets: Vec<OnsetReport>,
+    pub(super) reasons: Reasons,
     /// Events that are over and wait for what follows them.
-    waiting: VecDeque<Detection>,
-    over: Vec<Detection>,
+    pub(super) waiting: VecDeque<Detection>,
+    pub(super) over: Vec<Detection>,
     pub(super) view: View,
     /// Position of the stretch's first sample in the stream.
-    origin: SamplePos,
+    pub(super) origin: SamplePos,
     /// Samples of this stretch, without the silence that ends it.
-    n_samples: u64,
+    pub(super) n_samples: u64,
     /// Frames remembered besides those of the newest segment.
     keep_frames: u64,
     /// Whether strides go without an explanation, and how many go by from one classification to the next.
@@ -120,40 +123,18 @@ impl Pipeline {
                 rate.hz()
             )));
         }
-        if params.detector.classes.len() != classifier.labels().len() {
-            return Err(Error::usage(format!(
-                "thresholds for {} classes were given and the model has {}",
-                params.detector.classes.len(),
-                classifier.labels().len()
-            )));
-        }
-        for (what, secs) in [("pre-roll", params.pre_roll_secs), ("post-roll", params.post_roll_secs)] {
-            if !(0.0..=600.0).contains(&secs) {
-                return Err(Error::usage(format!("a {what} of {secs} s cannot be kept; give 0 to 600 s")));
-            }
-        }
+        check(&params.detector, params.pre_roll_secs, params.post_roll_secs, classifier.labels().len())?;
         let geometry = Geometry::new(&front_end, classifier.n_frames(), classifier.stride_frames());
-        let gates = params.detector.classes.iter().map(|t| t.off).collect();
-        let ears = Ears::new(&front_end, geometry, gates)?;
+        let ears = Ears::new(&front_end, geometry, gates(&params.detector))?;
         let frame_secs = rate.secs(front_end.stft.hop as u64);
         let detector = Detector::new(&params.detector, frame_secs)?;
         let clips = ClipMaker::new(&front_end, &ears.history, params.max_components)?;
-        let frames = |secs: f64| (secs / frame_secs).ceil() as u64;
-        let ahead = geometry.lookahead_frames as u64 + 2 * geometry.stride_frames as u64;
-        let overlap = (front_end.stft.n_fft / front_end.stft.hop) as u64 + 2;
-        // The silence that ends a stretch must not push what a screen shows out of memory.
-        let behind_end = (geometry.stride_frames + geometry.lookahead_frames) as u64;
-        let event_frames = geometry.segment_frames as u64
-            + detector.reach_frames(geometry.stride_frames)
-            + frames(params.pre_roll_secs)
-            + frames(params.post_roll_secs)
-            + ahead
-            + 2 * overlap;
+        let view_frames = (WATERFALL_SECS / frame_secs).ceil() as u64;
         Ok(Self {
             stft: StreamingStft::new(&front_end.stft)?,
             ids: EventIds::new(params.clock.start, &params.source),
-            view: View::new(&geometry, classifier.labels().len(), frames(WATERFALL_SECS)),
-            keep_frames: event_frames.max(frames(WATERFALL_SECS) + behind_end),
+            view: View::new(&geometry, classifier.labels().len(), view_frames),
+            keep_frames: keep_frames(&geometry, &detector, frame_secs, params.pre_roll_secs + params.post_roll_secs),
             params,
             labels: classifier.labels().to_vec(),
             method: inference.method(),
@@ -163,6 +144,7 @@ impl Pipeline {
             clips,
             begun: HashMap::new(),
             onsets: Vec::new(),
+            reasons: Reasons::default(),
             waiting: VecDeque::new(),
             over: Vec::new(),
             origin: SamplePos(0),
@@ -173,7 +155,32 @@ impl Pipeline {
         })
     }
 
-    /// What it was made with.
+    /// Goes on under other parameters, from the next stride on: what is under way goes on too.
+    ///
+    /// # Errors
+    /// As [`Self::new`]; nothing has changed then.
+    pub fn reconfigure(&mut self, detector: &DetectorParams, pre_roll_secs: f64, post_roll_secs: f64) -> Result<()> {
+        check(detector, pre_roll_secs, post_roll_secs, self.labels.len())?;
+        self.detector.reconfigure(detector, &mut self.over)?;
+        self.params.detector = detector.clone();
+        (self.params.pre_roll_secs, self.params.post_roll_secs) = (pre_roll_secs, post_roll_secs);
+        self.ears.history.set_gates(gates(detector));
+        let geometry = self.ears.history.geometry();
+        let frame_secs = self.params.clock.sample_rate.secs(geometry.stft.hop as u64);
+        self.keep_frames = keep_frames(geometry, &self.detector, frame_secs, pre_roll_secs + post_roll_secs);
+        Ok(())
+    }
+
+    /// Changes a class as a person at the screen asks, from the next stride on.
+    pub fn edit(&mut self, edit: Edit) {
+        let mut params = self.params.detector.clone();
+        params.edit(edit);
+        if let Err(e) = self.reconfigure(&params, self.params.pre_roll_secs, self.params.post_roll_secs) {
+            tracing::warn!("{e}");
+        }
+    }
+
+    /// What it was made with, or reconfigured to.
     #[must_use]
     pub const fn params(&self) -> &PipelineParams {
         &self.params
@@ -313,11 +320,11 @@ impl Pipeline {
     /// As [`Self::new`].
     pub fn restart(&mut self, origin: SamplePos) -> Result<()> {
         let geometry = *self.ears.history.geometry();
-        let gates = self.params.detector.classes.iter().map(|t| t.off).collect();
-        self.ears = Ears::new(self.ears.front_end.params(), geometry, gates)?;
+        self.ears = Ears::new(self.ears.front_end.params(), geometry, gates(&self.params.detector))?;
         self.stft.reset();
         self.detector.reset();
         self.begun.clear();
+        self.reasons.reset();
         self.view.restart();
         self.origin = origin;
         self.n_samples = 0;
@@ -374,8 +381,7 @@ impl Pipeline {
         }
         let probs = classified.probs;
         let stride = Stride { end, probs: probs.clone(), explanation, classified: true, lag_secs };
-        let tuning = self.params.detector.localisation;
-        detect(&mut self.detector, &self.ears.history, &stride, &tuning, &mut self.over)?;
+        let loud = detect(&mut self.detector, &self.ears.history, &stride, &mut self.over)?;
         self.ears.history.push_stride(stride);
         self.begin_events(end, lag_secs);
         self.waiting.extend(self.over.drain(..));
@@ -387,149 +393,9 @@ impl Pipeline {
                 self.hand_over(inference, &detection, events)?;
             }
         }
-        self.view.stride(probs, &self.ears.history, &self.detector, &self.clips);
+        self.view.stride(probs, loud, &self.ears.history, &self.detector, &self.clips);
+        self.note_reasons(end);
         self.ears.history.forget_before(end.saturating_sub(self.keep_frames));
-        Ok(())
-    }
-
-    /// Gives the events that begin with the stride that ends at `end` their ids, and a report each.
-    fn begin_events(&mut self, end: u64, lag_secs: f64) {
-        // Of an event that came to nothing.
-        let detector = &self.detector;
-        let waiting = |class: ClassId, onset: u64| {
-            self.waiting.iter().chain(&self.over).any(|d| (d.class, d.onset) == (class, onset))
-        };
-        self.begun.retain(|(class, onset), _| detector.is_open(*class) || waiting(*class, *onset));
-        for opening in self.detector.openings() {
-            let onset = self.origin.plus(self.sample(opening.onset));
-            let id = self.ids.next(self.params.clock.wall(onset));
-            self.begun.insert((opening.class, opening.onset), id.clone());
-            self.onsets.push(OnsetReport {
-                id,
-                label: self.label(opening.class),
-                class: opening.class,
-                score: opening.score,
-                onset,
-                source: self.params.source.clone(),
-                latency_secs: self.params.clock.sample_rate.secs(self.origin.plus(self.sample(end)).since(onset)),
-                lag_secs,
-                clock: self.params.clock,
-            });
-        }
-    }
-
-    /// The events that have begun since this was last asked.
-    pub fn take_onsets(&mut self) -> Vec<OnsetReport> {
-        std::mem::take(&mut self.onsets)
-    }
-
-    fn label(&self, class: ClassId) -> String {
-        self.labels.get(class.0).map_or_else(String::new, |label| label.name.clone())
-    }
-
-    /// One past the last frame whose mask an event's evidence depends on.
-    fn needed_end(&self, detection: &Detection) -> u64 {
-        let geometry = self.ears.history.geometry();
-        let clip = self.clip_span(detection);
-        let peak = geometry.span(&geometry.segment(detection.peak_end));
-        geometry.frames_touching(&(clip.start as i64..clip.end as i64)).end.max(geometry.frames_touching(&peak).end)
-    }
-
-    /// Samples from pre-roll to post-roll.
-    fn clip_span(&self, detection: &Detection) -> Range<u64> {
-        let rate = self.params.clock.sample_rate;
-        let (onset, offset) = (self.sample(detection.onset), self.sample(detection.offset));
-        onset.saturating_sub(rate.samples(self.params.pre_roll_secs))..offset + rate.samples(self.params.post_roll_secs)
-    }
-
-    /// The sample that frame `t` is centred on.
-    fn sample(&self, t: u64) -> u64 {
-        let stft = &self.ears.history.geometry().stft;
-        let centre = if stft.centred { 0 } else { stft.n_fft / 2 };
-        t * stft.hop as u64 + centre as u64
-    }
-
-    fn hand_over(
-        &mut self,
-        inference: &mut Inference,
-        detection: &Detection,
-        events: &mut Vec<EventReport>,
-    ) -> Result<()> {
-        let rate = self.params.clock.sample_rate;
-        let mut span = self.clip_span(detection);
-        span.end = span.end.min(self.n_samples);
-        let onset = self.sample(detection.onset);
-        let offset = self.sample(detection.offset).min(self.n_samples);
-        if offset <= onset {
-            // Only in the silence behind the end, where there is nothing to hear.
-            return Ok(());
-        }
-        self.explain_late(inference, detection, &span)?;
-        let mut evidence = self.clips.evidence(&self.ears.history, inference, detection, &span)?;
-        evidence.clip.start = self.origin.plus(evidence.clip.start.0);
-        let (onset, offset) = (self.origin.plus(onset), self.origin.plus(offset));
-        let label = self.label(detection.class);
-        let sure = self.sample(detection.sure_end);
-        let known = self.begun.remove(&(detection.class, detection.onset));
-        let event = Event {
-            id: known.unwrap_or_else(|| self.ids.next(self.params.clock.wall(onset))),
-            label,
-            class: detection.class,
-            score: detection.score,
-            onset,
-            offset,
-            source: self.params.source.clone(),
-            model: self.params.model.clone(),
-            method: self.method().to_owned(),
-            components: evidence.components,
-            faithfulness: evidence.faithfulness,
-            latency_secs: rate.secs(self.origin.plus(sure).since(onset)),
-            lag_secs: self
-                .ears
-                .history
-                .strides()
-                .iter()
-                .find(|s| s.end == detection.sure_end)
-                .map_or(0.0, |s| s.lag_secs),
-            clock: self.params.clock,
-        };
-        events.push(EventReport { event, clip: evidence.clip });
-        Ok(())
-    }
-
-    /// Classifies and explains the segments that an event's evidence rests on, where that was not done at their stride.
-    fn explain_late(&mut self, inference: &mut Inference, detection: &Detection, clip: &Range<u64>) -> Result<()> {
-        if !inference.can_explain() {
-            return Ok(());
-        }
-        let history = &mut self.ears.history;
-        let geometry = *history.geometry();
-        let peak = geometry.span(&geometry.segment(detection.peak_end));
-        let mut ends = vec![detection.peak_end];
-        for samples in [clip.start as i64..clip.end as i64, peak] {
-            let frames = history.frames().clamp(geometry.frames_touching(&samples));
-            let of = |t: u64| history.stride_for(t);
-            if let (Some(first), Some(last)) = (of(frames.start), of(frames.end.saturating_sub(1))) {
-                // The first one's mask fades in from the one before.
-                ends.extend(history.strides().range(first.saturating_sub(1)..=last).map(|stride| stride.end));
-            }
-        }
-        let unexplained = |end: &u64| {
-            let stride = history.strides().iter().find(|stride| stride.end == *end);
-            stride.is_some_and(|s| {
-                let prob = s.probs.get(detection.class.0).copied().unwrap_or(0.0);
-                let matters = *end == detection.peak_end || history.decided(detection.class, prob);
-                s.explanation.is_none() && (matters || !s.classified)
-            })
-        };
-        ends.retain(unexplained);
-        ends.sort_unstable();
-        ends.dedup();
-        for end in ends {
-            let classified = classify(inference, history, end)?;
-            let explanation = explain(inference, history, end, &classified)?;
-            history.complete(end, classified.probs, explanation);
-        }
         Ok(())
     }
 }
@@ -552,19 +418,68 @@ pub(super) fn explain(
     one.pop().ok_or_else(|| Error::bug("a segment was explained and nothing came back"))
 }
 
-/// Shows the detector a stride.
+/// Whether a detector and its clips can be had for a model of so many classes.
+fn check(detector: &DetectorParams, pre_roll_secs: f64, post_roll_secs: f64, n_labels: usize) -> Result<()> {
+    if detector.classes.len() != n_labels {
+        return Err(Error::usage(format!(
+            "thresholds for {} classes were given and the model has {n_labels}",
+            detector.classes.len()
+        )));
+    }
+    for (what, secs) in [("pre-roll", pre_roll_secs), ("post-roll", post_roll_secs)] {
+        if !(0.0..=600.0).contains(&secs) {
+            return Err(Error::usage(format!("a {what} of {secs} s cannot be kept; give 0 to 600 s")));
+        }
+    }
+    Ok(())
+}
+
+/// The least probability at which each of the model's classes counts as decided.
+fn gates(detector: &DetectorParams) -> Vec<f32> {
+    detector.classes.iter().map(|class| class.off).collect()
+}
+
+/// Frames to remember besides those of the newest segment; `roll_secs` is pre-roll and post-roll.
+fn keep_frames(geometry: &Geometry, detector: &Detector, frame_secs: f64, roll_secs: f64) -> u64 {
+    let frames = |secs: f64| (secs / frame_secs).ceil() as u64;
+    let ahead = geometry.lookahead_frames as u64 + 2 * geometry.stride_frames as u64;
+    let overlap = (geometry.stft.n_fft / geometry.stft.hop) as u64 + 2;
+    // The silence that ends a stretch must not push what a screen shows out of memory.
+    let behind_end = (geometry.stride_frames + geometry.lookahead_frames) as u64;
+    let event_frames = geometry.segment_frames as u64
+        + detector.reach_frames(geometry.stride_frames)
+        + frames(roll_secs)
+        + 1
+        + ahead
+        + 2 * overlap;
+    event_frames.max(frames(WATERFALL_SECS) + behind_end)
+}
+
+/// Shows the detector a stride; gives the score of any loud sound, where that is asked for.
 fn detect(
     detector: &mut Detector,
     history: &History,
     stride: &Stride,
-    tuning: &Localisation,
     over: &mut Vec<Detection>,
-) -> Result<()> {
+) -> Result<Option<f32>> {
     let features = history.segment_features(stride.end)?;
     let geometry = history.geometry();
     let n_padded = usize::try_from(-geometry.segment(stride.end).start).unwrap_or(0);
     let segment = LoudnessOf { features: &features, n_mels: geometry.n_mels, n_padded };
-    let evidence = |class: ClassId| evidence(class, stride.explanation.as_deref(), &segment, tuning);
-    detector.stride(&StrideInput { end: stride.end, probs: &stride.probs, evidence: &evidence }, over);
-    Ok(())
+    let params = detector.params();
+    let (tuning, of_strides) = (params.localisation, params.of_strides);
+    let levels = StrideLevels::of(history, stride.end);
+    let gate_dbfs = params.gate_dbfs.filter(|gate| levels.loudest_stride(of_strides) < *gate);
+    let mut probs = Cow::Borrowed(stride.probs.as_slice());
+    // As a class's score remembers a sound for as long as a segment is long, so does this one.
+    let loud = params.any_loud.as_ref().map(|class| (level_score(levels.loudest_stride(usize::MAX)), class.off));
+    if let Some((score, _)) = loud {
+        probs.to_mut().push(score);
+    }
+    let evidence = |class: ClassId| match loud {
+        Some((_, off)) if !history.is_of_model(class) => levels.evidence(score_level(off)),
+        _ => evidence(class, stride.explanation.as_deref(), &segment, &tuning),
+    };
+    detector.stride(&StrideInput { end: stride.end, probs: &probs, gate_dbfs, evidence: &evidence }, over);
+    Ok(loud.map(|(score, _)| score))
 }

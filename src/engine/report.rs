@@ -1,5 +1,6 @@
 //! What the engine tells the outside: plain data, one closed enum. Formats (JSON, WAV, PNG) are `record`'s business.
 
+pub use super::detector::Reason;
 use super::health::Health;
 pub use crate::interpret::ComponentShare;
 use crate::units::{ClassId, SamplePos, SampleRate, StreamClock};
@@ -9,6 +10,8 @@ use crate::units::{ClassId, SamplePos, SampleRate, StreamClock};
 pub enum Report {
     /// The stream has begun.
     Start(StartReport),
+    /// Why a class is not reported has changed.
+    Reason(ReasonReport),
     /// An event has begun, and the detector is sure of it. What it was, and the audio, follow with the event.
     Onset(OnsetReport),
     /// Something was heard; complete with audio.
@@ -90,6 +93,8 @@ pub struct OnsetReport {
     pub latency_secs: f64,
     /// As in [`Event`].
     pub lag_secs: f64,
+    /// As in [`Event`].
+    pub handling: Handling,
     /// Ties `onset` to wall time.
     pub clock: StreamClock,
 }
@@ -124,7 +129,53 @@ pub struct Event {
     /// Seconds that the worker was behind the capture when it had come to know that; 0 where the source waits for it. Together
     /// with `latency_secs` this is the time from sound to event.
     pub lag_secs: f64,
+    /// Of any loud sound, the RMS of its loudest stride in dBFS; of others none.
+    pub level_dbfs: Option<f32>,
+    /// What is to be done with it.
+    pub handling: Handling,
     /// Ties `onset` and `offset` to wall time.
+    pub clock: StreamClock,
+}
+
+/// What the settings say of an event's class, for those who record it and pass it on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Handling {
+    /// The groups that the class belongs to.
+    pub groups: Vec<String>,
+    /// Whether it fell into quiet hours: it is recorded and told in lines, but nobody is to be alarmed.
+    pub quiet: bool,
+    /// What a recorder keeps of it.
+    pub record: RecordWhat,
+}
+
+/// What a recorder keeps of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RecordWhat {
+    /// Audio, picture and figures.
+    #[default]
+    Full,
+    /// Label and figures, and nothing that could be heard or seen.
+    Figures,
+}
+
+/// Why a class with a noteworthy score is not reported; told when the reason changes.
+#[derive(Debug, Clone)]
+pub struct ReasonReport {
+    /// The class's label.
+    pub label: String,
+    /// The class.
+    pub class: ClassId,
+    /// Its newest probability.
+    pub score: f32,
+    /// The probability at which an event starts.
+    pub on_threshold: f32,
+    /// Why not.
+    pub reason: Reason,
+    /// End of the stride.
+    pub position: SamplePos,
+    /// The input, as in `file:yard.wav`.
+    pub source: String,
+    /// Ties `position` to wall time.
     pub clock: StreamClock,
 }
 

@@ -24,7 +24,7 @@ pub struct Snapshot {
     pub level_dbfs: f32,
     /// Highest sample magnitude of the last moments in dB full scale.
     pub peak_dbfs: f32,
-    /// Every class with its newest score, in the model's order.
+    /// Every class with its newest score, in the model's order; any loud sound last, where that is asked for.
     pub classes: Vec<ClassState>,
     /// The class that `components` explains: the strongest active one, else the top score.
     pub explained: Option<ClassId>,
@@ -122,8 +122,12 @@ pub struct ClassState {
     pub off_threshold: f32,
     /// Whether an event of this class is open.
     pub active: bool,
-    /// Why nothing is reported although the score is high, as in `1 of 2 strides`; empty otherwise.
+    /// Why nothing is reported although the score is noteworthy, as in `1 of 2 strides`; empty otherwise.
     pub reason: String,
+    /// Whether it is listened for.
+    pub enabled: bool,
+    /// Whether a person has changed it for this run.
+    pub edited: bool,
 }
 
 /// The last seconds as mel columns, oldest first.
@@ -235,7 +239,7 @@ impl Slot {
 mod tests {
     use std::time::SystemTime;
 
-    use super::super::report::ModelRef;
+    use super::super::report::{Handling, ModelRef};
     use super::*;
     use crate::units::SampleRate;
 
@@ -256,6 +260,8 @@ mod tests {
                 faithfulness: None,
                 latency_secs: 0.0,
                 lag_secs: 0.0,
+                level_dbfs: None,
+                handling: Handling::default(),
                 clock,
             };
             Arc::new(EventSummary { event, dir: None })

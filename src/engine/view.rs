@@ -15,6 +15,8 @@ use crate::units::ClassId;
 pub(super) struct View {
     /// Newest probabilities.
     probs: Vec<f32>,
+    /// Newest score of any loud sound, where that is asked for.
+    loud: Option<f32>,
     explained: Option<ClassId>,
     /// Mask over the bands, of the class that was explained at the time; up to the frame from which on it may change.
     band_mask: Rows<f32>,
@@ -28,6 +30,7 @@ impl View {
     pub(super) fn new(geometry: &Geometry, n_classes: usize, n_frames: u64) -> Self {
         Self {
             probs: vec![0.0; n_classes],
+            loud: None,
             explained: None,
             band_mask: Rows::new(geometry.n_mels),
             n_bins: geometry.stft.n_bins(),
@@ -39,17 +42,31 @@ impl View {
 
     pub(super) fn restart(&mut self) {
         self.probs = vec![0.0; self.n_classes];
+        self.loud = None;
         self.explained = None;
         self.band_mask = Rows::new(self.n_mels);
     }
 
-    /// Newest probability of each class.
+    /// Newest probability of each of the model's classes.
     pub(super) fn probs(&self) -> &[f32] {
         &self.probs
     }
 
+    /// Newest score of a class, or of any loud sound.
+    pub(super) fn score(&self, class: ClassId) -> f32 {
+        self.probs.get(class.0).copied().or(self.loud).unwrap_or(0.0)
+    }
+
     /// Takes a stride.
-    pub(super) fn stride(&mut self, probs: Vec<f32>, history: &History, detector: &Detector, clips: &ClipMaker) {
+    pub(super) fn stride(
+        &mut self,
+        probs: Vec<f32>,
+        loud: Option<f32>,
+        history: &History,
+        detector: &Detector,
+        clips: &ClipMaker,
+    ) {
+        self.loud = loud;
         let strongest = |open: bool| {
             let classes = (0..probs.len()).filter(|c| !open || detector.is_open(ClassId(*c)));
             classes.max_by(|a, b| probs[*a].total_cmp(&probs[*b])).map(ClassId)
@@ -74,21 +91,22 @@ impl View {
 }
 
 impl Pipeline {
-    /// Every class with its newest score, in the model's order.
+    /// Every class with its newest score, in the model's order; any loud sound last, where that is asked for.
     #[must_use]
     pub fn class_states(&self) -> Vec<ClassState> {
-        let labels = self.labels.iter().enumerate();
-        labels
-            .map(|(c, label)| {
-                let class = ClassId(c);
-                let thresholds = self.detector.thresholds(class);
+        let classes = self.detector.params().all_classes().enumerate();
+        classes
+            .map(|(index, params)| {
+                let class = ClassId(index);
                 ClassState {
-                    label: label.name.clone(),
-                    score: self.view.probs.get(c).copied().unwrap_or(0.0),
-                    on_threshold: thresholds.map_or(label.on_threshold, |t| t.on),
-                    off_threshold: thresholds.map_or(label.off_threshold, |t| t.off),
+                    label: self.label(class),
+                    score: self.view.score(class),
+                    on_threshold: params.on,
+                    off_threshold: params.off,
                     active: self.detector.is_open(class),
-                    reason: self.detector.reason(class).to_owned(),
+                    reason: self.reason(class).to_string(),
+                    enabled: params.enabled,
+                    edited: params.edited,
                 }
             })
             .collect()

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Sender, TrySendError};
 
-use super::controls::Controls;
+use super::controls::{Change, Controls, Settings};
 use super::detector::DetectorParams;
 use super::gauge::Gauge;
 use super::history::Geometry;
@@ -34,7 +34,7 @@ use crate::{Error, Result};
 const NAP: Duration = Duration::from_millis(3);
 
 /// Time between two snapshots.
-const SNAPSHOT_EVERY: Duration = Duration::from_millis(66);
+const SNAPSHOT_EVERY: Duration = Duration::from_millis(33);
 
 /// What a monitor can be told.
 #[derive(Debug, Clone)]
@@ -58,6 +58,8 @@ pub struct MonitorOptions {
     pub duration_secs: Option<f64>,
     /// Whether the beginning of an event is reported, too, before it is over.
     pub onsets: bool,
+    /// Whether it is reported why a class with a noteworthy score is not.
+    pub reasons: bool,
     /// Where events are recorded, for screens.
     pub record_dir: Option<String>,
     /// Whether anyone looks at snapshots.
@@ -286,6 +288,7 @@ impl Worker {
 
     /// Runs all pipelines as far as what was heard reaches: what is due goes to the networks as one batch.
     fn compute(&mut self, outside: &Outside<'_>) -> Result<()> {
+        self.controls.take_changes().into_iter().for_each(|change| self.change(change));
         let began = Instant::now();
         let mut events = Vec::new();
         let mut done = Ok(());
@@ -298,9 +301,27 @@ impl Worker {
         }
         self.gauge.worked(began.elapsed());
         self.gauge.heard(self.audio_secs());
+        self.report_reasons(outside)?;
         self.report_onsets(outside)?;
         self.report(events, outside)?;
         done
+    }
+
+    /// Listens for something else from here on, on all inputs.
+    fn change(&mut self, change: Change) {
+        match change {
+            Change::Edit(edit) => self.inputs.iter_mut().for_each(|input| input.pipeline.edit(edit)),
+            Change::Settings(settings) => {
+                let Settings { detector, pre_roll_secs, post_roll_secs, onsets, reasons } = &*settings;
+                for input in &mut self.inputs {
+                    if let Err(e) = input.pipeline.reconfigure(detector, *pre_roll_secs, *post_roll_secs) {
+                        tracing::error!("{e}");
+                        return;
+                    }
+                }
+                (self.options.onsets, self.options.reasons) = (*onsets, *reasons);
+            }
+        }
     }
 
     /// One batch: the segments that are due, one of each input in `due`.
@@ -429,6 +450,16 @@ impl Worker {
         if self.options.onsets {
             for onset in onsets {
                 self.send(outside, Report::Onset(onset))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn report_reasons(&mut self, outside: &Outside<'_>) -> Result<()> {
+        let reasons: Vec<_> = self.inputs.iter_mut().flat_map(|input| input.pipeline.take_reasons()).collect();
+        if self.options.reasons {
+            for reason in reasons {
+                self.send(outside, Report::Reason(reason))?;
             }
         }
         Ok(())

@@ -3,6 +3,10 @@
 use std::{
     io::{self, Write},
     path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use jiff::tz::TimeZone;
@@ -11,7 +15,7 @@ use serde_json::Value;
 
 use super::{
     relay::SinkState,
-    wire::{EventJson, FolderJson, OnsetJson, StartJson, StatusJson, StopJson},
+    wire::{EventJson, FolderJson, OnsetJson, ReasonJson, StartJson, StatusJson, StopJson},
 };
 use crate::{
     engine::report::{Event, Report},
@@ -25,6 +29,7 @@ use crate::{
 pub fn report_json(report: &Report, dir: Option<&Path>) -> Result<Value> {
     let value = match report {
         Report::Start(start) => serde_json::to_value(StartJson::new(start, &TimeZone::UTC)),
+        Report::Reason(reason) => serde_json::to_value(ReasonJson::from(reason)),
         Report::Onset(onset) => serde_json::to_value(OnsetJson::from(onset)),
         Report::Event(event) => serde_json::to_value(EventJson::new(&event.event, dir.map(FolderJson::from))),
         Report::Status(status) => serde_json::to_value(StatusJson::new(status, &[])),
@@ -51,7 +56,7 @@ fn no_json(e: serde_json::Error) -> Error {
 pub struct JsonLines<W: Write> {
     out: W,
     zone: TimeZone,
-    onsets: bool,
+    onsets: Arc<AtomicBool>,
     sinks: Vec<SinkState>,
     state: State,
     /// The end of a line whose beginning is already out.
@@ -73,7 +78,7 @@ impl<W: Write> JsonLines<W> {
         Self {
             out,
             zone: TimeZone::system(),
-            onsets: true,
+            onsets: Arc::new(AtomicBool::new(true)),
             sinks: Vec::new(),
             state: State::Working,
             unfinished: Vec::new(),
@@ -89,10 +94,10 @@ impl<W: Write> JsonLines<W> {
         self
     }
 
-    /// Writes no lines of type `onset`: others asked for these reports.
+    /// Writes lines of type `onset` only while `wanted` says so: others may have asked for these reports.
     #[must_use]
-    pub fn without_onsets(mut self) -> Self {
-        self.onsets = false;
+    pub fn with_onsets_if(mut self, wanted: Arc<AtomicBool>) -> Self {
+        self.onsets = wanted;
         self
     }
 
@@ -111,8 +116,9 @@ impl<W: Write> JsonLines<W> {
                 let line = StartJson::new(start, &self.zone);
                 self.write_object(&line)
             }
-            Report::Onset(onset) if self.onsets => self.write_object(&OnsetJson::from(onset)),
-            Report::Onset(_) => Ok(()),
+            Report::Reason(reason) => self.write_object(&ReasonJson::from(reason)),
+            Report::Onset(_) if !self.onsets.load(Ordering::Relaxed) => Ok(()),
+            Report::Onset(onset) => self.write_object(&OnsetJson::from(onset)),
             Report::Event(event) => self.write_event(&event.event, dir),
             Report::Status(status) => {
                 let sinks = std::mem::take(&mut self.sinks);

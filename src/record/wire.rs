@@ -14,7 +14,8 @@ use serde::Serialize;
 use super::relay::SinkState;
 use crate::{
     engine::report::{
-        ComponentShare, Event, Faithfulness, ModelRef, OnsetReport, StartReport, StatusReport, StopReport, Totals,
+        ComponentShare, Event, Faithfulness, ModelRef, OnsetReport, ReasonReport, StartReport, StatusReport,
+        StopReport, Totals,
     },
     units::{SamplePos, StreamClock},
 };
@@ -58,6 +59,13 @@ pub(crate) fn rfc3339(clock: &StreamClock, pos: SamplePos) -> Option<String> {
 /// The zone's offset from UTC at `pos`, as in `+01:00`.
 pub(crate) fn local_offset(clock: &StreamClock, pos: SamplePos, zone: &TimeZone) -> Option<String> {
     timestamp(clock.wall(pos)).map(|at| at.to_zoned(zone.clone()).strftime("%:z").to_string())
+}
+
+/// Whether a field can be left out.
+// serde hands over a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// A path as JSON can hold it.
@@ -141,6 +149,13 @@ pub(crate) struct EventJson<'a, F> {
     faithfulness: Option<FaithfulnessJson>,
     latency_s: Option<f64>,
     lag_s: Option<f64>,
+    /// Of any loud sound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    level_dbfs: Option<f64>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    groups: &'a [String],
+    #[serde(skip_serializing_if = "is_false")]
+    quiet: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<F>,
 }
@@ -165,6 +180,9 @@ impl<'a, F> EventJson<'a, F> {
             faithfulness: event.faithfulness.as_ref().map(Into::into),
             latency_s: secs(event.latency_secs),
             lag_s: secs(event.lag_secs),
+            level_dbfs: event.level_dbfs.and_then(level_db),
+            groups: &event.handling.groups,
+            quiet: event.handling.quiet,
             files,
         }
     }
@@ -183,6 +201,10 @@ pub(crate) struct OnsetJson<'a> {
     source: &'a str,
     latency_s: Option<f64>,
     lag_s: Option<f64>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    groups: &'a [String],
+    #[serde(skip_serializing_if = "is_false")]
+    quiet: bool,
 }
 
 impl<'a> From<&'a OnsetReport> for OnsetJson<'a> {
@@ -198,6 +220,40 @@ impl<'a> From<&'a OnsetReport> for OnsetJson<'a> {
             source: &report.source,
             latency_s: secs(report.latency_secs),
             lag_s: secs(report.lag_secs),
+            groups: &report.handling.groups,
+            quiet: report.handling.quiet,
+        }
+    }
+}
+
+/// Why a class is not reported.
+#[derive(Debug, Serialize)]
+pub(crate) struct ReasonJson<'a> {
+    r#type: &'static str,
+    label: &'a str,
+    class: usize,
+    score: Option<f64>,
+    on_threshold: Option<f64>,
+    reason: &'static str,
+    text: String,
+    t_s: Option<f64>,
+    time: Option<String>,
+    source: &'a str,
+}
+
+impl<'a> From<&'a ReasonReport> for ReasonJson<'a> {
+    fn from(report: &'a ReasonReport) -> Self {
+        Self {
+            r#type: "reason",
+            label: &report.label,
+            class: report.class.0,
+            score: share(report.score),
+            on_threshold: share(report.on_threshold),
+            reason: report.reason.word(),
+            text: report.reason.to_string(),
+            t_s: secs(report.clock.secs(report.position)),
+            time: rfc3339(&report.clock, report.position),
+            source: &report.source,
         }
     }
 }

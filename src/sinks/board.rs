@@ -196,15 +196,19 @@ impl Board {
         inner.set(self.topics.availability(), "online".to_owned());
     }
 
-    /// The end: nothing sounds any more.
-    pub(super) fn close(&self) {
+    /// Nothing sounds any more.
+    pub(super) fn silence(&self) {
         let mut inner = self.inner();
         let labels: Vec<String> = std::mem::take(&mut inner.on).into_keys().collect();
         for label in labels {
             let slug = inner.labels.of(&label);
             inner.set(self.topics.label_state(&slug), "OFF".to_owned());
         }
-        inner.set(self.topics.availability(), "offline".to_owned());
+    }
+
+    /// Nobody is there any more.
+    pub(super) fn leave(&self) {
+        self.inner().set(self.topics.availability(), "offline".to_owned());
     }
 
     fn announce_labels(&self) {
@@ -366,7 +370,8 @@ pub(super) mod tests {
         let topics: Vec<&str> = due.iter().map(|due| due.topic.as_str()).collect();
         assert_eq!(topics, ["house/ear/label/dog/event", "house/ear/label/dog/state", "house/ear/last_event"]);
         // What changes while it is published is due again.
-        board.close();
+        board.silence();
+        board.leave();
         due.iter().for_each(|due| board.published(due));
         let topics: Vec<String> = board.due().into_iter().map(|due| due.topic).collect();
         assert_eq!(topics, ["house/ear/availability", "house/ear/label/dog/state"]);

@@ -111,6 +111,9 @@ impl Exec {
 impl Deliver for Exec {
     fn deliver(&mut self, message: &Message) -> Result<(), Failure> {
         let program = self.options.command.first().map_or("", String::as_str);
+        if self.end.abort.try_recv() == Err(channel::TryRecvError::Disconnected) {
+            return Err(Failure::Never(format!("{program} was not run, because the monitor ends")));
+        }
         let child = self.start(message).map_err(|e| Failure::Later(format!("{program} cannot be run ({e})")))?;
         match self.run(child, message.text() + "\n") {
             Outcome::Ended(Ok(status)) if status.success() => Ok(()),

@@ -82,8 +82,12 @@ impl Deliver for Mqtt {
     }
 
     fn close(&mut self) {
-        self.board.close();
-        if let Err(why) = self.publish_board() {
+        self.board.silence();
+        let told = self.publish_board().and_then(|()| {
+            self.board.leave();
+            self.publish_board()
+        });
+        if let Err(why) = told {
             tracing::debug!("the broker was not told of the end: {why}");
         }
         self.link.disconnect();

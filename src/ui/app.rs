@@ -7,6 +7,7 @@ use ratatui::crossterm::event::KeyEvent;
 
 use super::banner::banners;
 use super::commands::{Command, Hint};
+use super::help;
 use super::keys::{self, Action};
 use super::options::UiOptions;
 use crate::engine::snapshot::{EventSummary, Phase, Snapshot};
@@ -71,6 +72,8 @@ pub struct App {
     pub(super) view: View,
     pub(super) order: LabelOrder,
     pub(super) overlay: Overlay,
+    /// First line of the help that is shown.
+    pub(super) help_from: usize,
     /// `None` follows the newest event.
     selected: Option<Arc<EventSummary>>,
     floor_db: f32,
@@ -83,6 +86,7 @@ pub struct App {
     pub(super) wanted_input: Option<usize>,
     /// Shown in place of the keys for a moment.
     pub(super) hint: Option<Hint>,
+    mouse: bool,
     clear: bool,
     quit: bool,
 }
@@ -92,6 +96,7 @@ impl App {
     #[must_use]
     pub fn new(options: UiOptions) -> Self {
         Self {
+            mouse: options.mouse,
             options,
             snapshot: None,
             held: None,
@@ -99,6 +104,7 @@ impl App {
             view: View::Heard,
             order: LabelOrder::Score,
             overlay: Overlay::None,
+            help_from: 0,
             selected: None,
             floor_db: DEFAULT_FLOOR_DB,
             span_idx: DEFAULT_SPAN_IDX,
@@ -115,9 +121,13 @@ impl App {
     pub fn on_key(&mut self, event: KeyEvent) -> bool {
         let Some(action) = keys::action(event) else { return false };
         self.hint = None;
+        if self.overlay == Overlay::Help && self.scroll_help(action) {
+            return true;
+        }
         match action {
             Action::Quit => self.quit = true,
             Action::Help => {
+                self.help_from = 0;
                 self.overlay = if self.overlay == Overlay::Help { Overlay::None } else { Overlay::Help };
             }
             Action::NextInput => self.next_input(),
@@ -143,6 +153,7 @@ impl App {
             Action::Darker => self.floor_db = (self.floor_db + FLOOR_STEP_DB).min(FLOOR_LIMITS_DB.1),
             Action::Shorter => self.span_idx = self.span_idx.saturating_sub(1),
             Action::Longer => self.span_idx = (self.span_idx + 1).min(SPANS_SECS.len() - 1),
+            Action::Mouse => self.toggle_mouse(),
             Action::Redraw => self.clear = true,
         }
         true
@@ -246,8 +257,32 @@ impl App {
         std::mem::take(&mut self.clear)
     }
 
+    /// Selects the event at `idx` of the list; the one that was selected already opens.
+    pub(super) fn click_event(&mut self, idx: usize) {
+        if self.selected_idx() == Some(idx) {
+            self.toggle_detail();
+        } else {
+            self.selected = self.events().get(idx).cloned();
+        }
+    }
+
     fn events(&self) -> &[Arc<EventSummary>] {
         self.snapshot.as_ref().map_or(&[], |snapshot| &snapshot.events)
+    }
+
+    /// Whether the mouse is taken from the terminal.
+    #[must_use]
+    pub fn takes_mouse(&self) -> bool {
+        self.mouse
+    }
+
+    fn toggle_mouse(&mut self) {
+        self.mouse = !self.mouse;
+        self.hint(if self.mouse {
+            "the mouse selects events and inputs, the wheel scrolls"
+        } else {
+            "the mouse is the terminal's again"
+        });
     }
 
     fn toggle_freeze(&mut self) {
@@ -269,14 +304,30 @@ impl App {
         }
     }
 
-    fn move_up(&mut self, by: usize) {
+    /// While the help is open, what moves in lists moves in it.
+    pub(super) fn scroll_help(&mut self, action: Action) -> bool {
+        let last = help::last_line();
+        let to = match action {
+            Action::Up => self.help_from.saturating_sub(1),
+            Action::Down => self.help_from + 1,
+            Action::PageUp => self.help_from.saturating_sub(PAGE),
+            Action::PageDown => self.help_from + PAGE,
+            Action::First => 0,
+            Action::Last => last,
+            _ => return false,
+        };
+        self.help_from = to.min(last);
+        true
+    }
+
+    pub(super) fn move_up(&mut self, by: usize) {
         match self.selected_idx() {
             Some(idx) if idx > by => self.selected = self.events().get(idx - by).cloned(),
             _ => self.select_first(),
         }
     }
 
-    fn move_down(&mut self, by: usize) {
+    pub(super) fn move_down(&mut self, by: usize) {
         if let Some(idx) = self.selected_idx() {
             let last = self.events().len() - 1;
             self.selected = self.events().get((idx + by).min(last)).cloned();

@@ -95,7 +95,7 @@ impl App {
         Some((self.wanted_input.unwrap_or(newest.focus).min(n - 1), n))
     }
 
-    fn hint(&mut self, text: &'static str) {
+    pub(super) fn hint(&mut self, text: &'static str) {
         self.hint = Some(Hint { text, left: HINT });
     }
 }

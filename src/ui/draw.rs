@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::app::{App, Overlay};
+use super::layout::Layout;
 use super::text::{clip, width};
 use super::theme::Theme;
 use super::{banner, components, detail, events, header, help, inputs, labels, status, waterfall};
@@ -14,9 +15,6 @@ use super::{banner, components, detail, events, header, help, inputs, labels, st
 pub const MIN_WIDTH: u16 = 60;
 /// Lowest terminal that the panes fit into, in lines.
 pub const MIN_HEIGHT: u16 = 16;
-
-/// Lines that the panes keep below the banners.
-const LEAST_BODY: u16 = 7;
 
 /// Draws `app` on the whole frame. Reads nothing else and changes nothing.
 pub fn draw(frame: &mut Frame<'_>, app: &App) {
@@ -50,47 +48,35 @@ fn draw_too_small(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) {
 }
 
 fn draw_screen(buffer: &mut Buffer, area: Rect, app: &App, theme: Theme) {
-    let line = |y: u16| Rect { y, height: 1, ..area };
-    let header = Rect { height: header::height(app), ..area };
-    header::draw(buffer, header, app, theme);
-    let banners = app.newest().map(banner::banners).unwrap_or_default();
-    let lines = banner::lines(&banners, area.width, area.height.saturating_sub(header.height + 2 + LEAST_BODY));
-    let banner = Rect { y: header.bottom(), height: lines.len() as u16, ..area };
-    banner::draw(buffer, banner, &lines, theme);
-    status::draw_health(buffer, line(area.bottom() - 2), app, theme);
-    status::draw_footer(buffer, line(area.bottom() - 1), app, theme);
-    let body = Rect { y: banner.bottom(), height: area.bottom() - 2 - banner.bottom(), ..area };
-    draw_body(buffer, body, app, theme);
+    let layout = Layout::new(app, area);
+    header::draw(buffer, layout.header, app, theme);
+    banner::draw(buffer, layout.banner, &layout.banner_lines, theme);
+    status::draw_health(buffer, layout.health, app, theme);
+    status::draw_footer(buffer, layout.footer, app, theme);
+    draw_body(buffer, &layout, app, theme);
     // The line that says what is listened to stays in sight, and so do the banners.
-    let first_line = if lines.is_empty() { area.y + 1 } else { banner.bottom() };
+    let first_line = if layout.banner_lines.is_empty() { area.y + 1 } else { layout.banner.bottom() };
     let below = Rect { y: first_line, height: area.bottom() - first_line, ..area };
     match app.overlay {
         Overlay::None => {}
-        Overlay::Help => help::draw(buffer, below, theme),
+        Overlay::Help => help::draw(buffer, below, app.help_from, theme),
         Overlay::Detail => detail::draw(buffer, below, app, theme),
     }
 }
 
-fn draw_body(buffer: &mut Buffer, body: Rect, app: &App, theme: Theme) {
+fn draw_body(buffer: &mut Buffer, layout: &Layout, app: &App, theme: Theme) {
     let Some(snapshot) = app.snapshot.as_deref() else {
         let text = "waiting for the first sound";
+        let body = layout.body;
         let x = body.x + body.width.saturating_sub(width(text) as u16) / 2;
         buffer.set_stringn(x, body.y + body.height / 2, text, body.width.into(), theme.dim());
         return;
     };
-    let list = Rect { height: inputs::height(snapshot, body.height), ..body };
-    inputs::draw(buffer, list, snapshot, theme);
-    let body = Rect { y: list.bottom(), height: body.height - list.height, ..body };
-    let left_width = (body.width * 7 / 20).clamp(26, 48);
-    let upper_height = (body.height * 11 / 20).max(5).min(body.height);
-    let upper = Rect { height: upper_height, ..body };
-    let lower = Rect { y: upper.bottom(), height: body.height - upper_height, ..body };
-    let left = |part: Rect| Rect { width: left_width, ..part };
-    let right = |part: Rect| Rect { x: part.x + left_width + 1, width: part.width - left_width - 1, ..part };
-    labels::draw(buffer, left(upper), app, snapshot, theme);
-    waterfall::draw(buffer, right(upper), app, snapshot, theme);
-    components::draw(buffer, left(lower), snapshot, theme);
-    events::draw(buffer, right(lower), app, snapshot, theme);
+    inputs::draw(buffer, layout.inputs, snapshot, theme);
+    labels::draw(buffer, layout.labels, app, snapshot, theme);
+    waterfall::draw(buffer, layout.waterfall, app, snapshot, theme);
+    components::draw(buffer, layout.components, snapshot, theme);
+    events::draw(buffer, layout.events, app, snapshot, theme);
 }
 
 /// Draws a pane's title on a rule; gives the room below it, of at least one line.

@@ -52,8 +52,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, snapshot: &Snapsh
     buffer.set_stringn(inner.x, inner.y, columns.heading(), inner.width.into(), theme.dim());
     let n_rows = usize::from(inner.height.saturating_sub(1));
     let n_events = snapshot.events.len();
-    // The selected row keeps to the middle where the list is longer than the pane.
-    let first = selected_idx.saturating_sub(n_rows / 2).min(n_events.saturating_sub(n_rows));
+    let first = first_row(n_rows, n_events, selected_idx);
     for (y, idx) in (inner.y + 1..inner.bottom()).zip(first..n_events) {
         let row = Rect { y, height: 1, ..inner };
         columns.draw_row(buffer, row, &snapshot.events[idx], snapshot, app, theme);
@@ -67,6 +66,20 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, snapshot: &Snapsh
         let x = area.right().saturating_sub(width(&place) as u16 + 1);
         buffer.set_string(x, area.y, place, theme.dim());
     }
+}
+
+/// The event on the uppermost of `n_rows` rows: the selected one keeps to the middle where the list is longer.
+fn first_row(n_rows: usize, n_events: usize, selected_idx: usize) -> usize {
+    selected_idx.saturating_sub(n_rows / 2).min(n_events.saturating_sub(n_rows))
+}
+
+/// The event on line `y` of the pane; `None` above and below the list.
+pub(super) fn row_at(area: Rect, snapshot: &Snapshot, selected_idx: usize, y: u16) -> Option<usize> {
+    // Title and heading stand above.
+    let n_rows = usize::from(area.height.saturating_sub(2));
+    let row = usize::from(y.checked_sub(area.y + 2)?);
+    let idx = first_row(n_rows, snapshot.events.len(), selected_idx) + row;
+    (row < n_rows && idx < snapshot.events.len()).then_some(idx)
 }
 
 /// Which columns fit.

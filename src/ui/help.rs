@@ -9,7 +9,7 @@ use super::keys::TABLE;
 use super::text::{clip, pad};
 use super::theme::Theme;
 
-/// What the signs on the screen mean; shown below the keys where there is room.
+/// What the signs on the screen mean; stands below the keys.
 const LEGEND: [&str; 9] = [
     "▶ an event of this label is open",
     "│ in a bar: the score at which an event starts",
@@ -21,6 +21,11 @@ const LEGEND: [&str; 9] = [
     "latency: half of the events were known after the first time,",
     "         99 of 100 after the second",
 ];
+
+/// The furthest that the help can be scrolled, whatever the screen.
+pub(super) fn last_line() -> usize {
+    lines().len() + LEGEND.len()
+}
 
 /// Keys and text of each line: neighbours in the table with one text share a line.
 pub(super) fn lines() -> Vec<(String, &'static str)> {
@@ -46,24 +51,28 @@ fn together(keys: Vec<String>) -> String {
     keys.join(" / ")
 }
 
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, theme: Theme) {
-    let mut lines = lines();
-    let key_cells = lines.iter().map(|(keys, _)| super::text::width(keys)).max().unwrap_or(0);
-    // What the signs mean, as far as there is room; of the keys, nothing goes without a word.
-    let height = (lines.len() + LEGEND.len() + 3).min(area.height.into());
-    let inner = popup(buffer, area, 68, height as u16, "keys", theme);
+/// Draws the help from its line `from` on (as far as there is more than fits).
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, from: usize, theme: Theme) {
+    let keys = lines();
+    let key_cells = keys.iter().map(|(keys, _)| super::text::width(keys)).max().unwrap_or(0);
+    let n_lines = keys.len() + 1 + LEGEND.len();
+    let inner = popup(buffer, area, 68, (n_lines + 2).min(area.height.into()) as u16, "keys", theme);
     let room = usize::from(inner.height);
-    if lines.len() > room && room > 0 {
-        lines.truncate(room - 1);
-        lines.push(("…".to_owned(), "more in a larger terminal"));
+    let from = from.min(n_lines.saturating_sub(room));
+    if n_lines > room {
+        let place = format!(" {}-{} of {n_lines} · ↑ ↓ ", from + 1, from + room);
+        let x = inner.right().saturating_sub(super::text::width(&place) as u16 + 1);
+        buffer.set_string(x, inner.bottom(), place, theme.dim());
     }
-    for (y, (keys, text)) in (inner.y..inner.bottom()).zip(&lines) {
+    for (y, at) in (inner.y..inner.bottom()).zip(from..) {
+        let Some((keys, text)) = keys.get(at) else {
+            if let Some(line) = at.checked_sub(keys.len() + 1).and_then(|at| LEGEND.get(at)) {
+                buffer.set_string(inner.x, y, clip(line, inner.width.into()), theme.dim());
+            }
+            continue;
+        };
         let (x, _) = buffer.set_stringn(inner.x, y, pad(keys, key_cells), inner.width.into(), theme.key());
         let room = usize::from(inner.right().saturating_sub(x + 2));
         buffer.set_stringn(x + 2, y, clip(text, room), room, Style::new());
-    }
-    let legend_y = inner.y + lines.len() as u16 + 1;
-    for (y, text) in (legend_y..inner.bottom()).zip(LEGEND) {
-        buffer.set_string(inner.x, y, clip(text, inner.width.into()), theme.dim());
     }
 }

@@ -44,8 +44,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, snapshot: &Snapshot, theme: 
     let (n_inputs, focus) = (snapshot.inputs.len(), snapshot.focus);
     let rows = pane(buffer, area, &format!("inputs · {n_inputs}"), theme);
     let n_rows = usize::from(rows.height);
-    // The shown one keeps to the middle where there are more than fit.
-    let first = focus.saturating_sub(n_rows / 2).min(n_inputs.saturating_sub(n_rows));
+    let first = first_row(n_rows, snapshot);
     if n_inputs > n_rows {
         let place = format!(" {}-{} ", first + 1, first + n_rows);
         let x = area.right().saturating_sub(width(&place) as u16 + 1);
@@ -55,6 +54,19 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, snapshot: &Snapshot, theme: 
     for (y, (index, input)) in (rows.y..rows.bottom()).zip(snapshot.inputs.iter().enumerate().skip(first)) {
         columns.draw_row(buffer, Rect { y, height: 1, ..rows }, index, input, index == focus, theme);
     }
+}
+
+/// The input on the uppermost of `n_rows` rows: the shown one keeps to the middle where there are more than fit.
+fn first_row(n_rows: usize, snapshot: &Snapshot) -> usize {
+    snapshot.focus.saturating_sub(n_rows / 2).min(snapshot.inputs.len().saturating_sub(n_rows))
+}
+
+/// The input on line `y` of the pane; `None` on its title.
+pub(super) fn row_at(area: Rect, snapshot: &Snapshot, y: u16) -> Option<usize> {
+    let n_rows = usize::from(area.height.saturating_sub(1));
+    let row = usize::from(y.checked_sub(area.y + 1)?);
+    let index = first_row(n_rows, snapshot) + row;
+    (row < n_rows && index < snapshot.inputs.len()).then_some(index)
 }
 
 /// How wide the columns are.

@@ -47,6 +47,8 @@ pub enum Action {
     Shorter,
     /// Show more seconds in the waterfall.
     Longer,
+    /// Take the mouse, or leave it to the terminal.
+    Mouse,
     /// Draw everything anew.
     Redraw,
 }
@@ -143,6 +145,7 @@ pub const TABLE: &[Binding] = &[
     bind(Action::Darker, &[char_key('-')], WATERFALL, Some("darker")),
     bind(Action::Shorter, &[char_key('[')], WATERFALL, Some("less time")),
     bind(Action::Longer, &[char_key(']')], WATERFALL, Some("more time")),
+    bind(Action::Mouse, &[char_key('m')], "mouse on / off", None),
     bind(Action::Redraw, &[ctrl_key('l')], "draw the screen anew", None),
 ];
 

@@ -2,6 +2,8 @@
 
 use jiff::tz::TimeZone;
 
+use super::palette::ThemeName;
+
 /// Choices that hold for a whole run of the terminal UI.
 #[derive(Debug, Clone)]
 pub struct UiOptions {
@@ -11,6 +13,10 @@ pub struct UiOptions {
     pub true_color: bool,
     /// Write nothing but ASCII.
     pub ascii: bool,
+    /// Colours.
+    pub theme: ThemeName,
+    /// Take the mouse from the start: the terminal's own selecting of text then needs Shift.
+    pub mouse: bool,
     /// Leave as soon as the stream has ended or failed, instead of waiting for the user to quit.
     pub exit_on_end: bool,
     /// Time zone of every clock shown.
@@ -20,7 +26,15 @@ pub struct UiOptions {
 impl Default for UiOptions {
     /// 256 colours, Unicode, the machine's time zone; stays after the end.
     fn default() -> Self {
-        Self { no_color: false, true_color: false, ascii: false, exit_on_end: false, time_zone: TimeZone::system() }
+        Self {
+            no_color: false,
+            true_color: false,
+            ascii: false,
+            theme: ThemeName::Dark,
+            mouse: false,
+            exit_on_end: false,
+            time_zone: TimeZone::system(),
+        }
     }
 }
 

@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::{Hide, Show};
-use ratatui::crossterm::event::{self, Event};
+use ratatui::crossterm::event::{self, DisableMouseCapture, EnableMouseCapture, Event};
 use ratatui::crossterm::style::force_color_output;
 use ratatui::crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
     enable_raw_mode,
 };
 use ratatui::crossterm::{execute, queue};
+use ratatui::layout::Rect;
 
 use super::app::App;
 use super::draw::draw;
@@ -114,6 +115,7 @@ fn show(
     let mut drawn_at: Option<Instant> = None;
     let mut changed = true;
     let mut turn_at = Instant::now();
+    let mut mouse = false;
     while !quit.load(Ordering::Relaxed) && !PANICKED.load(Ordering::SeqCst) {
         if let Some(snapshot) = slot.latest()
             && newest.as_ref().is_none_or(|newest| !Arc::ptr_eq(newest, &snapshot))
@@ -128,6 +130,10 @@ fn show(
         if app.should_quit() {
             break;
         }
+        if mouse != app.takes_mouse() {
+            mouse = app.takes_mouse();
+            take_mouse(mouse).map_err(|error| broken(&error))?;
+        }
         let wait = drawn_at.map_or(Duration::ZERO, |at| FRAME.saturating_sub(at.elapsed()));
         if changed && wait.is_zero() {
             redraw(terminal, app).map_err(|error| broken(&error))?;
@@ -135,7 +141,8 @@ fn show(
             changed = false;
         }
         let wait = if changed { wait } else { FRAME };
-        changed |= read_keys(&keys, app, wait).map_err(|error| broken(&error))?;
+        let area = terminal.get_frame().area();
+        changed |= read_keys(&keys, app, area, wait).map_err(|error| broken(&error))?;
         app.take_commands().into_iter().for_each(|command| command.apply(controls));
     }
     Ok(())
@@ -161,18 +168,24 @@ fn watch_keys() -> Result<Receiver<io::Result<Event>>> {
 }
 
 /// Waits at most `wait` for keys and takes all that are there; tells whether the screen must be drawn again.
-fn read_keys(keys: &Receiver<io::Result<Event>>, app: &mut App, wait: Duration) -> io::Result<bool> {
+fn read_keys(keys: &Receiver<io::Result<Event>>, app: &mut App, area: Rect, wait: Duration) -> io::Result<bool> {
     let mut changed = false;
     let mut next = keys.recv_timeout(wait).ok();
     while let Some(event) = next {
         changed |= match event? {
             Event::Key(key) => app.on_key(key),
+            Event::Mouse(mouse) => app.on_mouse(mouse, area),
             Event::Resize(..) => true,
             _ => false,
         };
         next = if app.should_quit() { None } else { keys.try_recv().ok() };
     }
     Ok(changed)
+}
+
+/// Takes the mouse, or gives it back to the terminal.
+fn take_mouse(take: bool) -> io::Result<()> {
+    if take { execute!(io::stdout(), EnableMouseCapture) } else { execute!(io::stdout(), DisableMouseCapture) }
 }
 
 fn redraw(terminal: &mut Screen, app: &mut App) -> io::Result<()> {
@@ -214,7 +227,7 @@ impl Drop for TerminalGuard {
 /// Gives the terminal back if it is ours. Errors are ignored: there is nobody left to show them to.
 fn give_back() {
     if TAKEN.swap(false, Ordering::SeqCst) {
-        let _ = execute!(io::stdout(), EndSynchronizedUpdate, LeaveAlternateScreen, Show);
+        let _ = execute!(io::stdout(), EndSynchronizedUpdate, DisableMouseCapture, LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
     }
 }

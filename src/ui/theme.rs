@@ -8,6 +8,7 @@ use ratatui::style::{Color, Modifier, Style};
 
 use super::app::View;
 use super::options::UiOptions;
+use super::palette::Palette;
 
 /// Depth of the terminal's colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,34 +23,11 @@ enum Depth {
 pub(super) struct Theme {
     depth: Depth,
     ascii: bool,
+    palette: &'static Palette,
 }
 
 /// Steps of a colour scale: few enough that neighbouring cells often share a colour, which spares the terminal.
 const HEAT_STEPS: f32 = 40.0;
-
-/// All sound: black through purple and orange to pale yellow.
-const HEARD: [(u8, u8, u8); 8] = [
-    (0, 0, 4),
-    (31, 12, 72),
-    (85, 15, 109),
-    (136, 34, 106),
-    (203, 65, 73),
-    (240, 112, 32),
-    (251, 182, 26),
-    (252, 255, 164),
-];
-
-/// What the classifier used: black through blue-green to pale green, so that the view shows at a glance.
-const WHY: [(u8, u8, u8); 8] = [
-    (0, 0, 4),
-    (8, 26, 48),
-    (10, 54, 82),
-    (12, 90, 108),
-    (22, 130, 118),
-    (64, 172, 106),
-    (150, 212, 92),
-    (236, 252, 170),
-];
 
 impl Theme {
     pub(super) fn new(options: &UiOptions) -> Self {
@@ -58,7 +36,7 @@ impl Theme {
             (false, true) => Depth::True,
             (false, false) => Depth::Indexed,
         };
-        Self { depth, ascii: options.ascii }
+        Self { depth, ascii: options.ascii, palette: options.theme.palette() }
     }
 
     /// Whether there is any colour.
@@ -72,7 +50,7 @@ impl Theme {
     }
 
     pub(super) fn title(self) -> Style {
-        Style::new().fg(Color::Cyan).add_modifier(Modifier::BOLD)
+        Style::new().fg(self.palette.accent).add_modifier(Modifier::BOLD)
     }
 
     pub(super) fn rule(self) -> Style {
@@ -80,7 +58,7 @@ impl Theme {
     }
 
     pub(super) fn dim(self) -> Style {
-        Style::new().fg(Color::DarkGray)
+        Style::new().fg(self.palette.dim)
     }
 
     pub(super) fn strong(self) -> Style {
@@ -88,38 +66,38 @@ impl Theme {
     }
 
     pub(super) fn key(self) -> Style {
-        Style::new().fg(Color::Cyan).add_modifier(Modifier::BOLD)
+        Style::new().fg(self.palette.accent).add_modifier(Modifier::BOLD)
     }
 
     pub(super) fn active(self) -> Style {
-        Style::new().fg(Color::Yellow).add_modifier(Modifier::BOLD)
+        Style::new().fg(self.palette.active).add_modifier(Modifier::BOLD)
     }
 
     pub(super) fn bar(self) -> Style {
-        Style::new().fg(Color::Blue)
+        Style::new().fg(self.palette.bar)
     }
 
     pub(super) fn bar_active(self) -> Style {
-        Style::new().fg(Color::Yellow)
+        Style::new().fg(self.palette.active)
     }
 
     pub(super) fn good(self) -> Style {
-        Style::new().fg(Color::Green)
+        Style::new().fg(self.palette.good)
     }
 
     pub(super) fn warn(self) -> Style {
-        Style::new().fg(Color::Yellow)
+        Style::new().fg(self.palette.warn)
     }
 
     pub(super) fn bad(self) -> Style {
-        Style::new().fg(Color::Red).add_modifier(Modifier::BOLD)
+        Style::new().fg(self.palette.bad).add_modifier(Modifier::BOLD)
     }
 
     /// For what must not be overlooked.
     pub(super) fn alarm(self) -> Style {
         match self.depth {
             Depth::None => Style::new().add_modifier(Modifier::BOLD | Modifier::REVERSED),
-            _ => Style::new().fg(Color::White).bg(Color::Red).add_modifier(Modifier::BOLD),
+            _ => on(self.palette.alarm).add_modifier(Modifier::BOLD),
         }
     }
 
@@ -127,7 +105,7 @@ impl Theme {
     pub(super) fn warning(self) -> Style {
         match self.depth {
             Depth::None => Style::new().add_modifier(Modifier::REVERSED),
-            _ => Style::new().fg(Color::Black).bg(Color::Yellow).add_modifier(Modifier::BOLD),
+            _ => on(self.palette.warning).add_modifier(Modifier::BOLD),
         }
     }
 
@@ -135,7 +113,7 @@ impl Theme {
     pub(super) fn notice(self) -> Style {
         match self.depth {
             Depth::None => Style::new().add_modifier(Modifier::BOLD | Modifier::REVERSED),
-            _ => Style::new().fg(Color::Black).bg(Color::Cyan).add_modifier(Modifier::BOLD),
+            _ => on(self.palette.notice).add_modifier(Modifier::BOLD),
         }
     }
 
@@ -145,7 +123,7 @@ impl Theme {
 
     /// Colour of `strength` in 0…1 on the scale of `view`.
     pub(super) fn heat(self, view: View, strength: f32) -> Color {
-        let scale = if view == View::Heard { &HEARD } else { &WHY };
+        let scale = if view == View::Heard { &self.palette.heard } else { &self.palette.why };
         // What is no number counts as nothing.
         let strength = if strength > 0.0 { strength.min(1.0) } else { 0.0 };
         let strength = (strength * HEAT_STEPS).round() / HEAT_STEPS;
@@ -181,6 +159,11 @@ impl Theme {
             }
         }
     }
+}
+
+/// Text on a coloured ground.
+fn on((text, ground): (Color, Color)) -> Style {
+    Style::new().fg(text).bg(ground)
 }
 
 /// The nearest of the 256 colours' cube and greys.
@@ -228,6 +211,7 @@ fn ascii(symbol: &str) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::palette::ThemeName;
 
     #[test]
     fn the_256_colours_contain_their_own_corners() {
@@ -239,14 +223,20 @@ mod tests {
     }
 
     #[test]
-    fn heat_runs_from_dark_to_bright() {
-        let theme = Theme { depth: Depth::True, ascii: false };
-        let luma = |strength: f32| match theme.heat(View::Why, strength) {
-            Color::Rgb(r, g, b) => 2 * u32::from(r) + 5 * u32::from(g) + u32::from(b),
-            _ => 0,
-        };
-        let lumas: Vec<u32> = (0..=10_u8).map(|step| luma(f32::from(step) / 10.0)).collect();
-        assert!(lumas.windows(2).all(|pair| pair[0] < pair[1]), "{lumas:?}");
-        assert_eq!(theme.heat(View::Heard, f32::NAN), Color::Rgb(0, 0, 4), "no number is no sound");
+    fn heat_runs_one_way_in_every_theme() {
+        for (name, sign) in
+            [(ThemeName::Dark, 1), (ThemeName::Light, -1), (ThemeName::Contrast, 1), (ThemeName::Safe, 1)]
+        {
+            let theme = Theme { depth: Depth::True, ascii: false, palette: name.palette() };
+            for view in [View::Heard, View::Why] {
+                let luma = |strength: f32| match theme.heat(view, strength) {
+                    Color::Rgb(r, g, b) => sign * (2 * i32::from(r) + 5 * i32::from(g) + i32::from(b)),
+                    _ => 0,
+                };
+                let lumas: Vec<i32> = (0..=10_u8).map(|step| luma(f32::from(step) / 10.0)).collect();
+                assert!(lumas.windows(2).all(|pair| pair[0] < pair[1]), "{name:?} {view:?}: {lumas:?}");
+                assert_eq!(theme.heat(view, f32::NAN), theme.heat(view, 0.0), "no number is no sound");
+            }
+        }
     }
 }

@@ -45,12 +45,14 @@ fn figures_are_those_of_the_lines() {
     let run =
         run_with(&format!("[[webhook]]\nname = \"phone\"\nurl = \"http://127.0.0.1:{hook}/\"\nper_label_secs = 0\n"));
     let (mut live, mut stdin) = on_stdin(&run, &["--metrics", &format!("127.0.0.1:{port}"), "--record", "r"]);
+    let [first, second] = halves();
+    stdin.write_all(&first).unwrap();
     let mut lines = live.up_to("start");
     let source = text(&lines[0], "source").to_owned();
     let of = |name: &str| format!("earwitness_{name}{{source=\"{source}\"}}");
     // Even before there is anything to tell.
     wait_for("the first figures", || figures(&get(port, "/metrics").1).get(&of("input_running")).copied());
-    stdin.write_all(&halves().concat()).unwrap();
+    stdin.write_all(&second).unwrap();
     lines.extend(live.up_to("status"));
     lines.extend(live.up_to("status"));
     let status = lines[lines.len() - 1].clone();

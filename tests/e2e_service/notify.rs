@@ -80,8 +80,9 @@ fn the_status_says_what_was_heard() {
     let manager = Manager::of(&run);
     let mut command = run.command(&["monitor", "--input", "demo", "--fast", "--ui", "silent"]);
     manager.offer(&run, &mut command, SECOND);
-    assert_eq!(Live::start(command).finish().code, Some(0));
+    let live = Live::start(command);
     let messages = manager.up_to("STOPPING=1");
+    assert_eq!(live.finish().code, Some(0));
     let status: Vec<_> = messages.iter().filter(|m| m.starts_with("STATUS=")).collect();
     assert!(
         status.iter().any(|m| m.contains("1 input") && m.contains(" event") && m.contains(", last ")),
@@ -98,7 +99,7 @@ fn a_worker_that_hangs_feeds_no_watchdog() {
     // Events all the time, for every label.
     let low: Vec<String> = labels.iter().map(|label| format!("\"{}\" = 0.000001", text(label, "name"))).collect();
     let settings = format!(
-        "[monitor]\nonsets = true\n[detector]\nmin_strides = 1\nof_strides = 1\nmerge_gap_secs = 0\nmax_event_secs = 1\n\
+        "[monitor]\nonsets = true\nreasons = true\n[detector]\nmin_strides = 1\nof_strides = 1\nmerge_gap_secs = 0\nmax_event_secs = 1\n\
          pre_roll_secs = 0\npost_roll_secs = 0\n[detector.thresholds]\n{}\n",
         low.join("\n")
     );
@@ -115,9 +116,10 @@ fn a_worker_that_hangs_feeds_no_watchdog() {
         assert!(fed < 10_000, "the watchdog is fed on and on");
     }
     // It has not ended: someone who reads sets it going.
-    live.up_to("event");
+    let process = live.id();
     let reader = std::thread::spawn(move || live.finish());
     manager.up_to("WATCHDOG=1");
+    signal(process, "TERM");
     assert_eq!(reader.join().unwrap().code, Some(0));
 }
 

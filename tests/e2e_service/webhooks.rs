@@ -1,5 +1,6 @@
 //! Webhooks: what is sent, and servers that fail, refuse and hang.
 
+use std::io::Write;
 use std::time::Instant;
 
 use crate::e2e_common::*;
@@ -12,7 +13,7 @@ fn every_event_is_sent_as_its_line_and_failures_are_tried_again() {
     let run = run_with(&format!("[[webhook]]\nurl = \"http://127.0.0.1:{port}/hook?x=1\"\nper_label_secs = 0\n"));
     // Pauses take seconds: the pipe stays open until all has arrived.
     let (mut live, mut stdin) = on_stdin(&run, &[]);
-    std::io::Write::write_all(&mut stdin, &halves()[0]).unwrap();
+    stdin.write_all(&halves()[0]).unwrap();
     let first = live.up_to("event").pop().unwrap();
     let sent: Vec<Request> = (0..3).map(|_| requests.recv_timeout(PATIENCE).unwrap()).collect();
     for request in &sent {
@@ -96,6 +97,40 @@ fn a_webhook_that_hangs_holds_up_neither_lines_nor_the_end() {
     let status = of_type(&lines, "status").pop().unwrap();
     assert_eq!(text(&status["sinks"][0], "name"), "webhook 1");
     assert!(count(&status["sinks"][0], "waiting") > 0, "{status}");
+}
+
+/// A broken file changes nothing; a right one changes where events go, while the monitor listens.
+#[test]
+fn sinks_change_at_a_reload_and_stay_where_the_file_is_wrong() {
+    let (old, old_requests) = server(|_| Answer::Status(200));
+    let (new, new_requests) = server(|_| Answer::Status(200));
+    let hook = |port: u16| format!("[[webhook]]\nurl = \"http://127.0.0.1:{port}/\"\nper_label_secs = 0\n");
+    let run = run_with(&hook(old));
+    let (mut live, mut stdin) = on_stdin(&run, &["--log-file", "log"]);
+    let log = || std::fs::read_to_string(run.home().join("log")).unwrap_or_default();
+    let [first, second] = halves();
+    let quarter = first.len() / 4 * 2;
+    stdin.write_all(&first[..quarter]).unwrap();
+    let mut lines = live.up_to("event");
+    old_requests.recv_timeout(PATIENCE).unwrap();
+    std::fs::write(run.home().join("c.toml"), hook(new) + "template = \"{{ label\"\n").unwrap();
+    live.signal("HUP");
+    wait_for("the refusal", || log().contains("nothing has changed").then_some(()));
+    assert!(log().contains("webhook[0].template"), "{}", log());
+    std::fs::write(run.home().join("c.toml"), hook(new)).unwrap();
+    live.signal("HUP");
+    wait_for("the change", || log().contains("applied: webhook").then_some(()));
+    let before = old_requests.try_iter().count();
+    stdin.write_all(&first[quarter..]).unwrap();
+    stdin.write_all(&second).unwrap();
+    drop(stdin);
+    let ending = live.finish();
+    assert_eq!(ending.code, Some(0), "{}", ending.stderr);
+    lines.extend(ending.lines);
+    let told = new_requests.try_iter().count();
+    // What was on its way at the change may have gone either way, but nothing twice and nothing is lost.
+    assert!(told > 0 && old_requests.try_iter().count() == 0, "{told}");
+    assert_eq!(1 + before + told, event_ids(&lines).len());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::support::*;
 use earwitness::ErrorKind;
-use earwitness::engine::detector::ClassThresholds;
+use earwitness::engine::detector::ClassParams;
 use earwitness::engine::inference::Inference;
 use earwitness::engine::pipeline::{Pipeline, PipelineParams};
 use earwitness::engine::report::EventReport;
@@ -131,7 +131,7 @@ fn the_interpretation_is_silent_where_the_class_was_not_decided() {
     let (low, high) = probs.iter().fold((1.0_f32, 0.0_f32), |(low, high), p| (low.min(*p), high.max(*p)));
     let between = 0.5 * (low + high);
     assert!(high - low > 1e-6, "the tiny net should react a little");
-    detector.classes[0] = ClassThresholds { on: between, off: between, enabled: true };
+    detector.classes[0] = ClassParams::new(between, between);
     detector.min_strides = 1;
     let params =
         PipelineParams { detector, pre_roll_secs: 1.5, post_roll_secs: 2.0, ..pipeline(None).params().clone() };

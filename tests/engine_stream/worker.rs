@@ -48,6 +48,7 @@ pub(super) fn options() -> MonitorOptions {
         ring_secs: 10.0,
         duration_secs: None,
         onsets: false,
+        reasons: false,
         record_dir: Some("events".into()),
         snapshots: true,
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use earwitness::{
     engine::report::{
-        Clip, ComponentShare, Event, EventReport, Faithfulness, Latency, MelPicture, ModelRef, StartReport,
+        Clip, ComponentShare, Event, EventReport, Faithfulness, Handling, Latency, MelPicture, ModelRef, StartReport,
         StatusReport, StopReport, Totals,
     },
     units::{ClassId, SamplePos, SampleRate, StreamClock},
@@ -41,6 +41,8 @@ pub(crate) fn event(id: &str, label: &str) -> Event {
         faithfulness: Some(Faithfulness { agrees: true, prob: 0.93, prob_in: 0.95, prob_out: 0.11 }),
         latency_secs: 0.61,
         lag_secs: 0.02,
+        level_dbfs: None,
+        handling: Handling::default(),
         clock: clock(),
     }
 }

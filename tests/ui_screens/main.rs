@@ -4,6 +4,7 @@
 
 mod any_size;
 mod live;
+mod mouse;
 mod sample;
 mod screens;
 mod state;

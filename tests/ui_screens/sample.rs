@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use earwitness::engine::health::Health;
-use earwitness::engine::report::{ComponentShare, Event, Faithfulness, Latency, ModelRef, Totals};
+use earwitness::engine::report::{ComponentShare, Event, Faithfulness, Handling, Latency, ModelRef, Totals};
 use earwitness::engine::snapshot::{ClassState, EventSummary, InputSummary, ListenSummary, Phase, Snapshot, Waterfall};
 use earwitness::ui::{App, UiOptions, draw};
 use earwitness::units::{ClassId, SamplePos, SampleRate, StreamClock};
@@ -28,7 +28,8 @@ pub(crate) fn options() -> UiOptions {
 }
 
 pub(crate) fn class(label: &str, score: f32, active: bool, reason: &str) -> ClassState {
-    ClassState { label: label.into(), score, on_threshold: 0.6, off_threshold: 0.4, active, reason: reason.into() }
+    let (label, reason) = (label.into(), reason.into());
+    ClassState { label, score, on_threshold: 0.6, off_threshold: 0.4, active, reason, enabled: true, edited: false }
 }
 
 pub(crate) fn component(index: usize, name: &str, relevance: f32) -> ComponentShare {
@@ -57,6 +58,8 @@ pub(crate) fn event(n: u64) -> Event {
         }),
         latency_secs: 0.61,
         lag_secs: 0.02,
+        level_dbfs: None,
+        handling: Handling::default(),
         clock: clock(),
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use earwitness::engine::snapshot::Phase;
-use earwitness::ui::{App, UiOptions};
+use earwitness::ui::{App, ThemeName, UiOptions};
 use insta::assert_snapshot;
 use ratatui::style::{Color, Modifier};
 
@@ -69,10 +69,14 @@ fn help() {
 }
 
 #[test]
-fn every_key_of_the_help_fits_the_least_terminal() {
+fn every_key_of_the_help_can_be_read_on_the_least_terminal() {
     let mut app = app(options(), snapshot());
     press(&mut app, "?");
-    let lines = text(&screen(&app, 60, 16)).join("\n");
+    let mut lines = text(&screen(&app, 60, 16)).join("\n");
+    for _ in 0..40 {
+        press(&mut app, "j");
+        lines.push_str(&text(&screen(&app, 60, 16)).join("\n"));
+    }
     for binding in earwitness::ui::keys::TABLE {
         assert!(lines.contains(binding.help), "no {:?} in\n{lines}", binding.help);
     }
@@ -206,4 +210,15 @@ fn an_active_label_shows_without_colour() {
     let rows: Vec<&String> = lines.iter().filter(|line| line.contains('▶')).collect();
     assert_eq!(rows.len(), 1);
     assert!(rows[0].starts_with("▶ dog"), "{}", rows[0]);
+}
+
+#[test]
+fn every_theme_colours_the_same_text() {
+    let draw = |theme| screen(&app(UiOptions { theme, ..options() }, snapshot()), 100, 30);
+    let dark = draw(ThemeName::Dark);
+    for theme in [ThemeName::Light, ThemeName::Contrast, ThemeName::Safe] {
+        let other = draw(theme);
+        assert_eq!(text(&other), text(&dark), "{theme:?}");
+        assert_ne!(other.buffer(), dark.buffer(), "{theme:?} has colours of its own");
+    }
 }

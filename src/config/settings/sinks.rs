@@ -6,7 +6,9 @@ use serde::Deserialize;
 
 use super::{Config, Entry, PutOnto};
 use crate::config::values::TellWhen;
+use crate::engine::detector::ANY_LOUD;
 use crate::error::{Error, Result};
+use crate::model::manifest::Label;
 use crate::sinks::options::{FilterOptions, MqttOptions, Secret, TellOf, WebhookOptions};
 use crate::sinks::{ExecOptions, SinksOptions};
 
@@ -32,7 +34,7 @@ section! {
         discovery_topic: String = "homeassistant".into(),
         /// How long a label stays ON after the end of an event.
         off_delay_secs: f64 = 5.0,
-        /// Labels to tell of; [] is all.
+        /// Labels and groups to tell of; [] is all.
         labels: Vec<String> = Vec::new(),
         /// Events with a lower score are not told.
         min_score: f64 = 0.0,
@@ -63,7 +65,7 @@ section! {
         timeout_secs: f64 = 10.0,
         /// What is told of an event: "event" when it is over, "onset" as soon as it has begun, "both".
         tell: TellWhen = TellWhen::Event,
-        /// Labels to tell of; [] is all.
+        /// Labels and groups to tell of; [] is all.
         labels: Vec<String> = Vec::new(),
         /// Events with a lower score are not told.
         min_score: f64 = 0.0,
@@ -89,7 +91,7 @@ section! {
         at_once: u32 = 2,
         /// What is told of an event: "event" when it is over, "onset" as soon as it has begun, "both".
         tell: TellWhen = TellWhen::Event,
-        /// Labels to tell of; [] is all.
+        /// Labels and groups to tell of; [] is all.
         labels: Vec<String> = Vec::new(),
         /// Events with a lower score are not told.
         min_score: f64 = 0.0,
@@ -231,9 +233,11 @@ impl Config {
     /// # Errors
     /// [`crate::ErrorKind::Usage`] where such a file cannot be read.
     pub fn sinks(&self, surroundings: &SinkSurroundings) -> Result<SinksOptions> {
+        let known = |name: &str, labels: &[String]| self.known_labels(name, labels, surroundings);
         let mut mqtt = None;
         if !self.mqtt.host.is_empty() {
             let mut options = self.mqtt.options();
+            options.filter.labels = known("[mqtt]", &self.mqtt.labels)?;
             options.password = match self.mqtt.password_file.as_str() {
                 "" => Secret(std::env::var(PASSWORD_VARIABLE).unwrap_or_default()),
                 file => secret(file, "password_file in [mqtt]")?,
@@ -245,14 +249,51 @@ impl Config {
         }
         let webhook = |(i, config): (usize, &WebhookConfig)| {
             let mut options = config.options(i + 1);
+            options.filter.labels = known(&options.name, &config.labels)?;
             if !config.token_file.is_empty() {
                 options.token = secret(&config.token_file, "token_file in [[webhook]]")?;
             }
             Ok(options)
         };
         let webhooks = self.webhook.iter().enumerate().map(webhook).collect::<Result<_>>()?;
-        let execs = self.exec.iter().enumerate().map(|(i, config)| config.options(i + 1)).collect();
+        let exec = |(i, config): (usize, &ExecConfig)| {
+            let mut options = config.options(i + 1);
+            options.filter.labels = known(&options.name, &config.labels)?;
+            Ok(options)
+        };
+        let execs = self.exec.iter().enumerate().map(exec).collect::<Result<_>>()?;
         Ok(SinksOptions { mqtt, webhooks, execs })
+    }
+
+    /// What sinks have to know of this run.
+    #[must_use]
+    pub fn sink_surroundings(&self, model: &str, labels: &[Label]) -> SinkSurroundings {
+        let loud = (self.detector.loud_dbfs < 0.0).then(|| ANY_LOUD.to_owned());
+        let of_classes = self.class.values().filter_map(|class| class.max_event_secs);
+        SinkSurroundings {
+            labels: labels.iter().map(|label| label.name.clone()).chain(loud).collect(),
+            model: model.to_owned(),
+            longest_event_secs: of_classes.fold(self.detector.max_event_secs, f64::max),
+        }
+    }
+
+    /// The labels that a sink's list of labels and groups stands for.
+    fn known_labels(&self, sink: &str, names: &[String], surroundings: &SinkSurroundings) -> Result<Vec<String>> {
+        let mut labels = Vec::new();
+        for name in names {
+            if let Some(group) = self.groups.get(name) {
+                labels.extend(group.iter().cloned());
+            } else if name == ANY_LOUD || surroundings.labels.contains(name) {
+                labels.push(name.clone());
+            } else {
+                return Err(Error::usage(format!(
+                    "{sink}: there is no label or group '{name}'; the model {} has {}",
+                    surroundings.model,
+                    surroundings.labels.join(", ")
+                )));
+            }
+        }
+        Ok(labels)
     }
 }
 

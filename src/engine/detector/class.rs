@@ -2,13 +2,17 @@
 
 use std::collections::VecDeque;
 
-use super::{ClassThresholds, Detection, Opening, StrideInput, Units};
+use super::evident::Evidence;
+use super::{Detection, Opening, Reason, StrideInput, Units};
 use crate::units::ClassId;
+
+/// From this share of its threshold on, a score is noteworthy: why it is not enough is told.
+const NOTEWORTHY: f32 = 0.5;
 
 /// Waits for an event, or follows the one that is open.
 pub(super) struct ClassDetector {
     class: ClassId,
-    thresholds: ClassThresholds,
+    units: Units,
     /// The last strides, while no event is open.
     recent: VecDeque<Recent>,
     /// Evidence before this frame belongs to what is done with, or to the cooldown.
@@ -18,7 +22,7 @@ pub(super) struct ClassDetector {
     open: Option<Open>,
     /// Whether the event that is open began with the last stride.
     just_opened: bool,
-    reason: String,
+    reason: Reason,
 }
 
 /// One of the last strides.
@@ -42,87 +46,23 @@ struct Open {
     n_below: usize,
 }
 
-/// Evidence of the frames from one on.
-struct Evidence {
-    /// Stream index of the first value.
-    first: u64,
-    values: Vec<f32>,
-    /// Largest value of the whole segment.
-    segment_peak: f32,
-}
-
-impl Evidence {
-    /// The part of a segment's evidence that lies at or behind `floor`.
-    fn behind(floor: u64, class: ClassId, input: &StrideInput<'_>) -> Self {
-        let mut values = (input.evidence)(class);
-        let segment_peak = max(&values);
-        // A segment may begin before the stream; those frames hold nothing.
-        let n_before = (values.len() as u64).saturating_sub(input.end) as usize;
-        values.drain(..n_before);
-        let begin = input.end - (values.len() as u64).min(input.end);
-        let n_old = floor.saturating_sub(begin).min(values.len() as u64);
-        values.drain(..n_old as usize);
-        Self { first: begin + n_old, values, segment_peak }
-    }
-
-    /// Walks back from the newest strong frame over gaps of at most `merge_gap` frames.
-    fn onset(&self, units: &Units) -> Option<u64> {
-        let peak = max(&self.values);
-        if peak <= 0.0 {
-            return None;
-        }
-        let strong = self.values.iter().rposition(|v| *v >= units.tuning.strong_share * peak)?;
-        let mut onset = strong;
-        for i in (0..strong).rev() {
-            if self.values[i] >= units.tuning.evident_share * peak {
-                onset = i;
-            } else if (onset - i) as u64 > units.merge_gap {
-                break;
-            }
-        }
-        Some(self.first + onset as u64)
-    }
-
-    /// The last evident frame that hangs together with `from` over gaps of at most `merge_gap` frames, and whether there
-    /// is evidence behind it that does not.
-    fn follow(&self, from: u64, units: &Units) -> (u64, bool) {
-        let level = units.tuning.evident_share * max(&self.values);
-        let mut last = from;
-        if level <= 0.0 {
-            return (last, false);
-        }
-        for (t, value) in (self.first..).zip(&self.values) {
-            if t > last && *value >= level {
-                if t - last - 1 > units.merge_gap {
-                    return (last, true);
-                }
-                last = t;
-            }
-        }
-        (last, false)
-    }
-}
-
-fn max(values: &[f32]) -> f32 {
-    values.iter().copied().fold(0.0, f32::max)
-}
-
 impl ClassDetector {
-    pub(super) fn new(class: ClassId, thresholds: ClassThresholds) -> Self {
+    pub(super) const fn new(class: ClassId, units: Units) -> Self {
         Self {
             class,
-            thresholds,
+            units,
             recent: VecDeque::new(),
             floor: 0,
             cooling: false,
             open: None,
             just_opened: false,
-            reason: String::new(),
+            reason: Reason::None,
         }
     }
 
-    pub(super) const fn thresholds(&self) -> ClassThresholds {
-        self.thresholds
+    /// Goes on under other parameters; what is under way goes on too.
+    pub(super) const fn set_units(&mut self, units: Units) {
+        self.units = units;
     }
 
     pub(super) const fn is_open(&self) -> bool {
@@ -134,70 +74,72 @@ impl ClassDetector {
         Some(Opening { class: self.class, onset: open.onset, score: open.score })
     }
 
-    pub(super) fn reason(&self) -> &str {
-        &self.reason
+    pub(super) const fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// First frame of the event that is open.
+    pub(super) fn open_since(&self) -> Option<u64> {
+        self.open.as_ref().map(|open| open.onset)
     }
 
     pub(super) fn reset(&mut self) {
-        *self = Self::new(self.class, self.thresholds);
+        *self = Self::new(self.class, self.units);
     }
 
-    pub(super) fn stride(&mut self, prob: f32, input: &StrideInput<'_>, units: &Units, over: &mut Vec<Detection>) {
-        self.reason.clear();
+    pub(super) fn stride(&mut self, prob: f32, input: &StrideInput<'_>, over: &mut Vec<Detection>) {
+        self.reason = Reason::None;
         self.just_opened = false;
-        if !self.thresholds.enabled {
-            if prob >= self.thresholds.on {
-                self.reason.push_str("switched off");
+        if !self.units.enabled {
+            // Where it was just switched off, what has been heard so far is told.
+            self.finish(over);
+            self.recent.clear();
+            if prob >= self.units.on {
+                self.reason = Reason::Off;
             }
             return;
         }
-        let was_open = self.open.is_some();
-        if was_open {
-            self.follow(prob, input, units, over);
+        let gate = input.gate_dbfs.filter(|_| self.units.gated);
+        if self.open.is_some() {
+            self.follow(prob, gate.is_some(), input, over);
         }
         // A stride that closes one event may be the first that speaks for the next.
         if self.open.is_none() {
-            self.wait(prob, input, units);
+            self.wait(prob, gate, input);
         }
     }
 
-    pub(super) fn finish(&mut self, units: &Units, over: &mut Vec<Detection>) {
+    pub(super) fn finish(&mut self, over: &mut Vec<Detection>) {
         if let Some(open) = self.open.take() {
             let offset = open.last_evident + 1;
-            self.close(open, offset, units, over);
+            self.close(open, offset, over);
         }
     }
 
     /// No event is open: looks whether one begins.
-    fn wait(&mut self, prob: f32, input: &StrideInput<'_>, units: &Units) {
-        let mut evidence = None;
-        if prob >= self.thresholds.on {
-            if self.cooling && input.end <= self.floor {
-                let left_secs = (self.floor - input.end) as f64 * units.frame_secs;
-                self.reason = format!("cooldown {left_secs:.0} s left");
-            } else {
-                let found = Evidence::behind(self.floor, self.class, input);
-                let peak = max(&found.values);
-                if peak > 0.0 && peak >= units.tuning.new_share * found.segment_peak {
-                    evidence = Some(found);
-                } else if self.reason.is_empty() {
-                    let why = if found.segment_peak > 0.0 { "nothing new since the last" } else { "no evidence" };
-                    self.reason.push_str(why);
+    fn wait(&mut self, prob: f32, gate: Option<f32>, input: &StrideInput<'_>) {
+        let evidence = match self.speaks(prob, gate, input) {
+            Ok(evidence) => Some(evidence),
+            Err(why) => {
+                // That the stride has ended an event which was too short says more.
+                if self.reason == Reason::None {
+                    self.reason = why;
                 }
+                None
             }
-        }
+        };
         self.recent.push_back(Recent { end: input.end, prob, positive: evidence.is_some() });
-        while self.recent.len() > units.of_strides {
+        while self.recent.len() > self.units.of_strides {
             self.recent.pop_front();
         }
-        let n_positive = self.recent.iter().filter(|r| r.positive).count();
         let Some(evidence) = evidence else { return };
-        if n_positive < units.min_strides && prob < units.sure {
-            self.reason = format!("{n_positive} of {} strides", units.min_strides);
+        let n = self.recent.iter().filter(|r| r.positive).count();
+        if n < self.units.min_strides && prob < self.units.sure {
+            self.reason = Reason::Strides { n, of: self.units.min_strides };
             return;
         }
-        let Some(onset) = evidence.onset(units) else { return };
-        let (last_evident, _) = evidence.follow(onset, units);
+        let Some(onset) = evidence.onset(&self.units) else { return };
+        let (last_evident, _) = evidence.follow(onset, &self.units);
         let mut open = Open { onset, last_evident, score: prob, peak_end: input.end, sure_end: input.end, n_below: 0 };
         for recent in self.recent.iter().filter(|r| r.positive && r.end > onset) {
             if recent.prob > open.score {
@@ -206,44 +148,65 @@ impl ClassDetector {
         }
         self.recent.clear();
         self.cooling = false;
-        self.reason.clear();
+        self.reason = Reason::None;
         self.open = Some(open);
         self.just_opened = true;
     }
 
+    /// The evidence with which a stride speaks for the class, or why it does not.
+    fn speaks(&self, prob: f32, gate: Option<f32>, input: &StrideInput<'_>) -> Result<Evidence, Reason> {
+        if prob < self.units.on {
+            let noteworthy = prob >= NOTEWORTHY * self.units.on;
+            return Err(if noteworthy { Reason::Below { threshold: self.units.on } } else { Reason::None });
+        }
+        if let Some(dbfs) = gate {
+            return Err(Reason::Gate { dbfs });
+        }
+        if self.cooling && input.end <= self.floor {
+            return Err(Reason::Cooldown { left_secs: (self.floor - input.end) as f64 * self.units.frame_secs });
+        }
+        let evidence = Evidence::behind(self.floor, self.class, input);
+        if evidence.is_new(&self.units) {
+            Ok(evidence)
+        } else {
+            Err(if evidence.is_any() { Reason::NothingNew } else { Reason::NoEvidence })
+        }
+    }
+
     /// An event is open: looks how far it goes, and whether it is over.
-    fn follow(&mut self, prob: f32, input: &StrideInput<'_>, units: &Units, over: &mut Vec<Detection>) {
+    fn follow(&mut self, prob: f32, gated: bool, input: &StrideInput<'_>, over: &mut Vec<Detection>) {
         let Some(mut open) = self.open.take() else { return };
         if prob > open.score {
             (open.score, open.peak_end) = (prob, input.end);
         }
         let mut another = false;
-        if prob >= self.thresholds.off {
+        if prob >= self.units.off && !gated {
             open.n_below = 0;
             let evidence = Evidence::behind(open.onset, self.class, input);
-            (open.last_evident, another) = evidence.follow(open.last_evident, units);
+            (open.last_evident, another) = evidence.follow(open.last_evident, &self.units);
         } else {
             open.n_below += 1;
         }
-        while open.last_evident + 1 - open.onset > units.max_event {
+        while open.last_evident + 1 - open.onset > self.units.max_event {
             let rest = Open {
-                onset: open.onset + units.max_event,
+                onset: open.onset + self.units.max_event,
                 score: prob,
                 peak_end: input.end,
                 sure_end: input.end,
                 ..open.clone()
             };
             let offset = rest.onset;
-            self.close(open, offset, units, over);
+            self.close(open, offset, over);
             open = rest;
         }
         let silent = input.end.saturating_sub(open.last_evident + 1);
+        let units = &self.units;
         if another || open.n_below >= units.of_strides || silent > units.merge_gap + units.linger {
             let offset = open.last_evident + 1;
-            let reported = self.close(open, offset, units, over);
+            let reported = self.close(open, offset, over);
             // The cooldown follows what was reported; a piece of a long event does not begin one.
-            if reported && units.cooldown > 0 {
-                self.floor += units.cooldown;
+            if reported && self.units.cooldown > 0 {
+                self.floor += self.units.cooldown;
                 self.cooling = true;
             }
         } else {
@@ -252,11 +215,11 @@ impl ClassDetector {
     }
 
     /// Hands an event over, or says why not.
-    fn close(&mut self, open: Open, offset: u64, units: &Units, over: &mut Vec<Detection>) -> bool {
+    fn close(&mut self, open: Open, offset: u64, over: &mut Vec<Detection>) -> bool {
         self.floor = self.floor.max(offset);
         let duration = offset.saturating_sub(open.onset);
-        if duration == 0 || duration < units.min_duration {
-            self.reason = "too short".to_owned();
+        if duration == 0 || duration < self.units.min_duration {
+            self.reason = Reason::TooShort { secs: duration as f64 * self.units.frame_secs };
             return false;
         }
         over.push(Detection {

@@ -1,10 +1,23 @@
 //! What a detector can be told.
 
+use crate::engine::quiet::Quiet;
+use crate::engine::report::RecordWhat;
+use crate::engine::stride_level::level_score;
 use crate::model::manifest::Label;
+use crate::units::ClassId;
 use crate::{Error, Result};
+
+/// The label of the pseudo-class that any loud sound belongs to.
+pub const ANY_LOUD: &str = "any_loud";
+
+/// An event of [`ANY_LOUD`] ends so many dB below the level at which it begins.
+pub const LOUD_HYSTERESIS_DB: f32 = 6.0;
 
 /// Longest event that can be asked for: it is kept in memory, with its spectra, until it is over.
 const MAX_EVENT_SECS: f64 = 600.0;
+
+/// A day: a longer silence is taken for a slip.
+const MAX_COOLDOWN_SECS: f64 = 86_400.0;
 
 /// When scores become an event.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,21 +36,68 @@ pub struct DetectorParams {
     pub cooldown_secs: f64,
     /// A longer event is reported in pieces of this length, 1 to 600 s.
     pub max_event_secs: f64,
+    /// A stride speaks for no class where it and the `of_strides` − 1 before it all have a lower RMS than this, in dBFS: a
+    /// sound that has passed the gate has as many strides to be recognised as it may need.
+    pub gate_dbfs: Option<f32>,
     /// The classes, in the model's order.
-    pub classes: Vec<ClassThresholds>,
+    pub classes: Vec<ClassParams>,
+    /// Any loud sound, behind the model's classes. Its thresholds are scores that stand for levels, see
+    /// [`ClassParams::any_loud`]; one stride is enough.
+    pub any_loud: Option<ClassParams>,
+    /// Hours in which no alarms are wanted.
+    pub quiet: Option<Quiet>,
     /// How evidence becomes onset and offset.
     pub localisation: Localisation,
 }
 
-/// One class's thresholds.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ClassThresholds {
+/// What is wanted of one class.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClassParams {
     /// Probability from which on a stride speaks for the class.
     pub on: f32,
     /// Probability below which it speaks against it; at most `on`.
     pub off: f32,
     /// Whether the class is reported at all.
     pub enabled: bool,
+    /// Its own least duration, if it has one.
+    pub min_duration_secs: Option<f64>,
+    /// Its own cooldown, if it has one.
+    pub cooldown_secs: Option<f64>,
+    /// Its own longest event, if it has one.
+    pub max_event_secs: Option<f64>,
+    /// What a recorder keeps of its events.
+    pub record: RecordWhat,
+    /// The groups it belongs to.
+    pub groups: Vec<String>,
+    /// Whether the quiet hours hold for it.
+    pub obeys_quiet: bool,
+    /// Whether a person has changed it since the settings were read.
+    pub edited: bool,
+}
+
+impl ClassParams {
+    /// A class of these two thresholds for which all else is as for every class.
+    #[must_use]
+    pub const fn new(on: f32, off: f32) -> Self {
+        Self {
+            on,
+            off,
+            enabled: true,
+            min_duration_secs: None,
+            cooldown_secs: None,
+            max_event_secs: None,
+            record: RecordWhat::Full,
+            groups: Vec::new(),
+            obeys_quiet: true,
+            edited: false,
+        }
+    }
+
+    /// Any sound of at least this RMS in dBFS, above −114 and below 0.
+    #[must_use]
+    pub fn any_loud(dbfs: f32) -> Self {
+        Self::new(level_score(dbfs), level_score(dbfs - LOUD_HYSTERESIS_DB))
+    }
 }
 
 /// How evidence becomes onset and offset; found by measurement.
@@ -75,7 +135,7 @@ impl DetectorParams {
     /// The default parameters with the labels' own thresholds.
     #[must_use]
     pub fn from_labels(labels: &[Label]) -> Self {
-        let thresholds = |l: &Label| ClassThresholds { on: l.on_threshold, off: l.off_threshold, enabled: true };
+        let class = |l: &Label| ClassParams::new(l.on_threshold, l.off_threshold);
         Self {
             min_strides: 2,
             of_strides: 3,
@@ -84,9 +144,33 @@ impl DetectorParams {
             merge_gap_secs: 2.0,
             cooldown_secs: 0.0,
             max_event_secs: 20.0,
-            classes: labels.iter().map(thresholds).collect(),
+            gate_dbfs: None,
+            classes: labels.iter().map(class).collect(),
+            any_loud: None,
+            quiet: None,
             localisation: Localisation::default(),
         }
+    }
+
+    /// All classes, that of any loud sound last.
+    pub fn all_classes(&self) -> impl Iterator<Item = &ClassParams> {
+        self.classes.iter().chain(&self.any_loud)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn n_classes(&self) -> usize {
+        self.classes.len() + usize::from(self.any_loud.is_some())
+    }
+
+    /// What is wanted of a class.
+    #[must_use]
+    pub fn class(&self, class: ClassId) -> Option<&ClassParams> {
+        self.all_classes().nth(class.0)
+    }
+
+    pub(super) fn class_mut(&mut self, class: ClassId) -> Option<&mut ClassParams> {
+        self.classes.iter_mut().chain(&mut self.any_loud).nth(class.0)
     }
 
     /// Checks the values.
@@ -107,30 +191,48 @@ impl DetectorParams {
             )));
         }
         let tuning = &self.localisation;
-        let spans = [
+        check_spans(&[
             ("minimum duration", self.min_duration_secs, 0.0, MAX_EVENT_SECS),
             ("merge gap", self.merge_gap_secs, 0.0, MAX_EVENT_SECS),
-            ("cooldown", self.cooldown_secs, 0.0, 86_400.0),
+            ("cooldown", self.cooldown_secs, 0.0, MAX_COOLDOWN_SECS),
             ("longest event", self.max_event_secs, 1.0, MAX_EVENT_SECS),
             ("time that evidence may be gone", tuning.linger_secs, 0.0, MAX_EVENT_SECS),
-        ];
-        for (what, secs, least, most) in spans {
-            if !(least..=most).contains(&secs) {
-                return Err(Error::usage(format!("the detector's {what} is {secs} s; give {least} to {most} s")));
-            }
-        }
+        ])?;
         let shares = [tuning.evident_share, tuning.strong_share, tuning.new_share];
         if shares.iter().any(|share| !(*share > 0.0 && *share <= 1.0)) {
             return Err(Error::usage(format!(
                 "the detector's shares of evidence {shares:?} must be above 0 and at most 1"
             )));
         }
-        let wrong = self.classes.iter().position(|t| !(t.off > 0.0 && t.off <= t.on && t.on < 1.0));
-        wrong.map_or(Ok(()), |class| {
-            let ClassThresholds { on, off, .. } = self.classes[class];
-            Err(Error::usage(format!(
-                "the thresholds {on} (on) and {off} (off) of class {class} cannot be used; give 0 < off <= on < 1"
-            )))
-        })
+        if let Some(gate) = self.gate_dbfs.filter(|gate| !gate.is_finite()) {
+            return Err(Error::usage(format!("a level gate of {gate} dBFS cannot be; give a finite level")));
+        }
+        self.all_classes().enumerate().try_for_each(|(index, class)| class.validate(index))
     }
+}
+
+impl ClassParams {
+    fn validate(&self, class: usize) -> Result<()> {
+        let Self { on, off, .. } = *self;
+        if !(off > 0.0 && off <= on && on < 1.0) {
+            return Err(Error::usage(format!(
+                "the thresholds {on} (on) and {off} (off) of class {class} cannot be used; give 0 < off <= on < 1"
+            )));
+        }
+        check_spans(&[
+            ("minimum duration of a class", self.min_duration_secs.unwrap_or(0.0), 0.0, MAX_EVENT_SECS),
+            ("cooldown of a class", self.cooldown_secs.unwrap_or(0.0), 0.0, MAX_COOLDOWN_SECS),
+            ("longest event of a class", self.max_event_secs.unwrap_or(1.0), 1.0, MAX_EVENT_SECS),
+        ])
+    }
+}
+
+/// Names the span that lies outside its limits: what it is, its seconds, least and most.
+fn check_spans(spans: &[(&str, f64, f64, f64)]) -> Result<()> {
+    for (what, secs, least, most) in spans {
+        if !(least..=most).contains(&secs) {
+            return Err(Error::usage(format!("the detector's {what} is {secs} s; give {least} to {most} s")));
+        }
+    }
+    Ok(())
 }

@@ -1,0 +1,391 @@
+//! The index over a recording folder: lists of a hundred thousand events at once.
+//!
+//! It is an SQLite file, `DIR/.index.sqlite`, because that is the embedded store that several processes may read and write
+//! at the same time (the monitor adds events while `review` marks them), that is whole after a kill at any moment, answers
+//! filters and order without holding all rows in memory, and needs no server. The folders stay the truth: when it is
+//! opened, days whose folder has changed are looked into again; what is damaged or of another version is set aside and
+//! built again; where it cannot be written, it is built in memory.
+
+mod query;
+mod row;
+mod scan;
+mod schema;
+
+pub use query::{Filter, Judged, Page, Totals};
+pub use row::Row;
+pub use scan::CatchUp;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use self::{
+    scan::{ScanError, catch_up},
+    schema::{Unopened, is_damage, open_file, open_memory, set_aside},
+};
+use super::{
+    event::StoredEvent,
+    files::folder_bytes,
+    marks::Marks,
+    names::{key_of, split_key, temporary},
+};
+use crate::error::{Error, Result};
+
+/// How an index is opened.
+#[derive(Default)]
+pub struct IndexOptions<'a> {
+    /// Whether only its owner may read it; without a word, whoever may read the days' folders.
+    pub private: Option<bool>,
+    /// Told how many of how many new events have been read.
+    pub progress: Option<&'a mut dyn FnMut(u64, u64)>,
+}
+
+/// All events below one recording folder.
+#[derive(Debug)]
+pub struct Index {
+    dir: PathBuf,
+    connection: Connection,
+    in_memory: bool,
+    caught_up: CatchUp,
+}
+
+impl Index {
+    /// Opens the index of the recording folder `dir` and catches up with the folders.
+    ///
+    /// # Errors
+    /// `Input` where `dir` is no folder or cannot be read. An index file that cannot be used is no error.
+    pub fn open(dir: &Path) -> Result<Self> {
+        Self::open_with(dir, IndexOptions::default())
+    }
+
+    /// As [`Index::open`], with a word on how.
+    ///
+    /// # Errors
+    /// As [`Index::open`].
+    pub fn open_with(dir: &Path, options: IndexOptions<'_>) -> Result<Self> {
+        let unreadable = |e: io::Error| {
+            let text = format!("cannot look into {} ({e}); name a folder that `monitor --record` wrote", dir.display());
+            Error::input(text).with_source(e)
+        };
+        let dir = std::path::absolute(dir).map_err(unreadable)?;
+        fs::read_dir(&dir).map_err(unreadable)?;
+        let mut nobody = |_: u64, _: u64| {};
+        let progress: &mut dyn FnMut(u64, u64) = match options.progress {
+            Some(progress) => progress,
+            None => &mut nobody,
+        };
+        let (mut connection, mut in_memory) = connect(&dir, options.private)?;
+        let caught_up = match catch_up(&mut connection, &dir, progress) {
+            Ok(found) => found,
+            Err(ScanError::Folders(e)) => return Err(unreadable(e)),
+            Err(ScanError::Index(e)) if !in_memory => {
+                // Close it first: a connection holds the file.
+                drop(connection);
+                if is_damage(&e) {
+                    warn_aside(&dir, &e.to_string());
+                    (connection, in_memory) = connect(&dir, options.private)?;
+                } else {
+                    tracing::warn!("the index of {} cannot be written ({e}); it is built in memory", dir.display());
+                    (connection, in_memory) = (open_memory(&dir).map_err(|e| broken(&dir, &e))?, true);
+                }
+                catch_up(&mut connection, &dir, progress).map_err(|e| scan_error(&dir, e))?
+            }
+            Err(ScanError::Index(e)) => return Err(broken(&dir, &e)),
+        };
+        if caught_up.unreadable > 0 {
+            tracing::warn!(
+                "{} folders in {} hold no readable event; they are left alone",
+                caught_up.unreadable,
+                dir.display()
+            );
+        }
+        tracing::debug!(?caught_up, in_memory, "the index of {} is open", dir.display());
+        Ok(Self { dir, connection, in_memory, caught_up })
+    }
+
+    /// The recording folder, as a full path.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The full path of the event with the key `dir` (see [`Row::dir`]).
+    #[must_use]
+    pub fn folder(&self, dir: &str) -> PathBuf {
+        self.dir.join(dir)
+    }
+
+    /// Whether the index lives in memory only, because it cannot be written where it belongs.
+    #[must_use]
+    pub const fn in_memory(&self) -> bool {
+        self.in_memory
+    }
+
+    /// What catching up found the last time.
+    #[must_use]
+    pub const fn caught_up(&self) -> CatchUp {
+        self.caught_up
+    }
+
+    /// Looks again at the days that have changed.
+    ///
+    /// # Errors
+    /// `Input` where the folders cannot be read, `Output` where the index cannot be written.
+    pub fn refresh(&mut self) -> Result<CatchUp> {
+        self.caught_up =
+            catch_up(&mut self.connection, &self.dir, &mut |_, _| {}).map_err(|e| scan_error(&self.dir, e))?;
+        Ok(self.caught_up)
+    }
+
+    /// Forgets everything and reads all folders. `progress` is told how many of how many events have been read.
+    ///
+    /// # Errors
+    /// As [`Index::refresh`].
+    pub fn rebuild(&mut self, progress: &mut dyn FnMut(u64, u64)) -> Result<CatchUp> {
+        let forget = "BEGIN IMMEDIATE; DELETE FROM events; DELETE FROM days; DELETE FROM unreadable; COMMIT;";
+        self.connection.execute_batch(forget).map_err(|e| broken(&self.dir, &e))?;
+        self.caught_up = catch_up(&mut self.connection, &self.dir, progress).map_err(|e| scan_error(&self.dir, e))?;
+        Ok(self.caught_up)
+    }
+
+    /// The events that `filter` wants, newest first.
+    ///
+    /// # Errors
+    /// `Output` where the index cannot be read.
+    pub fn query(&self, filter: &Filter, page: Page) -> Result<Vec<Row>> {
+        query::rows(&self.connection, filter, page).map_err(|e| broken(&self.dir, &e))
+    }
+
+    /// How many events `filter` wants.
+    ///
+    /// # Errors
+    /// As [`Index::query`].
+    pub fn count(&self, filter: &Filter) -> Result<u64> {
+        query::count(&self.connection, filter).map_err(|e| broken(&self.dir, &e))
+    }
+
+    /// How many of the events that `filter` wants have which label; by label.
+    ///
+    /// # Errors
+    /// As [`Index::query`].
+    pub fn labels(&self, filter: &Filter) -> Result<Vec<(String, u64)>> {
+        query::counts(&self.connection, "label", filter).map_err(|e| broken(&self.dir, &e))
+    }
+
+    /// How many of the events that `filter` wants lie on which day (in UTC); oldest day first.
+    ///
+    /// # Errors
+    /// As [`Index::query`].
+    pub fn days(&self, filter: &Filter) -> Result<Vec<(String, u64)>> {
+        query::counts(&self.connection, "day", filter).map_err(|e| broken(&self.dir, &e))
+    }
+
+    /// How many of the events that `filter` wants come from which input; by name.
+    ///
+    /// # Errors
+    /// As [`Index::query`].
+    pub fn sources(&self, filter: &Filter) -> Result<Vec<(String, u64)>> {
+        query::counts(&self.connection, "source", filter).map_err(|e| broken(&self.dir, &e))
+    }
+
+    /// The row of the event with the key `dir`.
+    ///
+    /// # Errors
+    /// As [`Index::query`].
+    pub fn row(&self, dir: &str) -> Result<Option<Row>> {
+        query::row(&self.connection, dir).map_err(|e| broken(&self.dir, &e))
+    }
+
+    /// Events and bytes, all and starred.
+    ///
+    /// # Errors
+    /// As [`Index::query`].
+    pub fn totals(&self) -> Result<Totals> {
+        query::totals(&self.connection).map_err(|e| broken(&self.dir, &e))
+    }
+
+    /// Folders that hold no readable event: key and what is wrong. They are left alone.
+    ///
+    /// # Errors
+    /// As [`Index::query`].
+    pub fn unreadable(&self) -> Result<Vec<(String, String)>> {
+        query::unreadable(&self.connection).map_err(|e| broken(&self.dir, &e))
+    }
+
+    /// Keys and bytes of events that may be removed, those first that are worth least: with `before`, what began before it,
+    /// oldest first; without, by score in whole tenths, lowest first, and then oldest first. Starred ones never.
+    ///
+    /// # Errors
+    /// As [`Index::query`].
+    pub fn removable(&self, before: Option<Timestamp>, limit: u64) -> Result<Vec<(String, u64)>> {
+        query::removable(&self.connection, before, limit).map_err(|e| broken(&self.dir, &e))
+    }
+
+    /// Takes in an event that has just been written.
+    ///
+    /// # Errors
+    /// `Output` where the index cannot be written (catching up will find the event); `Bug` where the event does not lie in
+    /// this recording folder.
+    pub fn add(&mut self, event: &StoredEvent) -> Result<()> {
+        let key = key_of(&self.dir, &event.folder).ok_or_else(|| {
+            let (folder, dir) = (event.folder.display(), self.dir.display());
+            Error::bug(format!("the event folder {folder} does not lie in {dir}; please report this"))
+        })?;
+        let mut add = || {
+            let transaction = self.connection.transaction()?;
+            row::insert(&transaction, &key, event, &Marks::default(), 0)?;
+            transaction.commit()
+        };
+        add().map_err(|e| broken(&self.dir, &e))
+    }
+
+    /// Writes the marks of the event with the key `dir` into its folder, and into the index.
+    ///
+    /// # Errors
+    /// `Output` where the folder cannot be written, and then nothing is changed; `Usage` where the note is too long.
+    pub fn set_marks(&mut self, dir: &str, marks: &Marks) -> Result<()> {
+        let folder = self.checked(dir)?;
+        marks.write(&folder)?;
+        let stamp = scan::marks_stamp(&folder);
+        match row::mark(&self.connection, dir, marks, stamp, bytes_of(&folder)) {
+            Ok(_) => Ok(()),
+            // They are in the folder, and that is the truth: the next one who opens the index finds them.
+            Err(e) => {
+                tracing::warn!("{}", broken(&self.dir, &e));
+                Ok(())
+            }
+        }
+    }
+
+    /// Removes the event with the key `dir`: its folder gets a temporary name first, so that a kill leaves no half event.
+    /// Whether it was there.
+    ///
+    /// # Errors
+    /// `Output` where it cannot be removed.
+    pub fn remove(&mut self, dir: &str) -> Result<bool> {
+        self.remove_if(dir, |_| true)
+    }
+
+    /// As [`Index::remove`], unless the folder says that it is starred, whatever the index holds: somebody may have starred
+    /// it a moment ago. Whether it was removed.
+    ///
+    /// # Errors
+    /// As [`Index::remove`].
+    pub fn remove_unless_starred(&mut self, dir: &str) -> Result<bool> {
+        // Marks that cannot be read may be a star.
+        self.remove_if(dir, |folder| Marks::read(folder).is_ok_and(|marks| !marks.starred))
+    }
+
+    fn remove_if(&mut self, dir: &str, wanted: impl Fn(&Path) -> bool) -> Result<bool> {
+        let folder = self.checked(dir)?;
+        let day = folder.parent().map_or_else(|| self.dir.clone(), Path::to_path_buf);
+        let failed = |e: io::Error| {
+            Error::output(format!("{} could not be removed ({e}); check its disk and its rights", folder.display()))
+                .with_source(e)
+        };
+        if folder.exists() && !wanted(&folder) {
+            self.remark(dir, &folder);
+            return Ok(false);
+        }
+        let gone = day.join(temporary("removed"));
+        let was_there = match fs::rename(&folder, &gone) {
+            Ok(()) => true,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => false,
+            Err(e) => return Err(failed(e)),
+        };
+        // Under its new name nobody marks it any more: what it says now, it says for good.
+        if was_there && !wanted(&gone) {
+            fs::rename(&gone, &folder).map_err(failed)?;
+            self.remark(dir, &folder);
+            return Ok(false);
+        }
+        if was_there && let Err(e) = fs::remove_dir_all(&gone) {
+            // Another process that cleans up may be at it, too.
+            if e.kind() != io::ErrorKind::NotFound {
+                return Err(failed(e));
+            }
+        }
+        // The last event of a day takes the day with it; a day with anything in it stays.
+        let _ = fs::remove_dir(&day);
+        // After the folder: where the disk was full, the index has room now.
+        let rows =
+            self.connection.execute("DELETE FROM events WHERE dir = ?1", [dir]).map_err(|e| broken(&self.dir, &e))?;
+        Ok(was_there || rows > 0)
+    }
+
+    /// Reads the marks of one event again.
+    fn remark(&self, dir: &str, folder: &Path) {
+        let (stamp, marks) = (scan::marks_stamp(folder), Marks::read(folder));
+        // Marks that cannot be read are kept as if they held a star.
+        let marks = marks.unwrap_or_else(|_| Marks { starred: true, ..Marks::default() });
+        if let Err(e) = row::mark(&self.connection, dir, &marks, stamp, bytes_of(folder)) {
+            tracing::warn!("{}", broken(&self.dir, &e));
+        }
+    }
+
+    /// The folder of the event with the key `dir`.
+    fn checked(&self, dir: &str) -> Result<PathBuf> {
+        match split_key(dir) {
+            Some(_) => Ok(self.dir.join(dir)),
+            None => Err(Error::bug(format!("{dir:?} is no event's folder; please report this"))),
+        }
+    }
+}
+
+/// Length of the files in `folder`, in bytes, if that can be known.
+fn bytes_of(folder: &Path) -> Option<u64> {
+    folder_bytes(folder).ok()
+}
+
+/// A connection to the index of `dir`, and whether it is one in memory.
+fn connect(dir: &Path, private: Option<bool>) -> Result<(Connection, bool)> {
+    let why = match open_file(dir, private) {
+        Ok(connection) => return Ok((connection, false)),
+        Err(Unopened::Unusable(why)) => {
+            warn_aside(dir, &why);
+            match open_file(dir, private) {
+                Ok(connection) => return Ok((connection, false)),
+                Err(Unopened::Unusable(why) | Unopened::Impossible(why)) => why,
+            }
+        }
+        Err(Unopened::Impossible(why)) => why,
+    };
+    tracing::info!("the index of {} is built in memory ({why})", dir.display());
+    Ok((open_memory(dir).map_err(|e| broken(dir, &e))?, true))
+}
+
+/// Sets an unusable index aside, with a word.
+fn warn_aside(dir: &Path, why: &str) {
+    match set_aside(dir) {
+        Ok(aside) => tracing::warn!(
+            "the index of {} cannot be used ({why}); it is set aside as {} and built again",
+            dir.display(),
+            aside.display()
+        ),
+        Err(e) => tracing::warn!("the index of {} cannot be used ({why}), nor be set aside ({e})", dir.display()),
+    }
+}
+
+fn scan_error(dir: &Path, e: ScanError) -> Error {
+    match e {
+        ScanError::Index(e) => broken(dir, &e),
+        ScanError::Folders(e) => {
+            Error::input(format!("cannot look into {} ({e}); check the folder and its disk", dir.display()))
+                .with_source(e)
+        }
+    }
+}
+
+fn broken(dir: &Path, e: &rusqlite::Error) -> Error {
+    let dir = dir.display();
+    Error::output(format!(
+        "the index of {dir} failed ({e}); check the disk, or remove {dir}/.index.sqlite: it is built again"
+    ))
+}
+
+#[cfg(test)]
+mod tests;
