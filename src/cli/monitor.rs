@@ -163,6 +163,7 @@ fn show_notices(notices: Receiver<Notice>, slot: Arc<SnapshotSlot>) -> Result<()
                 Notice::FoldersFailing(_) => slot.set_recording_fails(true),
                 Notice::FoldersWorking => slot.set_recording_fails(false),
                 Notice::LinesFailing(_) => {}
+                Notice::Sinks(trouble) => slot.set_outside_trouble(trouble),
             }
         }
     };

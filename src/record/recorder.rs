@@ -49,6 +49,8 @@ pub enum Notice {
     FoldersWorking,
     /// JSON lines fail from here on; the sentence says why.
     LinesFailing(String),
+    /// What is wrong with the sinks from here on, as a sentence; none when all is well again.
+    Sinks(Option<String>),
 }
 
 /// What the recorder did.
@@ -82,6 +84,8 @@ pub struct Recorder {
     notices: Sender<Notice>,
     lines_closed: Arc<AtomicBool>,
     folders_failing: bool,
+    /// What was said last of the sinks.
+    sinks_trouble: Option<String>,
     stats: RecorderStats,
 }
 
@@ -102,6 +106,7 @@ impl Recorder {
             notices,
             lines_closed: Arc::clone(&lines_closed),
             folders_failing: false,
+            sinks_trouble: None,
             stats: RecorderStats::default(),
         };
         let thread = thread::Builder::new()
@@ -141,6 +146,9 @@ impl Recorder {
             Report::Event(event) => self.record(event),
             _ => None,
         };
+        if matches!(report, Report::Status(_)) {
+            self.look_after_sinks();
+        }
         self.write_line(report, dir.as_deref());
         // After the line, so that whoever acts on it finds both.
         for relay in &mut self.relays {
@@ -175,11 +183,21 @@ impl Recorder {
         }
     }
 
+    /// A status tells how the sinks are, and so does a notice where that has changed.
+    fn look_after_sinks(&mut self) {
+        let states: Vec<_> = self.relays.iter().flat_map(|relay| relay.states()).collect();
+        let trouble = states.iter().find_map(|sink| Some(format!("{}: {}", sink.name, sink.error.as_ref()?)));
+        if trouble != self.sinks_trouble {
+            self.sinks_trouble.clone_from(&trouble);
+            self.notify(Notice::Sinks(trouble));
+        }
+        if let Some(lines) = &mut self.lines {
+            lines.set_sinks(states);
+        }
+    }
+
     fn write_line(&mut self, report: &Report, dir: Option<&Path>) {
         let Some(lines) = &mut self.lines else { return };
-        if matches!(report, Report::Status(_)) {
-            lines.set_sinks(self.relays.iter().flat_map(|relay| relay.states()).collect());
-        }
         let outcome = lines.write(report, dir);
         if lines.is_closed() {
             self.lines_closed.store(true, Ordering::Release);
