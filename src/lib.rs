@@ -14,6 +14,7 @@ pub mod interpret;
 pub mod media;
 pub mod model;
 pub mod record;
+pub mod review;
 pub mod sinks;
 mod toml_text;
 pub mod train;

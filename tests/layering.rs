@@ -26,6 +26,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Who is told besides; it speaks the lines' JSON.
     ("sinks", &["units", "error", "engine", "record"]),
     ("ui", &["units", "error", "engine"]),
+    // The review draws with the monitor's screen parts (and the engine's plain data that they take), plays through `audio`, and
+    // computes its pictures from the recorded sound.
+    ("review", &["units", "error", "dsp", "media", "audio", "engine", "archive", "ui"]),
     // Training measures after every epoch.
     ("train", &["units", "error", "dsp", "model", "interpret", "media", "eval"]),
     ("eval", &["units", "error", "dsp", "model", "interpret", "media"]),
@@ -44,6 +47,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "engine",
             "archive",
             "record",
+            "review",
             "sinks",
             "ui",
             "train",
@@ -64,6 +68,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rubato", &["dsp"]),
     ("rand", &["model", "interpret", "audio", "train", "eval"]),
     ("rand_chacha", &["model", "interpret", "audio", "train", "eval"]),
+    ("base64", &["review"]),
+    ("csv", &["review"]),
     ("rusqlite", &["archive"]),
     ("rustix", &["archive", "record"]),
     ("safetensors", &["model", "train"]),
@@ -90,16 +96,16 @@ const CRATES: &[(&str, &[&str])] = &[
     ("directories", &["config", "model"]),
     ("indicatif", &["cli"]),
     // In the engine: when quiet hours are, by the local time of an event.
-    ("jiff", &["engine", "archive", "record", "ui", "cli"]),
+    ("jiff", &["engine", "archive", "record", "review", "ui", "cli"]),
     ("png", &["record"]),
-    ("ratatui", &["ui"]),
-    ("serde", &["toml_text", "dsp", "model", "train", "eval", "archive", "record", "config", "cli"]),
-    ("serde_json", &["archive", "record", "sinks", "train", "eval", "cli"]),
-    ("sha2", &["model"]),
+    ("ratatui", &["ui", "review"]),
+    ("serde", &["toml_text", "dsp", "model", "train", "eval", "archive", "record", "review", "config", "cli"]),
+    ("serde_json", &["archive", "record", "review", "sinks", "train", "eval", "cli"]),
+    ("sha2", &["model", "review"]),
     ("signal_hook", &["cli"]),
     ("thiserror", &["error"]),
     ("toml", &["toml_text", "model", "config", "cli"]),
-    ("tracing", &["model", "audio", "engine", "archive", "record", "sinks", "ui", "train", "eval", "cli"]),
+    ("tracing", &["model", "audio", "engine", "archive", "record", "review", "sinks", "ui", "train", "eval", "cli"]),
     ("tracing_subscriber", &["cli"]),
     ("ulid", &["engine", "record"]),
 ];

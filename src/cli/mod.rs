@@ -19,6 +19,7 @@ mod outside;
 mod panics;
 mod parse;
 mod reload;
+pub mod review;
 mod service;
 pub mod settings;
 pub mod train;
@@ -42,6 +43,7 @@ Examples:
   earwitness monitor                       listen to the default microphone, in the terminal
   earwitness monitor --input demo          a scene that the program makes: no sound card needed
   earwitness explain bark.wav --out why    what the classifier heard in a recording
+  earwitness review events                 listen to what was recorded, and mark it
   earwitness model list                    which models there are
   earwitness devices                       which microphones there are
   earwitness config init                   write the documented settings file
@@ -73,6 +75,8 @@ enum Command {
     Monitor(Box<monitor::Args>),
     /// Explain recordings offline.
     Explain(explain::Args),
+    /// Browse recorded events: listen, mark, export, one web page.
+    Review(review::Args),
     /// Measure a model on a data set.
     Evaluate(evaluate::Args),
     /// Make a model package from a data set.
@@ -141,6 +145,7 @@ fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Monitor(args) => monitor::run(&args, &globals),
         Command::Explain(args) => explain::run(&args),
+        Command::Review(args) => review::run(&args, &globals),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Train(command) => train::run(&command),
         Command::Devices(args) => devices::run(&args, &globals),

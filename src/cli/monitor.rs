@@ -176,10 +176,16 @@ fn show_notices(notices: Receiver<Notice>, slot: Arc<SnapshotSlot>) -> Result<()
 /// Draws until the user quits or `stop` is set.
 #[cfg(feature = "tui")]
 fn screen(config: &Config, slot: &SnapshotSlot, stop: &AtomicBool, controls: &Controls) -> Result<()> {
-    use crate::config::{ColorMode, ThemeChoice};
-    use crate::ui::{ThemeName, UiOptions, run};
+    crate::ui::run(slot, stop, controls, ui_options(config))
+}
 
-    let mut options = UiOptions::from_env();
+/// What the terminal can show, and what the settings want of it.
+#[cfg(feature = "tui")]
+pub(super) fn ui_options(config: &Config) -> crate::ui::UiOptions {
+    use crate::config::{ColorMode, ThemeChoice};
+    use crate::ui::ThemeName;
+
+    let mut options = crate::ui::UiOptions::from_env();
     match config.ui.color {
         ColorMode::Auto => {}
         ColorMode::Always => options.no_color = false,
@@ -194,7 +200,7 @@ fn screen(config: &Config, slot: &SnapshotSlot, stop: &AtomicBool, controls: &Co
     options.mouse = config.ui.mouse;
     options.ascii |= config.ui.ascii;
     options.exit_on_end = config.ui.exit_on_end;
-    run(slot, stop, controls, options)
+    options
 }
 
 /// This build has no screen.

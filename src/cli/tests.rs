@@ -56,7 +56,7 @@ fn every_command_says_what_it_does_and_shows_examples() {
     }
     for c in all_commands()
         .iter()
-        .filter(|c| ["monitor", "explain", "evaluate", "train", "model", "config"].contains(&c.get_name()))
+        .filter(|c| ["monitor", "explain", "review", "evaluate", "train", "model", "config"].contains(&c.get_name()))
     {
         let help = c.get_after_help().unwrap().to_string();
         assert!(help.contains("earwitness "), "{} shows no example", c.get_name());

@@ -55,7 +55,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, snapshot: &Snapshot, theme: 
 }
 
 /// One row for each component, as many as fit: name, bar from a common zero, relevance.
-pub(super) fn draw_rows(buffer: &mut Buffer, area: Rect, components: &[ComponentShare], theme: Theme) {
+pub(crate) fn draw_rows(buffer: &mut Buffer, area: Rect, components: &[ComponentShare], theme: Theme) {
     let longest = components.iter().map(|component| width(&name(component))).max().unwrap_or(0);
     let name_cells = longest.clamp(3, usize::from(area.width / 3).max(3)) as u16;
     // Negative relevance runs to the left of zero; without any, the bars have the whole width.

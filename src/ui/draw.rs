@@ -80,7 +80,7 @@ fn draw_body(buffer: &mut Buffer, layout: &Layout, app: &App, theme: Theme) {
 }
 
 /// Draws a pane's title on a rule; gives the room below it, of at least one line.
-pub(super) fn pane(buffer: &mut Buffer, area: Rect, title: &str, theme: Theme) -> Rect {
+pub(crate) fn pane(buffer: &mut Buffer, area: Rect, title: &str, theme: Theme) -> Rect {
     buffer.set_string(area.x, area.y, "─".repeat(area.width.into()), theme.rule());
     let title = format!(" {} ", clip(title, usize::from(area.width).saturating_sub(4)));
     buffer.set_stringn(area.x + 1, area.y, title, usize::from(area.width.saturating_sub(1)), theme.title());
@@ -88,7 +88,7 @@ pub(super) fn pane(buffer: &mut Buffer, area: Rect, title: &str, theme: Theme) -
 }
 
 /// Clears the middle of `area` for a framed window of at most `width` × `height` cells; gives the room inside.
-pub(super) fn popup(buffer: &mut Buffer, area: Rect, width: u16, height: u16, title: &str, theme: Theme) -> Rect {
+pub(crate) fn popup(buffer: &mut Buffer, area: Rect, width: u16, height: u16, title: &str, theme: Theme) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));
     let window = Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
     for y in window.y..window.bottom() {

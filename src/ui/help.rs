@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::draw::popup;
-use super::keys::TABLE;
+use super::keys::{Binding, TABLE};
 use super::text::{clip, pad};
 use super::theme::Theme;
 
@@ -24,13 +24,13 @@ const LEGEND: [&str; 9] = [
 
 /// The furthest that the help can be scrolled, whatever the screen.
 pub(super) fn last_line() -> usize {
-    lines().len() + LEGEND.len()
+    lines(TABLE).len() + LEGEND.len()
 }
 
 /// Keys and text of each line: neighbours in the table with one text share a line.
-pub(super) fn lines() -> Vec<(String, &'static str)> {
+pub(crate) fn lines<A: 'static>(table: &[Binding<A>]) -> Vec<(String, &'static str)> {
     let mut lines: Vec<(Vec<String>, &'static str)> = Vec::new();
-    for binding in TABLE {
+    for binding in table {
         let keys = binding.keys.iter().map(|key| key.name()).collect::<Vec<_>>().join(" ");
         match lines.last_mut() {
             Some((shared, text)) if *text == binding.help => shared.push(keys),
@@ -53,9 +53,21 @@ fn together(keys: Vec<String>) -> String {
 
 /// Draws the help from its line `from` on (as far as there is more than fits).
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, from: usize, theme: Theme) {
-    let keys = lines();
+    draw_table(buffer, area, TABLE, &LEGEND, from, theme);
+}
+
+/// Draws the keys of `table` and the words of `legend`, from line `from` on.
+pub(crate) fn draw_table<A: 'static>(
+    buffer: &mut Buffer,
+    area: Rect,
+    table: &[Binding<A>],
+    legend: &[&str],
+    from: usize,
+    theme: Theme,
+) {
+    let keys = lines(table);
     let key_cells = keys.iter().map(|(keys, _)| super::text::width(keys)).max().unwrap_or(0);
-    let n_lines = keys.len() + 1 + LEGEND.len();
+    let n_lines = keys.len() + 1 + legend.len();
     let inner = popup(buffer, area, 68, (n_lines + 2).min(area.height.into()) as u16, "keys", theme);
     let room = usize::from(inner.height);
     let from = from.min(n_lines.saturating_sub(room));
@@ -66,7 +78,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, from: usize, theme: Theme) {
     }
     for (y, at) in (inner.y..inner.bottom()).zip(from..) {
         let Some((keys, text)) = keys.get(at) else {
-            if let Some(line) = at.checked_sub(keys.len() + 1).and_then(|at| LEGEND.get(at)) {
+            if let Some(line) = at.checked_sub(keys.len() + 1).and_then(|at| legend.get(at)) {
                 buffer.set_string(inner.x, y, clip(line, inner.width.into()), theme.dim());
             }
             continue;

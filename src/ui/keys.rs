@@ -62,15 +62,15 @@ pub struct Key {
     pub ctrl: bool,
 }
 
-const fn char_key(c: char) -> Key {
+pub(crate) const fn char_key(c: char) -> Key {
     Key { code: KeyCode::Char(c), ctrl: false }
 }
 
-const fn ctrl_key(c: char) -> Key {
+pub(crate) const fn ctrl_key(c: char) -> Key {
     Key { code: KeyCode::Char(c), ctrl: true }
 }
 
-const fn special(code: KeyCode) -> Key {
+pub(crate) const fn special(code: KeyCode) -> Key {
     Key { code, ctrl: false }
 }
 
@@ -94,9 +94,9 @@ impl Key {
 
 /// One line of the table.
 #[derive(Debug, Clone, Copy)]
-pub struct Binding {
+pub struct Binding<A: 'static = Action> {
     /// What it does.
-    pub action: Action,
+    pub action: A,
     /// The keys that do it; the footer names the first.
     pub keys: &'static [Key],
     /// What help says of it.
@@ -105,7 +105,12 @@ pub struct Binding {
     pub footer: Option<&'static str>,
 }
 
-const fn bind(action: Action, keys: &'static [Key], help: &'static str, footer: Option<&'static str>) -> Binding {
+pub(crate) const fn bind<A: Copy + 'static>(
+    action: A,
+    keys: &'static [Key],
+    help: &'static str,
+    footer: Option<&'static str>,
+) -> Binding<A> {
     Binding { action, keys, help, footer }
 }
 
@@ -152,11 +157,16 @@ pub const TABLE: &[Binding] = &[
 /// What `event` asks for; `None` for keys that mean nothing, and for the release of any key.
 #[must_use]
 pub fn action(event: KeyEvent) -> Option<Action> {
+    action_in(TABLE, event)
+}
+
+/// As [`action`], for a table of another screen's.
+pub(crate) fn action_in<A: Copy + 'static>(table: &[Binding<A>], event: KeyEvent) -> Option<A> {
     if event.kind == KeyEventKind::Release || event.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::SUPER) {
         return None;
     }
     let key = Key { code: event.code, ctrl: event.modifiers.contains(KeyModifiers::CONTROL) };
-    TABLE.iter().find(|binding| binding.keys.contains(&key)).map(|binding| binding.action)
+    table.iter().find(|binding| binding.keys.contains(&key)).map(|binding| binding.action)
 }
 
 /// The first key of `action`, as a person reads it; empty for an action without a key.

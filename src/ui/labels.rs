@@ -69,7 +69,7 @@ fn draw_class(buffer: &mut Buffer, row: Rect, class: &ClassState, label_cells: u
 }
 
 /// A bar of `part` (0…1) of `row`, with a tick at `tick` (0…1). What is no number draws nothing.
-pub(super) fn draw_bar(buffer: &mut Buffer, row: Rect, part: f32, tick: Option<f32>, fill: Style, theme: Theme) {
+pub(crate) fn draw_bar(buffer: &mut Buffer, row: Rect, part: f32, tick: Option<f32>, fill: Style, theme: Theme) {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     if row.width == 0 {
         return;

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::app::App;
-use super::keys::{Action, TABLE};
+use super::keys::{Action, Binding, TABLE};
 use super::text::{clip, clip_start, count, number, width};
 use super::theme::Theme;
 use crate::engine::report::Latency;
@@ -117,8 +117,19 @@ pub(super) fn draw_footer(buffer: &mut Buffer, row: Rect, app: &App, theme: Them
         buffer.set_string(row.x + 1, row.y, text, theme.warn());
         return;
     }
+    let useful = TABLE.iter().filter(|binding| is_useful(binding.action, app.snapshot.as_deref()));
+    draw_keys(buffer, row, useful, theme);
+}
+
+/// Draws the first of `bindings` that fit, on one line.
+pub(crate) fn draw_keys<'a, A: 'static>(
+    buffer: &mut Buffer,
+    row: Rect,
+    bindings: impl IntoIterator<Item = &'a Binding<A>>,
+    theme: Theme,
+) {
     let mut x = row.x + 1;
-    for binding in TABLE.iter().filter(|binding| is_useful(binding.action, app.snapshot.as_deref())) {
+    for binding in bindings {
         let (Some(name), Some(key)) = (binding.footer, binding.keys.first().map(|key| key.name())) else { continue };
         if usize::from(row.right().saturating_sub(x)) <= width(&key) + 1 + width(name) {
             break;

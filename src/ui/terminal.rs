@@ -28,7 +28,7 @@ use crate::engine::snapshot::{Snapshot, SnapshotSlot};
 use crate::error::{Error, Result};
 
 /// Shortest time between two redraws, and how long a key can wait unseen.
-const FRAME: Duration = Duration::from_millis(33);
+pub(super) const FRAME: Duration = Duration::from_millis(33);
 /// How long a panic on another thread waits for the screen to give the terminal back, and the screen for its message.
 const PANIC_WAIT: Duration = Duration::from_millis(500);
 
@@ -39,7 +39,7 @@ const KEYS: usize = 64;
 /// wipe away what was printed in between.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 /// A thread other than the screen's has panicked and waits for the terminal.
-static PANICKED: AtomicBool = AtomicBool::new(false);
+pub(super) static PANICKED: AtomicBool = AtomicBool::new(false);
 /// Such threads that have not yet printed their message.
 static UNPRINTED: AtomicUsize = AtomicUsize::new(0);
 /// The thread that draws.
@@ -62,11 +62,16 @@ pub fn run(slot: &SnapshotSlot, quit: &AtomicBool, controls: &Controls, options:
             "the screen needs a terminal, and standard output is none; use --ui jsonl or --ui silent instead",
         ));
     }
+    with_terminal(|terminal| show(terminal, slot, quit, controls, &mut App::new(options)))
+}
+
+/// Takes the terminal for as long as `work` lasts.
+pub(super) fn with_terminal(work: impl FnOnce(&mut Screen) -> Result<()>) -> Result<()> {
     // Whether there is colour is the options' decision, taken once; without this, crossterm takes it again.
     force_color_output(true);
     let guard = TerminalGuard::take()?;
     let mut terminal = Terminal::new(CrosstermBackend::new(Output::default())).map_err(|error| broken(&error))?;
-    let result = show(&mut terminal, slot, quit, controls, &mut App::new(options));
+    let result = work(&mut terminal);
     drop(guard);
     if PANICKED.swap(false, Ordering::SeqCst) {
         // Returning may end the program: the message comes first.
@@ -76,12 +81,12 @@ pub fn run(slot: &SnapshotSlot, quit: &AtomicBool, controls: &Controls, options:
     result
 }
 
-type Screen = Terminal<CrosstermBackend<Output>>;
+pub(super) type Screen = Terminal<CrosstermBackend<Output>>;
 
 /// Standard output, a whole redraw at a time: terminals that know synchronised updates show it at once. Writes
 /// nothing once the terminal has been given back, not even on drop.
 #[derive(Debug, Default)]
-struct Output(Vec<u8>);
+pub(super) struct Output(Vec<u8>);
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -150,7 +155,7 @@ fn show(
 
 /// Reads keys on a thread of its own: where the terminal goes away, crossterm's reading never returns, and the screen must
 /// still see that it is time to go. The thread ends with the program.
-fn watch_keys() -> Result<Receiver<io::Result<Event>>> {
+pub(super) fn watch_keys() -> Result<Receiver<io::Result<Event>>> {
     let (keys, incoming) = sync_channel(KEYS);
     let read = move || {
         loop {
@@ -195,7 +200,7 @@ fn redraw(terminal: &mut Screen, app: &mut App) -> io::Result<()> {
     terminal.draw(|frame| draw(frame, app)).map(|_| ())
 }
 
-fn broken(error: &io::Error) -> Error {
+pub(super) fn broken(error: &io::Error) -> Error {
     Error::output(format!("the terminal cannot be used for the screen ({error}); use --ui jsonl instead"))
 }
 

@@ -15,12 +15,12 @@ fn printable(text: &str) -> Cow<'_, str> {
 }
 
 /// Cells that `text` takes.
-pub(super) fn width(text: &str) -> usize {
+pub(crate) fn width(text: &str) -> usize {
     Span::raw(text).width()
 }
 
 /// The beginning of `text` in at most `max` cells; `…` stands for what was cut.
-pub(super) fn clip(text: &str, max: usize) -> String {
+pub(crate) fn clip(text: &str, max: usize) -> String {
     let text = printable(text);
     if width(&text) <= max {
         return text.into_owned();
@@ -41,7 +41,7 @@ pub(super) fn clip(text: &str, max: usize) -> String {
 }
 
 /// The end of `text` in at most `max` cells: of a path, the end says more.
-pub(super) fn clip_start(text: &str, max: usize) -> String {
+pub(crate) fn clip_start(text: &str, max: usize) -> String {
     let text = printable(text);
     if width(&text) <= max {
         return text.into_owned();
@@ -54,19 +54,19 @@ pub(super) fn clip_start(text: &str, max: usize) -> String {
 }
 
 /// `text` in exactly `cells` cells, cut or filled with spaces behind it.
-pub(super) fn pad(text: &str, cells: usize) -> String {
+pub(crate) fn pad(text: &str, cells: usize) -> String {
     let mut text = clip(text, cells);
     text.extend(std::iter::repeat_n(' ', cells.saturating_sub(width(&text))));
     text
 }
 
 /// `text` in at least `cells` cells, with spaces before it.
-pub(super) fn pad_start(text: &str, cells: usize) -> String {
+pub(crate) fn pad_start(text: &str, cells: usize) -> String {
     format!("{}{text}", " ".repeat(cells.saturating_sub(width(text))))
 }
 
 /// `text` in lines of at most `max` cells, broken at spaces where there are any; at least one line.
-pub(super) fn wrap(text: &str, max: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, max: usize) -> Vec<String> {
     let max = max.max(1);
     let mut lines = vec![String::new()];
     for word in printable(text).split_whitespace() {
@@ -95,12 +95,12 @@ fn push(lines: &mut [String], text: &str) {
 }
 
 /// `value` with `decimals` places, or `?` where it is no number.
-pub(super) fn number(value: f64, decimals: usize) -> String {
+pub(crate) fn number(value: f64, decimals: usize) -> String {
     if value.is_finite() { format!("{value:.decimals$}") } else { "?".to_owned() }
 }
 
 /// A count with spaces between thousands, as in `12 345`.
-pub(super) fn count(value: u64) -> String {
+pub(crate) fn count(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (idx, digit) in digits.chars().enumerate() {
@@ -113,7 +113,7 @@ pub(super) fn count(value: u64) -> String {
 }
 
 /// A duration of `secs` seconds in few cells, as in `1.8s`, `75s`, `12m`, `26h`.
-pub(super) fn short_secs(secs: f64) -> String {
+pub(crate) fn short_secs(secs: f64) -> String {
     if !secs.is_finite() {
         "?".to_owned()
     } else if secs < 9.95 {
@@ -128,21 +128,21 @@ pub(super) fn short_secs(secs: f64) -> String {
 }
 
 /// Stream time as `h:mm:ss.s`.
-pub(super) fn stream_time(secs: f64) -> String {
+pub(crate) fn stream_time(secs: f64) -> String {
     let tenths = (secs.max(0.0) * 10.0).floor() as u64;
     let (secs, tenths) = (tenths / 10, tenths % 10);
     format!("{}:{:02}:{:02}.{tenths}", secs / 3600, secs / 60 % 60, secs % 60)
 }
 
 /// Wall time of `pos` in `zone`; `None` outside the calendar (a broken clock must not break the screen).
-pub(super) fn local_time(clock: &StreamClock, pos: SamplePos, zone: &TimeZone) -> Option<Zoned> {
+pub(crate) fn local_time(clock: &StreamClock, pos: SamplePos, zone: &TimeZone) -> Option<Zoned> {
     let since_start = Duration::try_from_secs_f64(clock.secs(pos)).ok()?;
     let wall: SystemTime = clock.start.checked_add(since_start)?;
     Some(Timestamp::try_from(wall).ok()?.to_zoned(zone.clone()))
 }
 
 /// `time` by jiff's strftime `format`, or `?`.
-pub(super) fn format_time(time: Option<&Zoned>, format: &str) -> String {
+pub(crate) fn format_time(time: Option<&Zoned>, format: &str) -> String {
     time.and_then(|time| jiff::fmt::strtime::format(format, time).ok()).unwrap_or_else(|| "?".to_owned())
 }
 

@@ -20,7 +20,7 @@ enum Depth {
 
 /// How things look.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Theme {
+pub(crate) struct Theme {
     depth: Depth,
     ascii: bool,
     palette: &'static Palette,
@@ -30,7 +30,7 @@ pub(super) struct Theme {
 const HEAT_STEPS: f32 = 40.0;
 
 impl Theme {
-    pub(super) fn new(options: &UiOptions) -> Self {
+    pub(crate) fn new(options: &UiOptions) -> Self {
         let depth = match (options.no_color, options.true_color) {
             (true, _) => Depth::None,
             (false, true) => Depth::True,
@@ -40,61 +40,61 @@ impl Theme {
     }
 
     /// Whether there is any colour.
-    pub(super) fn has_color(self) -> bool {
+    pub(crate) fn has_color(self) -> bool {
         self.depth != Depth::None
     }
 
     /// Whether only ASCII may be written.
-    pub(super) fn is_ascii(self) -> bool {
+    pub(crate) fn is_ascii(self) -> bool {
         self.ascii
     }
 
-    pub(super) fn title(self) -> Style {
+    pub(crate) fn title(self) -> Style {
         Style::new().fg(self.palette.accent).add_modifier(Modifier::BOLD)
     }
 
-    pub(super) fn rule(self) -> Style {
+    pub(crate) fn rule(self) -> Style {
         self.dim()
     }
 
-    pub(super) fn dim(self) -> Style {
+    pub(crate) fn dim(self) -> Style {
         Style::new().fg(self.palette.dim)
     }
 
-    pub(super) fn strong(self) -> Style {
+    pub(crate) fn strong(self) -> Style {
         Style::new().add_modifier(Modifier::BOLD)
     }
 
-    pub(super) fn key(self) -> Style {
+    pub(crate) fn key(self) -> Style {
         Style::new().fg(self.palette.accent).add_modifier(Modifier::BOLD)
     }
 
-    pub(super) fn active(self) -> Style {
+    pub(crate) fn active(self) -> Style {
         Style::new().fg(self.palette.active).add_modifier(Modifier::BOLD)
     }
 
-    pub(super) fn bar(self) -> Style {
+    pub(crate) fn bar(self) -> Style {
         Style::new().fg(self.palette.bar)
     }
 
-    pub(super) fn bar_active(self) -> Style {
+    pub(crate) fn bar_active(self) -> Style {
         Style::new().fg(self.palette.active)
     }
 
-    pub(super) fn good(self) -> Style {
+    pub(crate) fn good(self) -> Style {
         Style::new().fg(self.palette.good)
     }
 
-    pub(super) fn warn(self) -> Style {
+    pub(crate) fn warn(self) -> Style {
         Style::new().fg(self.palette.warn)
     }
 
-    pub(super) fn bad(self) -> Style {
+    pub(crate) fn bad(self) -> Style {
         Style::new().fg(self.palette.bad).add_modifier(Modifier::BOLD)
     }
 
     /// For what must not be overlooked.
-    pub(super) fn alarm(self) -> Style {
+    pub(crate) fn alarm(self) -> Style {
         match self.depth {
             Depth::None => Style::new().add_modifier(Modifier::BOLD | Modifier::REVERSED),
             _ => on(self.palette.alarm).add_modifier(Modifier::BOLD),
@@ -102,7 +102,7 @@ impl Theme {
     }
 
     /// For what should be seen, and is not the worst.
-    pub(super) fn warning(self) -> Style {
+    pub(crate) fn warning(self) -> Style {
         match self.depth {
             Depth::None => Style::new().add_modifier(Modifier::REVERSED),
             _ => on(self.palette.warning).add_modifier(Modifier::BOLD),
@@ -110,19 +110,19 @@ impl Theme {
     }
 
     /// For states the user has chosen, or that are no fault.
-    pub(super) fn notice(self) -> Style {
+    pub(crate) fn notice(self) -> Style {
         match self.depth {
             Depth::None => Style::new().add_modifier(Modifier::BOLD | Modifier::REVERSED),
             _ => on(self.palette.notice).add_modifier(Modifier::BOLD),
         }
     }
 
-    pub(super) fn selected(self) -> Style {
+    pub(crate) fn selected(self) -> Style {
         Style::new().add_modifier(Modifier::REVERSED)
     }
 
     /// Colour of `strength` in 0…1 on the scale of `view`.
-    pub(super) fn heat(self, view: View, strength: f32) -> Color {
+    pub(crate) fn heat(self, view: View, strength: f32) -> Color {
         let scale = if view == View::Heard { &self.palette.heard } else { &self.palette.why };
         // What is no number counts as nothing.
         let strength = if strength > 0.0 { strength.min(1.0) } else { 0.0 };
@@ -136,7 +136,7 @@ impl Theme {
     }
 
     /// Character as dense as `strength` in 0…1, for terminals without colour.
-    pub(super) fn density(self, strength: f32) -> char {
+    pub(crate) fn density(self, strength: f32) -> char {
         let ramp: &[char] = if self.ascii {
             &[' ', '.', ':', '-', '=', '+', '*', '#', '%', '@']
         } else {
@@ -146,7 +146,7 @@ impl Theme {
     }
 
     /// Takes from `buffer` what the terminal cannot show.
-    pub(super) fn finish(self, buffer: &mut Buffer) {
+    pub(crate) fn finish(self, buffer: &mut Buffer) {
         if self.depth != Depth::None && !self.ascii {
             return;
         }
@@ -204,6 +204,9 @@ fn ascii(symbol: &str) -> char {
         '↑' => '^',
         '↓' => 'v',
         '–' => '-',
+        '‹' => '<',
+        '›' => '>',
+        '←' => '<',
         _ => '?',
     }
 }

@@ -18,6 +18,65 @@ use crate::engine::snapshot::{Snapshot, Waterfall};
 /// Cells of the frequency axis, with the space behind it.
 const AXIS_CELLS: u16 = 5;
 
+/// How levels become colours.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look {
+    /// All sound, or what decided of it.
+    pub(crate) view: View,
+    /// Lowest and highest level of the colours, in dB.
+    pub(crate) range_db: (f32, f32),
+    /// How things look.
+    pub(crate) theme: Theme,
+}
+
+/// Draws the whole of a clip under `title`, its beginning at the left edge. `event_secs` is marked on the time axis,
+/// `position_secs` across the picture; both count from the clip's beginning.
+///
+/// `clip` should have as many columns as [`picture_cells`] says.
+pub(crate) fn draw_clip(
+    buffer: &mut Buffer,
+    area: Rect,
+    title: &str,
+    clip: &Waterfall,
+    event_secs: Option<(f64, f64)>,
+    position_secs: Option<f64>,
+    look: Look,
+) {
+    let inner = pane(buffer, area, title, look.theme);
+    if inner.height < 2 || inner.width <= AXIS_CELLS {
+        return;
+    }
+    let picture = Rect { x: inner.x + AXIS_CELLS, width: inner.width - AXIS_CELLS, height: inner.height - 1, ..inner };
+    let secs = clip.frame_secs * clip.n_columns() as f64;
+    draw_picture(buffer, picture, &Grid::new(clip, secs, picture.width.into()), look);
+    draw_frequencies(buffer, Rect { width: AXIS_CELLS, height: picture.height, ..inner }, clip, look.theme);
+    let cell = |at: f64| {
+        let x = at / secs * f64::from(picture.width);
+        (x.is_finite() && x >= 0.0).then(|| picture.x + (x as u16).min(picture.width - 1))
+    };
+    let axis = Rect { y: picture.bottom(), height: 1, ..picture };
+    buffer.set_string(axis.x, axis.y, "0 s", look.theme.dim());
+    let end = format!("{secs:.1} s");
+    if axis.width > 16 {
+        buffer.set_string(axis.right() - end.len() as u16, axis.y, end, look.theme.dim());
+    }
+    if let Some((from, to)) = event_secs.and_then(|(from, to)| Some((cell(from)?, cell(to)?))) {
+        for x in from..=to {
+            buffer.set_string(x, axis.y, "─", look.theme.active());
+        }
+    }
+    if let Some(x) = position_secs.and_then(cell) {
+        for y in picture.y..axis.bottom() {
+            buffer.set_string(x, y, "│", look.theme.strong());
+        }
+    }
+}
+
+/// Columns that [`draw_clip`] draws in a pane of `width` cells.
+pub(crate) fn picture_cells(width: u16) -> usize {
+    width.saturating_sub(AXIS_CELLS).into()
+}
+
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, snapshot: &Snapshot, theme: Theme) {
     let (floor_db, top_db) = app.range_db();
     let what = match (app.view, explained(snapshot)) {
@@ -37,7 +96,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, snapshot: &Snapsh
         Rect { x: inner.x + AXIS_CELLS, width: inner.width - AXIS_CELLS, height: inner.height - time_axis, ..inner };
     let waterfall = &*snapshot.waterfall;
     let grid = Grid::new(waterfall, app.span_secs(), picture.width.into());
-    draw_picture(buffer, picture, &grid, app, theme);
+    draw_picture(buffer, picture, &grid, Look { view: app.view, range_db: app.range_db(), theme });
     let axis = Rect { width: AXIS_CELLS, height: picture.height, ..inner };
     draw_frequencies(buffer, axis, waterfall, theme);
     if time_axis > 0 {
@@ -45,13 +104,13 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, snapshot: &Snapsh
     }
 }
 
-fn draw_picture(buffer: &mut Buffer, picture: Rect, grid: &Grid<'_>, app: &App, theme: Theme) {
-    let (floor_db, top_db) = app.range_db();
+fn draw_picture(buffer: &mut Buffer, picture: Rect, grid: &Grid<'_>, look: Look) {
+    let Look { view, range_db: (floor_db, top_db), theme } = look;
     // Two bands share a cell by the half block's two colours; without colour or half blocks one band fills it.
     let halves = if theme.has_color() && !theme.is_ascii() { 2 } else { 1 };
     let n_rows = usize::from(picture.height) * halves;
     let strength = |x: u16, row: usize| {
-        let level_db = grid.level_db(x.into(), row, n_rows, app.view);
+        let level_db = grid.level_db(x.into(), row, n_rows, view);
         ((level_db - floor_db) / (top_db - floor_db)).clamp(0.0, 1.0)
     };
     for y in 0..picture.height {
@@ -59,11 +118,11 @@ fn draw_picture(buffer: &mut Buffer, picture: Rect, grid: &Grid<'_>, app: &App, 
             let Some(cell) = buffer.cell_mut((picture.x + x, picture.y + y)) else { continue };
             let row = usize::from(y) * halves;
             if halves == 2 {
-                let upper = theme.heat(app.view, strength(x, row));
-                let lower = theme.heat(app.view, strength(x, row + 1));
+                let upper = theme.heat(view, strength(x, row));
+                let lower = theme.heat(view, strength(x, row + 1));
                 cell.set_symbol("▀").set_style(Style::new().fg(upper).bg(lower));
             } else if theme.has_color() {
-                cell.set_symbol(" ").set_style(Style::new().bg(theme.heat(app.view, strength(x, row))));
+                cell.set_symbol(" ").set_style(Style::new().bg(theme.heat(view, strength(x, row))));
             } else {
                 cell.set_char(theme.density(strength(x, row)));
             }

@@ -29,7 +29,7 @@ pub struct Filter {
     pub starred: Option<bool>,
     /// The input, to the letter.
     pub source: Option<String>,
-    /// A text that has to be in the note or in what it was instead; capitals of ASCII do not matter.
+    /// A text that has to be in label, source, note or in what it was instead; capitals of ASCII do not matter.
     pub text: Option<String>,
     /// The event's id, or the beginning of it.
     pub id: Option<String>,
@@ -123,7 +123,9 @@ impl Where {
         }
         if let Some(part) = &filter.text {
             let like = Value::Text(format!("%{}%", escaped(part)));
-            all.and("(note LIKE ? ESCAPE '\\' OR was LIKE ? ESCAPE '\\')", [like.clone(), like]);
+            let columns = ["note", "was", "label", "source"];
+            let any = columns.map(|column| format!("{column} LIKE ? ESCAPE '\\'")).join(" OR ");
+            all.and(&format!("({any})"), std::iter::repeat_n(like, columns.len()));
         }
         if let Some(part) = &filter.id {
             all.and("id LIKE ? ESCAPE '\\'", [Value::Text(format!("{}%", escaped(part)))]);

@@ -1,0 +1,16 @@
+//! What people do with recorded events: listen to their evidence, mark them, rate them, and take them elsewhere.
+//!
+//! [`page`] makes one self-contained web page, [`table`] a CSV, `tui` is the terminal's review. What people say in the page
+//! comes back through [`feedback`]; [`ratings`] sums up listening tests. All of them speak of events through
+//! [`entry::Entry`].
+
+pub mod clip;
+pub mod entry;
+pub mod feedback;
+pub mod page;
+pub mod ratings;
+pub mod sound;
+pub mod table;
+
+#[cfg(feature = "tui")]
+pub mod tui;

@@ -1,0 +1,159 @@
+// Plays tracks that are aligned to the sample: all run at once, one is heard. Switching therefore keeps the position.
+
+/** The bytes of a WAV file as mono samples, or null where it is none that can be read. */
+function decodeWav(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const word = (at) => String.fromCharCode(...bytes.subarray(at, at + 4));
+  if (bytes.length < 44 || word(0) !== "RIFF" || word(8) !== "WAVE") return null;
+  let format = null;
+  for (let at = 12; at + 8 <= bytes.length;) {
+    const name = word(at);
+    const length = Math.min(view.getUint32(at + 4, true), bytes.length - at - 8);
+    if (name === "fmt " && length >= 16) {
+      format = { tag: view.getUint16(at + 8, true), channels: view.getUint16(at + 10, true), rate: view.getUint32(at + 12, true), bits: view.getUint16(at + 22, true) };
+    } else if (name === "data" && format) {
+      if (format.tag !== 1 || format.bits !== 16 || format.channels < 1 || format.rate < 1) return null;
+      const step = 2 * format.channels;
+      const samples = new Float32Array(Math.floor(length / step));
+      for (let i = 0; i < samples.length; i++) samples[i] = view.getInt16(at + 8 + i * step, true) / 32768;
+      return samples.length > 0 ? { rate: format.rate, samples } : null;
+    }
+    at += 8 + length + (length & 1);
+  }
+  return null;
+}
+
+/** Bytes of base64 text; null where it is none. */
+function fromBase64(text) {
+  try {
+    const raw = atob(text);
+    const bytes = new Uint8Array(raw.length);
+    for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
+    return bytes;
+  } catch {
+    return null;
+  }
+}
+
+const FADE_SECS = 0.008;
+
+class Player {
+  constructor(changed) {
+    this.changed = changed;
+    this.context = null;
+    this.tracks = new Map();
+    this.name = "";
+    this.offset = 0;
+    this.startedAt = 0;
+    this.running = null;
+    this.loop = false;
+  }
+
+  /** Replaces what can be played: a map of names to `{rate, samples}`. */
+  load(tracks, name) {
+    this.stop();
+    this.tracks = tracks;
+    this.name = tracks.has(name) ? name : tracks.keys().next().value ?? "";
+    this.offset = 0;
+    this.changed();
+  }
+
+  get playing() { return this.running !== null; }
+
+  get duration() {
+    const track = this.tracks.get(this.name);
+    return track ? track.samples.length / track.rate : 0;
+  }
+
+  get position() {
+    if (!this.running) return this.offset;
+    const at = this.offset + Math.max(0, this.context.currentTime - this.startedAt);
+    return this.loop ? at % Math.max(this.duration, 1e-3) : Math.min(at, this.duration);
+  }
+
+  async play(name, from) {
+    if (!this.tracks.has(name)) return;
+    const at = from ?? this.position;
+    this.stop();
+    this.name = name;
+    this.context ??= new AudioContext();
+    if (this.context.state === "suspended") await this.context.resume();
+    // Another key may have come meanwhile.
+    if (this.running) this.stop();
+    this.offset = at >= this.duration - 0.01 ? 0 : at;
+    const gains = new Map();
+    const sources = [];
+    this.startedAt = this.context.currentTime + 0.02;
+    for (const [key, track] of this.tracks) {
+      const buffer = this.context.createBuffer(1, track.samples.length, track.rate);
+      buffer.copyToChannel(track.samples, 0);
+      const source = this.context.createBufferSource();
+      const gain = this.context.createGain();
+      gain.gain.value = key === name ? 1 : 0;
+      source.buffer = buffer;
+      source.loop = this.loop;
+      source.connect(gain).connect(this.context.destination);
+      source.start(this.startedAt, Math.min(this.offset, buffer.duration));
+      gains.set(key, gain);
+      sources.push(source);
+    }
+    const run = { gains, sources };
+    this.running = run;
+    for (const source of sources) {
+      source.onended = () => {
+        if (this.running === run && this.context.currentTime - this.startedAt >= this.duration - this.offset - 0.05) {
+          this.stop();
+          this.offset = 0;
+          this.changed();
+        }
+      };
+    }
+    this.changed();
+  }
+
+  /** Hears another track from here on, without a gap. */
+  choose(name) {
+    if (!this.tracks.has(name)) return;
+    this.name = name;
+    if (this.running) {
+      const now = this.context.currentTime;
+      for (const [key, { gain }] of this.running.gains) {
+        gain.cancelScheduledValues(now);
+        gain.setValueAtTime(gain.value, now);
+        gain.linearRampToValueAtTime(key === name ? 1 : 0, now + FADE_SECS);
+      }
+    }
+    this.changed();
+  }
+
+  /** Stops where it is. */
+  stop() {
+    if (!this.running) return;
+    this.offset = this.position;
+    const { sources } = this.running;
+    this.running = null;
+    for (const source of sources) {
+      source.onended = null;
+      source.stop();
+      source.disconnect();
+    }
+    this.changed();
+  }
+
+  seek(secs) {
+    const at = Math.min(Math.max(secs, 0), this.duration);
+    if (this.running) {
+      this.play(this.name, at);
+    } else {
+      this.offset = at;
+      this.changed();
+    }
+  }
+
+  setLoop(loop) {
+    const was = this.running;
+    const at = this.position;
+    this.loop = loop;
+    if (was) this.play(this.name, at);
+  }
+}
