@@ -11,6 +11,7 @@ mod filter;
 mod home_assistant;
 mod hub;
 mod message;
+#[cfg_attr(not(feature = "net"), allow(dead_code))]
 pub mod metrics;
 #[cfg(feature = "net")]
 mod metrics_server;

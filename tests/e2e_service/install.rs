@@ -64,3 +64,22 @@ fn the_sample_settings_are_right_also_with_all_that_is_offered_in_them() {
     std::fs::write(run.home().join("all.toml"), all.join("\n")).unwrap();
     run.ok(&["config", "check", "all.toml"]);
 }
+
+/// In a service stderr is the journal's; where its socket does not answer, the lines go through stderr all the same.
+#[test]
+fn the_log_is_lost_nowhere_where_there_is_no_journal() {
+    if Path::new("/run/systemd/journal/socket").exists() {
+        eprintln!("skipped: there is a journal, and its lines are not for tests");
+        return;
+    }
+    let run = run_with("");
+    let sentence = run.fails(5, &[DEMO, &["--log-to", "journald"]].concat());
+    assert!(sentence.contains("the journal cannot be reached"), "{sentence}");
+    let file = std::fs::File::create(run.home().join("stderr")).unwrap();
+    let about = file.metadata().unwrap();
+    let id = format!("{}:{}", std::os::unix::fs::MetadataExt::dev(&about), std::os::unix::fs::MetadataExt::ino(&about));
+    let mut command =
+        run.command(&["monitor", "--input", "stdin:8000x1:s16le", "--ui", "silent", "--log-level", "debug"]);
+    command.stdin(std::process::Stdio::null()).stderr(file).env("JOURNAL_STREAM", id);
+    assert!(command.status().unwrap().success());
+}
