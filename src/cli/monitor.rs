@@ -10,6 +10,7 @@ use std::time::Duration;
 use crossbeam::channel::Receiver;
 
 use super::outlet::Outlet;
+use super::outside::Outside;
 use super::reload::Reload;
 use super::settings::SettingsArgs;
 use super::{Globals, logging, output, reload};
@@ -79,12 +80,16 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     let package = Package::open(&find_model(&config.monitor.model)?)?;
     let inference = Inference::open(&package, &config.monitor.method, config.monitor.device.parse()?)?;
     let labels = inference.classifier().labels().to_vec();
-    let options = options(&loaded, &package, &labels, ui)?;
+    let surroundings = config.sink_surroundings(&package.manifest().name, &labels);
+    let sinks = config.sinks(&surroundings)?;
+    let mut options = options(&loaded, &package, &labels, ui)?;
+    options.onsets |= sinks.wants_onsets();
     let outlet = Outlet::of(config)?;
     let captures = captures(config, &outlet)?;
     let worker = Worker::new(captures, inference, options)?;
     let (worker, _playback) = outlet.listen(worker)?;
-    let recorder = recorder(config, ui)?;
+    let mut outside = Outside::start(config, &sinks, worker.progress())?;
+    let recorder = recorder(config, ui, &outside)?;
     let stop = Arc::new(AtomicBool::new(false));
     // With a screen, a hang-up says that the terminal is gone.
     let hang_up = (ui == UiMode::Tui).then_some(signal_hook::consts::SIGHUP);
@@ -107,15 +112,17 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
         screen(config, &slot, &stop, &controls)
     } else {
         while !thread.is_finished() && !recorder.lines_closed() {
-            hang_ups.iter_mut().for_each(Reload::look);
+            hang_ups.iter_mut().for_each(|reload| reload.look(&outside));
             std::thread::sleep(POLL);
         }
         Ok(())
     };
     stop.store(true, Ordering::Relaxed);
+    outside.stopping();
     let listened = thread.join().map_err(|_| Error::bug("the worker has broken down; please report this"))?;
     let reader_left = recorder.lines_closed();
     let stats = recorder.finish()?;
+    outside.finish();
     // The first thing that went wrong is the one to tell: the screen, then the input, then the disk.
     screen?;
     listened?;
@@ -157,6 +164,7 @@ fn show_notices(notices: Receiver<Notice>, slot: Arc<SnapshotSlot>) -> Result<()
                 Notice::FoldersFailing(why) => slot.set_recording_fails(Some(why)),
                 Notice::FoldersWorking => slot.set_recording_fails(None),
                 Notice::LinesFailing(_) => {}
+                Notice::Sinks(trouble) => slot.set_outside_trouble(trouble),
             }
         }
     };
@@ -222,14 +230,15 @@ fn options(loaded: &Loaded, package: &Package, labels: &[Label], ui: UiMode) -> 
     })
 }
 
-/// Event folders and lines, as far as they are wanted.
-fn recorder(config: &Config, ui: UiMode) -> Result<RecorderHandle> {
+/// Event folders and lines, as far as they are wanted, and who else is told.
+fn recorder(config: &Config, ui: UiMode, outside: &Outside) -> Result<RecorderHandle> {
     let store = match config.record.dir.as_str() {
         "" => None,
         dir => Some(Store::open(Path::new(dir), store_options(config))?),
     };
-    let lines = (ui == UiMode::Jsonl).then(|| JsonLines::new(Box::new(stdout()) as Box<dyn Write + Send>));
-    Recorder::spawn(RecorderOptions { capacity: REPORTS, store, lines })
+    let lines = (ui == UiMode::Jsonl)
+        .then(|| JsonLines::new(Box::new(stdout()) as Box<dyn Write + Send>).with_onsets_if(outside.onset_lines()));
+    Recorder::spawn(RecorderOptions { capacity: REPORTS, store, lines, relays: outside.relays() })
 }
 
 /// How events are recorded, as far as it can change while a monitor runs.

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::outside::Outside;
 use super::{Globals, logging, monitor};
 use crate::config::{Config, Loaded, RecordConfig};
 use crate::engine::controls::{Change, Controls, Settings};
@@ -26,6 +27,9 @@ const LIVE: &[&str] = &[
     "record.max_bytes",
     "record.max_age_days",
     "record.min_free_bytes",
+    "mqtt.",
+    "webhook",
+    "exec",
     "log.level",
 ];
 
@@ -62,22 +66,25 @@ impl<'a> Reload<'a> {
     }
 
     /// Reads the settings again if that was asked for, and says what came of it.
-    pub(super) fn look(&mut self) {
+    pub(super) fn look(&mut self, outside: &Outside) {
         if !self.asked.swap(false, Ordering::Relaxed) {
             return;
         }
-        if let Err(e) = self.read() {
+        if let Err(e) = self.read(outside) {
             tracing::error!("the settings were not read again, and nothing has changed: {e}");
         }
     }
 
-    fn read(&mut self) -> Result<()> {
+    fn read(&mut self, outside: &Outside) -> Result<()> {
         let loaded = self.globals.loaded(self.args.settings.layer())?;
         // Everything that can be wrong is found before anything is changed.
-        let settings = settings(&loaded, &self.model, &self.labels)?;
+        let mut settings = settings(&loaded, &self.model, &self.labels)?;
+        let sinks = loaded.config.sinks(&loaded.config.sink_surroundings(&self.model, &self.labels))?;
+        settings.onsets |= sinks.wants_onsets();
         let changes = self.running.changes(&loaded.config)?;
         let is_live = |key: &&String| LIVE.iter().any(|live| key.starts_with(live));
         let (applied, later): (Vec<&String>, Vec<&String>) = changes.iter().partition(is_live);
+        outside.reconfigure(&loaded.config, &sinks)?;
         self.controls.change(Change::Settings(Box::new(settings)));
         self.recorder.reconfigure(monitor::store_options(&loaded.config));
         logging::set_level(loaded.config.log.level);
@@ -101,6 +108,7 @@ impl<'a> Reload<'a> {
         running.groups = new.groups;
         running.class = new.class;
         running.record = RecordConfig { dir: std::mem::take(&mut running.record.dir), ..new.record };
+        (running.mqtt, running.webhook, running.exec) = (new.mqtt, new.webhook, new.exec);
         (running.monitor.onsets, running.monitor.reasons) = (new.monitor.onsets, new.monitor.reasons);
         running.log.level = new.log.level;
     }

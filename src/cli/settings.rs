@@ -150,6 +150,9 @@ pub struct SettingsArgs {
     /// Play the interpretation while it happens: off, device (the default one), device:ID, jack [default: off]
     #[arg(long, value_name = "SPEC", env = "EARWITNESS_LISTEN", help_heading = "What comes out")]
     pub listen: Option<String>,
+    /// Serve figures for Prometheus at this address, as in 127.0.0.1:9557, under /metrics
+    #[arg(long, value_name = "ADDRESS", env = "EARWITNESS_METRICS", help_heading = "What comes out")]
+    pub metrics: Option<String>,
     /// Tell of an event as soon as it has begun, too: a line of type "onset", long before the whole event
     #[arg(
         long,
@@ -259,6 +262,7 @@ impl SettingsArgs {
         record.max_bytes = self.max_bytes;
         record.max_age_days = self.max_age_days;
         record.min_free_bytes = self.min_free_bytes;
+        layer.metrics.listen.clone_from(&self.metrics);
         layer.ui.color = self.color;
         layer.ui.theme = self.theme;
         layer.ui.mouse = self.mouse;

@@ -102,6 +102,7 @@ const ALL_SETTINGS: &[&str] = &[
     "--max-bytes=20GB",
     "--max-age-days=30",
     "--min-free-bytes=1GB",
+    "--metrics=127.0.0.1:9557",
     "--onsets",
     "--color=never",
     "--theme=safe",
@@ -150,6 +151,7 @@ fn every_flag_reaches_its_setting() {
     assert_eq!((&q.hours[..], &q.labels[..]), (&strings(&["22:00-06:30", "13:00-14:00"])[..], &strings(&["dog"])[..]));
     assert_eq!(q.what, QuietMode::Events);
     assert_eq!((config.record.dir.as_str(), m.onsets, m.reasons), ("events", true, true));
+    assert_eq!(config.metrics.listen, "127.0.0.1:9557");
     assert_eq!((config.ui.color, config.ui.ascii, config.ui.exit_on_end), (ColorMode::Never, true, true));
     assert_eq!((config.ui.theme, config.ui.mouse), (ThemeChoice::Safe, true));
 }

@@ -49,7 +49,7 @@ impl Config {
         if !(0.0..=MAX_DAYS).contains(&days) {
             return Some(BadValue::new("record.max_age_days", days, format!("give 0 to {MAX_DAYS} days")));
         }
-        detector_problem(&self.detector).or_else(|| self.class_problem())
+        detector_problem(&self.detector).or_else(|| self.class_problem()).or_else(|| self.sink_problem())
     }
 
     fn input_problem(&self) -> Option<BadValue> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::values::{ByteSize, ColorMode, LogLevel, QuietMode, ThemeChoice, UiMode};
+use super::values::{ByteSize, ColorMode, LogLevel, LogTo, QuietMode, TellWhen, ThemeChoice, UiMode};
 
 /// How a given value is put onto the one below it.
 trait PutOnto: Sized {
@@ -14,7 +14,22 @@ trait PutOnto: Sized {
 macro_rules! replaces {
     ($($t:ty),+) => { $(impl PutOnto for $t { fn put_onto(self, below: &mut Self) { *below = self; } })+ };
 }
-replaces!(String, bool, u32, f64, UiMode, ColorMode, ThemeChoice, LogLevel, Vec<String>, ByteSize, QuietMode);
+replaces!(
+    String,
+    bool,
+    u32,
+    f64,
+    UiMode,
+    ColorMode,
+    ThemeChoice,
+    LogLevel,
+    Vec<String>,
+    ByteSize,
+    QuietMode,
+    u16,
+    LogTo,
+    TellWhen
+);
 
 /// Tables are put together key by key.
 impl<V> PutOnto for BTreeMap<String, V> {
@@ -24,7 +39,7 @@ impl<V> PutOnto for BTreeMap<String, V> {
 }
 
 /// A setting for the documented file: its comment, name and value.
-pub(super) struct Entry {
+pub(in crate::config) struct Entry {
     pub(super) doc: &'static [&'static str],
     pub(super) name: &'static str,
     pub(super) value: Result<toml::Value, toml::ser::Error>,
@@ -81,10 +96,15 @@ macro_rules! section {
 
 mod classes;
 mod quiet;
+mod sinks;
 
 pub(in crate::config) use classes::ABOUT_GROUPS;
 pub use classes::{ClassConfig, Classes, Groups};
 pub use quiet::{QuietConfig, QuietLayer};
+pub use sinks::{
+    ExecConfig, ExecLayer, MetricsConfig, MetricsLayer, MqttConfig, MqttLayer, SinkSurroundings, WebhookConfig,
+    WebhookLayer,
+};
 
 /// The settings of a run, checked.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -103,6 +123,14 @@ pub struct Config {
     pub class: Classes,
     /// See [`RecordConfig`].
     pub record: RecordConfig,
+    /// See [`MqttConfig`].
+    pub mqtt: MqttConfig,
+    /// URLs that are called for each event.
+    pub webhook: Vec<WebhookConfig>,
+    /// Programs that are run for each event.
+    pub exec: Vec<ExecConfig>,
+    /// See [`MetricsConfig`].
+    pub metrics: MetricsConfig,
     /// See [`UiConfig`].
     pub ui: UiConfig,
     /// See [`LogConfig`].
@@ -127,6 +155,14 @@ pub struct ConfigLayer {
     pub class: Classes,
     /// See [`RecordConfig`].
     pub record: RecordLayer,
+    /// See [`MqttConfig`].
+    pub mqtt: MqttLayer,
+    /// See [`WebhookConfig`]. All of them replace all that were below.
+    pub webhook: Option<Vec<WebhookLayer>>,
+    /// See [`ExecConfig`]. All of them replace all that were below.
+    pub exec: Option<Vec<ExecLayer>>,
+    /// See [`MetricsConfig`].
+    pub metrics: MetricsLayer,
     /// See [`UiConfig`].
     pub ui: UiLayer,
     /// See [`LogConfig`].
@@ -147,6 +183,14 @@ impl ConfigLayer {
             class.put_onto(config.class.entry(label).or_default());
         }
         self.record.put_onto(&mut config.record);
+        self.mqtt.put_onto(&mut config.mqtt);
+        if let Some(webhooks) = self.webhook {
+            config.webhook = webhooks.into_iter().map(WebhookLayer::config).collect();
+        }
+        if let Some(execs) = self.exec {
+            config.exec = execs.into_iter().map(ExecLayer::config).collect();
+        }
+        self.metrics.put_onto(&mut config.metrics);
         self.ui.put_onto(&mut config.ui);
         self.log.put_onto(&mut config.log);
     }
@@ -295,7 +339,10 @@ section! {
     pub struct LogConfig / LogLayer {
         /// "off", "error", "warn", "info", "debug" or "trace".
         level: LogLevel = LogLevel::Warn,
-        /// File to append to; "" is stderr, or nowhere while the terminal UI runs.
+        /// Where to: "stderr", "journald", "file"; "auto" is the file where one is named, the journal where stderr goes there
+        /// (as in a service), and stderr otherwise, or nowhere while the terminal UI runs.
+        to: LogTo = LogTo::Auto,
+        /// File to append to. One that is moved away or removed (logrotate) is made anew.
         file: String = String::new(),
     }
 }

@@ -126,6 +126,32 @@ words! {
     }
 }
 
+words! {
+    /// Where the log goes.
+    pub enum LogTo {
+        /// A file where one is named, the journal where stderr goes there, stderr otherwise.
+        Auto = "auto",
+        /// Standard error; nowhere while the terminal UI runs.
+        Stderr = "stderr",
+        /// The system's journal.
+        Journald = "journald",
+        /// A file.
+        File = "file",
+    }
+}
+
+words! {
+    /// What a sink is told of an event.
+    pub enum TellWhen {
+        /// One message when it is over.
+        Event = "event",
+        /// One message as soon as it has begun.
+        Onset = "onset",
+        /// Both.
+        Both = "both",
+    }
+}
+
 impl UiMode {
     /// `auto` decided by whether stdout is a terminal.
     #[must_use]

@@ -179,6 +179,7 @@ struct Slot {
     /// Ids of recorded events and their folders, oldest first.
     recorded: VecDeque<(String, String)>,
     recording_fails: Option<String>,
+    outside_trouble: Option<String>,
 }
 
 impl SnapshotSlot {
@@ -210,6 +211,11 @@ impl SnapshotSlot {
         slot.publish_again();
     }
 
+    /// What is wrong with whoever else is told, as a sentence; shown while the input itself has no trouble.
+    pub fn set_outside_trouble(&self, trouble: Option<String>) {
+        self.slot().outside_trouble = trouble;
+    }
+
     fn slot(&self) -> MutexGuard<'_, Slot> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -225,6 +231,9 @@ impl Slot {
 
     fn publish(&mut self, mut snapshot: Snapshot) {
         snapshot.recording_fails.clone_from(&self.recording_fails);
+        if snapshot.trouble.is_none() {
+            snapshot.trouble.clone_from(&self.outside_trouble);
+        }
         for summary in snapshot.events.iter_mut().filter(|summary| summary.dir.is_none()) {
             if let Some((_, dir)) = self.recorded.iter().find(|(id, _)| *id == summary.event.id) {
                 *summary = Arc::new(EventSummary { dir: Some(dir.clone()), ..EventSummary::clone(summary) });
@@ -323,6 +332,19 @@ mod tests {
         assert_eq!(slot.latest().unwrap().recording_fails.as_deref(), Some("the disk is full"));
         slot.set_recording_fails(None);
         assert_eq!(slot.latest().unwrap().recording_fails, None);
+    }
+
+    #[test]
+    fn trouble_outside_shows_where_the_input_has_none() {
+        let slot = SnapshotSlot::default();
+        slot.set_outside_trouble(Some("the broker is down".into()));
+        slot.publish(snapshot(&[]));
+        assert_eq!(slot.latest().unwrap().trouble.as_deref(), Some("the broker is down"));
+        slot.publish(Snapshot { trouble: Some("deaf".into()), ..snapshot(&[]) });
+        assert_eq!(slot.latest().unwrap().trouble.as_deref(), Some("deaf"));
+        slot.set_outside_trouble(None);
+        slot.publish(snapshot(&[]));
+        assert_eq!(slot.latest().unwrap().trouble, None);
     }
 
     #[test]

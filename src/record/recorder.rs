@@ -15,6 +15,7 @@ use crossbeam::channel::{self, Receiver, Sender, TrySendError};
 use super::{
     jsonl::JsonLines,
     pieces::Pieces,
+    relay::Relay,
     store::{RecordingState, Store, StoreOptions, cause},
 };
 use crate::{
@@ -29,7 +30,6 @@ const NOTICES: usize = 256;
 const CHANGES: usize = 16;
 
 /// Where reports go.
-#[derive(Debug)]
 pub struct RecorderOptions {
     /// Reports that may wait before the engine has to (at least 1).
     pub capacity: usize,
@@ -37,6 +37,8 @@ pub struct RecorderOptions {
     pub store: Option<Store>,
     /// JSON lines, if they are wanted.
     pub lines: Option<JsonLines<Box<dyn Write + Send>>>,
+    /// Who else is told, after folder and line.
+    pub relays: Vec<Box<dyn Relay>>,
 }
 
 /// What the recorder tells a front end.
@@ -55,6 +57,8 @@ pub enum Notice {
     FoldersWorking,
     /// JSON lines fail from here on; the sentence says why.
     LinesFailing(String),
+    /// What is wrong with the sinks from here on, as a sentence; none when all is well again.
+    Sinks(Option<String>),
 }
 
 /// What the recorder did.
@@ -81,13 +85,15 @@ pub struct RecorderStats {
 /// A disk that fails does not stop it: the failure is counted and logged once when it begins or its reason changes, the
 /// event's line still goes out (without `files`), the status says so, and the next event is tried again. A reader of the lines that goes away is logged once,
 /// and seen by [`RecorderHandle::lines_closed`].
-#[derive(Debug)]
 pub struct Recorder {
     store: Option<Store>,
     lines: Option<JsonLines<Box<dyn Write + Send>>>,
+    relays: Vec<Box<dyn Relay>>,
     notices: Sender<Notice>,
     lines_closed: Arc<AtomicBool>,
     pieces: Pieces,
+    /// What was said last of the sinks.
+    sinks_trouble: Option<String>,
     stats: RecorderStats,
 }
 
@@ -105,9 +111,11 @@ impl Recorder {
         let recorder = Self {
             store: options.store,
             lines: options.lines,
+            relays: options.relays,
             notices,
             lines_closed: Arc::clone(&lines_closed),
             pieces: Pieces::default(),
+            sinks_trouble: None,
             stats: RecorderStats::default(),
         };
         let thread = thread::Builder::new()
@@ -155,17 +163,28 @@ impl Recorder {
 
     fn take(&mut self, report: &Report) {
         match report {
-            Report::Event(event) => self.take_event(event),
-            Report::Status(status) => self.take_status(status),
-            _ => self.write_line(|lines| lines.write(report, None)),
+            Report::Event(event) => self.take_event(event, report),
+            Report::Status(status) => self.take_status(status, report),
+            _ => {
+                self.write_line(|lines| lines.write(report, None));
+                self.pass(report, None);
+            }
         }
     }
 
-    fn take_event(&mut self, event: &EventReport) {
+    /// To whoever else is told, after the line, so that whoever acts on it finds both.
+    fn pass(&mut self, report: &Report, dir: Option<&Path>) {
+        for relay in &mut self.relays {
+            relay.pass(report, dir);
+        }
+    }
+
+    fn take_event(&mut self, event: &EventReport, report: &Report) {
         self.stats.events += 1;
         let continues = self.pieces.before(&event.event);
         let dir = self.record(event, continues.as_deref());
         self.write_line(|lines| lines.write_event(&event.event, dir.as_deref(), continues.as_deref()));
+        self.pass(report, dir.as_deref());
         // After the line, so that whoever acts on the notice finds both.
         if let Some(dir) = dir {
             self.notify(Notice::Recorded { id: event.event.id.clone(), dir });
@@ -188,7 +207,7 @@ impl Recorder {
         }
     }
 
-    fn take_status(&mut self, status: &StatusReport) {
+    fn take_status(&mut self, status: &StatusReport, report: &Report) {
         let looked = self.store.as_mut().map(|store| store.look(status.clock.wall(status.position)));
         match looked {
             Some(Err(e)) => self.fails(e),
@@ -196,7 +215,9 @@ impl Recorder {
             _ => {}
         }
         let recording: Option<RecordingState> = self.store.as_ref().map(|store| store.state().clone());
+        self.look_after_sinks();
         self.write_line(|lines| lines.write_status(status, recording.as_ref()));
+        self.pass(report, None);
     }
 
     /// Events can be recorded: says so if they could not.
@@ -213,6 +234,19 @@ impl Recorder {
             tracing::error!("{e}");
             self.notify(Notice::FoldersFailing(e.to_string()));
             self.stats.folders_error = Some(e);
+        }
+    }
+
+    /// A status tells how the sinks are, and so does a notice where that has changed.
+    fn look_after_sinks(&mut self) {
+        let states: Vec<_> = self.relays.iter().flat_map(|relay| relay.states()).collect();
+        let trouble = states.iter().find_map(|sink| Some(format!("{}: {}", sink.name, sink.error.as_ref()?)));
+        if trouble != self.sinks_trouble {
+            self.sinks_trouble.clone_from(&trouble);
+            self.notify(Notice::Sinks(trouble));
+        }
+        if let Some(lines) = &mut self.lines {
+            lines.set_sinks(states);
         }
     }
 

@@ -11,6 +11,7 @@ use jiff::{
 };
 use serde::Serialize;
 
+use super::relay::SinkState;
 use super::store::RecordingState;
 use crate::{
     engine::report::{
@@ -337,6 +338,33 @@ impl From<&Totals> for TotalsJson {
 }
 
 #[derive(Debug, Serialize)]
+struct SinkJson<'a> {
+    name: &'a str,
+    error: Option<&'a str>,
+    sent: u64,
+    dropped: u64,
+    failed: u64,
+    retries: u64,
+    suppressed: u64,
+    waiting: u64,
+}
+
+impl<'a> From<&'a SinkState> for SinkJson<'a> {
+    fn from(sink: &'a SinkState) -> Self {
+        Self {
+            name: &sink.name,
+            error: sink.error.as_deref(),
+            sent: sink.sent,
+            dropped: sink.dropped,
+            failed: sink.failed,
+            retries: sink.retries,
+            suppressed: sink.suppressed,
+            waiting: sink.waiting,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
 pub(crate) struct StatusJson<'a> {
     r#type: &'static str,
     source: &'a str,
@@ -355,6 +383,8 @@ pub(crate) struct StatusJson<'a> {
     device: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     recording: Option<RecordingJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sinks: Vec<SinkJson<'a>>,
 }
 
 /// How recording goes, where events are recorded.
@@ -382,7 +412,7 @@ impl<'a> From<&'a RecordingState> for RecordingJson<'a> {
 }
 
 impl<'a> StatusJson<'a> {
-    pub(crate) fn new(report: &'a StatusReport, recording: Option<&'a RecordingState>) -> Self {
+    pub(crate) fn new(report: &'a StatusReport, recording: Option<&'a RecordingState>, sinks: &'a [SinkState]) -> Self {
         Self {
             r#type: "status",
             source: &report.source,
@@ -399,6 +429,7 @@ impl<'a> StatusJson<'a> {
             shed: report.shed,
             device: &report.device,
             recording: recording.map(Into::into),
+            sinks: sinks.iter().map(Into::into).collect(),
         }
     }
 }

@@ -292,6 +292,11 @@ impl Live {
         panic!("no line of type {kind} came: {lines:?}; {}", self.stderr());
     }
 
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal by its name, as in `TERM`.
     pub(crate) fn signal(&self, name: &str) {
         signal(self.child.id(), name);

@@ -79,9 +79,13 @@ impl Running {
         let store = Store::open(dir, options).unwrap();
         let lines = Lines::default();
         let out: Box<dyn Write + Send> = Box::new(lines.clone());
-        let recorder =
-            Recorder::spawn(RecorderOptions { capacity: 8, store: Some(store), lines: Some(JsonLines::new(out)) })
-                .unwrap();
+        let recorder = Recorder::spawn(RecorderOptions {
+            capacity: 8,
+            store: Some(store),
+            lines: Some(JsonLines::new(out)),
+            relays: Vec::new(),
+        })
+        .unwrap();
         Self { notices: recorder.notices(), recorder, lines, sent: 0 }
     }
 

@@ -46,8 +46,13 @@ fn reports_become_folders_lines_and_notices_in_order() {
     let out = Shared::default();
     let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
     // Room for one: the sender has to wait, and nothing is lost.
-    let recorder =
-        Recorder::spawn(RecorderOptions { capacity: 1, store: Some(store), lines: sink(out.clone()) }).unwrap();
+    let recorder = Recorder::spawn(RecorderOptions {
+        capacity: 1,
+        store: Some(store),
+        lines: sink(out.clone()),
+        relays: Vec::new(),
+    })
+    .unwrap();
     let (reports, notices) = (recorder.reports(), recorder.notices());
     for report in [
         Report::Start(support::start()),
@@ -90,8 +95,13 @@ fn a_disk_that_fails_is_said_once_and_events_go_on() {
     let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
     let blocked = dir.path().join("2026-11-20");
     fs::write(&blocked, "").unwrap();
-    let recorder =
-        Recorder::spawn(RecorderOptions { capacity: 8, store: Some(store), lines: sink(out.clone()) }).unwrap();
+    let recorder = Recorder::spawn(RecorderOptions {
+        capacity: 8,
+        store: Some(store),
+        lines: sink(out.clone()),
+        relays: Vec::new(),
+    })
+    .unwrap();
     let (reports, notices) = (recorder.reports(), recorder.notices());
     reports.send(event("A")).unwrap();
     assert!(matches!(notices.recv().unwrap(), Notice::FoldersFailing(why) if why.contains("2026-11-20")));
@@ -119,7 +129,9 @@ fn a_reader_that_goes_away_is_seen_and_folders_go_on() {
     let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
     let (reader, writer) = io::pipe().unwrap();
     drop(reader);
-    let recorder = Recorder::spawn(RecorderOptions { capacity: 8, store: Some(store), lines: sink(writer) }).unwrap();
+    let recorder =
+        Recorder::spawn(RecorderOptions { capacity: 8, store: Some(store), lines: sink(writer), relays: Vec::new() })
+            .unwrap();
     assert!(!recorder.lines_closed());
     let (reports, notices) = (recorder.reports(), recorder.notices());
     for report in [Report::Start(support::start()), event("A"), Report::Stop(support::stop())] {
@@ -135,7 +147,8 @@ fn a_reader_that_goes_away_is_seen_and_folders_go_on() {
 
 #[test]
 fn without_folder_and_lines_reports_are_counted_and_dropped() {
-    let recorder = Recorder::spawn(RecorderOptions { capacity: 0, store: None, lines: None }).unwrap();
+    let recorder =
+        Recorder::spawn(RecorderOptions { capacity: 0, store: None, lines: None, relays: Vec::new() }).unwrap();
     let reports = recorder.reports();
     // More than there is room for notices and reports: nobody reads, nothing blocks.
     for i in 0..600 {

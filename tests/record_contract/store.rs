@@ -195,7 +195,8 @@ fn an_index_that_is_taken_away_or_spoilt_while_it_runs_is_built_again() {
 fn a_running_recorder_takes_new_settings() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path(), FolderOptions::default());
-    let recorder = Recorder::spawn(RecorderOptions { capacity: 8, store: Some(store), lines: None }).unwrap();
+    let recorder =
+        Recorder::spawn(RecorderOptions { capacity: 8, store: Some(store), lines: None, relays: Vec::new() }).unwrap();
     let (reports, notices) = (recorder.reports(), recorder.notices());
     let send = |report: EventReport| {
         reports.send(Report::Event(Box::new(report))).unwrap();

@@ -109,6 +109,7 @@ fn pieces_of_a_long_event_name_the_piece_before() {
         capacity: 8,
         store: Some(store(dir.path(), TimeZone::UTC)),
         lines: Some(JsonLines::new(Box::new(writer))),
+        relays: Vec::new(),
     })
     .unwrap();
     let piece = |id: &str, source: &str, onset: u64, offset: u64| {
