@@ -15,6 +15,7 @@ pub mod media;
 pub mod model;
 pub mod record;
 pub mod review;
+pub mod sinks;
 mod toml_text;
 pub mod train;
 pub mod tune;

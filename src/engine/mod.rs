@@ -16,6 +16,7 @@ pub mod listen;
 pub mod masking;
 pub mod offline;
 pub mod pipeline;
+pub mod progress;
 pub mod quiet;
 mod reasons;
 mod repetition;

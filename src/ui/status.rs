@@ -75,7 +75,7 @@ pub(super) fn draw_health(buffer: &mut Buffer, row: Rect, app: &App, theme: Them
     let Some(snapshot) = app.snapshot.as_deref() else { return };
     // Whether there will be evidence is always said, and first of all if there will not.
     let recording = match &snapshot.record_dir {
-        Some(_) if snapshot.recording_fails => " RECORDING FAILS ",
+        Some(_) if snapshot.recording_fails.is_some() => " RECORDING FAILS ",
         Some(_) => "rec",
         None => "",
     };
@@ -90,7 +90,7 @@ pub(super) fn draw_health(buffer: &mut Buffer, row: Rect, app: &App, theme: Them
     }
     let room = usize::from(row.right().saturating_sub(x + 1));
     let (text, style) = match &snapshot.record_dir {
-        Some(_) if snapshot.recording_fails => (recording.to_owned(), theme.alarm()),
+        Some(_) if snapshot.recording_fails.is_some() => (recording.to_owned(), theme.alarm()),
         Some(dir) if room > 8 => (format!("rec {}", clip_start(dir, room - 4)), theme.strong()),
         Some(_) => (recording.to_owned(), theme.strong()),
         None => ("not recording".to_owned(), theme.dim()),

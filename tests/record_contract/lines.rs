@@ -10,7 +10,7 @@ use std::{
 use earwitness::{
     ErrorKind,
     engine::report::{Event, Handling, Reason, ReasonReport, Report},
-    record::JsonLines,
+    record::{JsonLines, RecordingState},
     units::{ClassId, SamplePos},
 };
 use jiff::tz::{TimeZone, offset};
@@ -27,7 +27,7 @@ fn lines_of(reports: &[Report], dir: Option<&Path>) -> String {
 
 fn line_of(event: &Event) -> String {
     let mut lines = JsonLines::new(Vec::new());
-    lines.write_event(event, None).unwrap();
+    lines.write_event(event, None, None).unwrap();
     String::from_utf8(lines.into_inner()).unwrap()
 }
 
@@ -231,5 +231,25 @@ fn a_full_disk_is_one_error_and_no_line_is_ever_cut() {
         assert_eq!(values.last().unwrap()["xruns"], 9, "{first} then {then}");
         assert_eq!((values.len() as u64, 3), (lines.written_lines(), lines.written_lines() + lines.lost_lines()));
         assert!(text.ends_with('\n') && !lines.is_closed());
+    }
+}
+
+#[test]
+fn a_status_says_how_recording_goes_and_a_piece_what_it_goes_on_from() {
+    let mut lines = JsonLines::new(Vec::new());
+    let mut state = RecordingState { events: 7, bytes: 1234, free_bytes: Some(5_000), removed: 2, error: None };
+    lines.write_status(&support::status(), Some(&state)).unwrap();
+    state.error = Some("the disk is full".into());
+    state.free_bytes = None;
+    lines.write_status(&support::status(), Some(&state)).unwrap();
+    lines.write_event(&support::event("B", "dog"), None, Some("A")).unwrap();
+    let text = String::from_utf8(lines.into_inner()).unwrap();
+    let ends = [
+        r#""device":"cpu","recording":{"state":"recording","error":null,"events":7,"bytes":1234,"free_bytes":5000,"removed":2}}"#,
+        r#""recording":{"state":"failing","error":"the disk is full","events":7,"bytes":1234,"free_bytes":null,"removed":2}}"#,
+        r#""lag_s":0.02,"continues":"A"}"#,
+    ];
+    for (line, end) in text.lines().zip(ends) {
+        assert!(line.ends_with(end), "{line}");
     }
 }
