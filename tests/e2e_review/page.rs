@@ -252,6 +252,26 @@ fn it_fits_a_phone() {
         json!(true),
         "nothing hangs out at the side"
     );
+    // Dark where the reader's system is.
+    let dark = json!({"features": [{"name": "prefers-color-scheme", "value": "dark"}]});
+    let back = "getComputedStyle(document.body).backgroundColor";
+    assert_eq!(browser.eval(back), json!("rgb(251, 251, 250)"));
+    browser.call("Emulation.setEmulatedMedia", dark);
+    assert_eq!(browser.eval(back), json!("rgb(20, 22, 28)"));
+    // Whoever hears the page in place of seeing it is told what each control is.
+    browser.call("Accessibility.enable", json!({}));
+    let tree = browser.call("Accessibility.getFullAXTree", json!({}));
+    let controls = ["button", "textbox", "searchbox", "slider", "combobox", "checkbox", "radio", "listbox", "option"];
+    let mut n_controls = 0;
+    for node in tree["nodes"].as_array().unwrap() {
+        let role = node["role"]["value"].as_str().unwrap_or_default();
+        if node["ignored"] == json!(false) && controls.contains(&role) {
+            n_controls += 1;
+            let name = node["name"]["value"].as_str().unwrap_or_default();
+            assert!(!name.trim().is_empty(), "a {role} has no name: {node}");
+        }
+    }
+    assert!(n_controls > 20, "only {n_controls} controls were seen");
     if let Some(folder) = std::env::var_os("EARWITNESS_TEST_SCREENSHOTS") {
         browser.screenshot(&std::path::Path::new(&folder).join("phone.png"));
     }

@@ -452,7 +452,7 @@ function start() {
   $("close-help").addEventListener("click", () => $("help").close());
   document.addEventListener("keydown", onKey);
   window.addEventListener("resize", () => selected && drawWave());
-  window.addEventListener("beforeunload", (event) => changed.size > 0 && event.preventDefault());
+  window.addEventListener("beforeunload", (event) => (changed.size > 0 || unsaved || (test && test.at < test.trials.length)) && event.preventDefault());
   startListening();
   drawList();
 }
