@@ -37,8 +37,8 @@ The chosen thresholds go into [detector.thresholds] of the settings file, with w
 expected of each beside it; all else in the file stays. Where both are given, recorded events
 decide, and the stream decides for labels of which too few are marked.
 
-A data set tells the truth only where the model was not trained on it, and a stream made of it has more
-to confuse in an hour than most places.
+A data set tells the truth only where the model was not trained on it, and a stream made of it has
+more to confuse in an hour than most places.
 
 Recorded events tell nothing of what was below the threshold when they were recorded, so from them
 a threshold only goes up, and recall is of what was reported.";
