@@ -8,8 +8,11 @@ CARGO ?= cargo
 PROGRAM := $(or $(CARGO_TARGET_DIR),target)/release/earwitness
 DEMO_DIR ?= demo-events
 PREFIX ?= /usr/local
+# Settings of the whole system lie in /etc; those of an installation elsewhere lie with it.
+SYSCONFDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),/etc,$(PREFIX)/etc)
+COMPLETION_DIRS := share/bash-completion/completions share/zsh/site-functions share/fish/vendor_completions.d
 
-.PHONY: help demo test install packages servers
+.PHONY: help demo test install uninstall packages servers
 
 help: ## Lists the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,18 +33,44 @@ test: packages servers ## Checks format and lints, runs every test, and builds t
 	PROPTEST_RNG_SEED=20261120 $(CARGO) test --locked
 	$(CARGO) check --locked --no-default-features --lib
 
-install: packages ## Installs the program and its models below PREFIX (/usr/local).
+install: packages ## Installs program, models, manual, completions and service below PREFIX (/usr/local).
 	$(CARGO) build --release --locked
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/earwitness
 	install -d $(DESTDIR)$(PREFIX)/share/earwitness
 	cp -r models $(DESTDIR)$(PREFIX)/share/earwitness/
+	$(PROGRAM) man --out $(DESTDIR)$(PREFIX)/share/man/man1
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,$(COMPLETION_DIRS))
+	$(PROGRAM) completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/earwitness
+	$(PROGRAM) completions zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_earwitness
+	$(PROGRAM) completions fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/earwitness.fish
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed -e 's|/usr/local/bin|$(PREFIX)/bin|; s|/etc/earwitness|$(SYSCONFDIR)/earwitness|' systemd/earwitness.service \
+		> $(DESTDIR)$(PREFIX)/lib/systemd/system/earwitness.service
+	install -D -m 644 systemd/earwitness.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/earwitness.conf
+	install -D -m 644 systemd/config.toml $(DESTDIR)$(PREFIX)/share/earwitness/config.toml
+	@file=$(DESTDIR)$(SYSCONFDIR)/earwitness/config.toml; \
+	if [ -e "$$file" ]; then echo "$$file stays as it is; the new sample is $(PREFIX)/share/earwitness/config.toml"; \
+	else install -D -m 644 systemd/config.toml "$$file"; fi
 
-# Sound servers that some tests start for themselves; where they cannot be installed, those tests say that they skip.
+uninstall: ## Removes what install has put there; settings and recordings stay.
+	rm -f $(DESTDIR)$(PREFIX)/bin/earwitness
+	rm -rf $(DESTDIR)$(PREFIX)/share/earwitness
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/earwitness.1 $(DESTDIR)$(PREFIX)/share/man/man1/earwitness-*.1
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/earwitness
+	rm -f $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_earwitness
+	rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/earwitness.fish
+	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/earwitness.service
+	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/earwitness.conf
+
+# Servers and a browser that some tests start for themselves; where they cannot be installed, those tests say that they skip.
 servers:
 	@missing=(); \
 	command -v jackd >/dev/null || missing+=(jackd2); \
 	command -v pulseaudio >/dev/null || missing+=(pulseaudio); \
 	command -v paplay >/dev/null || missing+=(pulseaudio-utils); \
+	PATH="$$PATH:/usr/sbin" command -v mosquitto >/dev/null || missing+=(mosquitto); \
+	command -v mosquitto_sub >/dev/null || missing+=(mosquitto-clients); \
+	command -v chromium >/dev/null || missing+=(chromium); \
 	if [ $${#missing[@]} -gt 0 ]; then \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			echo "Installing $${missing[*]}"; \

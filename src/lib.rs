@@ -15,8 +15,10 @@ pub mod media;
 pub mod model;
 pub mod record;
 pub mod review;
+pub mod sinks;
 mod toml_text;
 pub mod train;
+pub mod tune;
 #[cfg(feature = "tui")]
 pub mod ui;
 pub mod units;

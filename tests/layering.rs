@@ -23,6 +23,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Recorded events read back, marked, indexed and removed: what `record` and whatever shows recordings share.
     ("archive", &["units", "error"]),
     ("record", &["units", "error", "engine", "media", "archive"]),
+    // Who is told besides; it speaks the lines' JSON.
+    ("sinks", &["units", "error", "engine", "record"]),
     ("ui", &["units", "error", "engine"]),
     // The review draws with the monitor's screen parts (and the engine's plain data that they take), plays through `audio`, and
     // computes its pictures from the recorded sound.
@@ -30,7 +32,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Training measures after every epoch.
     ("train", &["units", "error", "dsp", "model", "interpret", "media", "eval"]),
     ("eval", &["units", "error", "dsp", "model", "interpret", "media"]),
-    ("config", &["units", "error", "toml_text", "audio", "model", "engine"]),
+    // The detector itself is tried with other thresholds.
+    ("tune", &["units", "error", "archive", "engine", "eval"]),
+    // Templates are tried where the settings are checked.
+    ("config", &["units", "error", "toml_text", "audio", "model", "engine", "sinks"]),
     (
         "cli",
         &[
@@ -43,8 +48,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "audio",
             "engine",
             "archive",
+            "tune",
             "record",
             "review",
+            "sinks",
             "ui",
             "train",
             "eval",
@@ -80,20 +87,31 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
-    ("crossbeam", &["engine", "record", "ui", "cli"]),
+    ("axum", &["sinks"]),
+    ("minijinja", &["sinks"]),
+    ("prometheus_client", &["sinks"]),
+    ("rumqttc", &["sinks"]),
+    ("tokio", &["sinks"]),
+    ("ureq", &["sinks"]),
+    ("sd_notify", &["cli"]),
+    ("tracing_journald", &["cli"]),
+    ("crossbeam", &["engine", "record", "sinks", "ui", "cli"]),
     ("directories", &["config", "model"]),
     ("indicatif", &["cli"]),
     // In the engine: when quiet hours are, by the local time of an event.
-    ("jiff", &["engine", "archive", "record", "review", "ui", "cli"]),
+    ("jiff", &["engine", "archive", "record", "review", "ui", "tune", "cli"]),
     ("png", &["record"]),
     ("ratatui", &["ui", "review"]),
-    ("serde", &["toml_text", "dsp", "model", "train", "eval", "archive", "record", "review", "config", "cli"]),
-    ("serde_json", &["archive", "record", "review", "train", "eval", "cli"]),
+    ("serde", &["toml_text", "dsp", "model", "train", "eval", "archive", "record", "review", "tune", "config", "cli"]),
+    ("serde_json", &["archive", "record", "review", "sinks", "train", "eval", "cli"]),
     ("sha2", &["model", "review"]),
     ("signal_hook", &["cli"]),
     ("thiserror", &["error"]),
-    ("toml", &["toml_text", "model", "config", "cli"]),
-    ("tracing", &["model", "audio", "engine", "archive", "record", "review", "ui", "train", "eval", "cli"]),
+    ("toml", &["toml_text", "model", "config", "tune", "cli"]),
+    (
+        "tracing",
+        &["model", "audio", "engine", "archive", "record", "review", "sinks", "ui", "tune", "train", "eval", "cli"],
+    ),
     ("tracing_subscriber", &["cli"]),
     ("ulid", &["engine", "record"]),
 ];

@@ -176,6 +176,17 @@ struct Run {
 /// Told to stop.
 struct Stopped;
 
+/// What to do where the callbacks of the device called `name` have no real-time priority. JACK's have the server's.
+fn priority_remedy(name: &str) -> &'static str {
+    if name == "jack" || name.starts_with("jack:") {
+        "the JACK server runs without real-time priority, so a busy machine may lose samples; start jackd without -r, and allow \
+         rtprio for its user in /etc/security/limits.d"
+    } else {
+        "the system refuses real-time priority, so a busy machine may lose samples; allow rtprio for this user in \
+         /etc/security/limits.d, or use a build with the feature rtkit"
+    }
+}
+
 impl Run {
     fn all(mut self, first: Attached) {
         let held = first.held;
@@ -183,7 +194,8 @@ impl Run {
         while let Ok(reason) = self.watch(&current) {
             let end = current.clock.end();
             let lost = Lost { sentence: format!("{reason}; trying again"), since: end, attempts: 0 };
-            tracing::warn!("{}", lost.sentence);
+            // Whoever reads the stream says so aloud, with all else that is wrong with it.
+            tracing::debug!("{}", lost.sentence);
             self.live.set_status(Status::Lost(lost.clone()));
             if current.clock.first_sample().is_some_and(|first| first.elapsed() >= self.timing.longest_pause) {
                 self.pause = self.timing.pause;
@@ -223,11 +235,7 @@ impl Run {
     fn tell_priority(&mut self, realtime: bool) {
         self.live.set_realtime(realtime);
         if !realtime && !std::mem::replace(&mut self.told_priority, true) {
-            tracing::warn!(
-                "{}: the system refuses real-time priority, so a busy machine may lose samples; allow rtprio for this user in \
-                 /etc/security/limits.d, or use a build with the feature rtkit",
-                self.name
-            );
+            tracing::warn!("{}: {}", self.name, priority_remedy(&self.name));
         }
     }
 

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::logging;
 use super::parse::word;
-use crate::config::{Config, ConfigLayer, Loaded, LogLevel};
+use crate::config::{Config, ConfigLayer, Loaded, LogLevel, LogTo};
 use crate::error::Result;
 
 /// Flags that every command takes.
@@ -19,6 +19,9 @@ pub struct Globals {
     /// What to log: off, error, warn, info, debug or trace [default: warn]
     #[arg(long, global = true, value_name = "LEVEL", env = "EARWITNESS_LOG_LEVEL", value_parser = word::<LogLevel>(LogLevel::WORDS), hide_possible_values = true)]
     pub log_level: Option<LogLevel>,
+    /// Where to log to: stderr, journald, file, or auto, what fits [default: auto]
+    #[arg(long, global = true, value_name = "WHERE", env = "EARWITNESS_LOG_TO", value_parser = word::<LogTo>(LogTo::WORDS), hide_possible_values = true)]
+    pub log_to: Option<LogTo>,
     /// File to append the log to, instead of stderr
     #[arg(long, global = true, value_name = "FILE", env = "EARWITNESS_LOG_FILE")]
     pub log_file: Option<String>,
@@ -40,6 +43,7 @@ impl Globals {
     /// As [`Config::load`].
     pub(super) fn loaded(&self, mut given: ConfigLayer) -> Result<Loaded> {
         given.log.level = self.log_level;
+        given.log.to = self.log_to;
         given.log.file.clone_from(&self.log_file);
         Loaded::read(self.config.as_deref(), given)
     }
@@ -48,6 +52,7 @@ impl Globals {
     pub(super) fn start_log(&self) -> Result<()> {
         let mut given = ConfigLayer::default();
         given.log.level = self.log_level;
+        given.log.to = self.log_to;
         given.log.file.clone_from(&self.log_file);
         let mut config = Config::default();
         given.put_onto(&mut config);

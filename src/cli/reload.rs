@@ -5,14 +5,33 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::outside::Outside;
 use super::{Globals, logging, monitor};
-use crate::config::{Config, Loaded};
+use crate::config::{Config, Loaded, RecordConfig};
 use crate::engine::controls::{Change, Controls, Settings};
 use crate::error::{Error, Result};
 use crate::model::manifest::Label;
+use crate::record::RecorderHandle;
 
 /// What takes effect while a monitor listens: sections, and single keys.
-const LIVE: &[&str] = &["detector.", "quiet.", "groups.", "class.", "monitor.onsets", "monitor.reasons", "log.level"];
+const LIVE: &[&str] = &[
+    "detector.",
+    "quiet.",
+    "groups.",
+    "class.",
+    "monitor.onsets",
+    "monitor.reasons",
+    "record.clips",
+    "record.no_audio",
+    "record.private",
+    "record.max_bytes",
+    "record.max_age_days",
+    "record.min_free_bytes",
+    "mqtt.",
+    "webhook",
+    "exec",
+    "log.level",
+];
 
 /// What a running monitor is told when its settings have been read again.
 pub(super) struct Reload<'a> {
@@ -24,6 +43,7 @@ pub(super) struct Reload<'a> {
     model: String,
     labels: Vec<Label>,
     controls: Arc<Controls>,
+    recorder: &'a RecorderHandle,
 }
 
 impl<'a> Reload<'a> {
@@ -37,31 +57,36 @@ impl<'a> Reload<'a> {
         running: Config,
         (model, labels): (String, Vec<Label>),
         controls: Arc<Controls>,
+        recorder: &'a RecorderHandle,
     ) -> Result<Self> {
         let asked = Arc::new(AtomicBool::new(false));
         signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::clone(&asked))
             .map_err(|e| Error::bug(format!("signals cannot be watched ({e}); please report this")))?;
-        Ok(Self { asked, args, globals, running, model, labels, controls })
+        Ok(Self { asked, args, globals, running, model, labels, controls, recorder })
     }
 
     /// Reads the settings again if that was asked for, and says what came of it.
-    pub(super) fn look(&mut self) {
+    pub(super) fn look(&mut self, outside: &Outside) {
         if !self.asked.swap(false, Ordering::Relaxed) {
             return;
         }
-        if let Err(e) = self.read() {
+        if let Err(e) = self.read(outside) {
             tracing::error!("the settings were not read again, and nothing has changed: {e}");
         }
     }
 
-    fn read(&mut self) -> Result<()> {
+    fn read(&mut self, outside: &Outside) -> Result<()> {
         let loaded = self.globals.loaded(self.args.settings.layer())?;
         // Everything that can be wrong is found before anything is changed.
-        let settings = settings(&loaded, &self.model, &self.labels)?;
+        let mut settings = settings(&loaded, &self.model, &self.labels)?;
+        let sinks = loaded.config.sinks(&loaded.config.sink_surroundings(&self.model, &self.labels))?;
+        settings.onsets |= sinks.wants_onsets();
         let changes = self.running.changes(&loaded.config)?;
         let is_live = |key: &&String| LIVE.iter().any(|live| key.starts_with(live));
         let (applied, later): (Vec<&String>, Vec<&String>) = changes.iter().partition(is_live);
+        outside.reconfigure(&loaded.config, &sinks)?;
         self.controls.change(Change::Settings(Box::new(settings)));
+        self.recorder.reconfigure(monitor::store_options(&loaded.config));
         logging::set_level(loaded.config.log.level);
         self.adopt(loaded.config);
         if applied.is_empty() {
@@ -82,6 +107,8 @@ impl<'a> Reload<'a> {
         running.quiet = new.quiet;
         running.groups = new.groups;
         running.class = new.class;
+        running.record = RecordConfig { dir: std::mem::take(&mut running.record.dir), ..new.record };
+        (running.mqtt, running.webhook, running.exec) = (new.mqtt, new.webhook, new.exec);
         (running.monitor.onsets, running.monitor.reasons) = (new.monitor.onsets, new.monitor.reasons);
         running.log.level = new.log.level;
     }

@@ -6,6 +6,7 @@
 mod changes;
 mod check;
 mod check_classes;
+mod check_sinks;
 mod detector;
 mod file;
 mod loaded;
@@ -16,11 +17,12 @@ mod values;
 pub use file::{ConfigFile, standard_path};
 pub use loaded::Loaded;
 pub use settings::{
-    ClassConfig, Classes, Config, ConfigLayer, DetectorConfig, DetectorLayer, Groups, InputConfig, InputLayer,
-    LogConfig, LogLayer, MonitorConfig, MonitorLayer, QuietConfig, QuietLayer, RecordConfig, RecordLayer, UiConfig,
-    UiLayer,
+    ClassConfig, Classes, Config, ConfigLayer, DetectorConfig, DetectorLayer, ExecConfig, ExecLayer, Groups,
+    InputConfig, InputLayer, LogConfig, LogLayer, MetricsConfig, MetricsLayer, MonitorConfig, MonitorLayer, MqttConfig,
+    MqttLayer, QuietConfig, QuietLayer, RecordConfig, RecordLayer, SinkSurroundings, UiConfig, UiLayer, WebhookConfig,
+    WebhookLayer,
 };
-pub use values::{ColorMode, KeepMode, LogLevel, METHODS, QuietMode, ThemeChoice, UiMode};
+pub use values::{ByteSize, ColorMode, KeepMode, LogLevel, LogTo, METHODS, QuietMode, TellWhen, ThemeChoice, UiMode};
 
 #[cfg(test)]
 mod tests;

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::settings::{
-    ABOUT_GROUPS, ClassConfig, Config, DetectorConfig, Entry, InputConfig, LogConfig, MonitorConfig, QuietConfig,
-    RecordConfig, UiConfig,
+    ABOUT_GROUPS, ClassConfig, Config, DetectorConfig, Entry, ExecConfig, InputConfig, LogConfig, MetricsConfig,
+    MonitorConfig, MqttConfig, QuietConfig, RecordConfig, UiConfig, WebhookConfig,
 };
 use crate::error::{Error, Result};
 
@@ -19,11 +19,13 @@ impl Config {
     /// # Errors
     /// [`crate::ErrorKind::Bug`] if a value cannot be written as TOML.
     pub fn to_toml(&self) -> Result<String> {
-        let sections: [(&str, &[&str], Vec<Entry>); 6] = [
+        let sections: [(&str, &[&str], Vec<Entry>); 8] = [
             ("monitor", MonitorConfig::ABOUT, self.monitor.entries()),
             ("detector", DetectorConfig::ABOUT, self.detector.entries()),
             ("quiet", QuietConfig::ABOUT, self.quiet.entries()),
             ("record", RecordConfig::ABOUT, self.record.entries()),
+            ("mqtt", MqttConfig::ABOUT, self.mqtt.entries()),
+            ("metrics", MetricsConfig::ABOUT, self.metrics.entries()),
             ("ui", UiConfig::ABOUT, self.ui.entries()),
             ("log", LogConfig::ABOUT, self.log.entries()),
         ];
@@ -52,8 +54,18 @@ impl Config {
             }
             text.push_str(&tables);
             match name {
-                "monitor" => self.write_inputs(&mut text)?,
+                "monitor" => {
+                    let inputs = self.input.iter().map(InputConfig::entries).collect();
+                    write_tables(&mut text, "input", InputConfig::ABOUT, inputs, InputConfig::default().entries())?;
+                }
                 "detector" => self.write_classes(&mut text)?,
+                "mqtt" => {
+                    let webhooks = self.webhook.iter().map(WebhookConfig::entries).collect();
+                    let example = WebhookConfig::default().entries();
+                    write_tables(&mut text, "webhook", WebhookConfig::ABOUT, webhooks, example)?;
+                    let execs = self.exec.iter().map(ExecConfig::entries).collect();
+                    write_tables(&mut text, "exec", ExecConfig::ABOUT, execs, ExecConfig::default().entries())?;
+                }
                 _ => {}
             }
         }
@@ -61,31 +73,33 @@ impl Config {
     }
 }
 
-impl Config {
-    /// The `[[input]]` tables; where there are none, how one would look.
-    fn write_inputs(&self, text: &mut String) -> Result<()> {
-        text.push('\n');
-        comment(text, InputConfig::ABOUT);
-        let example = [InputConfig::default()];
-        let (inputs, mark) =
-            if self.input.is_empty() { (example.as_slice(), "# ") } else { (self.input.as_slice(), "") };
-        for (i, input) in inputs.iter().enumerate() {
-            if i > 0 {
-                text.push('\n');
-            }
-            line(text, &format!("{mark}[[input]]"));
-            for entry in input.entries() {
-                let value = entry.value.map_err(|e| {
-                    Error::bug(format!("the setting input.{} cannot be written as TOML: {e}", entry.name))
-                })?;
-                if i == 0 {
-                    comment(text, entry.doc);
-                }
-                line(text, &format!("{mark}{} = {value}", entry.name));
-            }
+/// The `[[name]]` tables; where there are none, how one would look.
+fn write_tables(
+    text: &mut String,
+    name: &str,
+    about: &[&str],
+    tables: Vec<Vec<Entry>>,
+    example: Vec<Entry>,
+) -> Result<()> {
+    text.push('\n');
+    comment(text, about);
+    let (tables, mark) = if tables.is_empty() { (vec![example], "# ") } else { (tables, "") };
+    for (i, entries) in tables.into_iter().enumerate() {
+        if i > 0 {
+            text.push('\n');
         }
-        Ok(())
+        line(text, &format!("{mark}[[{name}]]"));
+        for entry in entries {
+            let value = entry
+                .value
+                .map_err(|e| Error::bug(format!("the setting {name}.{} cannot be written as TOML: {e}", entry.name)))?;
+            if i == 0 {
+                comment(text, entry.doc);
+            }
+            line(text, &format!("{mark}{} = {value}", entry.name));
+        }
     }
+    Ok(())
 }
 
 impl Config {

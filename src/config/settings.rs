@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::values::{ColorMode, LogLevel, QuietMode, ThemeChoice, UiMode};
+use super::values::{ByteSize, ColorMode, LogLevel, LogTo, QuietMode, TellWhen, ThemeChoice, UiMode};
 
 /// How a given value is put onto the one below it.
 trait PutOnto: Sized {
@@ -14,7 +14,22 @@ trait PutOnto: Sized {
 macro_rules! replaces {
     ($($t:ty),+) => { $(impl PutOnto for $t { fn put_onto(self, below: &mut Self) { *below = self; } })+ };
 }
-replaces!(String, bool, u32, f64, UiMode, ColorMode, ThemeChoice, LogLevel, Vec<String>, QuietMode);
+replaces!(
+    String,
+    bool,
+    u32,
+    f64,
+    UiMode,
+    ColorMode,
+    ThemeChoice,
+    LogLevel,
+    Vec<String>,
+    ByteSize,
+    QuietMode,
+    u16,
+    LogTo,
+    TellWhen
+);
 
 /// Tables are put together key by key.
 impl<V> PutOnto for BTreeMap<String, V> {
@@ -24,7 +39,7 @@ impl<V> PutOnto for BTreeMap<String, V> {
 }
 
 /// A setting for the documented file: its comment, name and value.
-pub(super) struct Entry {
+pub(in crate::config) struct Entry {
     pub(super) doc: &'static [&'static str],
     pub(super) name: &'static str,
     pub(super) value: Result<toml::Value, toml::ser::Error>,
@@ -81,10 +96,15 @@ macro_rules! section {
 
 mod classes;
 mod quiet;
+mod sinks;
 
 pub(in crate::config) use classes::ABOUT_GROUPS;
 pub use classes::{ClassConfig, Classes, Groups};
 pub use quiet::{QuietConfig, QuietLayer};
+pub use sinks::{
+    ExecConfig, ExecLayer, MetricsConfig, MetricsLayer, MqttConfig, MqttLayer, SinkSurroundings, WebhookConfig,
+    WebhookLayer,
+};
 
 /// The settings of a run, checked.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -103,6 +123,14 @@ pub struct Config {
     pub class: Classes,
     /// See [`RecordConfig`].
     pub record: RecordConfig,
+    /// See [`MqttConfig`].
+    pub mqtt: MqttConfig,
+    /// URLs that are called for each event.
+    pub webhook: Vec<WebhookConfig>,
+    /// Programs that are run for each event.
+    pub exec: Vec<ExecConfig>,
+    /// See [`MetricsConfig`].
+    pub metrics: MetricsConfig,
     /// See [`UiConfig`].
     pub ui: UiConfig,
     /// See [`LogConfig`].
@@ -127,6 +155,14 @@ pub struct ConfigLayer {
     pub class: Classes,
     /// See [`RecordConfig`].
     pub record: RecordLayer,
+    /// See [`MqttConfig`].
+    pub mqtt: MqttLayer,
+    /// See [`WebhookConfig`]. All of them replace all that were below.
+    pub webhook: Option<Vec<WebhookLayer>>,
+    /// See [`ExecConfig`]. All of them replace all that were below.
+    pub exec: Option<Vec<ExecLayer>>,
+    /// See [`MetricsConfig`].
+    pub metrics: MetricsLayer,
     /// See [`UiConfig`].
     pub ui: UiLayer,
     /// See [`LogConfig`].
@@ -147,6 +183,14 @@ impl ConfigLayer {
             class.put_onto(config.class.entry(label).or_default());
         }
         self.record.put_onto(&mut config.record);
+        self.mqtt.put_onto(&mut config.mqtt);
+        if let Some(webhooks) = self.webhook {
+            config.webhook = webhooks.into_iter().map(WebhookLayer::config).collect();
+        }
+        if let Some(execs) = self.exec {
+            config.exec = execs.into_iter().map(ExecLayer::config).collect();
+        }
+        self.metrics.put_onto(&mut config.metrics);
         self.ui.put_onto(&mut config.ui);
         self.log.put_onto(&mut config.log);
     }
@@ -258,6 +302,19 @@ section! {
     pub struct RecordConfig / RecordLayer {
         /// Folder for one folder an event (clip, interpretation, picture, JSON); "" records nothing.
         dir: String = String::new(),
+        /// Keep audio and pictures; without them an event is its figures: what, when, how sure.
+        clips: bool = true,
+        /// Labels and groups whose audio and picture are never written, as in ["speech"].
+        no_audio: Vec<String> = Vec::new(),
+        /// Folders and files are for their owner alone; without it, the umask decides.
+        private: bool = true,
+        /// All event folders together: what comes beyond it removes the events of the lowest score (in tenths), and of
+        /// those the oldest; starred ones never. As in "20 GB"; "0" is no limit.
+        max_bytes: ByteSize = ByteSize(0),
+        /// Events older than so many days are removed, unless they are starred; 0 keeps them.
+        max_age_days: f64 = 0.0,
+        /// So much of the disk stays free: before it is used up, events are removed as with max_bytes; "0" uses it up.
+        min_free_bytes: ByteSize = ByteSize(500_000_000),
     }
 }
 
@@ -282,7 +339,10 @@ section! {
     pub struct LogConfig / LogLayer {
         /// "off", "error", "warn", "info", "debug" or "trace".
         level: LogLevel = LogLevel::Warn,
-        /// File to append to; "" is stderr, or nowhere while the terminal UI runs.
+        /// Where to: "stderr", "journald", "file"; "auto" is the file where one is named, the journal where stderr goes there
+        /// (as in a service), and stderr otherwise, or nowhere while the terminal UI runs.
+        to: LogTo = LogTo::Auto,
+        /// File to append to. One that is moved away or removed (logrotate) is made anew.
         file: String = String::new(),
     }
 }

@@ -20,6 +20,7 @@ use super::inference::Inference;
 use super::input::{Ended, Input, OfWorker};
 use super::listen::Listener;
 use super::pipeline::{Pipeline, PipelineParams};
+use super::progress::Progress;
 use super::report::{EventReport, ListenReport, ModelRef, Report, StartReport, StopReport};
 use super::shedding::Governor;
 use super::snapshot::{ListenSummary, SnapshotSlot};
@@ -72,6 +73,7 @@ pub struct Worker {
     pub(super) options: MonitorOptions,
     pub(super) gauge: Gauge,
     pub(super) controls: Arc<Controls>,
+    progress: Arc<Progress>,
     governor: Governor,
     pub(super) live: Option<LiveListening>,
     warned_slow: bool,
@@ -130,6 +132,7 @@ impl Worker {
             inference,
             gauge: Gauge::new(),
             controls: Arc::default(),
+            progress: Arc::default(),
             governor: Governor::new(options.ring_secs),
             options,
             live: None,
@@ -156,6 +159,12 @@ impl Worker {
     #[must_use]
     pub fn controls(&self) -> Arc<Controls> {
         Arc::clone(&self.controls)
+    }
+
+    /// Its sign of life.
+    #[must_use]
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
     }
 
     /// Runs on a thread of its own, named `worker`.
@@ -219,7 +228,7 @@ impl Worker {
                     return self.end_all(&Ended::Well("stopped"), outside);
                 }
             }
-            let mut idle = true;
+            let (mut idle, mut moving) = (true, true);
             for index in 0..self.inputs.len() {
                 if self.inputs[index].ended.is_some() {
                     continue;
@@ -231,6 +240,7 @@ impl Worker {
                     clock.set(self.inputs[0].captured_position());
                 }
                 idle &= n == 0;
+                moving &= n > 0 || self.inputs[index].capture.pending() == 0;
                 if let Some(ended) = self.inputs[index].look_for_end(n, stopping) {
                     self.end(index, ended, outside)?;
                 }
@@ -238,6 +248,9 @@ impl Worker {
             self.compute(outside)?;
             self.shed();
             self.tell(outside)?;
+            if moving {
+                self.progress.beat();
+            }
             if self.inputs.iter().all(|input| input.ended.is_some()) {
                 return Ok(());
             }

@@ -3,16 +3,45 @@
 use std::{
     io::{self, Write},
     path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
+use serde_json::Value;
 
-use super::wire::{EventJson, FolderJson, OnsetJson, ReasonJson, StartJson, StatusJson, StopJson};
+use super::{
+    relay::SinkState,
+    store::RecordingState,
+    wire::{EventJson, FolderJson, OnsetJson, ReasonJson, StartJson, StatusJson, StopJson},
+};
 use crate::{
-    engine::report::{Event, Report},
+    engine::report::{Event, Report, StatusReport},
     error::{Error, Result},
 };
+
+/// The object that [`JsonLines`] writes for `report`; without what others add to a status.
+///
+/// # Errors
+/// `Bug` when it cannot be written as JSON.
+pub fn report_json(report: &Report, dir: Option<&Path>) -> Result<Value> {
+    let value = match report {
+        Report::Start(start) => serde_json::to_value(StartJson::new(start, &TimeZone::UTC)),
+        Report::Reason(reason) => serde_json::to_value(ReasonJson::from(reason)),
+        Report::Onset(onset) => serde_json::to_value(OnsetJson::from(onset)),
+        Report::Event(event) => serde_json::to_value(EventJson::new(&event.event, dir.map(FolderJson::from))),
+        Report::Status(status) => serde_json::to_value(StatusJson::new(status, &[])),
+        Report::Stop(stop) => serde_json::to_value(StopJson::from(stop)),
+    };
+    value.map_err(no_json)
+}
+
+fn no_json(e: serde_json::Error) -> Error {
+    Error::bug(format!("a report could not be written as JSON ({e}); please report this"))
+}
 
 /// Writes each report as one JSON object on a line of its own, and flushes it, so that a reader sees it at once.
 ///
@@ -28,6 +57,8 @@ use crate::{
 pub struct JsonLines<W: Write> {
     out: W,
     zone: TimeZone,
+    onsets: Arc<AtomicBool>,
+    sinks: Vec<SinkState>,
     state: State,
     /// The end of a line whose beginning is already out.
     unfinished: Vec<u8>,
@@ -45,7 +76,16 @@ enum State {
 impl<W: Write> JsonLines<W> {
     /// Lines to `out`; the local offset in the `start` line is the system's.
     pub fn new(out: W) -> Self {
-        Self { out, zone: TimeZone::system(), state: State::Working, unfinished: Vec::new(), written: 0, lost: 0 }
+        Self {
+            out,
+            zone: TimeZone::system(),
+            onsets: Arc::new(AtomicBool::new(true)),
+            sinks: Vec::new(),
+            state: State::Working,
+            unfinished: Vec::new(),
+            written: 0,
+            lost: 0,
+        }
     }
 
     /// Takes the local offset from `zone` instead of the system.
@@ -53,6 +93,18 @@ impl<W: Write> JsonLines<W> {
     pub fn with_time_zone(mut self, zone: TimeZone) -> Self {
         self.zone = zone;
         self
+    }
+
+    /// Writes lines of type `onset` only while `wanted` says so: others may have asked for these reports.
+    #[must_use]
+    pub fn with_onsets_if(mut self, wanted: Arc<AtomicBool>) -> Self {
+        self.onsets = wanted;
+        self
+    }
+
+    /// What the next `status` lines tell of the sinks; they say nothing of them where there are none.
+    pub fn set_sinks(&mut self, sinks: Vec<SinkState>) {
+        self.sinks = sinks;
     }
 
     /// Writes `report`. `dir` is the folder that holds an event's evidence, if it was recorded; other reports have none.
@@ -66,19 +118,32 @@ impl<W: Write> JsonLines<W> {
                 self.write_object(&line)
             }
             Report::Reason(reason) => self.write_object(&ReasonJson::from(reason)),
+            Report::Onset(_) if !self.onsets.load(Ordering::Relaxed) => Ok(()),
             Report::Onset(onset) => self.write_object(&OnsetJson::from(onset)),
-            Report::Event(event) => self.write_event(&event.event, dir),
-            Report::Status(status) => self.write_object(&StatusJson::from(status)),
+            Report::Event(event) => self.write_event(&event.event, dir, None),
+            Report::Status(status) => self.write_status(status, None),
             Report::Stop(stop) => self.write_object(&StopJson::from(stop)),
         }
     }
 
-    /// Writes the line of `event` (its audio is not needed); `dir` as in [`JsonLines::write`].
+    /// Writes the line of `event` (its audio is not needed); `dir` as in [`JsonLines::write`], `continues` the id of the
+    /// event that it goes on from.
     ///
     /// # Errors
     /// As [`JsonLines::write`].
-    pub fn write_event(&mut self, event: &Event, dir: Option<&Path>) -> Result<()> {
-        self.write_object(&EventJson::new(event, dir.map(FolderJson::from)))
+    pub fn write_event(&mut self, event: &Event, dir: Option<&Path>, continues: Option<&str>) -> Result<()> {
+        self.write_object(&EventJson::new(event, dir.map(FolderJson::from), continues))
+    }
+
+    /// Writes a status line; `recording` says how recording goes, where events are recorded.
+    ///
+    /// # Errors
+    /// As [`JsonLines::write`].
+    pub fn write_status(&mut self, status: &StatusReport, recording: Option<&RecordingState>) -> Result<()> {
+        let sinks = std::mem::take(&mut self.sinks);
+        let written = self.write_object(&StatusJson::new(status, recording, &sinks));
+        self.sinks = sinks;
+        written
     }
 
     /// Whether the reader has gone away for good (a closed pipe).
@@ -109,8 +174,7 @@ impl<W: Write> JsonLines<W> {
             self.lost += 1;
             return Ok(());
         }
-        let mut line = serde_json::to_vec(object)
-            .map_err(|e| Error::bug(format!("a report could not be written as JSON ({e}); please report this")))?;
+        let mut line = serde_json::to_vec(object).map_err(no_json)?;
         line.push(b'\n');
         let was = self.state;
         match self.write_line(line) {

@@ -1,0 +1,38 @@
+//! Others who are told of reports, beside folders and lines.
+
+use std::path::Path;
+
+use crate::engine::report::Report;
+
+/// Passes reports on. Called on the recorder's thread, after an event's folder and every report's line are written.
+pub trait Relay: Send {
+    /// Takes `report`; `dir` is the folder that holds an event's evidence, if it was recorded. Must not block: whoever
+    /// is slow has a queue of its own, and drops.
+    fn pass(&mut self, report: &Report, dir: Option<&Path>);
+
+    /// Whom it tells, and how that goes, for status lines.
+    fn states(&self) -> Vec<SinkState> {
+        Vec::new()
+    }
+}
+
+/// How a sink is, and what became of its messages since it began.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SinkState {
+    /// What it is called, as in `mqtt broker.lan:1883`.
+    pub name: String,
+    /// Why it cannot be told now; none when all is well.
+    pub error: Option<String>,
+    /// Messages told.
+    pub sent: u64,
+    /// Messages dropped, because too many waited or they had become too old.
+    pub dropped: u64,
+    /// Messages given up after a failure.
+    pub failed: u64,
+    /// Attempts that failed and were made again.
+    pub retries: u64,
+    /// Messages kept back by the rate limit.
+    pub suppressed: u64,
+    /// Messages that wait.
+    pub waiting: u64,
+}

@@ -1,0 +1,387 @@
+//! What a broker keeps for whoever comes later: retained topics and what they should say. Written by the recorder's thread,
+//! published by the sink's; a broker that was away gets the newest state and nothing older.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::{self, Receiver, Sender};
+
+use super::home_assistant as ha;
+use super::hub::Observe;
+use super::message::{Kind, Message};
+use super::options::MqttOptions;
+use crate::engine::report::Report;
+use crate::record::report_json;
+
+/// The topics below one base.
+#[derive(Debug)]
+pub(super) struct Topics {
+    base: String,
+}
+
+impl Topics {
+    /// `online` or `offline`.
+    pub(super) fn availability(&self) -> String {
+        format!("{}/availability", self.base)
+    }
+
+    /// Every event, or every onset, as it comes.
+    pub(super) fn message(&self, kind: Kind) -> String {
+        let name = if kind == Kind::Event { "event" } else { "onset" };
+        format!("{}/{name}", self.base)
+    }
+
+    /// The newest event.
+    pub(super) fn last_event(&self) -> String {
+        format!("{}/last_event", self.base)
+    }
+
+    /// `ON` or `OFF`.
+    pub(super) fn label_state(&self, slug: &str) -> String {
+        format!("{}/label/{slug}/state", self.base)
+    }
+
+    /// The newest event of a label.
+    pub(super) fn label_event(&self, slug: &str) -> String {
+        format!("{}/label/{slug}/event", self.base)
+    }
+
+    /// The newest status of an input.
+    pub(super) fn input_status(&self, slug: &str) -> String {
+        format!("{}/input/{slug}/status", self.base)
+    }
+}
+
+/// Names that stand in topics and ids, one for each thing.
+#[derive(Debug, Default)]
+pub(super) struct Slugs(BTreeMap<String, String>);
+
+impl Slugs {
+    /// The slug of `name`: the same every time, and no other name's.
+    pub(super) fn of(&mut self, name: &str) -> String {
+        if let Some(slug) = self.0.get(name) {
+            return slug.clone();
+        }
+        let plain = ha::slug(name);
+        let numbered = (2..).map(|n| format!("{plain}_{n}"));
+        let free = |slug: &String| !self.0.values().any(|taken| taken == slug);
+        let slug = std::iter::once(plain.clone()).chain(numbered).find(free).unwrap_or(plain);
+        self.0.insert(name.to_owned(), slug.clone());
+        slug
+    }
+}
+
+/// A retained topic.
+#[derive(Debug, Default)]
+struct Retained {
+    text: String,
+    revision: u64,
+    /// The revision that the broker has.
+    published: u64,
+}
+
+/// A label that sounds.
+#[derive(Debug, Default)]
+struct On {
+    /// Events that have begun and are not over, and until when they are waited for.
+    open: BTreeMap<String, Instant>,
+    /// It is ON until then in any case.
+    until: Option<Instant>,
+}
+
+impl On {
+    fn ends(&self) -> Option<Instant> {
+        self.open.values().copied().chain(self.until).max()
+    }
+}
+
+#[derive(Debug)]
+struct Inner {
+    topics: BTreeMap<String, Retained>,
+    on: BTreeMap<String, On>,
+    labels: Slugs,
+    inputs: Slugs,
+    announced: BTreeSet<String>,
+}
+
+/// The retained topics of one broker. Clones share them.
+#[derive(Debug, Clone)]
+pub(super) struct Board {
+    inner: Arc<Mutex<Inner>>,
+    options: Arc<MqttOptions>,
+    topics: Arc<Topics>,
+    wake: Sender<()>,
+    woken: Receiver<()>,
+}
+
+/// A topic whose text the broker does not have.
+pub(super) struct Due {
+    pub(super) topic: String,
+    pub(super) text: String,
+    revision: u64,
+}
+
+impl Board {
+    pub(super) fn new(options: &MqttOptions) -> Self {
+        let (wake, woken) = channel::bounded(1);
+        let inner = Inner {
+            topics: BTreeMap::new(),
+            on: BTreeMap::new(),
+            labels: Slugs::default(),
+            inputs: Slugs::default(),
+            announced: BTreeSet::new(),
+        };
+        let board = Self {
+            inner: Arc::new(Mutex::new(inner)),
+            topics: Arc::new(Topics { base: options.base_topic.clone() }),
+            options: Arc::new(options.clone()),
+            wake,
+            woken,
+        };
+        board.announce_labels();
+        board
+    }
+
+    pub(super) fn topics(&self) -> &Topics {
+        &self.topics
+    }
+
+    /// Something is due.
+    pub(super) fn woken(&self) -> Receiver<()> {
+        self.woken.clone()
+    }
+
+    /// For others who have something to be looked after.
+    pub(super) fn waker(&self) -> Sender<()> {
+        self.wake.clone()
+    }
+
+    /// Turns labels OFF whose time is over; when to look again.
+    pub(super) fn turn_off(&self, now: Instant) -> Option<Instant> {
+        let mut inner = self.inner();
+        let over: Vec<String> =
+            inner.on.iter().filter(|(_, on)| on.ends().is_none_or(|end| end <= now)).map(|(l, _)| l.clone()).collect();
+        for label in over {
+            inner.on.remove(&label);
+            let slug = inner.labels.of(&label);
+            inner.set(self.topics.label_state(&slug), "OFF".to_owned());
+        }
+        inner.on.values().filter_map(On::ends).min()
+    }
+
+    /// What the broker does not have yet.
+    pub(super) fn due(&self) -> Vec<Due> {
+        let due = |(topic, retained): (&String, &Retained)| {
+            (retained.published != retained.revision).then(|| Due {
+                topic: topic.clone(),
+                text: retained.text.clone(),
+                revision: retained.revision,
+            })
+        };
+        self.inner().topics.iter().filter_map(due).collect()
+    }
+
+    /// The broker has it.
+    pub(super) fn published(&self, due: &Due) {
+        if let Some(retained) = self.inner().topics.get_mut(&due.topic) {
+            retained.published = due.revision;
+        }
+    }
+
+    /// The broker may have forgotten everything, or told that we are gone.
+    pub(super) fn connected(&self) {
+        let mut inner = self.inner();
+        inner.topics.values_mut().for_each(|retained| retained.published = 0);
+        inner.set(self.topics.availability(), "online".to_owned());
+    }
+
+    /// Nothing sounds any more.
+    pub(super) fn silence(&self) {
+        let mut inner = self.inner();
+        let labels: Vec<String> = std::mem::take(&mut inner.on).into_keys().collect();
+        for label in labels {
+            let slug = inner.labels.of(&label);
+            inner.set(self.topics.label_state(&slug), "OFF".to_owned());
+        }
+    }
+
+    /// Nobody is there any more.
+    pub(super) fn leave(&self) {
+        self.inner().set(self.topics.availability(), "offline".to_owned());
+    }
+
+    fn announce_labels(&self) {
+        let mut inner = self.inner();
+        let wanted = &self.options.filter.labels;
+        for label in self.options.all_labels.iter().filter(|label| wanted.is_empty() || wanted.contains(label)) {
+            let slug = inner.labels.of(label);
+            inner.set(self.topics.label_state(&slug), "OFF".to_owned());
+            self.announce(&mut inner, ha::label(&self.options, &self.topics, label, &slug));
+        }
+        self.announce(&mut inner, ha::last_event(&self.options, &self.topics));
+    }
+
+    fn announce_input(&self, source: &str) {
+        let mut inner = self.inner();
+        if !inner.announced.insert(source.to_owned()) {
+            return;
+        }
+        let slug = inner.inputs.of(source);
+        for entity in ha::input(&self.options, &self.topics, source, &slug) {
+            self.announce(&mut inner, entity);
+        }
+    }
+
+    fn announce(&self, inner: &mut Inner, entity: ha::Entity) {
+        if !self.options.discovery_topic.is_empty() {
+            inner.set(entity.topic, entity.text);
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changed(&self) {
+        // One call that waits is enough.
+        let _ = self.wake.try_send(());
+    }
+}
+
+impl Inner {
+    fn set(&mut self, topic: String, text: String) {
+        let retained = self.topics.entry(topic).or_default();
+        if retained.text != text || retained.revision == 0 {
+            retained.text = text;
+            retained.revision += 1;
+        }
+    }
+}
+
+impl Observe for Board {
+    fn report(&self, report: &Report) {
+        match report {
+            Report::Start(start) => self.announce_input(&start.source),
+            Report::Status(status) => {
+                let Ok(json) = report_json(report, None) else { return };
+                let mut inner = self.inner();
+                let slug = inner.inputs.of(&status.source);
+                inner.set(self.topics.input_status(&slug), json.to_string());
+            }
+            _ => return,
+        }
+        self.changed();
+    }
+
+    fn message(&self, message: &Message) {
+        let now = Instant::now();
+        let secs = |secs: f64| now + Duration::try_from_secs_f64(secs).unwrap_or_default();
+        let mut inner = self.inner();
+        let slug = inner.labels.of(&message.label);
+        let on = inner.on.entry(message.label.clone()).or_default();
+        match message.kind {
+            Kind::Onset => {
+                on.open.insert(message.id.clone(), secs(self.options.longest_on_secs));
+            }
+            Kind::Event => {
+                on.open.remove(&message.id);
+                on.until = on.until.max(Some(secs(self.options.off_delay_secs)));
+                let text = message.text();
+                inner.set(self.topics.label_event(&slug), text.clone());
+                inner.set(self.topics.last_event(), text);
+            }
+        }
+        inner.set(self.topics.label_state(&slug), "ON".to_owned());
+        drop(inner);
+        self.changed();
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(super) mod tests {
+    use super::super::message::tests::message;
+    use super::super::options::{FilterOptions, Secret};
+    use super::*;
+
+    pub(in crate::sinks) fn options() -> MqttOptions {
+        MqttOptions {
+            filter: FilterOptions::default(),
+            host: "localhost".into(),
+            port: 1883,
+            tls: false,
+            ca_file: String::new(),
+            user: String::new(),
+            password: Secret::default(),
+            base_topic: "house/ear".into(),
+            discovery_topic: "homeassistant".into(),
+            off_delay_secs: 5.0,
+            longest_on_secs: 60.0,
+            all_labels: vec!["dog".into(), "crying baby".into()],
+            model: "default".into(),
+        }
+    }
+
+    fn state(board: &Board, label: &str) -> String {
+        board.inner().topics[&format!("house/ear/label/{label}/state")].text.clone()
+    }
+
+    #[test]
+    fn a_label_is_on_from_its_onset_until_some_time_after_its_event() {
+        let board = Board::new(&options());
+        let begin = Instant::now();
+        assert_eq!((state(&board, "dog"), board.turn_off(begin)), ("OFF".into(), None));
+        board.message(&message(Kind::Onset, "A", "dog", 0.9));
+        let wait = board.turn_off(begin).unwrap();
+        assert!(wait >= begin + Duration::from_secs(60));
+        assert_eq!(state(&board, "dog"), "ON");
+        board.message(&message(Kind::Event, "A", "dog", 0.9));
+        let wait = board.turn_off(begin).unwrap();
+        assert!(wait < begin + Duration::from_secs(50), "the event is over");
+        assert_eq!(board.turn_off(wait), None);
+        assert_eq!((state(&board, "dog"), state(&board, "crying_baby")), ("OFF".into(), "OFF".into()));
+    }
+
+    #[test]
+    fn an_onset_without_an_event_ends_by_itself_and_another_event_goes_on() {
+        let board = Board::new(&options());
+        let begin = Instant::now();
+        board.message(&message(Kind::Onset, "A", "dog", 0.9));
+        board.message(&message(Kind::Onset, "B", "dog", 0.9));
+        board.message(&message(Kind::Event, "A", "dog", 0.9));
+        assert!(board.turn_off(begin + Duration::from_secs(20)).is_some());
+        assert_eq!(state(&board, "dog"), "ON", "B goes on");
+        assert_eq!(board.turn_off(Instant::now() + Duration::from_secs(61)), None);
+        assert_eq!(state(&board, "dog"), "OFF");
+    }
+
+    #[test]
+    fn only_what_changed_is_due_and_all_of_it_after_a_new_connection() {
+        let board = Board::new(&options());
+        board.connected();
+        let all = board.due();
+        // Two labels with state and announcement, the newest event's announcement, availability.
+        assert_eq!(all.len(), 6, "{:?}", all.iter().map(|due| &due.topic).collect::<Vec<_>>());
+        all.iter().for_each(|due| board.published(due));
+        assert!(board.due().is_empty());
+        board.message(&message(Kind::Event, "A", "dog", 0.9));
+        let due = board.due();
+        let topics: Vec<&str> = due.iter().map(|due| due.topic.as_str()).collect();
+        assert_eq!(topics, ["house/ear/label/dog/event", "house/ear/label/dog/state", "house/ear/last_event"]);
+        // What changes while it is published is due again.
+        board.silence();
+        board.leave();
+        due.iter().for_each(|due| board.published(due));
+        let topics: Vec<String> = board.due().into_iter().map(|due| due.topic).collect();
+        assert_eq!(topics, ["house/ear/availability", "house/ear/label/dog/state"]);
+        board.connected();
+        assert_eq!(board.due().len(), 8);
+    }
+
+    #[test]
+    fn no_two_names_share_a_topic() {
+        let mut slugs = Slugs::default();
+        assert_eq!(["a b", "a_b", "a/b", "a b"].map(|name| slugs.of(name)), ["a_b", "a_b_2", "a_b_3", "a_b"]);
+    }
+}
