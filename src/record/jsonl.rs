@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    relay::SinkState,
+    relay::{Aside, SinkState},
     store::RecordingState,
     wire::{EventJson, FolderJson, OnsetJson, ReasonJson, StartJson, StatusJson, StopJson},
 };
@@ -23,17 +23,19 @@ use crate::{
     error::{Error, Result},
 };
 
-/// The object that [`JsonLines`] writes for `report`; without what others add to a status.
+/// The object that [`JsonLines`] writes for `report`; without what sinks add to a status.
 ///
 /// # Errors
 /// `Bug` when it cannot be written as JSON.
-pub fn report_json(report: &Report, dir: Option<&Path>) -> Result<Value> {
+pub fn report_json(report: &Report, aside: &Aside<'_>) -> Result<Value> {
     let value = match report {
         Report::Start(start) => serde_json::to_value(StartJson::new(start, &TimeZone::UTC)),
         Report::Reason(reason) => serde_json::to_value(ReasonJson::from(reason)),
         Report::Onset(onset) => serde_json::to_value(OnsetJson::from(onset)),
-        Report::Event(event) => serde_json::to_value(EventJson::new(&event.event, dir.map(FolderJson::from))),
-        Report::Status(status) => serde_json::to_value(StatusJson::new(status, &[])),
+        Report::Event(event) => {
+            serde_json::to_value(EventJson::new(&event.event, aside.dir.map(FolderJson::from), aside.continues))
+        }
+        Report::Status(status) => serde_json::to_value(StatusJson::new(status, aside.recording, &[])),
         Report::Stop(stop) => serde_json::to_value(StopJson::from(stop)),
     };
     value.map_err(no_json)

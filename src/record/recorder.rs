@@ -15,7 +15,7 @@ use crossbeam::channel::{self, Receiver, Sender, TrySendError};
 use super::{
     jsonl::JsonLines,
     pieces::Pieces,
-    relay::Relay,
+    relay::{Aside, Relay},
     store::{RecordingState, Store, StoreOptions, cause},
 };
 use crate::{
@@ -167,15 +167,15 @@ impl Recorder {
             Report::Status(status) => self.take_status(status, report),
             _ => {
                 self.write_line(|lines| lines.write(report, None));
-                self.pass(report, None);
+                self.pass(report, &Aside::default());
             }
         }
     }
 
     /// To whoever else is told, after the line, so that whoever acts on it finds both.
-    fn pass(&mut self, report: &Report, dir: Option<&Path>) {
+    fn pass(&mut self, report: &Report, aside: &Aside<'_>) {
         for relay in &mut self.relays {
-            relay.pass(report, dir);
+            relay.pass(report, aside);
         }
     }
 
@@ -184,7 +184,7 @@ impl Recorder {
         let continues = self.pieces.before(&event.event);
         let dir = self.record(event, continues.as_deref());
         self.write_line(|lines| lines.write_event(&event.event, dir.as_deref(), continues.as_deref()));
-        self.pass(report, dir.as_deref());
+        self.pass(report, &Aside { dir: dir.as_deref(), continues: continues.as_deref(), recording: None });
         // After the line, so that whoever acts on the notice finds both.
         if let Some(dir) = dir {
             self.notify(Notice::Recorded { id: event.event.id.clone(), dir });
@@ -217,7 +217,7 @@ impl Recorder {
         let recording: Option<RecordingState> = self.store.as_ref().map(|store| store.state().clone());
         self.look_after_sinks();
         self.write_line(|lines| lines.write_status(status, recording.as_ref()));
-        self.pass(report, None);
+        self.pass(report, &Aside { recording: recording.as_ref(), ..Aside::default() });
     }
 
     /// Events can be recorded: says so if they could not.
