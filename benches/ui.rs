@@ -49,6 +49,8 @@ fn snapshot(turn: u64) -> Snapshot {
         off_threshold: 0.3,
         active: (turn + n).is_multiple_of(13),
         reason: String::new(),
+        enabled: true,
+        edited: false,
     };
     let input = |n: u64| InputSummary {
         source: format!("device:alsa:hw:CARD=USB#{n}"),
@@ -86,7 +88,7 @@ fn snapshot(turn: u64) -> Snapshot {
         listen: None,
         device: "cpu".into(),
         record_dir: None,
-        recording_fails: false,
+        recording_fails: None,
         phase: Phase::Running,
     }
 }

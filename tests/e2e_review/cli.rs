@@ -1,6 +1,7 @@
 //! What the command says and writes.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use crate::support::Recorded;
 
@@ -14,6 +15,7 @@ fn a_page_says_what_it_leaves_out() {
     assert!(stderr.contains("1 events in") && stderr.contains("1 older ones are left out"), "{stderr}");
     assert!(stderr.contains("--limit 2"), "{stderr}");
     let page = fs::read_to_string(&file).unwrap();
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o077, 0, "the folder is its owner's alone");
     assert!(page.contains("01B") && !page.contains("01A"), "the newest is kept");
     let names: Vec<_> = fs::read_dir(recorded.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert!(!names.iter().any(|name| name.to_string_lossy().contains(".tmp-")), "{names:?}");
