@@ -18,6 +18,7 @@ pub mod review;
 pub mod sinks;
 mod toml_text;
 pub mod train;
+pub mod tune;
 #[cfg(feature = "tui")]
 pub mod ui;
 pub mod units;

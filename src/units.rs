@@ -83,6 +83,49 @@ impl StreamClock {
     }
 }
 
+/// Bytes as a person writes them, as in `20 GB`, `1.5 MB`, `512 KiB` or `1000`; `None` for anything else.
+#[must_use]
+pub fn parse_bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let scale = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "kb" | "k" => 1e3,
+        "mb" | "m" => 1e6,
+        "gb" | "g" => 1e9,
+        "tb" | "t" => 1e12,
+        "kib" => 1024.0,
+        "mib" => 1_048_576.0,
+        "gib" => 1_073_741_824.0,
+        "tib" => 1_099_511_627_776.0,
+        _ => return None,
+    };
+    let bytes = (number.parse::<f64>().ok()? * scale).round();
+    // Above this not every number of bytes has its own value.
+    (0.0..=9e15).contains(&bytes).then_some(bytes as u64)
+}
+
+/// Bytes for a person, to three digits: `1.24 GB`.
+#[must_use]
+pub fn bytes_text(bytes: u64) -> String {
+    let units = [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
+    let Some((scale, unit)) = units.iter().find(|(scale, _)| bytes as f64 >= *scale) else {
+        return format!("{bytes} B");
+    };
+    let number = bytes as f64 / scale;
+    let decimals = if number >= 99.95 {
+        0
+    } else if number >= 9.995 {
+        1
+    } else {
+        2
+    };
+    let text = format!("{number:.decimals$}");
+    let text = if decimals > 0 { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text} {unit}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,5 +141,28 @@ mod tests {
         assert_eq!(SamplePos(5).minus(9), SamplePos(0));
         assert_eq!(SamplePos(5).since(SamplePos(9)), 0);
         assert_eq!(SamplePos(9).since(SamplePos(5)), 4);
+    }
+
+    #[test]
+    fn bytes_are_read_and_written_as_people_do() {
+        let cases: [(&str, u64); 9] = [
+            ("0", 0),
+            ("1000", 1000),
+            ("20 GB", 20_000_000_000),
+            ("20GB", 20_000_000_000),
+            ("1.5 mb", 1_500_000),
+            (" 512 KiB ", 524_288),
+            ("2 TiB", 2_199_023_255_552),
+            ("7 k", 7000),
+            ("3b", 3),
+        ];
+        for (text, bytes) in cases {
+            assert_eq!(parse_bytes(text), Some(bytes), "{text}");
+        }
+        for text in ["", "GB", "-1", "1 XB", "1,5 GB", "1e9", "nan", "1..2", "99999999 TB", "1 GB more"] {
+            assert_eq!(parse_bytes(text), None, "{text}");
+        }
+        let told = [0, 999, 1000, 1_240_000_000, 500_000_000, 99_960, 123_456].map(bytes_text);
+        assert_eq!(told, ["0 B", "999 B", "1 kB", "1.24 GB", "500 MB", "100 kB", "123 kB"]);
     }
 }

@@ -288,3 +288,23 @@ fn events_that_cannot_be_recorded_show_on_the_screen_and_in_the_exit_code() {
     let screen = screen.replace('\n', "");
     assert!(screen.contains("could not be written") && screen.contains("/r/"), "{screen}");
 }
+
+#[test]
+fn a_label_that_is_changed_at_the_screen_is_changed_in_the_detector_and_the_screen_says_how_to_keep_it() {
+    let Some(terminal) = Terminal::open(120, 36) else { return };
+    terminal.start_monitor();
+    // Not by score, so that the first label stays the first.
+    terminal.keys(&["t", "."]);
+    let label = labels().remove(0);
+    let starts = |screen: &str, what: &str| screen.contains(&format!("{label} {what}"));
+    terminal.until("the chosen label", |screen| starts(screen, "starts at") && screen.contains("< lower  > raise"));
+    terminal.keys(&["<"]);
+    terminal.until("the changed threshold", |screen| {
+        starts(screen, "starts at")
+            && screen.contains(&format!("for this run; to keep it: [class.{label}] threshold = "))
+    });
+    terminal.keys(&["x"]);
+    terminal.until("the muted label", |screen| screen.contains(&format!("[class.{label}] enabled = false")));
+    terminal.keys(&["q"]);
+    terminal.check_given_back();
+}

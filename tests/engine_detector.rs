@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use earwitness::engine::detector::{
-    ClassParams, Detection, Detector, DetectorParams, Localisation, Reason, StrideInput,
+    ClassParams, Detection, Detector, DetectorParams, Edit, Localisation, Reason, StrideInput,
 };
 use earwitness::units::ClassId;
 
@@ -243,4 +243,93 @@ fn parameters_that_cannot_be_are_refused_by_name() {
         assert_eq!(error.kind(), earwitness::ErrorKind::Usage);
         assert!(error.to_string().contains(hint), "{error}");
     }
+}
+
+/// A stride in which everything is heard or nothing, with evidence in its newest frames.
+fn heard(detector: &mut Detector, s: u64, prob: f32, gate_dbfs: Option<f32>, over: &mut Vec<Detection>) -> Reason {
+    let evidence = |_: ClassId| (0..SEGMENT).map(|i| f32::from(i >= SEGMENT - STRIDE as i64)).collect::<Vec<f32>>();
+    let end = (s + 10) * STRIDE;
+    detector.stride(&StrideInput { end, probs: &[prob], gate_dbfs, evidence: &evidence }, over);
+    detector.reason(ClassId(0))
+}
+
+#[test]
+fn a_gated_stride_speaks_for_no_class_and_ends_what_is_open() {
+    let mut detector = Detector::new(&params(1), FRAME_SECS).unwrap();
+    let mut over = Vec::new();
+    let gate = Some(-50.0);
+    for s in 0..6 {
+        assert_eq!(heard(&mut detector, s, 0.9, gate, &mut over), Reason::Gate { dbfs: -50.0 });
+    }
+    assert!(!detector.is_open(ClassId(0)));
+    assert_eq!(heard(&mut detector, 6, 0.9, None, &mut over), Reason::Strides { n: 1, of: 2 });
+    heard(&mut detector, 7, 0.9, None, &mut over);
+    assert!(detector.is_open(ClassId(0)));
+    // As three strides of low scores would.
+    for s in 8..11 {
+        heard(&mut detector, s, 0.9, gate, &mut over);
+    }
+    assert!(!detector.is_open(ClassId(0)));
+    assert_eq!((over.len(), over[0].offset), (1, 17 * STRIDE), "what was heard through the gate is none of it");
+}
+
+#[test]
+fn a_noteworthy_score_below_its_threshold_is_told_and_a_low_one_is_not() {
+    let mut detector = Detector::new(&params(1), FRAME_SECS).unwrap();
+    let mut over = Vec::new();
+    assert_eq!(heard(&mut detector, 0, 0.29, None, &mut over), Reason::None);
+    let below = heard(&mut detector, 1, 0.31, None, &mut over);
+    assert_eq!((below, below.to_string().as_str()), (Reason::Below { threshold: 0.6 }, "below 0.60"));
+    assert_eq!(heard(&mut detector, 2, 0.59, Some(-50.0), &mut over), below, "also behind the gate");
+}
+
+#[test]
+fn each_class_has_durations_of_its_own() {
+    let mut classes = params(3);
+    classes.classes[1].min_duration_secs = Some(2.0);
+    classes.classes[1].cooldown_secs = Some(8.0);
+    classes.classes[2].max_event_secs = Some(1.0);
+    let sound = vec![(300..340, 1.0), (600..760, 1.0), (1000..1160, 1.0)];
+    let got = play(&classes, &[sound.clone(), sound, vec![(300..380, 1.0)]], 60);
+    let of = |class: usize| got.iter().filter(|d| d.class.0 == class).cloned().collect::<Vec<_>>();
+    assert_events(&of(0), &[(0, 300, 340), (0, 600, 760), (0, 1000, 1160)]);
+    assert_events(&of(1), &[(1, 600, 760)]);
+    assert_events(&of(2), &[(2, 300, 350), (2, 350, 380)]);
+    assert!(Detector::new(&classes, FRAME_SECS).unwrap().reach_frames(32) >= 1000);
+}
+
+#[test]
+fn a_class_that_is_switched_off_during_an_event_hands_over_what_was_heard() {
+    let mut detector = Detector::new(&params(1), FRAME_SECS).unwrap();
+    let mut over = Vec::new();
+    (0..4).for_each(|s| assert_ne!(heard(&mut detector, s, 0.9, None, &mut over), Reason::Off));
+    assert!(detector.is_open(ClassId(0)));
+    let mut off = params(1);
+    off.edit(Edit::Mute(ClassId(0)));
+    detector.reconfigure(&off, &mut over).unwrap();
+    assert_eq!(heard(&mut detector, 4, 0.9, None, &mut over), Reason::Off);
+    assert_eq!((detector.is_open(ClassId(0)), over.len()), (false, 1));
+    assert_eq!(heard(&mut detector, 5, 0.3, None, &mut over), Reason::None, "a low score is not worth a word");
+    // Parameters that cannot be leave it as it is.
+    assert!(detector.reconfigure(&DetectorParams { sure: 0.0, ..params(1) }, &mut over).is_err());
+    assert_eq!(detector.params(), &off);
+}
+
+#[test]
+fn any_loud_sound_opens_at_once_without_asking_gate_or_strides() {
+    let loud = DetectorParams { any_loud: Some(ClassParams::any_loud(-30.0)), ..params(1) };
+    let mut detector = Detector::new(&loud, FRAME_SECS).unwrap();
+    let mut over = Vec::new();
+    let evidence = |class: ClassId| vec![f32::from(u8::from(class.0 == 1)); SEGMENT as usize];
+    detector
+        .stride(&StrideInput { end: 320, probs: &[0.9, 0.74], gate_dbfs: Some(-50.0), evidence: &evidence }, &mut over);
+    assert!(!detector.is_open(ClassId(1)));
+    assert_eq!(detector.reason(ClassId(1)), Reason::Below { threshold: 0.75 });
+    detector
+        .stride(&StrideInput { end: 352, probs: &[0.9, 0.76], gate_dbfs: Some(-50.0), evidence: &evidence }, &mut over);
+    assert_eq!((detector.is_open(ClassId(0)), detector.is_open(ClassId(1))), (false, true));
+    // No longer asked for: what was heard of it is handed over.
+    detector.reconfigure(&params(1), &mut over).unwrap();
+    assert_eq!(over.iter().map(|d| d.class.0).collect::<Vec<_>>(), [1]);
+    assert!(!detector.is_open(ClassId(1)));
 }

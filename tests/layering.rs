@@ -32,6 +32,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Training measures after every epoch.
     ("train", &["units", "error", "dsp", "model", "interpret", "media", "eval"]),
     ("eval", &["units", "error", "dsp", "model", "interpret", "media"]),
+    // The detector itself is tried with other thresholds.
+    ("tune", &["units", "error", "archive", "engine", "eval"]),
     // Templates are tried where the settings are checked.
     ("config", &["units", "error", "toml_text", "audio", "model", "engine", "sinks"]),
     (
@@ -46,6 +48,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "audio",
             "engine",
             "archive",
+            "tune",
             "record",
             "review",
             "sinks",
@@ -96,16 +99,19 @@ const CRATES: &[(&str, &[&str])] = &[
     ("directories", &["config", "model"]),
     ("indicatif", &["cli"]),
     // In the engine: when quiet hours are, by the local time of an event.
-    ("jiff", &["engine", "archive", "record", "review", "ui", "cli"]),
+    ("jiff", &["engine", "archive", "record", "review", "ui", "tune", "cli"]),
     ("png", &["record"]),
     ("ratatui", &["ui", "review"]),
-    ("serde", &["toml_text", "dsp", "model", "train", "eval", "archive", "record", "review", "config", "cli"]),
+    ("serde", &["toml_text", "dsp", "model", "train", "eval", "archive", "record", "review", "tune", "config", "cli"]),
     ("serde_json", &["archive", "record", "review", "sinks", "train", "eval", "cli"]),
     ("sha2", &["model", "review"]),
     ("signal_hook", &["cli"]),
     ("thiserror", &["error"]),
-    ("toml", &["toml_text", "model", "config", "cli"]),
-    ("tracing", &["model", "audio", "engine", "archive", "record", "review", "sinks", "ui", "train", "eval", "cli"]),
+    ("toml", &["toml_text", "model", "config", "tune", "cli"]),
+    (
+        "tracing",
+        &["model", "audio", "engine", "archive", "record", "review", "sinks", "ui", "tune", "train", "eval", "cli"],
+    ),
     ("tracing_subscriber", &["cli"]),
     ("ulid", &["engine", "record"]),
 ];

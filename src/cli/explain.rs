@@ -65,7 +65,7 @@ pub fn run(args: &Args) -> Result<()> {
     let interpreter = L2i::load(&package)?;
     let classes = classes(&classifier, &args.label)?;
     let mut inference = Inference::new(classifier, Some(Box::new(interpreter)));
-    let folders = EventFolders::new(&args.out, FolderOptions::default())?;
+    let folders = EventFolders::new(&args.out, FolderOptions { private: false, ..FolderOptions::default() })?;
     for file in &args.files {
         for class in &classes {
             explain(file, &package, &mut inference, *class, &folders)?;

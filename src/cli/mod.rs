@@ -23,6 +23,7 @@ pub mod review;
 mod service;
 pub mod settings;
 pub mod train;
+mod tune;
 mod usage;
 
 use std::ffi::OsString;
@@ -82,6 +83,8 @@ enum Command {
     /// Make a model package from a data set.
     #[command(subcommand)]
     Train(train::TrainCommand),
+    /// Choose thresholds for a wanted number of false alarms an hour.
+    Tune(Box<tune::Args>),
     /// List the capture and playback devices.
     Devices(devices::Args),
     /// List, show and verify model packages.
@@ -148,6 +151,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Review(args) => review::run(&args, &globals),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Train(command) => train::run(&command),
+        Command::Tune(args) => tune::run(&args, &globals),
         Command::Devices(args) => devices::run(&args, &globals),
         Command::Model(command) => model::run(command, &globals),
         Command::Config(command) => config::run(command, &globals),

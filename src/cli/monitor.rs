@@ -25,7 +25,8 @@ use crate::error::{Error, Result};
 use crate::model::manifest::Label;
 use crate::model::package::{Package, find_model};
 use crate::record::{
-    EventFolders, FolderOptions, JsonLines, Notice, Recorder, RecorderHandle, RecorderOptions, RecorderStats,
+    FolderOptions, JsonLines, Limits, Notice, Recorder, RecorderHandle, RecorderOptions, RecorderStats, Store,
+    StoreOptions,
 };
 
 const AFTER_HELP: &str = "\
@@ -101,7 +102,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     let name = package.manifest().name.clone();
     let mut hang_ups = match ui {
         UiMode::Tui => None,
-        _ => Some(Reload::watch(args, globals, config.clone(), (name, labels), Arc::clone(&controls))?),
+        _ => Some(Reload::watch(args, globals, config.clone(), (name, labels), Arc::clone(&controls), &recorder)?),
     };
     let thread = worker.spawn(recorder.reports(), Arc::clone(&slot), Arc::clone(&stop))?;
     if ui == UiMode::Tui {
@@ -160,8 +161,8 @@ fn show_notices(notices: Receiver<Notice>, slot: Arc<SnapshotSlot>) -> Result<()
         for notice in notices {
             match notice {
                 Notice::Recorded { id, dir } => slot.recorded(id, dir.to_string_lossy().into_owned()),
-                Notice::FoldersFailing(_) => slot.set_recording_fails(true),
-                Notice::FoldersWorking => slot.set_recording_fails(false),
+                Notice::FoldersFailing(why) => slot.set_recording_fails(Some(why)),
+                Notice::FoldersWorking => slot.set_recording_fails(None),
                 Notice::LinesFailing(_) => {}
                 Notice::Sinks(trouble) => slot.set_outside_trouble(trouble),
             }
@@ -231,20 +232,40 @@ fn options(loaded: &Loaded, package: &Package, labels: &[Label], ui: UiMode) -> 
 
 /// Event folders and lines, as far as they are wanted, and who else is told.
 fn recorder(config: &Config, ui: UiMode, outside: &Outside) -> Result<RecorderHandle> {
-    let folders = match config.record.dir.as_str() {
+    let store = match config.record.dir.as_str() {
         "" => None,
-        dir => Some(EventFolders::new(Path::new(dir), FolderOptions::default())?),
+        dir => Some(Store::open(Path::new(dir), store_options(config))?),
     };
     let lines = (ui == UiMode::Jsonl)
         .then(|| JsonLines::new(Box::new(stdout()) as Box<dyn Write + Send>).with_onsets_if(outside.onset_lines()));
-    Recorder::spawn(RecorderOptions { capacity: REPORTS, folders, lines, relays: outside.relays() })
+    Recorder::spawn(RecorderOptions { capacity: REPORTS, store, lines, relays: outside.relays() })
 }
 
-/// Turns what the recorder could not write into the program's error. A reader of the lines that has gone away has seen
-/// enough.
+/// How events are recorded, as far as it can change while a monitor runs.
+pub(super) fn store_options(config: &Config) -> StoreOptions {
+    let record = &config.record;
+    StoreOptions {
+        folders: FolderOptions {
+            time_zone: None,
+            clips: record.clips,
+            no_audio: record.no_audio.iter().cloned().collect(),
+            private: record.private,
+        },
+        limits: Limits {
+            max_bytes: record.max_bytes.0,
+            max_age_days: record.max_age_days,
+            min_free_bytes: record.min_free_bytes.0,
+        },
+    }
+}
+
+/// Turns what the recorder could not write into the program's error. What failed and was mended meanwhile is said, and is
+/// no error: a run that can record ends as one. A reader of the lines that has gone away has seen enough.
 fn told(stats: RecorderStats, reader_left: bool) -> Result<()> {
-    if let Some(e) = stats.folders_error {
+    if stats.folders_failed > 0 {
         output::note(&format!("{} of {} events could not be recorded", stats.folders_failed, stats.events));
+    }
+    if let Some(e) = stats.folders_error {
         return Err(e);
     }
     match stats.lines_error {

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::outside::Outside;
 use super::{Globals, logging, monitor};
-use crate::config::{Config, Loaded};
+use crate::config::{Config, Loaded, RecordConfig};
 use crate::engine::controls::{Change, Controls, Settings};
 use crate::error::{Error, Result};
 use crate::model::manifest::Label;
+use crate::record::RecorderHandle;
 
 /// What takes effect while a monitor listens: sections, and single keys.
 const LIVE: &[&str] = &[
@@ -18,11 +19,17 @@ const LIVE: &[&str] = &[
     "quiet.",
     "groups.",
     "class.",
+    "monitor.onsets",
+    "monitor.reasons",
+    "record.clips",
+    "record.no_audio",
+    "record.private",
+    "record.max_bytes",
+    "record.max_age_days",
+    "record.min_free_bytes",
     "mqtt.",
     "webhook",
     "exec",
-    "monitor.onsets",
-    "monitor.reasons",
     "log.level",
 ];
 
@@ -36,6 +43,7 @@ pub(super) struct Reload<'a> {
     model: String,
     labels: Vec<Label>,
     controls: Arc<Controls>,
+    recorder: &'a RecorderHandle,
 }
 
 impl<'a> Reload<'a> {
@@ -49,11 +57,12 @@ impl<'a> Reload<'a> {
         running: Config,
         (model, labels): (String, Vec<Label>),
         controls: Arc<Controls>,
+        recorder: &'a RecorderHandle,
     ) -> Result<Self> {
         let asked = Arc::new(AtomicBool::new(false));
         signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::clone(&asked))
             .map_err(|e| Error::bug(format!("signals cannot be watched ({e}); please report this")))?;
-        Ok(Self { asked, args, globals, running, model, labels, controls })
+        Ok(Self { asked, args, globals, running, model, labels, controls, recorder })
     }
 
     /// Reads the settings again if that was asked for, and says what came of it.
@@ -77,6 +86,7 @@ impl<'a> Reload<'a> {
         let (applied, later): (Vec<&String>, Vec<&String>) = changes.iter().partition(is_live);
         outside.reconfigure(&loaded.config, &sinks)?;
         self.controls.change(Change::Settings(Box::new(settings)));
+        self.recorder.reconfigure(monitor::store_options(&loaded.config));
         logging::set_level(loaded.config.log.level);
         self.adopt(loaded.config);
         if applied.is_empty() {
@@ -97,6 +107,7 @@ impl<'a> Reload<'a> {
         running.quiet = new.quiet;
         running.groups = new.groups;
         running.class = new.class;
+        running.record = RecordConfig { dir: std::mem::take(&mut running.record.dir), ..new.record };
         (running.mqtt, running.webhook, running.exec) = (new.mqtt, new.webhook, new.exec);
         (running.monitor.onsets, running.monitor.reasons) = (new.monitor.onsets, new.monitor.reasons);
         running.log.level = new.log.level;

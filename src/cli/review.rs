@@ -250,7 +250,12 @@ fn take_in(index: &mut Index, file: &Path) -> Result<()> {
         let more = if done.missing.len() > first.len() { ", …" } else { "" };
         said += &format!("; not there (any more): {} ({}{more})", done.missing.len(), first.join(", "));
     }
-    output::print(&format!("{said}\n"))
+    output::print(&format!("{}\n", printable(&said)))
+}
+
+/// `text` with `?` for control characters: it may come from elsewhere, and goes onto a terminal.
+fn printable(text: &str) -> String {
+    text.replace(char::is_control, "?")
 }
 
 fn read_files(files: &[PathBuf]) -> Result<Vec<Rating>> {
@@ -280,8 +285,8 @@ fn print_ratings(ratings: Vec<Rating>) -> Result<()> {
         vec![["label", "condition", "ratings", "raters", "mean", "95 % interval"].map(str::to_owned).to_vec()];
     for summary in summarize(&ratings) {
         rows.push(vec![
-            summary.label.unwrap_or_else(|| "(all)".to_owned()),
-            summary.condition,
+            summary.label.map_or("(all)".to_owned(), |label| printable(&label)),
+            printable(&summary.condition),
             summary.n.to_string(),
             summary.n_raters.to_string(),
             format!("{:.1}", summary.mean),

@@ -5,7 +5,6 @@
 //! that is away does not stop it: that is known, told, and no reason to start anew.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 use std::time::Duration;
@@ -16,6 +15,7 @@ use sd_notify::NotifyState;
 use crate::engine::progress::Progress;
 use crate::engine::report::Report;
 use crate::record::Relay;
+use crate::record::relay::Aside;
 
 /// How often to look where nothing else is asked for.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -137,7 +137,7 @@ fn lock(said: &Mutex<Said>) -> MutexGuard<'_, Said> {
 struct Listener(Arc<Mutex<Said>>);
 
 impl Relay for Listener {
-    fn pass(&mut self, report: &Report, _: Option<&Path>) {
+    fn pass(&mut self, report: &Report, _: &Aside<'_>) {
         let mut said = lock(&self.0);
         match report {
             Report::Start(_) => said.inputs += 1,

@@ -4,7 +4,7 @@ use clap::Args;
 use clap::builder::{BoolishValueParser, PossibleValuesParser};
 
 use super::parse::{dbfs, positive, seconds, threshold, word};
-use crate::config::{ColorMode, ConfigLayer, InputLayer, METHODS, QuietMode, ThemeChoice, UiMode};
+use crate::config::{ByteSize, ColorMode, ConfigLayer, InputLayer, METHODS, QuietMode, ThemeChoice, UiMode};
 
 /// Flags that set settings. Absent ones leave the settings file's value, or the default.
 #[derive(Debug, Clone, Default, Args)]
@@ -112,6 +112,41 @@ pub struct SettingsArgs {
     /// Folder to record events in, one folder an event: clip, interpretation, picture, JSON
     #[arg(long, value_name = "DIR", env = "EARWITNESS_RECORD", help_heading = "What comes out")]
     pub record: Option<String>,
+    /// Keep audio and pictures of events; --clips=false keeps figures alone [default: true]
+    #[arg(
+        long,
+        env = "EARWITNESS_CLIPS",
+        value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true,
+        help_heading = "What is kept"
+    )]
+    pub clips: Option<bool>,
+    /// Never write audio or pictures of this label or group; may be given again
+    #[arg(
+        long,
+        value_name = "LABEL",
+        env = "EARWITNESS_NO_AUDIO",
+        value_delimiter = ',',
+        help_heading = "What is kept"
+    )]
+    pub no_audio: Vec<String>,
+    /// Let only the owner read what is recorded; --private=false leaves it to the umask [default: true]
+    #[arg(
+        long,
+        env = "EARWITNESS_PRIVATE",
+        value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true,
+        help_heading = "What is kept"
+    )]
+    pub private: Option<bool>,
+    /// Keep at most so many bytes of events, as in 20GB: the lowest scores and the oldest go first, starred ones never; 0: no
+    /// limit [default: 0]
+    #[arg(long, value_name = "BYTES", env = "EARWITNESS_MAX_BYTES", value_parser = str::parse::<ByteSize>, help_heading = "What is kept")]
+    pub max_bytes: Option<ByteSize>,
+    /// Remove events after so many days, unless they are starred; 0: never [default: 0]
+    #[arg(long, value_name = "DAYS", env = "EARWITNESS_MAX_AGE_DAYS", value_parser = seconds, help_heading = "What is kept")]
+    pub max_age_days: Option<f64>,
+    /// Keep so much of the disk free, as in 1GB, and remove events for it as with --max-bytes; 0: use it up [default: 500 MB]
+    #[arg(long, value_name = "BYTES", env = "EARWITNESS_MIN_FREE_BYTES", value_parser = str::parse::<ByteSize>, help_heading = "What is kept")]
+    pub min_free_bytes: Option<ByteSize>,
     /// Play the interpretation while it happens: off, device (the default one), device:ID, jack [default: off]
     #[arg(long, value_name = "SPEC", env = "EARWITNESS_LISTEN", help_heading = "What comes out")]
     pub listen: Option<String>,
@@ -219,7 +254,14 @@ impl SettingsArgs {
         layer.quiet.hours = some(&self.quiet_hours);
         layer.quiet.labels = some(&self.quiet_labels);
         layer.quiet.what = self.quiet_what;
-        layer.record.dir.clone_from(&self.record);
+        let record = &mut layer.record;
+        record.dir.clone_from(&self.record);
+        record.clips = self.clips;
+        record.no_audio = (!self.no_audio.is_empty()).then(|| self.no_audio.clone());
+        record.private = self.private;
+        record.max_bytes = self.max_bytes;
+        record.max_age_days = self.max_age_days;
+        record.min_free_bytes = self.min_free_bytes;
         layer.metrics.listen.clone_from(&self.metrics);
         layer.ui.color = self.color;
         layer.ui.theme = self.theme;

@@ -96,6 +96,12 @@ const ALL_SETTINGS: &[&str] = &[
     "--post-roll=2",
     "--ui=silent",
     "--record=events",
+    "--clips=false",
+    "--no-audio=speech,cat",
+    "--private=false",
+    "--max-bytes=20GB",
+    "--max-age-days=30",
+    "--min-free-bytes=1GB",
     "--metrics=127.0.0.1:9557",
     "--onsets",
     "--color=never",
@@ -130,6 +136,12 @@ fn every_flag_reaches_its_setting() {
     assert_eq!(d.sure_threshold, 0.95);
     assert_eq!((d.min_duration_secs, d.merge_gap_secs, d.cooldown_secs), (0.2, 0.25, 3.0));
     assert_eq!((d.max_event_secs, d.pre_roll_secs, d.post_roll_secs), (20.0, 0.5, 2.0));
+    let r = &config.record;
+    assert_eq!((r.clips, r.private, r.max_age_days), (false, false, 30.0));
+    assert_eq!(
+        (r.no_audio.join(" "), r.max_bytes.0, r.min_free_bytes.0),
+        ("speech cat".into(), 20_000_000_000, 1_000_000_000)
+    );
     assert_eq!((d.level_gate_dbfs, d.loud_dbfs), (-60.0, -20.0));
     assert_eq!(
         (&d.only[..], &d.enable[..], &d.disable[..]),
@@ -204,6 +216,10 @@ fn the_defaults_that_the_help_names_are_the_defaults() {
     assert_eq!(said("method"), m.method);
     assert_eq!(said("quiet_what"), defaults.quiet.what.word());
     assert_eq!(said("color"), defaults.ui.color.word());
+    let r = &defaults.record;
+    assert_eq!((said("max_bytes"), said("min_free_bytes")), (r.max_bytes.to_string(), r.min_free_bytes.to_string()));
+    assert_eq!((said("clips"), said("private")), (r.clips.to_string(), r.private.to_string()));
+    assert_eq!(said("max_age_days").parse::<f64>().unwrap(), r.max_age_days);
     assert_eq!(said("theme"), defaults.ui.theme.word());
     let numbers = [
         ("duration", m.duration_secs),

@@ -16,6 +16,9 @@ pub(super) const MAX_CLIP_SECS: f64 = 600.0;
 /// An event of any loud sound ends 6 dB below where it began, and no level is below -120 dB.
 const LEAST_LOUD_DBFS: f64 = -110.0;
 
+/// A century: nothing here is kept for longer, and time can be computed with it.
+const MAX_DAYS: f64 = 36_500.0;
+
 /// Each input has its own ring and memory.
 const MAX_INPUTS: usize = 256;
 
@@ -41,6 +44,10 @@ impl Config {
         }
         if let Err(e) = m.device.parse::<DeviceChoice>() {
             return Some(BadValue::new("monitor.device", format!("{:?}", m.device), e.to_string()));
+        }
+        let days = self.record.max_age_days;
+        if !(0.0..=MAX_DAYS).contains(&days) {
+            return Some(BadValue::new("record.max_age_days", days, format!("give 0 to {MAX_DAYS} days")));
         }
         detector_problem(&self.detector).or_else(|| self.class_problem()).or_else(|| self.sink_problem())
     }

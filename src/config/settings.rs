@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::values::{ColorMode, LogLevel, LogTo, QuietMode, TellWhen, ThemeChoice, UiMode};
+use super::values::{ByteSize, ColorMode, LogLevel, LogTo, QuietMode, TellWhen, ThemeChoice, UiMode};
 
 /// How a given value is put onto the one below it.
 trait PutOnto: Sized {
@@ -17,17 +17,18 @@ macro_rules! replaces {
 replaces!(
     String,
     bool,
-    u16,
     u32,
     f64,
     UiMode,
     ColorMode,
     ThemeChoice,
     LogLevel,
-    LogTo,
-    TellWhen,
     Vec<String>,
-    QuietMode
+    ByteSize,
+    QuietMode,
+    u16,
+    LogTo,
+    TellWhen
 );
 
 /// Tables are put together key by key.
@@ -301,6 +302,19 @@ section! {
     pub struct RecordConfig / RecordLayer {
         /// Folder for one folder an event (clip, interpretation, picture, JSON); "" records nothing.
         dir: String = String::new(),
+        /// Keep audio and pictures; without them an event is its figures: what, when, how sure.
+        clips: bool = true,
+        /// Labels and groups whose audio and picture are never written, as in ["speech"].
+        no_audio: Vec<String> = Vec::new(),
+        /// Folders and files are for their owner alone; without it, the umask decides.
+        private: bool = true,
+        /// All event folders together: what comes beyond it removes the events of the lowest score (in tenths), and of
+        /// those the oldest; starred ones never. As in "20 GB"; "0" is no limit.
+        max_bytes: ByteSize = ByteSize(0),
+        /// Events older than so many days are removed, unless they are starred; 0 keeps them.
+        max_age_days: f64 = 0.0,
+        /// So much of the disk stays free: before it is used up, events are removed as with max_bytes; "0" uses it up.
+        min_free_bytes: ByteSize = ByteSize(500_000_000),
     }
 }
 

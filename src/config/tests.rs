@@ -46,6 +46,12 @@ fn every_setting_survives_being_written_and_read() {
     let private = ClassConfig { record: Some(KeepMode::Figures), enabled: Some(true), ..ClassConfig::default() };
     config.class.insert("quiet ones".into(), private);
     config.record.dir = "/var/lib/earwitness".into();
+    config.record.clips = false;
+    config.record.no_audio = vec!["speech".into(), "a \"b\"".into()];
+    config.record.private = false;
+    config.record.max_bytes = ByteSize(20_000_000_000);
+    config.record.min_free_bytes = ByteSize(123_456_789);
+    config.record.max_age_days = 30.5;
     config.ui.color = ColorMode::Never;
     config.log.level = LogLevel::Debug;
     assert_eq!(file(&config.to_toml().unwrap()).config().unwrap(), config);
@@ -105,6 +111,11 @@ fn each_wrong_file_has_an_error_that_names_it() {
         ("[detector]\n\npre_roll_secs = -0.5\n", "c.toml, line 3: detector.pre_roll_secs = -0.5"),
         ("[detector]\nmax_event_secs = inf\n", "c.toml, line 2: detector.max_event_secs = inf"),
         ("[detector.thresholds]\ndog = 1.5\n", "c.toml, line 2: detector.thresholds.dog = 1.5"),
+        ("[record]\nmax_bytes = \"many\"\n", "c.toml, line 2: record.max_bytes = \"many\" cannot be used (give bytes"),
+        ("[record]\nmin_free_bytes = -1\n", "c.toml, line 2: record.min_free_bytes = -1 cannot be used (give bytes"),
+        ("[record]\nmax_bytes = true\n", "c.toml, line 2: record.max_bytes = true cannot be used (invalid type"),
+        ("[record]\nmax_age_days = -1\n", "c.toml, line 2: record.max_age_days = -1"),
+        ("[record]\nno_audio = \"speech\"\n", "c.toml, line 2: record.no_audio = \"speech\" cannot be used"),
         (
             "[detector]\nlevel_gate_dbfs = 3\n",
             "c.toml, line 2: detector.level_gate_dbfs = 3 cannot be used; give -120 to 0",
@@ -289,4 +300,12 @@ fn auto_is_a_screen_only_on_a_terminal() {
     assert_eq!(UiMode::Auto.decide(false), UiMode::Jsonl);
     assert_eq!(UiMode::Auto.decide(true) == UiMode::Tui, cfg!(feature = "tui"));
     assert_eq!(UiMode::Silent.decide(true), UiMode::Silent);
+}
+
+#[test]
+fn bytes_are_a_text_or_a_number() {
+    let bytes = |text: &str| file(&format!("[record]\nmax_bytes = {text}\n")).config().unwrap().record.max_bytes.0;
+    assert_eq!([bytes("\"20 GB\""), bytes("1500"), bytes("\"1 KiB\"")], [20_000_000_000, 1500, 1024]);
+    let written = [0, 1500, 20_000_000_000, 1_500_000, 123].map(|n| ByteSize(n).to_string());
+    assert_eq!(written, ["0", "1500", "20 GB", "1500 kB", "123"]);
 }

@@ -151,7 +151,7 @@ impl Worker {
             device: self.inference.device_name().to_owned(),
             record_dir: self.options.record_dir.clone(),
             // The slot knows.
-            recording_fails: false,
+            recording_fails: None,
             phase: input.phase(),
         }
     }

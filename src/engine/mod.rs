@@ -20,6 +20,7 @@ pub mod progress;
 pub mod quiet;
 mod reasons;
 mod repetition;
+pub mod replay;
 pub mod report;
 pub mod rows;
 pub mod shedding;

@@ -58,8 +58,8 @@ pub struct Snapshot {
     pub device: String,
     /// Where events are recorded, if they are.
     pub record_dir: Option<String>,
-    /// Whether events that should be recorded cannot be.
-    pub recording_fails: bool,
+    /// Why events that should be recorded cannot be, as a sentence; none when they are.
+    pub recording_fails: Option<String>,
     /// Whether the stream runs.
     pub phase: Phase,
 }
@@ -178,7 +178,7 @@ struct Slot {
     latest: Option<Arc<Snapshot>>,
     /// Ids of recorded events and their folders, oldest first.
     recorded: VecDeque<(String, String)>,
-    recording_fails: bool,
+    recording_fails: Option<String>,
     outside_trouble: Option<String>,
 }
 
@@ -204,10 +204,10 @@ impl SnapshotSlot {
         slot.publish_again();
     }
 
-    /// From here on events cannot be recorded, or can again.
-    pub fn set_recording_fails(&self, fails: bool) {
+    /// From here on events cannot be recorded, and why; with `None` they can again.
+    pub fn set_recording_fails(&self, why: Option<String>) {
         let mut slot = self.slot();
-        slot.recording_fails = fails;
+        slot.recording_fails = why;
         slot.publish_again();
     }
 
@@ -230,7 +230,7 @@ impl Slot {
     }
 
     fn publish(&mut self, mut snapshot: Snapshot) {
-        snapshot.recording_fails = self.recording_fails;
+        snapshot.recording_fails.clone_from(&self.recording_fails);
         if snapshot.trouble.is_none() {
             snapshot.trouble.clone_from(&self.outside_trouble);
         }
@@ -300,7 +300,7 @@ mod tests {
             listen: None,
             device: "cpu".to_owned(),
             record_dir: None,
-            recording_fails: false,
+            recording_fails: None,
             phase: Phase::Running,
         }
     }
@@ -326,12 +326,12 @@ mod tests {
     fn a_recording_that_fails_shows_until_it_works_again() {
         let slot = SnapshotSlot::default();
         slot.publish(snapshot(&[]));
-        slot.set_recording_fails(true);
-        assert!(slot.latest().unwrap().recording_fails);
+        slot.set_recording_fails(Some("the disk is full".into()));
+        assert_eq!(slot.latest().unwrap().recording_fails.as_deref(), Some("the disk is full"));
         slot.publish(snapshot(&[]));
-        assert!(slot.latest().unwrap().recording_fails);
-        slot.set_recording_fails(false);
-        assert!(!slot.latest().unwrap().recording_fails);
+        assert_eq!(slot.latest().unwrap().recording_fails.as_deref(), Some("the disk is full"));
+        slot.set_recording_fails(None);
+        assert_eq!(slot.latest().unwrap().recording_fails, None);
     }
 
     #[test]

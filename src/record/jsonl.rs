@@ -14,25 +14,28 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    relay::SinkState,
+    relay::{Aside, SinkState},
+    store::RecordingState,
     wire::{EventJson, FolderJson, OnsetJson, ReasonJson, StartJson, StatusJson, StopJson},
 };
 use crate::{
-    engine::report::{Event, Report},
+    engine::report::{Event, Report, StatusReport},
     error::{Error, Result},
 };
 
-/// The object that [`JsonLines`] writes for `report`; without what others add to a status.
+/// The object that [`JsonLines`] writes for `report`; without what sinks add to a status.
 ///
 /// # Errors
 /// `Bug` when it cannot be written as JSON.
-pub fn report_json(report: &Report, dir: Option<&Path>) -> Result<Value> {
+pub fn report_json(report: &Report, aside: &Aside<'_>) -> Result<Value> {
     let value = match report {
         Report::Start(start) => serde_json::to_value(StartJson::new(start, &TimeZone::UTC)),
         Report::Reason(reason) => serde_json::to_value(ReasonJson::from(reason)),
         Report::Onset(onset) => serde_json::to_value(OnsetJson::from(onset)),
-        Report::Event(event) => serde_json::to_value(EventJson::new(&event.event, dir.map(FolderJson::from))),
-        Report::Status(status) => serde_json::to_value(StatusJson::new(status, &[])),
+        Report::Event(event) => {
+            serde_json::to_value(EventJson::new(&event.event, aside.dir.map(FolderJson::from), aside.continues))
+        }
+        Report::Status(status) => serde_json::to_value(StatusJson::new(status, aside.recording, &[])),
         Report::Stop(stop) => serde_json::to_value(StopJson::from(stop)),
     };
     value.map_err(no_json)
@@ -119,23 +122,30 @@ impl<W: Write> JsonLines<W> {
             Report::Reason(reason) => self.write_object(&ReasonJson::from(reason)),
             Report::Onset(_) if !self.onsets.load(Ordering::Relaxed) => Ok(()),
             Report::Onset(onset) => self.write_object(&OnsetJson::from(onset)),
-            Report::Event(event) => self.write_event(&event.event, dir),
-            Report::Status(status) => {
-                let sinks = std::mem::take(&mut self.sinks);
-                let written = self.write_object(&StatusJson::new(status, &sinks));
-                self.sinks = sinks;
-                written
-            }
+            Report::Event(event) => self.write_event(&event.event, dir, None),
+            Report::Status(status) => self.write_status(status, None),
             Report::Stop(stop) => self.write_object(&StopJson::from(stop)),
         }
     }
 
-    /// Writes the line of `event` (its audio is not needed); `dir` as in [`JsonLines::write`].
+    /// Writes the line of `event` (its audio is not needed); `dir` as in [`JsonLines::write`], `continues` the id of the
+    /// event that it goes on from.
     ///
     /// # Errors
     /// As [`JsonLines::write`].
-    pub fn write_event(&mut self, event: &Event, dir: Option<&Path>) -> Result<()> {
-        self.write_object(&EventJson::new(event, dir.map(FolderJson::from)))
+    pub fn write_event(&mut self, event: &Event, dir: Option<&Path>, continues: Option<&str>) -> Result<()> {
+        self.write_object(&EventJson::new(event, dir.map(FolderJson::from), continues))
+    }
+
+    /// Writes a status line; `recording` says how recording goes, where events are recorded.
+    ///
+    /// # Errors
+    /// As [`JsonLines::write`].
+    pub fn write_status(&mut self, status: &StatusReport, recording: Option<&RecordingState>) -> Result<()> {
+        let sinks = std::mem::take(&mut self.sinks);
+        let written = self.write_object(&StatusJson::new(status, recording, &sinks));
+        self.sinks = sinks;
+        written
     }
 
     /// Whether the reader has gone away for good (a closed pipe).

@@ -2,7 +2,7 @@
 
 use std::{
     io::Write,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -12,21 +12,29 @@ use std::{
 
 use crossbeam::channel::{self, Receiver, Sender, TrySendError};
 
-use super::{event_folder::EventFolders, jsonl::JsonLines, relay::Relay};
+use super::{
+    jsonl::JsonLines,
+    pieces::Pieces,
+    relay::{Aside, Relay},
+    store::{RecordingState, Store, StoreOptions, cause},
+};
 use crate::{
-    engine::report::{EventReport, Report},
+    engine::report::{EventReport, Report, StatusReport},
     error::{Error, Result},
 };
 
 /// Notices that wait for a reader; more are dropped, for nobody may hold up the recorder.
 const NOTICES: usize = 256;
 
+/// Changes of settings that may wait.
+const CHANGES: usize = 16;
+
 /// Where reports go.
 pub struct RecorderOptions {
     /// Reports that may wait before the engine has to (at least 1).
     pub capacity: usize,
-    /// Event folders, if events are recorded.
-    pub folders: Option<EventFolders>,
+    /// Where events are recorded, if they are.
+    pub store: Option<Store>,
     /// JSON lines, if they are wanted.
     pub lines: Option<JsonLines<Box<dyn Write + Send>>>,
     /// Who else is told, after folder and line.
@@ -43,7 +51,7 @@ pub enum Notice {
         /// Its folder.
         dir: PathBuf,
     },
-    /// Event folders fail from here on; the sentence says why. Monitoring goes on.
+    /// Event folders fail from here on, or fail for another reason; the sentence says why. Monitoring goes on.
     FoldersFailing(String),
     /// Event folders are written again.
     FoldersWorking,
@@ -66,7 +74,7 @@ pub struct RecorderStats {
     pub lines_written: u64,
     /// JSON lines that could not be written.
     pub lines_lost: u64,
-    /// Why folders failed the last time they began to.
+    /// Why folders cannot be written at the end; none where they could be written again.
     pub folders_error: Option<Error>,
     /// Why lines failed the last time they began to.
     pub lines_error: Option<Error>,
@@ -74,16 +82,16 @@ pub struct RecorderStats {
 
 /// Writes every event's folder and every report's line, in the order they come, on a thread of its own.
 ///
-/// A disk that fails does not stop it: the failure is counted and logged once when it begins, the event's line still
-/// goes out (without `files`), and the next event is tried again. A reader of the lines that goes away is logged once,
+/// A disk that fails does not stop it: the failure is counted and logged once when it begins or its reason changes, the
+/// event's line still goes out (without `files`), the status says so, and the next event is tried again. A reader of the lines that goes away is logged once,
 /// and seen by [`RecorderHandle::lines_closed`].
 pub struct Recorder {
-    folders: Option<EventFolders>,
+    store: Option<Store>,
     lines: Option<JsonLines<Box<dyn Write + Send>>>,
     relays: Vec<Box<dyn Relay>>,
     notices: Sender<Notice>,
     lines_closed: Arc<AtomicBool>,
-    folders_failing: bool,
+    pieces: Pieces,
     /// What was said last of the sinks.
     sinks_trouble: Option<String>,
     stats: RecorderStats,
@@ -98,31 +106,43 @@ impl Recorder {
         let (reports, incoming) = channel::bounded(options.capacity.max(1));
         let (notices, outgoing) = channel::bounded(NOTICES);
         let (done, finish) = channel::bounded(1);
+        let (settings, changes) = channel::bounded(CHANGES);
         let lines_closed = Arc::new(AtomicBool::new(false));
         let recorder = Self {
-            folders: options.folders,
+            store: options.store,
             lines: options.lines,
             relays: options.relays,
             notices,
             lines_closed: Arc::clone(&lines_closed),
-            folders_failing: false,
+            pieces: Pieces::default(),
             sinks_trouble: None,
             stats: RecorderStats::default(),
         };
         let thread = thread::Builder::new()
             .name("recorder".to_owned())
-            .spawn(move || recorder.run(&incoming, &finish))
+            .spawn(move || recorder.run(&incoming, &changes, &finish))
             .map_err(|e| {
                 Error::output(format!("the recorder could not start ({e}); end other programs and try again"))
                     .with_source(e)
             })?;
-        Ok(RecorderHandle { reports, notices: outgoing, lines_closed, done, thread })
+        Ok(RecorderHandle { reports, notices: outgoing, lines_closed, settings, done, thread })
     }
 
     /// Works until every sender of reports is gone, or until asked to finish and nothing waits.
-    fn run(mut self, incoming: &Receiver<Report>, finish: &Receiver<()>) -> RecorderStats {
+    fn run(
+        mut self,
+        incoming: &Receiver<Report>,
+        changes: &Receiver<StoreOptions>,
+        finish: &Receiver<()>,
+    ) -> RecorderStats {
+        // Nothing comes from a handle that is gone, and that is not to be waited for again and again.
+        let mut changes = changes.clone();
         loop {
             channel::select! {
+                recv(changes) -> options => match options {
+                    Ok(options) => self.store.iter_mut().for_each(|store| store.set_options(options.clone())),
+                    Err(_) => changes = channel::never(),
+                },
                 recv(incoming) -> report => match report {
                     Ok(report) => self.take(&report),
                     Err(_) => break,
@@ -142,44 +162,78 @@ impl Recorder {
     }
 
     fn take(&mut self, report: &Report) {
-        let dir = match report {
-            Report::Event(event) => self.record(event),
-            _ => None,
-        };
-        if matches!(report, Report::Status(_)) {
-            self.look_after_sinks();
+        match report {
+            Report::Event(event) => self.take_event(event, report),
+            Report::Status(status) => self.take_status(status, report),
+            _ => {
+                self.write_line(|lines| lines.write(report, None));
+                self.pass(report, &Aside::default());
+            }
         }
-        self.write_line(report, dir.as_deref());
-        // After the line, so that whoever acts on it finds both.
+    }
+
+    /// To whoever else is told, after the line, so that whoever acts on it finds both.
+    fn pass(&mut self, report: &Report, aside: &Aside<'_>) {
         for relay in &mut self.relays {
-            relay.pass(report, dir.as_deref());
+            relay.pass(report, aside);
         }
-        if let (Report::Event(event), Some(dir)) = (report, dir) {
+    }
+
+    fn take_event(&mut self, event: &EventReport, report: &Report) {
+        self.stats.events += 1;
+        let continues = self.pieces.before(&event.event);
+        let dir = self.record(event, continues.as_deref());
+        self.write_line(|lines| lines.write_event(&event.event, dir.as_deref(), continues.as_deref()));
+        self.pass(report, &Aside { dir: dir.as_deref(), continues: continues.as_deref(), recording: None });
+        // After the line, so that whoever acts on the notice finds both.
+        if let Some(dir) = dir {
             self.notify(Notice::Recorded { id: event.event.id.clone(), dir });
         }
     }
 
     /// The folder of `event`, if it was written.
-    fn record(&mut self, event: &EventReport) -> Option<PathBuf> {
-        self.stats.events += 1;
-        match self.folders.as_ref()?.write(event) {
+    fn record(&mut self, event: &EventReport, continues: Option<&str>) -> Option<PathBuf> {
+        match self.store.as_mut()?.record(event, continues) {
             Ok(dir) => {
                 self.stats.folders_written += 1;
-                if std::mem::take(&mut self.folders_failing) {
-                    tracing::info!("event folders are written again");
-                    self.notify(Notice::FoldersWorking);
-                }
+                self.works();
                 Some(dir)
             }
             Err(e) => {
                 self.stats.folders_failed += 1;
-                if !std::mem::replace(&mut self.folders_failing, true) {
-                    tracing::error!("{e}");
-                    self.notify(Notice::FoldersFailing(e.to_string()));
-                    self.stats.folders_error = Some(e);
-                }
+                self.fails(e);
                 None
             }
+        }
+    }
+
+    fn take_status(&mut self, status: &StatusReport, report: &Report) {
+        let looked = self.store.as_mut().map(|store| store.look(status.clock.wall(status.position)));
+        match looked {
+            Some(Err(e)) => self.fails(e),
+            Some(Ok(())) if self.store.as_ref().is_some_and(|store| store.state().error.is_none()) => self.works(),
+            _ => {}
+        }
+        let recording: Option<RecordingState> = self.store.as_ref().map(|store| store.state().clone());
+        self.look_after_sinks();
+        self.write_line(|lines| lines.write_status(status, recording.as_ref()));
+        self.pass(report, &Aside { recording: recording.as_ref(), ..Aside::default() });
+    }
+
+    /// Events can be recorded: says so if they could not.
+    fn works(&mut self) {
+        if self.stats.folders_error.take().is_some() {
+            tracing::warn!("events are recorded again");
+            self.notify(Notice::FoldersWorking);
+        }
+    }
+
+    /// Events cannot be recorded: says so if they could, or if the reason is another.
+    fn fails(&mut self, e: Error) {
+        if self.stats.folders_error.as_ref().is_none_or(|last| cause(last) != cause(&e)) {
+            tracing::error!("{e}");
+            self.notify(Notice::FoldersFailing(e.to_string()));
+            self.stats.folders_error = Some(e);
         }
     }
 
@@ -196,9 +250,9 @@ impl Recorder {
         }
     }
 
-    fn write_line(&mut self, report: &Report, dir: Option<&Path>) {
+    fn write_line(&mut self, write: impl FnOnce(&mut JsonLines<Box<dyn Write + Send>>) -> Result<()>) {
         let Some(lines) = &mut self.lines else { return };
-        let outcome = lines.write(report, dir);
+        let outcome = write(lines);
         if lines.is_closed() {
             self.lines_closed.store(true, Ordering::Release);
         }
@@ -228,6 +282,7 @@ pub struct RecorderHandle {
     reports: Sender<Report>,
     notices: Receiver<Notice>,
     lines_closed: Arc<AtomicBool>,
+    settings: Sender<StoreOptions>,
     done: Sender<()>,
     thread: JoinHandle<RecorderStats>,
 }
@@ -250,6 +305,14 @@ impl RecorderHandle {
     #[must_use]
     pub fn lines_closed(&self) -> bool {
         self.lines_closed.load(Ordering::Acquire)
+    }
+
+    /// Records like this from the next report on; the recording folder stays the same. Without one, nothing changes.
+    pub fn reconfigure(&self, options: StoreOptions) {
+        // A disk that hangs must not hold up whoever asks.
+        if self.settings.try_send(options).is_err() {
+            tracing::warn!("the recorder does not take new settings now; ask again later");
+        }
     }
 
     /// Writes what waits, ends the thread and says what it did. Call it when the engine has sent its last report.

@@ -2,13 +2,24 @@
 
 use std::path::Path;
 
+use super::store::RecordingState;
 use crate::engine::report::Report;
+
+/// What the recorder knows of a report besides.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Aside<'a> {
+    /// The folder that holds an event's evidence, if it was recorded.
+    pub dir: Option<&'a Path>,
+    /// Id of the event that an event goes on from.
+    pub continues: Option<&'a str>,
+    /// With a status: how recording goes, where events are recorded.
+    pub recording: Option<&'a RecordingState>,
+}
 
 /// Passes reports on. Called on the recorder's thread, after an event's folder and every report's line are written.
 pub trait Relay: Send {
-    /// Takes `report`; `dir` is the folder that holds an event's evidence, if it was recorded. Must not block: whoever
-    /// is slow has a queue of its own, and drops.
-    fn pass(&mut self, report: &Report, dir: Option<&Path>);
+    /// Takes `report`. Must not block: whoever is slow has a queue of its own, and drops.
+    fn pass(&mut self, report: &Report, aside: &Aside<'_>);
 
     /// Whom it tells, and how that goes, for status lines.
     fn states(&self) -> Vec<SinkState> {

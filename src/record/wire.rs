@@ -12,6 +12,7 @@ use jiff::{
 use serde::Serialize;
 
 use super::relay::SinkState;
+use super::store::RecordingState;
 use crate::{
     engine::report::{
         ComponentShare, Event, Faithfulness, ModelRef, OnsetReport, ReasonReport, StartReport, StatusReport,
@@ -157,12 +158,15 @@ pub(crate) struct EventJson<'a, F> {
     #[serde(skip_serializing_if = "is_false")]
     quiet: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    continues: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<F>,
 }
 
 impl<'a, F> EventJson<'a, F> {
-    /// `event` with `files`, which is left out where nothing was recorded.
-    pub(crate) fn new(event: &'a Event, files: Option<F>) -> Self {
+    /// `event` with `files`, which is left out where nothing was recorded; `continues` is the id of the event that it goes
+    /// on from, where a long one was reported in pieces.
+    pub(crate) fn new(event: &'a Event, files: Option<F>, continues: Option<&'a str>) -> Self {
         Self {
             r#type: "event",
             id: &event.id,
@@ -183,6 +187,7 @@ impl<'a, F> EventJson<'a, F> {
             level_dbfs: event.level_dbfs.and_then(level_db),
             groups: &event.handling.groups,
             quiet: event.handling.quiet,
+            continues,
             files,
         }
     }
@@ -376,12 +381,38 @@ pub(crate) struct StatusJson<'a> {
     trouble: Option<&'a str>,
     shed: &'a [&'static str],
     device: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recording: Option<RecordingJson<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     sinks: Vec<SinkJson<'a>>,
 }
 
+/// How recording goes, where events are recorded.
+#[derive(Debug, Serialize)]
+struct RecordingJson<'a> {
+    state: &'static str,
+    error: Option<&'a str>,
+    events: u64,
+    bytes: u64,
+    free_bytes: Option<u64>,
+    removed: u64,
+}
+
+impl<'a> From<&'a RecordingState> for RecordingJson<'a> {
+    fn from(state: &'a RecordingState) -> Self {
+        Self {
+            state: if state.error.is_some() { "failing" } else { "recording" },
+            error: state.error.as_deref(),
+            events: state.events,
+            bytes: state.bytes,
+            free_bytes: state.free_bytes,
+            removed: state.removed,
+        }
+    }
+}
+
 impl<'a> StatusJson<'a> {
-    pub(crate) fn new(report: &'a StatusReport, sinks: &'a [SinkState]) -> Self {
+    pub(crate) fn new(report: &'a StatusReport, recording: Option<&'a RecordingState>, sinks: &'a [SinkState]) -> Self {
         Self {
             r#type: "status",
             source: &report.source,
@@ -397,6 +428,7 @@ impl<'a> StatusJson<'a> {
             trouble: report.trouble.as_deref(),
             shed: report.shed,
             device: &report.device,
+            recording: recording.map(Into::into),
             sinks: sinks.iter().map(Into::into).collect(),
         }
     }

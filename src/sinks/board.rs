@@ -12,6 +12,7 @@ use super::hub::Observe;
 use super::message::{Kind, Message};
 use super::options::MqttOptions;
 use crate::engine::report::Report;
+use crate::record::relay::Aside;
 use crate::record::report_json;
 
 /// The topics below one base.
@@ -264,7 +265,7 @@ impl Observe for Board {
         match report {
             Report::Start(start) => self.announce_input(&start.source),
             Report::Status(status) => {
-                let Ok(json) = report_json(report, None) else { return };
+                let Ok(json) = report_json(report, &Aside::default()) else { return };
                 let mut inner = self.inner();
                 let slug = inner.inputs.of(&status.source);
                 inner.set(self.topics.input_status(&slug), json.to_string());

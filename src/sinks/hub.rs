@@ -1,6 +1,5 @@
 //! All sinks of a run: hands every report to those who want it, changes them while it runs, and ends them in time.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use super::runner::Runner;
 use super::stats::Stats;
 use crate::engine::report::Report;
 use crate::error::Result;
+use crate::record::relay::Aside;
 use crate::record::{Relay, SinkState};
 
 /// How long sinks that are taken away may go on with what waits.
@@ -136,14 +136,14 @@ fn end(sinks: Vec<Sink>, deadline: Instant) {
 }
 
 impl Relay for Sinks {
-    fn pass(&mut self, report: &Report, dir: Option<&Path>) {
+    fn pass(&mut self, report: &Report, aside: &Aside<'_>) {
         let mut sinks = self.all();
         for sink in sinks.iter() {
             if let Some(observer) = &sink.observer {
                 observer.report(report);
             }
         }
-        let message = match Message::of(report, dir) {
+        let message = match Message::of(report, aside) {
             Ok(Some(message)) if !sinks.is_empty() => message,
             Ok(_) => return,
             Err(e) => return tracing::error!("{e}"),

@@ -1,6 +1,5 @@
 //! What a sink is told: an event or its onset, as the JSON of its line.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::engine::report::Report;
 use crate::error::{Error, Result};
+use crate::record::relay::Aside;
 use crate::record::report_json;
 
 /// Whether a message tells that an event has begun, or all of it.
@@ -39,13 +39,13 @@ impl Message {
     ///
     /// # Errors
     /// `Bug` when the report cannot be written as JSON.
-    pub(super) fn of(report: &Report, dir: Option<&Path>) -> Result<Option<Self>> {
+    pub(super) fn of(report: &Report, aside: &Aside<'_>) -> Result<Option<Self>> {
         let (kind, id, label, score) = match report {
             Report::Onset(onset) => (Kind::Onset, &onset.id, &onset.label, onset.score),
             Report::Event(event) => (Kind::Event, &event.event.id, &event.event.label, event.event.score),
             _ => return Ok(None),
         };
-        let Value::Object(json) = report_json(report, dir)? else {
+        let Value::Object(json) = report_json(report, aside)? else {
             return Err(Error::bug("an event is no JSON object; please report this"));
         };
         Ok(Some(Self {

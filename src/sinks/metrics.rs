@@ -1,13 +1,14 @@
 //! The figures for Prometheus: kept from the reports that pass by, and written when someone asks. The worker is never asked.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::hub::SinkWatch;
 use crate::engine::report::{ModelRef, Report, StatusReport, Totals};
 use crate::error::Result;
+use crate::record::relay::Aside;
+use crate::record::store::RecordingState;
 use crate::record::{Relay, SinkState};
 
 /// What is known of an input.
@@ -31,6 +32,8 @@ pub(super) struct Heard {
     pub(super) events: BTreeMap<(String, String), u64>,
     /// Events whose folder was written.
     pub(super) recorded: u64,
+    /// How recording goes, where events are recorded.
+    pub(super) recording: Option<RecordingState>,
 }
 
 /// All figures. Clones share them.
@@ -85,7 +88,7 @@ impl Metrics {
 }
 
 impl Relay for Metrics {
-    fn pass(&mut self, report: &Report, dir: Option<&Path>) {
+    fn pass(&mut self, report: &Report, aside: &Aside<'_>) {
         let mut heard = self.heard();
         match report {
             Report::Start(start) => {
@@ -97,9 +100,10 @@ impl Relay for Metrics {
             Report::Event(event) => {
                 let event = &event.event;
                 *heard.events.entry((event.source.clone(), event.label.clone())).or_default() += 1;
-                heard.recorded += u64::from(dir.is_some());
+                heard.recorded += u64::from(aside.dir.is_some());
             }
             Report::Status(status) => {
+                heard.recording = aside.recording.cloned();
                 let input = heard.input(&status.source);
                 let before = input.status.as_ref().and_then(|before| before.trouble.as_ref());
                 input.n_troubles += u64::from(before.is_none() && status.trouble.is_some());

@@ -113,6 +113,7 @@ impl Collector for Metrics {
         inputs(&mut writer, &heard)?;
         worker(&mut writer, &heard)?;
         events(&mut writer, &heard)?;
+        recording(&mut writer, &heard)?;
         drop(heard);
         sinks(&mut writer, &self.sinks())
     }
@@ -225,6 +226,25 @@ fn events(writer: &mut Writer<'_>, heard: &Heard) -> Written {
     writer.counter("earwitness_events", "Events heard.", heard.events.iter().map(row).collect())?;
     let help = "Events whose evidence was written to disk.";
     writer.counter("earwitness_events_recorded", help, vec![(Vec::new(), heard.recorded as f64)])
+}
+
+/// The recording folder, where events are recorded.
+fn recording(writer: &mut Writer<'_>, heard: &Heard) -> Written {
+    let Some(state) = &heard.recording else { return Ok(()) };
+    let one = |value: f64| vec![(Vec::new(), value)];
+    let works = f64::from(u8::from(state.error.is_none()));
+    writer.gauge("earwitness_recording_working", "Whether events can be recorded.", one(works))?;
+    writer.gauge("earwitness_recording_events", "Events in the recording folder.", one(state.events as f64))?;
+    writer.gauge("earwitness_recording_bytes", "Length of all that is recorded.", one(state.bytes as f64))?;
+    if let Some(free) = state.free_bytes {
+        writer.gauge(
+            "earwitness_recording_free_bytes",
+            "What the disk of the recording folder has free.",
+            one(free as f64),
+        )?;
+    }
+    let help = "Events that were removed to keep within the limits.";
+    writer.counter("earwitness_recording_removed_events", help, one(state.removed as f64))
 }
 
 fn sinks(writer: &mut Writer<'_>, sinks: &[SinkState]) -> Written {

@@ -10,6 +10,7 @@ use super::commands::{Command, Hint};
 use super::help;
 use super::keys::{self, Action};
 use super::options::UiOptions;
+use crate::engine::detector::Edit;
 use crate::engine::snapshot::{EventSummary, Phase, Snapshot};
 
 /// What the waterfall shows.
@@ -76,6 +77,8 @@ pub struct App {
     pub(super) help_from: usize,
     /// `None` follows the newest event.
     selected: Option<Arc<EventSummary>>,
+    /// Class of the label that is chosen, to be changed.
+    pub(super) label: Option<usize>,
     floor_db: f32,
     span_idx: usize,
     /// Whole seconds since the engine last said something, once that is too long.
@@ -106,6 +109,7 @@ impl App {
             overlay: Overlay::None,
             help_from: 0,
             selected: None,
+            label: None,
             floor_db: DEFAULT_FLOOR_DB,
             span_idx: DEFAULT_SPAN_IDX,
             stalled_secs: None,
@@ -141,6 +145,11 @@ impl App {
             Action::SwitchOrder => {
                 self.order = if self.order == LabelOrder::Score { LabelOrder::Model } else { LabelOrder::Score };
             }
+            Action::NextLabel => self.choose_label(1),
+            Action::PreviousLabel => self.choose_label(-1),
+            Action::Lower => self.edit_label(Edit::Lower),
+            Action::Raise => self.edit_label(Edit::Raise),
+            Action::Mute => self.edit_label(Edit::Mute),
             Action::Up => self.move_up(1),
             Action::Down => self.move_down(1),
             Action::PageUp => self.move_up(PAGE),
@@ -148,7 +157,7 @@ impl App {
             Action::First => self.select_first(),
             Action::Last => self.selected = self.events().last().cloned(),
             Action::Detail => self.toggle_detail(),
-            Action::Close => self.overlay = Overlay::None,
+            Action::Close => self.close(),
             Action::Brighter => self.floor_db = (self.floor_db - FLOOR_STEP_DB).max(FLOOR_LIMITS_DB.0),
             Action::Darker => self.floor_db = (self.floor_db + FLOOR_STEP_DB).min(FLOOR_LIMITS_DB.1),
             Action::Shorter => self.span_idx = self.span_idx.saturating_sub(1),

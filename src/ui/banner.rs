@@ -53,7 +53,7 @@ impl Banner {
 
 /// All banners, most urgent first.
 pub(super) fn banners(snapshot: &Snapshot) -> Vec<Banner> {
-    let all = [shown(snapshot), others(snapshot), listening(snapshot), shed(snapshot)];
+    let all = [shown(snapshot), others(snapshot), recording(snapshot), listening(snapshot), shed(snapshot)];
     all.into_iter().flatten().collect()
 }
 
@@ -108,6 +108,12 @@ fn others(snapshot: &Snapshot) -> Option<Banner> {
         }
     };
     Some(Banner::new(Tone::Alarm, text))
+}
+
+/// Evidence is not kept.
+fn recording(snapshot: &Snapshot) -> Option<Banner> {
+    let sentence = snapshot.recording_fails.as_ref()?;
+    Some(Banner::new(Tone::Alarm, format!("NOT RECORDED: {sentence}")))
 }
 
 fn listening(snapshot: &Snapshot) -> Option<Banner> {

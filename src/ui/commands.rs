@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::app::{App, is_over};
-use crate::engine::controls::Controls;
+use crate::engine::controls::{Change, Controls};
+use crate::engine::detector::Edit;
 
 /// A request to the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub enum Command {
     Focus(usize),
     /// Play what comes next of interpretation, input and silence.
     NextListenMode,
+    /// Change how a class is listened for.
+    Edit(Edit),
 }
 
 impl Command {
@@ -20,6 +23,7 @@ impl Command {
         match self {
             Self::Focus(index) => controls.set_focus(index),
             Self::NextListenMode => controls.next_listen_mode(),
+            Self::Edit(edit) => controls.change(Change::Edit(edit)),
         }
     }
 }

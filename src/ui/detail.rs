@@ -33,7 +33,7 @@ fn without_folder(event: &Event, app: &App) -> &'static str {
     let start = |clock: &StreamClock| clock.start.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
     let begun = start(&snapshot.clock) - start(&event.clock);
     let age_secs = begun + snapshot.clock.secs(snapshot.position) - event.clock.secs(event.offset);
-    match (snapshot.recording_fails, age_secs) {
+    match (snapshot.recording_fails.is_some(), age_secs) {
         (true, age_secs) if age_secs > NEW_SECS => "not recorded: recording fails",
         (false, age_secs) if age_secs > WRITING_SECS => "not recorded yet",
         _ => "recording…",

@@ -10,8 +10,9 @@ use super::text::{clip, pad};
 use super::theme::Theme;
 
 /// What the signs on the screen mean; stands below the keys.
-const LEGEND: [&str; 9] = [
-    "▶ an event of this label is open",
+const LEGEND: [&str; 10] = [
+    "▶ an event of this label is open, x it is not listened for,",
+    "  * it was changed for this run",
     "│ in a bar: the score at which an event starts",
     "+1.00 the component that spoke most for the label; – against it",
     "✓ the interpretation alone gives the same label, ✗ it does not",

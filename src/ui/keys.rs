@@ -23,6 +23,16 @@ pub enum Action {
     SwitchView,
     /// Sort labels by score or in the model's order.
     SwitchOrder,
+    /// Choose the label below.
+    NextLabel,
+    /// Choose the label above.
+    PreviousLabel,
+    /// Start events of the chosen label at a lower score.
+    Lower,
+    /// Start events of the chosen label at a higher score.
+    Raise,
+    /// Stop or begin to listen for the chosen label.
+    Mute,
     /// Select the event above (newer).
     Up,
     /// Select the event below (older).
@@ -116,6 +126,7 @@ pub(crate) const fn bind<A: Copy + 'static>(
 
 const INPUTS: &str = "next / previous input, or by number";
 const WATERFALL: &str = "waterfall bright/dark, less/more time";
+const LABEL: &str = "label: choose, lower, raise, mute";
 const ENTER_ESC: &str = "open an event / close what is on top";
 
 /// Every key there is. Help shows it in this order, with actions that share a help text on one line; so does the
@@ -140,6 +151,11 @@ pub const TABLE: &[Binding] = &[
     bind(Action::Detail, &[special(KeyCode::Enter)], ENTER_ESC, Some("event")),
     bind(Action::Close, &[special(KeyCode::Esc)], ENTER_ESC, None),
     bind(Action::SwitchOrder, &[char_key('t')], "labels by score / as in the model", Some("sort")),
+    bind(Action::NextLabel, &[char_key('.')], LABEL, None),
+    bind(Action::PreviousLabel, &[char_key(',')], LABEL, None),
+    bind(Action::Lower, &[char_key('<')], LABEL, None),
+    bind(Action::Raise, &[char_key('>')], LABEL, None),
+    bind(Action::Mute, &[char_key('x')], LABEL, None),
     bind(Action::Up, &[special(KeyCode::Up), char_key('k')], "newer / older event", None),
     bind(Action::Down, &[special(KeyCode::Down), char_key('j')], "newer / older event", None),
     bind(Action::PageUp, &[special(KeyCode::PageUp)], "ten events up / down", None),

@@ -6,6 +6,7 @@ use ratatui::style::{Modifier, Style};
 
 use super::app::{App, LabelOrder};
 use super::draw::pane;
+use super::label_edit::shown;
 use super::text::{clip, number, pad, pad_start, width};
 use super::theme::Theme;
 use crate::engine::snapshot::{ClassState, Snapshot};
@@ -24,11 +25,13 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, snapshot: &Snapsh
         buffer.set_stringn(inner.x, inner.y, "the model has no classes", inner.width.into(), theme.dim());
         return;
     }
-    let mut order: Vec<usize> = (0..n_classes).collect();
-    if app.order == LabelOrder::Score {
-        // A score that is no number goes last; the sort is stable, so that equal scores do not swap places.
-        let key = |idx: usize| if snapshot.classes[idx].score.is_nan() { -1.0 } else { snapshot.classes[idx].score };
-        order.sort_by(|&a, &b| key(b).total_cmp(&key(a)));
+    let mut order = shown(app.order, &snapshot.classes);
+    let chosen = app.chosen_label();
+    // The chosen one is always in view: where its place lies below, it takes the top.
+    if let Some(rank) = chosen.and_then(|class| order.iter().position(|other| *other == class))
+        && rank + 2 > usize::from(inner.height) / 2
+    {
+        order[..=rank].rotate_right(1);
     }
     let label_cells = label_cells(&snapshot.classes, inner.width.into());
     let mut y = inner.y;
@@ -43,6 +46,10 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, snapshot: &Snapsh
         }
         let class = &snapshot.classes[idx];
         draw_class(buffer, Rect { y, height: 1, ..inner }, class, label_cells, theme);
+        if chosen == Some(idx) {
+            let name = Rect { x: inner.x + 2, y, width: label_cells.min(inner.width.into()) as u16, height: 1 };
+            buffer.set_style(name.intersection(inner), theme.selected());
+        }
         y += 1;
         if !class.reason.is_empty() && y + 1 < inner.bottom() {
             let reason = clip(&format!("  └ {}", class.reason), inner.width.into());
@@ -54,7 +61,12 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, snapshot: &Snapsh
 
 /// One row: marker, label, bar with the threshold's tick, score.
 fn draw_class(buffer: &mut Buffer, row: Rect, class: &ClassState, label_cells: usize, theme: Theme) {
-    let (marker, style) = if class.active { ("▶ ", theme.active()) } else { ("  ", Style::new()) };
+    let (marker, style) = match class {
+        ClassState { active: true, .. } => ("▶ ", theme.active()),
+        ClassState { enabled: false, .. } => ("x ", theme.dim()),
+        ClassState { edited: true, .. } => ("* ", Style::new()),
+        _ => ("  ", Style::new()),
+    };
     buffer.set_stringn(row.x, row.y, marker, row.width.into(), style);
     let label = pad(&class.label, label_cells);
     let (x, _) = buffer.set_stringn(row.x + 2, row.y, label, usize::from(row.width.saturating_sub(2)), style);

@@ -14,6 +14,7 @@ mod header;
 pub(crate) mod help;
 mod inputs;
 pub mod keys;
+mod label_edit;
 pub(crate) mod labels;
 mod layout;
 mod mouse;

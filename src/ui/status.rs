@@ -75,7 +75,7 @@ pub(super) fn draw_health(buffer: &mut Buffer, row: Rect, app: &App, theme: Them
     let Some(snapshot) = app.snapshot.as_deref() else { return };
     // Whether there will be evidence is always said, and first of all if there will not.
     let recording = match &snapshot.record_dir {
-        Some(_) if snapshot.recording_fails => " RECORDING FAILS ",
+        Some(_) if snapshot.recording_fails.is_some() => " RECORDING FAILS ",
         Some(_) => "rec",
         None => "",
     };
@@ -90,7 +90,7 @@ pub(super) fn draw_health(buffer: &mut Buffer, row: Rect, app: &App, theme: Them
     }
     let room = usize::from(row.right().saturating_sub(x + 1));
     let (text, style) = match &snapshot.record_dir {
-        Some(_) if snapshot.recording_fails => (recording.to_owned(), theme.alarm()),
+        Some(_) if snapshot.recording_fails.is_some() => (recording.to_owned(), theme.alarm()),
         Some(dir) if room > 8 => (format!("rec {}", clip_start(dir, room - 4)), theme.strong()),
         Some(_) => (recording.to_owned(), theme.strong()),
         None => ("not recording".to_owned(), theme.dim()),
@@ -110,11 +110,15 @@ fn is_useful(action: Action, snapshot: Option<&Snapshot>) -> bool {
     }
 }
 
-/// The first keys of the table that fit; for a moment, why a key did nothing.
+/// The first keys of the table that fit; for a moment, why a key did nothing; while a label is chosen, how it stands.
 pub(super) fn draw_footer(buffer: &mut Buffer, row: Rect, app: &App, theme: Theme) {
     if let Some(hint) = app.hint {
         let text = clip(hint.text, usize::from(row.width).saturating_sub(2));
         buffer.set_string(row.x + 1, row.y, text, theme.warn());
+        return;
+    }
+    if let Some(line) = app.label_line() {
+        buffer.set_string(row.x + 1, row.y, clip(&line, usize::from(row.width).saturating_sub(2)), theme.strong());
         return;
     }
     let useful = TABLE.iter().filter(|binding| is_useful(binding.action, app.snapshot.as_deref()));

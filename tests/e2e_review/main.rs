@@ -7,3 +7,4 @@ mod browser;
 mod cli;
 mod page;
 mod support;
+mod terminal;

@@ -8,4 +8,5 @@ mod masks;
 mod offline;
 mod pipeline;
 mod support;
+mod wanted;
 mod worker;

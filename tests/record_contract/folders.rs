@@ -12,7 +12,8 @@ use jiff::tz::{TimeZone, offset};
 use crate::support::{event_report, share};
 
 fn folders(dir: &Path) -> EventFolders {
-    EventFolders::new(dir, FolderOptions { time_zone: TimeZone::fixed(offset(1)) }).unwrap()
+    EventFolders::new(dir, FolderOptions { time_zone: Some(TimeZone::fixed(offset(1))), ..FolderOptions::default() })
+        .unwrap()
 }
 
 /// Every path below `dir`, relative to it, sorted.
@@ -174,16 +175,25 @@ fn what_an_interrupted_run_left_is_removed_and_nothing_else() {
 }
 
 #[test]
-fn work_in_progress_of_another_writer_is_left_alone() {
+fn work_in_progress_of_another_writer_is_left_alone_and_what_is_nobodys_is_not() {
     let dir = tempfile::tempdir().unwrap();
-    let working = folders(dir.path());
-    let temporary = dir.path().join("2026-11-20/.tmp-150000Z-dog-01JD");
-    fs::create_dir_all(&temporary).unwrap();
-    let second = folders(dir.path());
-    assert!(temporary.exists());
-    drop((working, second));
+    let _working = folders(dir.path());
+    let (theirs, left) = (dir.path().join("2026-11-20/.tmp-a"), dir.path().join("2026-11-20/.tmp-b"));
+    fs::create_dir_all(&theirs).unwrap();
+    fs::create_dir_all(&left).unwrap();
+    let lock = fs::File::open(&theirs).unwrap();
+    lock.lock().unwrap();
+    // A file that may be on its way this very moment, and one that nobody has touched for an hour.
+    let (fresh, old) = (dir.path().join("2026-11-20/.tmp-marks-1"), dir.path().join("2026-11-20/.tmp-marks-2"));
+    fs::write(&fresh, "{").unwrap();
+    fs::write(&old, "{").unwrap();
+    let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    fs::File::options().write(true).open(&old).unwrap().set_modified(hour_ago).unwrap();
     folders(dir.path());
-    assert!(!temporary.exists());
+    assert_eq!([theirs.exists(), left.exists(), fresh.exists(), old.exists()], [true, false, true, false]);
+    drop(lock);
+    folders(dir.path());
+    assert!(!theirs.exists());
 }
 
 #[test]

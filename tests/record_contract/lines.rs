@@ -9,9 +9,9 @@ use std::{
 
 use earwitness::{
     ErrorKind,
-    engine::report::{Event, Report},
-    record::JsonLines,
-    units::SamplePos,
+    engine::report::{Event, Handling, Reason, ReasonReport, Report},
+    record::{JsonLines, RecordingState},
+    units::{ClassId, SamplePos},
 };
 use jiff::tz::{TimeZone, offset};
 
@@ -27,7 +27,7 @@ fn lines_of(reports: &[Report], dir: Option<&Path>) -> String {
 
 fn line_of(event: &Event) -> String {
     let mut lines = JsonLines::new(Vec::new());
-    lines.write_event(event, None).unwrap();
+    lines.write_event(event, None, None).unwrap();
     String::from_utf8(lines.into_inner()).unwrap()
 }
 
@@ -48,6 +48,38 @@ fn an_event_is_the_contracts_line() {
         )
     );
     assert!(!lines_of(&[report], None).contains("files"), "an event that was not recorded has no files");
+}
+
+#[test]
+fn groups_quiet_hours_and_the_level_of_any_loud_sound_are_told_where_there_are_some() {
+    let mut event = support::event("01", "any_loud");
+    event.handling = Handling { groups: vec!["a".into(), "b \"c\"".into()], quiet: true, ..Handling::default() };
+    event.level_dbfs = Some(-18.26);
+    let line = line_of(&event);
+    let want = r#""lag_s":0.02,"level_dbfs":-18.3,"groups":["a","b \"c\""],"quiet":true}"#;
+    assert!(line.trim_end().ends_with(want), "{line}");
+}
+
+#[test]
+fn why_a_label_is_not_reported_is_a_line() {
+    let reason = ReasonReport {
+        label: "dog".into(),
+        class: ClassId(3),
+        score: 0.7123,
+        on_threshold: 0.6,
+        reason: Reason::Cooldown { left_secs: 12.4 },
+        position: SamplePos(160_000),
+        source: "file:yard.wav".into(),
+        clock: support::clock(),
+    };
+    assert_eq!(
+        lines_of(&[Report::Reason(reason)], None),
+        concat!(
+            r#"{"type":"reason","label":"dog","class":3,"score":0.7123,"on_threshold":0.6,"reason":"cooldown","#,
+            r#""text":"cooldown 12 s left","t_s":10.0,"time":"2026-11-20T15:00:10.000Z","source":"file:yard.wav"}"#,
+            "\n"
+        )
+    );
 }
 
 #[test]
@@ -199,5 +231,25 @@ fn a_full_disk_is_one_error_and_no_line_is_ever_cut() {
         assert_eq!(values.last().unwrap()["xruns"], 9, "{first} then {then}");
         assert_eq!((values.len() as u64, 3), (lines.written_lines(), lines.written_lines() + lines.lost_lines()));
         assert!(text.ends_with('\n') && !lines.is_closed());
+    }
+}
+
+#[test]
+fn a_status_says_how_recording_goes_and_a_piece_what_it_goes_on_from() {
+    let mut lines = JsonLines::new(Vec::new());
+    let mut state = RecordingState { events: 7, bytes: 1234, free_bytes: Some(5_000), removed: 2, error: None };
+    lines.write_status(&support::status(), Some(&state)).unwrap();
+    state.error = Some("the disk is full".into());
+    state.free_bytes = None;
+    lines.write_status(&support::status(), Some(&state)).unwrap();
+    lines.write_event(&support::event("B", "dog"), None, Some("A")).unwrap();
+    let text = String::from_utf8(lines.into_inner()).unwrap();
+    let ends = [
+        r#""device":"cpu","recording":{"state":"recording","error":null,"events":7,"bytes":1234,"free_bytes":5000,"removed":2}}"#,
+        r#""recording":{"state":"failing","error":"the disk is full","events":7,"bytes":1234,"free_bytes":null,"removed":2}}"#,
+        r#""lag_s":0.02,"continues":"A"}"#,
+    ];
+    for (line, end) in text.lines().zip(ends) {
+        assert!(line.ends_with(end), "{line}");
     }
 }

@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod disks;
 mod folders;
 mod lines;
 mod recorder;
+mod retention;
+mod store;
 mod support;
+mod times;

@@ -151,7 +151,7 @@ fn everything_at_once_on_the_least_terminal() {
     let mut snapshot = Snapshot { listen: heard_live("interpretation").listen, ..third_is_deaf() };
     snapshot.trouble = Some("device:alsa:hw:CARD=USB#1 ".repeat(9));
     snapshot.shed = &["jobs", "interpretation"];
-    snapshot.recording_fails = true;
+    snapshot.recording_fails = Some("cannot record into /r (No space left on device); free some space".into());
     snapshot.totals.dropped_samples = 123_456_789;
     if let Some(listen) = &mut snapshot.listen {
         listen.trouble = Some("the output device is gone; connect it again".into());
@@ -313,7 +313,7 @@ fn the_health_line_says_where_it_runs_how_late_and_how_far_behind() {
 fn a_failing_recorder_is_told_at_any_width() {
     for width in [60, 80, 120] {
         let mut snapshot = snapshot();
-        snapshot.recording_fails = true;
+        snapshot.recording_fails = Some("cannot record into /r (No space left on device); free some space".into());
         snapshot.totals.dropped_samples = 123_456_789;
         snapshot.totals.xruns = 12;
         snapshot.totals.invalid_samples = 999;
@@ -339,10 +339,10 @@ fn an_event_that_is_being_written_is_said_to_be() {
     assert_eq!(shown(&|_| ()), "recording…");
     assert_eq!(shown(&later(60)), "not recorded yet");
     assert_eq!(shown(&|s| s.record_dir = None), "not recorded");
-    assert_eq!(shown(&|s| s.recording_fails = true), "not recorded: recording fails");
+    assert_eq!(shown(&|s| s.recording_fails = Some("full".into())), "not recorded: recording fails");
     assert_eq!(
         shown(&|s| {
-            s.recording_fails = true;
+            s.recording_fails = Some("full".into());
             s.position.0 -= 5_000;
         }),
         "recording…",

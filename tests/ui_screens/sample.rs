@@ -126,7 +126,7 @@ pub(crate) fn snapshot() -> Snapshot {
         listen: None,
         device: "cpu".into(),
         record_dir: Some("/srv/records".into()),
-        recording_fails: false,
+        recording_fails: None,
         phase: Phase::Running,
     }
 }

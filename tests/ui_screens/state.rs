@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use earwitness::ErrorKind;
 use earwitness::engine::controls::Controls;
+use earwitness::engine::detector::Edit;
 use earwitness::engine::snapshot::{Phase, Snapshot, SnapshotSlot};
 use earwitness::ui::keys::{Action, TABLE, action};
-use earwitness::ui::{App, LabelOrder, Overlay, UiOptions, View};
+use earwitness::ui::{App, Command, LabelOrder, Overlay, UiOptions, View};
+use earwitness::units::ClassId;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use crate::sample::{app, in_phase, options, press, screen, snapshot, summary, text};
+use crate::sample::{self, app, in_phase, options, press, screen, snapshot, summary, text};
 
 fn ended() -> Snapshot {
     in_phase(&Phase::Ended("end of input".into()))
@@ -56,7 +58,7 @@ fn keys_mean_what_the_table_says() {
     assert_eq!(action(plain('g')), Some(Action::First));
     assert_eq!(action(KeyEvent::new(KeyCode::Char('q'), KeyModifiers::ALT)), None);
     assert_eq!(action(KeyEvent::new_with_kind(KeyCode::Char('q'), KeyModifiers::NONE, KeyEventKind::Release)), None);
-    assert!(!App::new(options()).on_key(plain('x')), "a key without a meaning draws nothing");
+    assert!(!App::new(options()).on_key(plain('z')), "a key without a meaning draws nothing");
 }
 
 #[test]
@@ -167,6 +169,57 @@ fn the_selected_event_is_always_in_view() {
         assert!(text(&screen(&app, 80, 24)).join("\n").contains(&minutes_secs), "event {n} is out of view");
         press(&mut app, "j");
     }
+}
+
+#[test]
+fn a_label_is_chosen_changed_and_left_alone_again() {
+    let mut app = app(options(), snapshot());
+    press(&mut app, "<");
+    assert_eq!(app.take_commands(), [], "nothing is chosen");
+    assert!(text(&screen(&app, 80, 24))[23].contains("choose a label first"));
+    press(&mut app, "..,.");
+    let chosen = app.chosen_label().unwrap();
+    let name = snapshot().classes[chosen].label.clone();
+    let last_line = |app: &App| text(&screen(app, 100, 24))[23].clone();
+    assert!(
+        last_line(&app).contains(&format!("{name} starts at 0.60   < lower  > raise  x mute")),
+        "{}",
+        last_line(&app)
+    );
+    press(&mut app, "<>x");
+    let class = ClassId(chosen);
+    let edits = [Edit::Lower(class), Edit::Raise(class), Edit::Mute(class)];
+    assert_eq!(app.take_commands(), edits.map(Command::Edit));
+
+    let mut changed = snapshot();
+    (changed.classes[chosen].on_threshold, changed.classes[chosen].edited) = (0.65, true);
+    app.on_snapshot(Arc::new(changed.clone()));
+    let keep = format!("starts at 0.65, for this run; to keep it: [class.{name}] threshold = 0.65");
+    assert!(last_line(&app).contains(&keep), "{}", last_line(&app));
+    assert!(text(&screen(&app, 100, 24)).iter().any(|line| line.starts_with(&format!("* {}", &name[..5]))));
+    changed.classes[chosen].enabled = false;
+    app.on_snapshot(Arc::new(changed));
+    assert!(last_line(&app).contains(&format!("to keep it: [class.{name}] enabled = false")), "{}", last_line(&app));
+    press(&mut app, "⎋");
+    assert_eq!(app.chosen_label(), None);
+    assert!(last_line(&app).contains("quit"));
+    app.on_snapshot(Arc::new(ended()));
+    press(&mut app, ".<");
+    assert_eq!(app.take_commands(), [], "nobody is left to change anything");
+}
+
+#[test]
+fn the_chosen_label_is_always_in_view() {
+    let classes =
+        (0..60_u8).map(|i| sample::class(&format!("label{i:02}"), 0.5 - f32::from(i) * 0.005, false, "below 0.60"));
+    let mut app = app(options(), Snapshot { classes: classes.collect(), ..snapshot() });
+    for _ in 0..60 {
+        press(&mut app, ".");
+        let name = format!("label{:02}", app.chosen_label().unwrap());
+        let rows = text(&screen(&app, 80, 24));
+        assert!(rows[..23].iter().any(|row| row.contains(&name)), "{name} is out of view");
+    }
+    assert_eq!(app.chosen_label(), Some(59));
 }
 
 #[test]

@@ -17,6 +17,7 @@ pub use scan::CatchUp;
 
 use std::{
     fs, io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -31,7 +32,7 @@ use super::{
     event::StoredEvent,
     files::folder_bytes,
     marks::Marks,
-    names::{key_of, split_key, temporary},
+    names::{INDEX, key_of, split_key, temporary},
 };
 use crate::error::{Error, Result};
 
@@ -50,6 +51,8 @@ pub struct Index {
     dir: PathBuf,
     connection: Connection,
     in_memory: bool,
+    /// Device and number of the file, where there is one.
+    file: Option<(u64, u64)>,
     caught_up: CatchUp,
 }
 
@@ -104,7 +107,14 @@ impl Index {
             );
         }
         tracing::debug!(?caught_up, in_memory, "the index of {} is open", dir.display());
-        Ok(Self { dir, connection, in_memory, caught_up })
+        let file = if in_memory { None } else { identity(&dir) };
+        Ok(Self { dir, connection, in_memory, file, caught_up })
+    }
+
+    /// Whether the file that this works on is still the one in the recording folder; true of an index in memory.
+    #[must_use]
+    pub fn is_in_place(&self) -> bool {
+        self.in_memory || self.file == identity(&self.dir)
     }
 
     /// The recording folder, as a full path.
@@ -334,6 +344,11 @@ impl Index {
             None => Err(Error::bug(format!("{dir:?} is no event's folder; please report this"))),
         }
     }
+}
+
+/// Device and number of the index file in `dir`.
+fn identity(dir: &Path) -> Option<(u64, u64)> {
+    fs::metadata(dir.join(INDEX)).ok().map(|about| (about.dev(), about.ino()))
 }
 
 /// Length of the files in `folder`, in bytes, if that can be known.

@@ -7,12 +7,12 @@ use crate::units::ClassId;
 const STEP: f32 = 0.05;
 
 /// Lowest and highest threshold that steps lead to.
-const LIMITS: (f32, f32) = (0.05, 0.95);
+const LIMITS: (f32, f32) = (0.05, 0.99);
 
 /// What a person changes of a class while it is listened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Edit {
-    /// The threshold goes up to the next multiple of 0.05, at most 0.95.
+    /// The threshold goes up to the next multiple of 0.05, at most 0.99.
     Raise(ClassId),
     /// The threshold goes down to the next multiple of 0.05, at least 0.05.
     Lower(ClassId),
@@ -69,7 +69,8 @@ mod tests {
         assert_eq!(after(0.6, &[up, up, down]), 0.65);
         assert_eq!(after(0.3, &[up]), 0.35);
         assert_eq!(after(0.3, &[down]), 0.25);
-        assert_eq!(after(0.5, &[up; 30]), 0.95);
+        assert_eq!(after(0.5, &[up; 30]), 0.99);
+        assert_eq!(after(0.95, &[up, down]), 0.95);
         assert_eq!(after(0.5, &[down; 30]), 0.05);
     }
 

@@ -183,6 +183,13 @@ function faithText(event) {
   return `${alone}; without it ${figure(f.prob_out)} is left of ${figure(f.prob)}. ${verdict}`;
 }
 
+/** Whether the decision rests on the interpretation: by colour, besides the words. */
+function faithClass(f) {
+  if (!f) return "";
+  if (!f.agrees) return "bad";
+  return isNumber(f.prob) && isNumber(f.prob_out) && f.prob - f.prob_out > 0.3 ? "good" : "";
+}
+
 function drawDetail(event) {
   const [day, time, zone] = localTime(event);
   $("d-title").textContent = `${event.label} ${figure(event.score)}`;
@@ -192,7 +199,7 @@ function drawDetail(event) {
   $("d-trouble").hidden = trouble === "";
   $("player").hidden = current.tracks.size === 0;
   $("d-faith").textContent = faithText(event);
-  $("d-faith").className = event.faithfulness ? (event.faithfulness.agrees ? "good" : "bad") : "";
+  $("d-faith").className = faithClass(event.faithfulness);
   drawTracks(event);
   drawComponents(event);
   const picture = $("d-picture");
@@ -445,7 +452,7 @@ function start() {
   $("close-help").addEventListener("click", () => $("help").close());
   document.addEventListener("keydown", onKey);
   window.addEventListener("resize", () => selected && drawWave());
-  window.addEventListener("beforeunload", (event) => changed.size > 0 && event.preventDefault());
+  window.addEventListener("beforeunload", (event) => (changed.size > 0 || unsaved || (test && test.at < test.trials.length)) && event.preventDefault());
   startListening();
   drawList();
 }

@@ -39,6 +39,8 @@ function remainder(heard, why) {
 }
 
 let test = null;
+/** Whether ratings were given that nobody has downloaded. */
+let unsaved = false;
 const listener = new Player(() => drawListener());
 
 /** Events of one recording and label are rated together, as explanations of it by several methods. */
@@ -168,6 +170,7 @@ function finishTrial() {
 
 function endTest() {
   ratings.push(...test.ratings);
+  unsaved = true;
   $("l-trial").hidden = true;
   $("l-end").hidden = false;
   $("l-result").textContent = `You rated ${test.trials.length - 1} samples. Download your ratings: nothing was sent anywhere, and closing the page loses them.`;
@@ -220,8 +223,12 @@ function startListening() {
   $("l-reference").addEventListener("click", () => hear("open reference"));
   $("l-stop").addEventListener("click", () => listener.stop());
   $("l-next").addEventListener("click", finishTrial);
-  $("l-json").addEventListener("click", () => download(fileName("ratings", "json"), "application/json", ratingsJson()));
-  $("l-csv").addEventListener("click", () => download(fileName("ratings", "csv"), "text/csv", ratingsCsv(test.ratings)));
+  const save = (extension, type, text) => {
+    unsaved = false;
+    download(fileName("ratings", extension), type, text);
+  };
+  $("l-json").addEventListener("click", () => save("json", "application/json", ratingsJson()));
+  $("l-csv").addEventListener("click", () => save("csv", "text/csv", ratingsCsv(test.ratings)));
   $("l-form").addEventListener("submit", (event) => {
     event.preventDefault();
     const count = $("l-which").value === "all" ? null : Math.max(1, Number($("l-count").value) || 1);

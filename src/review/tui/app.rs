@@ -98,6 +98,31 @@ impl App {
         })
     }
 
+    /// Takes a key; tells whether the screen must be drawn again.
+    pub fn on_key(&mut self, key: KeyEvent) -> bool {
+        if key.kind == KeyEventKind::Release {
+            return false;
+        }
+        let hinted = self.hint.take().is_some();
+        let outcome = match self.on_overlay_key(key) {
+            Some(outcome) => outcome,
+            None => match action_in(TABLE, key) {
+                Some(action) => self.act(action),
+                None => return hinted,
+            },
+        };
+        // A disk that cannot be written must not end the review.
+        if let Err(e) = outcome {
+            self.hint = Some(e.to_string());
+        }
+        true
+    }
+
+    /// Draws the whole frame.
+    pub fn draw(&mut self, frame: &mut Frame<'_>) {
+        draw(frame, self);
+    }
+
     /// What plays now.
     pub(super) fn playing(&self) -> &Playing {
         &self.seen
@@ -326,22 +351,7 @@ fn last_help_line() -> usize {
 
 impl Show for App {
     fn on_key(&mut self, key: KeyEvent) -> bool {
-        if key.kind == KeyEventKind::Release {
-            return false;
-        }
-        let hinted = self.hint.take().is_some();
-        let outcome = match self.on_overlay_key(key) {
-            Some(outcome) => outcome,
-            None => match action_in(TABLE, key) {
-                Some(action) => self.act(action),
-                None => return hinted,
-            },
-        };
-        // A disk that cannot be written must not end the review.
-        if let Err(e) = outcome {
-            self.hint = Some(e.to_string());
-        }
-        true
+        Self::on_key(self, key)
     }
 
     fn on_tick(&mut self) -> bool {
@@ -370,6 +380,6 @@ impl Show for App {
     }
 
     fn draw(&mut self, frame: &mut Frame<'_>) {
-        draw(frame, self);
+        Self::draw(self, frame);
     }
 }

@@ -1,0 +1,354 @@
+//! `earwitness tune`: thresholds for a wanted number of false alarms an hour.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::builder::FalseyValueParser;
+use serde::Serialize;
+
+use super::parse::positive;
+use super::{Globals, io_error, output};
+use crate::config::{Config, ConfigFile, ConfigLayer, standard_path};
+use crate::dsp::resample;
+use crate::engine::detector::DetectorParams;
+use crate::engine::inference::Inference;
+use crate::engine::replay::Heard;
+use crate::error::{Error, ErrorKind, Result};
+use crate::eval::events::Span;
+use crate::eval::stream::{Sound, StreamOptions, assemble};
+use crate::eval::stream_files::read_reference;
+use crate::media::decode::read_recording;
+use crate::model::package::{Package, find_model};
+use crate::train::dataset::{ClipMeta, DataSet};
+use crate::train::load::load_noise;
+use crate::tune::{
+    Advice, Evidence, Line, Marked, Source, Wanted, choose, read_marked, try_thresholds, with_thresholds,
+};
+use crate::units::SampleRate;
+
+const AFTER_HELP: &str = "\
+Examples:
+  earwitness tune events                          from events that were marked right or wrong
+  earwitness tune events --hours 80 --dry-run     the table only; 80 hours were listened to
+  earwitness tune --data esc13 --noise noise --false-alarms-per-hour 2
+  earwitness tune --stream yard.wav --reference yard.csv --json
+
+The chosen thresholds go into [detector.thresholds] of the settings file, with what is to be
+expected of each beside it; all else in the file stays. Where both are given, recorded events
+decide, and the stream decides for labels of which too few are marked.
+
+Recorded events tell nothing of what was below the threshold when they were recorded, so from them
+a threshold only goes up, and recall is of what was reported.";
+
+/// Choose thresholds for a wanted number of false alarms an hour.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// Folder that `monitor --record` wrote, with events that were marked right or wrong
+    #[arg(value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// False alarms of a label that are wanted in an hour, at most
+    #[arg(long, value_name = "N", env = "EARWITNESS_FALSE_ALARMS_PER_HOUR", value_parser = positive, default_value_t = 1.0)]
+    false_alarms_per_hour: f64,
+    /// Hours that DIR's monitor has listened [default: from the first to the last recorded event]
+    #[arg(long, value_name = "H", env = "EARWITNESS_HOURS", value_parser = positive)]
+    hours: Option<f64>,
+    /// Folder of a data set, of whose clips a stream is made
+    #[arg(long, value_name = "DIR", env = "EARWITNESS_DATA", requires = "noise", conflicts_with = "stream")]
+    data: Option<PathBuf>,
+    /// Folder of background recordings for that stream
+    #[arg(long, value_name = "DIR", env = "EARWITNESS_NOISE")]
+    noise: Option<PathBuf>,
+    /// Use these folds of the data set only, as in 1,2 [default: all]
+    #[arg(long, value_name = "N,…", env = "EARWITNESS_FOLDS", value_delimiter = ',')]
+    folds: Vec<u32>,
+    /// Signal-to-noise ratio of that stream in dB
+    #[arg(long, value_name = "DB", env = "EARWITNESS_SNR", default_value_t = 10.0, allow_negative_numbers = true)]
+    snr: f64,
+    /// Seed of that stream
+    #[arg(long, value_name = "N", env = "EARWITNESS_SEED", default_value_t = 1)]
+    seed: u64,
+    /// Recording of which it is known what sounds when
+    #[arg(long, value_name = "FILE", env = "EARWITNESS_STREAM", requires = "reference")]
+    stream: Option<PathBuf>,
+    /// What sounds in it: CSV with the columns label,onset_s,offset_s,clip,snr_db
+    #[arg(long, value_name = "FILE", env = "EARWITNESS_REFERENCE", requires = "stream")]
+    reference: Option<PathBuf>,
+    /// The model [default: the settings file's]
+    #[arg(long, value_name = "NAME|DIR", env = "EARWITNESS_MODEL")]
+    model: Option<String>,
+    /// Write nothing
+    #[arg(long, env = "EARWITNESS_DRY_RUN", value_parser = FalseyValueParser::new())]
+    dry_run: bool,
+    /// Print JSON instead of the table
+    #[arg(long, env = "EARWITNESS_JSON", value_parser = FalseyValueParser::new())]
+    json: bool,
+}
+
+/// The evidence, and what it rests on.
+struct Known {
+    marks: Option<(Marked, f64, String)>,
+    stream: Vec<Evidence>,
+}
+
+/// What is printed as JSON.
+#[derive(Serialize)]
+struct Report<'a> {
+    false_alarms_per_hour: f64,
+    /// Of recorded events.
+    hours: Option<f64>,
+    hours_from: Option<&'a str>,
+    /// Of the stream.
+    stream_hours: Option<f64>,
+    labels: &'a [Advice],
+    file: Option<String>,
+}
+
+/// Chooses thresholds, prints them and writes them into the settings file.
+///
+/// # Errors
+/// Where folders, files or model cannot be used, or the settings file cannot be written.
+pub(super) fn run(args: &Args, globals: &Globals) -> Result<()> {
+    globals.start_log()?;
+    if args.dir.is_none() && args.data.is_none() && args.stream.is_none() {
+        return Err(Error::usage(
+            "there is nothing to choose thresholds from; name a folder of marked events, or give --data and --noise, or --stream \
+             and --reference",
+        ));
+    }
+    let mut given = ConfigLayer::default();
+    given.monitor.model.clone_from(&args.model);
+    let loaded = globals.loaded(given)?;
+    let package = Package::open(&find_model(&loaded.config.monitor.model)?)?;
+    let labels: Vec<String> = package.manifest().label_names().map(str::to_owned).collect();
+    let detector = loaded.detector(&package.manifest().name, &package.manifest().labels)?;
+    let marks = match &args.dir {
+        Some(dir) => {
+            let marked = read_marked(dir, package.sha256())?;
+            let (hours, from) = hours(&marked, args.hours);
+            Some((marked, hours, from))
+        }
+        None => None,
+    };
+    let stream = match recording(args, &package)? {
+        Some((samples, reference)) => listen(&samples, &reference, &package, &detector, &labels)?,
+        None => Vec::new(),
+    };
+    let known = Known { marks, stream };
+    let wanted = Wanted { false_alarms_per_hour: args.false_alarms_per_hour };
+    let advice: Vec<Advice> =
+        labels.iter().zip(&detector.classes).map(|(l, c)| known.advice(l, c.on, wanted)).collect();
+    let file = if args.dry_run { None } else { write(&advice, &known, globals)? };
+    if args.json {
+        return print_json(&advice, &known, wanted, file.as_deref());
+    }
+    output::print(&table(&advice))?;
+    if let Some((marked, hours, from)) = &known.marks {
+        output::note(&format!(
+            "{} of {} recorded events are marked; {hours:.2} h were listened to: {from}",
+            marked.n_marked, marked.n_events
+        ));
+        if marked.n_foreign > 0 {
+            output::note(&format!("{} marked events of another model were left out", marked.n_foreign));
+        }
+    }
+    if let Some(evidence) = known.stream.first() {
+        output::note(&format!("the stream lasts {:.2} h", evidence.hours));
+    }
+    match file {
+        Some(file) => output::note(&format!("wrote {}", file.display())),
+        None => output::note("no file was changed"),
+    }
+    Ok(())
+}
+
+/// Hours that were listened to, and how that is known.
+fn hours(marked: &Marked, given: Option<f64>) -> (f64, String) {
+    match (given, marked.span) {
+        (Some(hours), _) => (hours, "as --hours says".to_owned()),
+        (None, Some(span)) => {
+            let when = |t: jiff::Timestamp| t.strftime("%Y-%m-%d %H:%M UTC").to_string();
+            (
+                span.hours(),
+                format!(
+                    "from the first to the last event, {} to {}; --hours can say more",
+                    when(span.from),
+                    when(span.to)
+                ),
+            )
+        }
+        (None, None) => (0.0, "there are no events".to_owned()),
+    }
+}
+
+impl Known {
+    /// What to do with a label whose threshold is `now`: recorded events decide, and the stream where they cannot.
+    fn advice(&self, label: &str, now: f32, wanted: Wanted) -> Advice {
+        // As it is written, and not as it lies between binary fractions.
+        let now = (f64::from(now) * 1e4).round() / 1e4;
+        let marks = self.marks.as_ref().and_then(|(marked, hours, _)| marked.evidence(label, now, *hours));
+        let stream = self.stream.iter().find(|evidence| evidence.label == label);
+        let mut all = marks.iter().chain(stream).map(|evidence| choose(evidence, wanted));
+        let first = all.next();
+        match (first, all.next()) {
+            (Some(first), Some(second)) if first.threshold.is_none() && second.threshold.is_some() => second,
+            (Some(first), _) => first,
+            (None, _) => Advice {
+                label: label.to_owned(),
+                source: None,
+                n_true: 0,
+                n_wrong: 0,
+                threshold_before: now,
+                threshold: None,
+                recall: None,
+                false_alarms_per_hour: None,
+                why_not: "too little evidence: none of its events was marked".to_owned(),
+            },
+        }
+    }
+}
+
+/// The stream that is given or made, at the model's rate, and what sounds in it.
+fn recording(args: &Args, package: &Package) -> Result<Option<(Vec<f32>, Vec<Span>)>> {
+    let rate = package.manifest().front_end.params()?.sample_rate;
+    if let (Some(stream), Some(reference)) = (&args.stream, &args.reference) {
+        let reference = read_reference(reference)?.into_iter().map(|event| event.span).collect();
+        let recording = read_recording(stream)?;
+        return Ok(Some((resample(&recording.mono(), recording.sample_rate, rate)?, reference)));
+    }
+    let (Some(data), Some(noise)) = (&args.data, &args.noise) else { return Ok(None) };
+    let data = DataSet::open(data)?;
+    let folds = if args.folds.is_empty() { data.folds() } else { args.folds.clone() };
+    let (clips, _) = data.split(&folds)?;
+    let sounds: Vec<Sound> = clips.iter().map(|clip| sound(clip, &data, rate)).collect::<Result<_>>()?;
+    let options = StreamOptions { snr_db: args.snr, seed: args.seed, ..StreamOptions::default() };
+    let stream = assemble(&sounds, &load_noise(noise, rate)?, rate, &options)?;
+    // As a sound card would.
+    let samples = stream.samples.into_iter().map(|x| x.clamp(-1.0, 1.0)).collect();
+    Ok(Some((samples, stream.reference.into_iter().map(|event| event.span).collect())))
+}
+
+/// A clip in full length at the stream's rate.
+fn sound(clip: &ClipMeta, data: &DataSet, rate: SampleRate) -> Result<Sound> {
+    let recording = read_recording(&clip.path)?;
+    Ok(Sound {
+        name: clip.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+        labels: clip.targets.iter().filter_map(|&class| data.labels.get(class).cloned()).collect(),
+        samples: resample(&recording.mono(), recording.sample_rate, rate)?,
+    })
+}
+
+/// Hears the stream once and tries all thresholds on it.
+fn listen(
+    samples: &[f32],
+    reference: &[Span],
+    package: &Package,
+    detector: &DetectorParams,
+    labels: &[String],
+) -> Result<Vec<Evidence>> {
+    let mut inference = Inference::open(package, "l2i", "cpu".parse()?)?;
+    let bar = output::progress("listening {wide_bar} {percent} % {eta} left");
+    bar.set_length(samples.len() as u64);
+    let heard = Heard::listen(samples, &mut inference, detector, &mut |done| bar.set_position(done as u64))?;
+    bar.finish_and_clear();
+    try_thresholds(&heard, detector, labels, reference)
+}
+
+/// Writes what was chosen into the settings file; gives its name if anything was.
+fn write(advice: &[Advice], known: &Known, globals: &Globals) -> Result<Option<PathBuf>> {
+    let lines: Vec<Line> = advice.iter().filter_map(|advice| line(advice, known)).collect();
+    if lines.is_empty() {
+        return Ok(None);
+    }
+    let file = globals.config.clone().or_else(standard_path);
+    let file =
+        file.ok_or_else(|| Error::usage("this user has no home folder for a settings file; name one with --config"))?;
+    let failed =
+        |e| io_error(ErrorKind::Output, &format!("writing {}", file.display()), "check the folder and its space", e);
+    let text = match fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Config::default().to_toml()?,
+        Err(e) => return Err(failed(e)),
+    };
+    let text = with_thresholds(&text, &lines)?;
+    // What is written can be used.
+    ConfigFile::from_text(file.display().to_string(), text.clone()).config()?;
+    // Through a link, not over it.
+    let target = fs::canonicalize(&file).unwrap_or_else(|_| file.clone());
+    if let Some(dir) = target.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+        fs::create_dir_all(dir).map_err(failed)?;
+    }
+    replace(&target, &text).map_err(failed)?;
+    Ok(Some(file))
+}
+
+/// The whole file or the old one, with the old one's permissions.
+fn replace(target: &Path, text: &str) -> std::io::Result<()> {
+    let mut temporary = target.as_os_str().to_owned();
+    temporary.push(".new");
+    let temporary = PathBuf::from(temporary);
+    fs::write(&temporary, text)?;
+    if let Ok(metadata) = fs::metadata(target) {
+        fs::set_permissions(&temporary, metadata.permissions())?;
+    }
+    fs::File::open(&temporary)?.sync_all()?;
+    fs::rename(&temporary, target)
+}
+
+/// A label's line in the settings file, with what is to be expected of it.
+fn line(advice: &Advice, known: &Known) -> Option<Line> {
+    let (threshold, recall) = (advice.threshold?, advice.recall?);
+    let rate = advice.false_alarms_per_hour?;
+    let (of, evidence) = match (advice.source?, &known.marks) {
+        (Source::Marks, Some((_, hours, _))) => (
+            " of what was reported",
+            format!("{} events marked right and {} wrong in {hours:.1} h", advice.n_true, advice.n_wrong),
+        ),
+        _ => {
+            let hours = known.stream.first().map_or(0.0, |evidence| evidence.hours);
+            ("", format!("{} events in a labelled stream of {hours:.2} h", advice.n_true))
+        }
+    };
+    let comment = format!("expected recall {recall:.2}{of}, {rate:.2} false alarms an hour ({evidence})");
+    Some(Line { label: advice.label.clone(), threshold, comment })
+}
+
+fn table(advice: &[Advice]) -> String {
+    let number = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{x:.2}"));
+    let mut rows = vec![
+        ["label", "from", "events", "wrong", "now", "threshold", "recall", "false/h", ""].map(str::to_owned).to_vec(),
+    ];
+    for a in advice {
+        let source = match a.source {
+            Some(Source::Marks) => "marks",
+            Some(Source::Stream) => "stream",
+            None => "-",
+        };
+        rows.push(vec![
+            a.label.clone(),
+            source.to_owned(),
+            a.n_true.to_string(),
+            a.n_wrong.to_string(),
+            format!("{:.2}", a.threshold_before),
+            number(a.threshold),
+            number(a.recall.filter(|_| a.threshold.is_some())),
+            number(a.false_alarms_per_hour.filter(|_| a.threshold.is_some())),
+            a.why_not.clone(),
+        ]);
+    }
+    output::columns(&rows)
+}
+
+fn print_json(advice: &[Advice], known: &Known, wanted: Wanted, file: Option<&Path>) -> Result<()> {
+    let report = Report {
+        false_alarms_per_hour: wanted.false_alarms_per_hour,
+        hours: known.marks.as_ref().map(|(_, hours, _)| *hours),
+        hours_from: known.marks.as_ref().map(|(.., from)| from.as_str()),
+        stream_hours: known.stream.first().map(|evidence| evidence.hours),
+        labels: advice,
+        file: file.map(|file| file.display().to_string()),
+    };
+    let text = serde_json::to_string_pretty(&report)
+        .map_err(|e| Error::bug(format!("the thresholds cannot be written as JSON ({e}); please report this")))?;
+    output::print(&format!("{text}\n"))
+}

@@ -1,0 +1,116 @@
+//! A recording heard once and judged many times: what a detector needs of it is kept, so that other parameters can be tried
+//! without the networks.
+
+use super::detector::{Detection, Detector, DetectorParams, StrideInput};
+use super::evidence::{LoudnessOf, evidence};
+use super::history::{Geometry, Stride};
+use super::inference::Inference;
+use super::pipeline::{Ears, classify, explain};
+use crate::dsp::StreamingStft;
+use crate::units::ClassId;
+use crate::{Error, Result};
+
+/// Below this probability no threshold that makes sense lies, and no evidence is kept.
+const LEAST: f32 = 0.04;
+
+/// One stride, as far as a detector looks at it.
+struct Kept {
+    end: u64,
+    probs: Vec<f32>,
+    evidence: Vec<(usize, Vec<f32>)>,
+}
+
+/// What was heard of a recording.
+pub struct Heard {
+    strides: Vec<Kept>,
+    frame_secs: f64,
+    secs: f64,
+}
+
+impl Heard {
+    /// Listens to `samples` (mono, at the model's rate) as a monitor does. `progress` is told how many of the samples
+    /// have been heard.
+    ///
+    /// # Errors
+    /// Whatever the networks fail with.
+    pub fn listen(
+        samples: &[f32],
+        inference: &mut Inference,
+        params: &DetectorParams,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Self> {
+        let classifier = inference.classifier();
+        let front_end = *classifier.front_end();
+        let geometry = Geometry::new(&front_end, classifier.n_frames(), classifier.stride_frames());
+        let mut ears = Ears::new(&front_end, geometry, vec![0.0; classifier.labels().len()])?;
+        let mut stft = StreamingStft::new(&geometry.stft)?;
+        let frame_secs = front_end.sample_rate.secs(geometry.stft.hop as u64);
+        let secs = front_end.sample_rate.secs(samples.len() as u64);
+        let mut heard = Self { strides: Vec::new(), frame_secs, secs };
+        let mut done = 0;
+        for piece in samples.chunks(geometry.stft.hop) {
+            ears.history.push_samples(piece);
+            stft.push(piece, |frame| ears.frame(frame));
+            done += piece.len();
+            while let Some(end) = ears.history.ready_segment() {
+                heard.take(end, &mut ears, inference, params)?;
+                progress(done);
+            }
+        }
+        Ok(heard)
+    }
+
+    fn take(&mut self, end: u64, ears: &mut Ears, inference: &mut Inference, params: &DetectorParams) -> Result<()> {
+        let classified = classify(inference, &ears.history, end)?;
+        let noteworthy = classified.probs.iter().any(|prob| *prob >= LEAST);
+        let explains = noteworthy && inference.explains_strides();
+        let explanation = explains.then(|| explain(inference, &ears.history, end, &classified)).transpose()?;
+        let geometry = *ears.history.geometry();
+        let features = ears.history.segment_features(end)?;
+        let n_padded = usize::try_from(-geometry.segment(end).start).unwrap_or(0);
+        let segment = LoudnessOf { features: &features, n_mels: geometry.n_mels, n_padded };
+        let of = |class: usize| evidence(ClassId(class), explanation.as_deref(), &segment, &params.localisation);
+        let classes = (0..classified.probs.len()).filter(|class| classified.probs[*class] >= LEAST);
+        let kept = Kept { end, evidence: classes.map(|c| (c, of(c))).collect(), probs: classified.probs };
+        drop(features);
+        let stride = Stride { end, probs: Vec::new(), explanation: None, classified: true, lag_secs: 0.0 };
+        ears.history.push_stride(stride);
+        ears.history.forget_before(end.saturating_sub(geometry.segment_frames as u64));
+        self.strides.push(kept);
+        Ok(())
+    }
+
+    /// The events that a detector with these parameters finds, in the order in which they end.
+    ///
+    /// # Errors
+    /// As [`Detector::new`], and [`crate::ErrorKind::Usage`] for a threshold below 0.04.
+    pub fn detect(&self, params: &DetectorParams) -> Result<Vec<Detection>> {
+        if let Some(class) = params.classes.iter().find(|class| class.enabled && class.on < LEAST) {
+            return Err(Error::usage(format!("a threshold of {} cannot be tried; give at least {LEAST}", class.on)));
+        }
+        let mut detector = Detector::new(params, self.frame_secs)?;
+        let mut over = Vec::new();
+        for Kept { end, probs, evidence } in &self.strides {
+            // An open event is followed down to its off threshold; where that is lower, there is none to follow.
+            let of = |class: ClassId| {
+                let kept = evidence.iter().find(|(index, _)| *index == class.0);
+                kept.map_or_else(Vec::new, |(_, evidence)| evidence.clone())
+            };
+            detector.stride(&StrideInput { end: *end, probs, gate_dbfs: None, evidence: &of }, &mut over);
+        }
+        detector.finish(&mut over);
+        Ok(over)
+    }
+
+    /// Length of the recording in seconds.
+    #[must_use]
+    pub const fn secs(&self) -> f64 {
+        self.secs
+    }
+
+    /// Where a frame lies, in seconds.
+    #[must_use]
+    pub fn at(&self, frame: u64) -> f64 {
+        frame as f64 * self.frame_secs
+    }
+}

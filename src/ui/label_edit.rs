@@ -1,0 +1,79 @@
+//! Choosing a label, and changing how it is listened for: for this run, and the screen says how to keep it.
+
+use super::app::{App, LabelOrder, Overlay, is_over};
+use super::commands::Command;
+use crate::engine::detector::{ANY_LOUD, Edit};
+use crate::engine::snapshot::{ClassState, Snapshot};
+use crate::engine::stride_level::score_level;
+use crate::units::ClassId;
+
+/// Indices of the classes in the order in which they are shown.
+pub(super) fn shown(order: LabelOrder, classes: &[ClassState]) -> Vec<usize> {
+    let mut shown: Vec<usize> = (0..classes.len()).collect();
+    if order == LabelOrder::Score {
+        // A score that is no number goes last; the sort is stable, so that equal scores do not swap places.
+        let key = |idx: usize| if classes[idx].score.is_nan() { -1.0 } else { classes[idx].score };
+        shown.sort_by(|&a, &b| key(b).total_cmp(&key(a)));
+    }
+    shown
+}
+
+impl App {
+    /// Index of the chosen label's class, if one is chosen and there.
+    #[must_use]
+    pub fn chosen_label(&self) -> Option<usize> {
+        let classes = self.snapshot.as_ref().map_or(0, |snapshot| snapshot.classes.len());
+        self.label.filter(|class| *class < classes)
+    }
+
+    /// Chooses the label so many rows further down; the first time the one on top.
+    pub(super) fn choose_label(&mut self, by: isize) {
+        let Some(snapshot) = &self.snapshot else { return };
+        let shown = shown(self.order, &snapshot.classes);
+        let Some(last) = shown.len().checked_sub(1) else { return };
+        let at = self.label.and_then(|class| shown.iter().position(|other| *other == class));
+        let at = at.map_or(0, |at| at.saturating_add_signed(by).min(last));
+        self.label = shown.get(at).copied();
+    }
+
+    /// Closes what lies on top; where nothing does, no label is chosen any more.
+    pub(super) fn close(&mut self) {
+        if self.overlay == Overlay::None {
+            self.label = None;
+        }
+        self.overlay = Overlay::None;
+    }
+
+    /// Asks for a change of the chosen label.
+    pub(super) fn edit_label(&mut self, edit: impl Fn(ClassId) -> Edit) {
+        match self.chosen_label() {
+            None => self.hint("choose a label first, with . and ,"),
+            Some(_) if self.newest().is_some_and(is_over) => {
+                self.hint("the inputs have ended; nothing is listened for any more");
+            }
+            Some(class) => self.commands.push(Command::Edit(edit(ClassId(class)))),
+        }
+    }
+
+    /// What the last line says while a label is chosen.
+    pub(super) fn label_line(&self) -> Option<String> {
+        let snapshot: &Snapshot = self.snapshot.as_deref()?;
+        let class = snapshot.classes.get(self.chosen_label()?)?;
+        let ClassState { label, on_threshold, enabled, edited, .. } = class;
+        let (what, keep) = match (*enabled, label == ANY_LOUD) {
+            (false, _) => ("not listened for".to_owned(), format!("[class.{label}] enabled = false")),
+            (true, true) => {
+                let dbfs = score_level(*on_threshold).round();
+                (format!("from {dbfs} dBFS on"), format!("[detector] loud_dbfs = {dbfs}"))
+            }
+            (true, false) => {
+                (format!("starts at {on_threshold:.2}"), format!("[class.{label}] threshold = {on_threshold:.2}"))
+            }
+        };
+        Some(if *edited {
+            format!("{label} {what}, for this run; to keep it: {keep}")
+        } else {
+            format!("{label} {what}   < lower  > raise  x mute  Esc leave")
+        })
+    }
+}
