@@ -36,8 +36,9 @@ impl Outside {
             figures.serve(&config.metrics.listen)?;
             metrics = Some(figures);
         }
+        let watch = sinks.watch();
         let onset_lines = Arc::new(AtomicBool::new(config.monitor.onsets));
-        Ok(Self { sinks, metrics, service: Service::start(progress), onset_lines })
+        Ok(Self { sinks, metrics, service: Service::start(progress, watch), onset_lines })
     }
 
     /// Who listens to the recorder.

@@ -16,6 +16,7 @@ use crate::engine::progress::Progress;
 use crate::engine::report::Report;
 use crate::record::Relay;
 use crate::record::relay::Aside;
+use crate::sinks::SinkWatch;
 
 /// How often to look where nothing else is asked for.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -44,6 +45,13 @@ struct Said {
 }
 
 impl Said {
+    fn trouble(&mut self, of: &str, trouble: Option<&str>) {
+        match trouble {
+            Some(trouble) => self.troubles.insert(of.to_owned(), trouble.to_owned()),
+            None => self.troubles.remove(of),
+        };
+    }
+
     fn text(&self) -> String {
         let plural = |n: u64, word: &str| if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") };
         let mut text = format!("{}, {}", plural(self.inputs as u64, "input"), plural(self.events, "event"));
@@ -59,12 +67,12 @@ impl Said {
 }
 
 impl Service {
-    /// Where a service manager has started us, tells it of `progress` from now on.
-    pub(super) fn start(progress: Arc<Progress>) -> Option<Self> {
+    /// Where a service manager has started us, tells it of `progress`, and of what is wrong with the `sinks`, from now on.
+    pub(super) fn start(progress: Arc<Progress>, sinks: SinkWatch) -> Option<Self> {
         std::env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty())?;
         let said = Arc::new(Mutex::new(Said::default()));
         let (stop, stopped) = channel::bounded(0);
-        let watch = Watch { progress, said: Arc::clone(&said), watchdog: sd_notify::watchdog_enabled() };
+        let watch = Watch { progress, sinks, said: Arc::clone(&said), watchdog: sd_notify::watchdog_enabled() };
         let (alive, ended) = channel::bounded(0);
         let body = move || {
             watch.run(&stopped);
@@ -89,6 +97,7 @@ impl Service {
 /// The thread that looks and tells.
 struct Watch {
     progress: Arc<Progress>,
+    sinks: SinkWatch,
     said: Arc<Mutex<Said>>,
     watchdog: Option<Duration>,
 }
@@ -113,7 +122,12 @@ impl Watch {
             if self.watchdog.is_some() {
                 tell(&[NotifyState::Watchdog]);
             }
-            let newest = lock(&self.said).text();
+            let mut newest = lock(&self.said).text();
+            for sink in self.sinks.states() {
+                if let Some(error) = sink.error {
+                    newest.push_str(&format!("; {}: {error}", sink.name));
+                }
+            }
             if newest != text {
                 tell(&[NotifyState::Status(&newest)]);
                 text = newest;
@@ -137,7 +151,7 @@ fn lock(said: &Mutex<Said>) -> MutexGuard<'_, Said> {
 struct Listener(Arc<Mutex<Said>>);
 
 impl Relay for Listener {
-    fn pass(&mut self, report: &Report, _: &Aside<'_>) {
+    fn pass(&mut self, report: &Report, aside: &Aside<'_>) {
         let mut said = lock(&self.0);
         match report {
             Report::Start(_) => said.inputs += 1,
@@ -151,14 +165,11 @@ impl Relay for Listener {
                 let at = jiff::Timestamp::try_from(event.clock.wall(event.onset)).unwrap_or_default();
                 said.last = format!("{} at {}", event.label, at.strftime("%FT%TZ"));
             }
-            Report::Status(status) => match &status.trouble {
-                Some(trouble) => {
-                    said.troubles.insert(status.source.clone(), trouble.clone());
-                }
-                None => {
-                    said.troubles.remove(&status.source);
-                }
-            },
+            Report::Status(status) => {
+                said.trouble(&status.source, status.trouble.as_deref());
+                // No input has this name.
+                said.trouble("", aside.recording.and_then(|recording| recording.error.as_deref()));
+            }
             Report::Onset(_) | Report::Reason(_) => {}
         }
     }

@@ -219,7 +219,8 @@ mod tests {
         assert_eq!(deliver("exit 0", 60.0), Ok(()));
         assert!(matches!(deliver("exit 3", 60.0), Err(Failure::Never(why)) if why.contains("3")));
         assert!(matches!(deliver("exit 75", 60.0), Err(Failure::Later(_))));
-        let mut missing = exec("", 60.0, end().1);
+        let (_abort, end) = end();
+        let mut missing = exec("", 60.0, end);
         missing.options.command = vec!["no-such-program-anywhere".into()];
         assert!(matches!(missing.deliver(&message(Kind::Event, "A", "dog", 0.9)), Err(Failure::Later(_))));
     }

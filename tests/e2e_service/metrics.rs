@@ -95,6 +95,7 @@ fn figures_are_those_of_the_lines() {
     assert!(counted > 0.0 && counted <= events.len() as f64, "{counted} of {}", events.len());
     assert!(last["earwitness_events_recorded_total"] <= events.len() as f64);
     assert!(last["earwitness_sink_failed_messages_total{sink=\"webhook phone\"}"] > 0.0, "{last:?}");
+    assert_eq!(last["earwitness_recording_working"], 1.0);
     assert_eq!(last["earwitness_sink_working{sink=\"webhook phone\"}"], 0.0);
     assert!(last.contains_key("earwitness_event_latency_seconds{quantile=\"0.99\"}"));
 }
