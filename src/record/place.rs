@@ -12,7 +12,7 @@ use std::{
 pub(super) struct Place {
     dir: PathBuf,
     /// Device and number of the folder.
-    identity: (u64, u64),
+    identity: (u64, u64, bool),
     /// Where its disk is mounted, unless it is the root's.
     mount: Option<PathBuf>,
 }
@@ -72,8 +72,9 @@ impl Place {
     }
 }
 
-fn identity(about: &Metadata) -> (u64, u64) {
-    (about.dev(), about.ino())
+/// Disk and number, and whether it is a folder: a number may be given to a file when its folder is gone.
+fn identity(about: &Metadata) -> (u64, u64, bool) {
+    (about.dev(), about.ino(), about.is_dir())
 }
 
 fn is_mounted(mount: &Path) -> bool {
