@@ -90,6 +90,13 @@ pub struct RecordingReader {
     ended: bool,
 }
 
+/// The channels of a recording, if they are as many as can be heard.
+fn some_channels(n: usize, name: &str) -> Result<u16> {
+    u16::try_from(n).ok().filter(|n| (1..=MAX_CHANNELS).contains(n)).ok_or_else(|| {
+        Error::input(format!("{name} has {n} channels; convert it to between 1 and {MAX_CHANNELS} first"))
+    })
+}
+
 impl RecordingReader {
     /// Opens `path` and decodes its first packet: only that tells rate and channels for sure.
     ///
@@ -100,6 +107,9 @@ impl RecordingReader {
         let file = open_file(path, &name)?;
         let source = MendedFile::new(file)
             .map_err(|e| Error::input(format!("cannot read {name}: {e}; check the disk")).with_source(e))?;
+        if let Some(n) = source.channels() {
+            some_channels(n.into(), &name)?;
+        }
         let mut interrupted = source.interrupted();
         let extension = path.extension().and_then(|e| e.to_str());
         let mut packets = Packets::open(source, extension).map_err(|e| not_readable(&name, e))?;
@@ -118,11 +128,7 @@ impl RecordingReader {
         };
         let sample_rate = SampleRate::new(spec.rate_hz)
             .ok_or_else(|| Error::input(format!("{name} says its sample rate is 0 Hz; its header is damaged")))?;
-        let channels =
-            u16::try_from(spec.channels).ok().filter(|n| (1..=MAX_CHANNELS).contains(n)).ok_or_else(|| {
-                let n = spec.channels;
-                Error::input(format!("{name} has {n} channels; convert it to between 1 and {MAX_CHANNELS} first"))
-            })?;
+        let channels = some_channels(spec.channels, &name)?;
         interrupted |= packets.lacks_last_page();
         let mut reader = Self {
             name,

@@ -20,6 +20,7 @@ pub(super) struct MendedFile {
     /// Where four bytes read as [`UNKNOWN`].
     patches: Vec<u64>,
     interrupted: bool,
+    channels: Option<u16>,
 }
 
 impl MendedFile {
@@ -27,7 +28,7 @@ impl MendedFile {
     pub(super) fn new(mut file: File) -> Result<Self> {
         let len = file.seek(SeekFrom::End(0))?;
         file.seek(SeekFrom::Start(0))?;
-        let mut mended = Self { file, len, pos: 0, patches: Vec::new(), interrupted: false };
+        let mut mended = Self { file, len, pos: 0, patches: Vec::new(), interrupted: false, channels: None };
         let mut head = [0; 12];
         if mended.read_at(0, &mut head)? && &head[..4] == b"RIFF" && &head[8..] == b"WAVE" {
             mended.inspect(u64::from(word(&head[4..8])))?;
@@ -41,6 +42,12 @@ impl MendedFile {
         self.interrupted
     }
 
+    /// How many channels the header of a WAV speaks of. To be looked at before a decoder believes it: it may reckon with a
+    /// bit for each.
+    pub(super) const fn channels(&self) -> Option<u16> {
+        self.channels
+    }
+
     fn inspect(&mut self, riff_len: u64) -> Result<()> {
         let mut at = 12;
         let mut header = [0; 8];
@@ -50,6 +57,10 @@ impl MendedFile {
             }
             let chunk_len = word(&header[4..]);
             let start = at + 8;
+            let mut format = [0; 4];
+            if &header[..4] == b"fmt " && self.read_at(start, &mut format)? {
+                self.channels = Some(u16::from_le_bytes([format[2], format[3]]));
+            }
             if &header[..4] != b"data" {
                 at = start + u64::from(chunk_len) + u64::from(chunk_len & 1);
                 continue;
