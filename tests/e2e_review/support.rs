@@ -1,6 +1,7 @@
 //! A folder of events, and the program.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -28,6 +29,8 @@ pub(crate) struct Recorded {
 impl Recorded {
     pub(crate) fn new() -> Self {
         let dir = TempDir::new().unwrap();
+        // As the recorder makes it by default.
+        fs::set_permissions(dir.path(), Permissions::from_mode(0o700)).unwrap();
         event(dir.path(), "2026-11-20/100000Z-dog-01A", "01A", "dog", 0.91, true);
         event(dir.path(), "2026-11-20/110000Z-cat-01B", "01B", "cat", 0.55, true);
         event(dir.path(), "2026-11-21/080000Z-x-01C", "01C", EVIL, 0.42, true);
