@@ -111,7 +111,9 @@ fn a_run_that_cannot_record_says_so_and_ends_by_how_it_stands_at_the_end() {
         std::fs::create_dir_all(&records).unwrap();
         // Also at midnight.
         let tomorrow = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24);
-        [today(), tomorrow.strftime("%Y-%m-%d").to_string()].map(|day| std::fs::write(records.join(day), "").unwrap());
+        for day in [today(), tomorrow.strftime("%Y-%m-%d").to_string()] {
+            std::fs::write(records.join(day), "").unwrap();
+        }
     };
     block();
     let args = ["monitor", "--input", "demo", "--fast", "--record", "r", "--ui", "jsonl"];
