@@ -69,6 +69,8 @@ async fn text(State(registry): State<std::sync::Arc<Registry>>) -> Response {
 }
 
 type Labels = Vec<(&'static str, String)>;
+/// Name, help and value of a counter of each input.
+type Counter = (&'static str, &'static str, fn(&InputFigures) -> u64);
 type Written = std::result::Result<(), FmtError>;
 
 /// Writes metrics one after the other.
@@ -177,7 +179,7 @@ fn inputs(writer: &mut Writer<'_>, heard: &Heard) -> Written {
         "Samples that wait to be analysed.",
         of(&|i| i.totals.waiting_samples as f64),
     )?;
-    let counters: [(&str, &str, fn(&InputFigures) -> u64); 7] = [
+    let counters: [Counter; 7] = [
         ("captured_samples", "Samples that the source delivered, or skipped while it ran.", |i| {
             i.totals.captured_samples
         }),

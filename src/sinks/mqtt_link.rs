@@ -198,8 +198,8 @@ fn sentence(e: &ConnectionError) -> String {
 }
 
 fn encrypted(options: &MqttOptions) -> Result<Transport> {
-    // Two cryptographic libraries are linked, so rustls wants to be told which one is meant; it may have been already.
-    let _ = rumqttc::tokio_rustls::rustls::crypto::aws_lc_rs::default_provider().install_default();
+    // The MQTT client brings no cryptographic library of its own; another part may have named this one already.
+    let _ = rumqttc::tokio_rustls::rustls::crypto::ring::default_provider().install_default();
     let from_variable = std::env::var("SSL_CERT_FILE").unwrap_or_default();
     let system = std::iter::once(from_variable.as_str()).chain(SYSTEM_CERTIFICATES.iter().copied());
     let file = match options.ca_file.as_str() {

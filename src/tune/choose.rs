@@ -91,9 +91,11 @@ pub fn choose(evidence: &Evidence, wanted: Wanted) -> Advice {
         why_not: String::new(),
     };
     let rate = |step: &Step| step.wrong as f64 * weight / hours;
+    // Hours that are no number are not enough.
+    let long_enough = hours * wanted.false_alarms_per_hour >= 1.0;
     if *n_true < LEAST_RIGHT {
         advice.why_not = format!("too little evidence: {n_true} events that are right, {LEAST_RIGHT} are needed");
-    } else if !(hours * wanted.false_alarms_per_hour >= 1.0) {
+    } else if !long_enough {
         // One false alarm more or less would decide.
         let needed = 1.0 / wanted.false_alarms_per_hour;
         advice.why_not =

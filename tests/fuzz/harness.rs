@@ -81,9 +81,12 @@ fn peak_kib() -> u64 {
     line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse().ok()).unwrap_or(0)
 }
 
+/// A case, and since when it is read.
+type Current = Option<(Instant, Vec<u8>)>;
+
 /// Ends the program where a case takes too long, and leaves the case behind.
 struct Watch {
-    now: Arc<Mutex<Option<(Instant, Vec<u8>)>>>,
+    now: Arc<Mutex<Current>>,
     over: Arc<AtomicBool>,
 }
 
