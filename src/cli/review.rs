@@ -190,7 +190,9 @@ fn html(index: &Index, filter: &Filter, args: &Args, file: &Path) -> Result<()> 
     let labels = index.labels(&Filter::default())?.into_iter().map(|(label, _)| label).collect();
     let left_out = n_all.saturating_sub(limit);
     let options = PageOptions { components: !args.no_components, left_out, labels, made: Timestamp::now() };
-    let bytes = write_whole(index.dir(), file, |out| write_page(out, &entries, &options))?;
+    let bytes = write_whole(readers(index, entries.first().map(|e| e.key.as_str())), file, |out| {
+        write_page(out, &entries, &options)
+    })?;
     let size = format!("{:.1} MB", bytes as f64 / 1e6);
     let mut said = format!("{} events in {} ({size})", entries.len(), file.display());
     if left_out > 0 {
@@ -207,7 +209,10 @@ fn export(index: &Index, filter: &Filter, limit: Option<u64>, out: Option<&Path>
     let rows = index.query(filter, Page { skip: 0, limit: limit.unwrap_or(u64::MAX) })?;
     let entries = rows.iter().filter_map(|row| entry(index, &row.dir));
     match out {
-        Some(file) => write_whole(index.dir(), file, |out| write_table(out, entries)).map(|_| ()),
+        Some(file) => {
+            write_whole(readers(index, rows.first().map(|row| row.dir.as_str())), file, |out| write_table(out, entries))
+                .map(|_| ())
+        }
         None => {
             let mut text = Vec::new();
             write_table(&mut text, entries)?;
@@ -216,9 +221,16 @@ fn export(index: &Index, filter: &Filter, limit: Option<u64>, out: Option<&Path>
     }
 }
 
-/// Writes `file` by way of a temporary beside it, so that a page is whole or not there; gives its length in bytes. Whoever may
-/// not read the recordings in `dir` may not read what was made of them.
-fn write_whole(dir: &Path, file: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<()>) -> Result<u64> {
+/// The rights of a file that is made of recordings: whoever may not read the recording folder, or the newest event in it, may
+/// not read what was made of them.
+fn readers(index: &Index, newest: Option<&str>) -> u32 {
+    let mode = |folder: &Path| folder.metadata().map_or(0o600, |about| about.mode());
+    newest.map_or(0o666, |key| mode(&index.folder(key))) & mode(index.dir()) & 0o666
+}
+
+/// Writes `file` with the rights `mode` by way of a temporary beside it, so that a page is whole or not there; gives its length in
+/// bytes.
+fn write_whole(mode: u32, file: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<()>) -> Result<u64> {
     let failed = |e: std::io::Error| {
         Error::output(format!("{} could not be written ({e}); check its folder and its disk", file.display()))
             .with_source(e)
@@ -227,7 +239,6 @@ fn write_whole(dir: &Path, file: &Path, write: impl FnOnce(&mut BufWriter<File>)
     name.push(format!(".tmp-{}", std::process::id()));
     let temporary = file.with_file_name(name);
     let written = || -> Result<u64> {
-        let mode = dir.metadata().map_or(0o600, |about| about.mode() & 0o666);
         let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&temporary);
         let mut out = BufWriter::new(opened.map_err(failed)?);
         write(&mut out)?;
