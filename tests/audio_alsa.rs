@@ -296,21 +296,24 @@ fn a_device_that_was_away_goes_on_behind_a_gap() {
     let mut capture = one(&InputSpec::Default, CaptureOptions::default());
     let (mut out, mut before) = (vec![0.0; 4096], 0);
     let mut last_heard = opened;
+    // Once it is heard its name goes: when it dies it cannot be opened again, however soon that is tried.
+    let (path, away) = (dir.join("cap.fifo"), dir.join("away.fifo"));
     while capture.state() != CaptureState::Lost {
         let n = capture.read(&mut out);
-        before += n;
         if n > 0 {
             last_heard = Instant::now();
+            if before == 0 {
+                std::fs::rename(&path, &away).unwrap();
+            }
         }
+        before += n;
         wait(deadline);
     }
     let lost = capture.lost().unwrap();
     assert_eq!(lost.sentence, "default delivers nothing any more; trying again");
     assert!(before > 0 && lost.since <= last_heard, "{before} samples");
 
-    // Now it cannot be opened any more either. What is written is for the old stream, which waits for it in the driver.
-    let (path, away) = (dir.join("cap.fifo"), dir.join("away.fifo"));
-    std::fs::rename(&path, &away).unwrap();
+    // What is written is for the old stream, which waits for it in the driver.
     let mut writer = fifo.try_clone().unwrap();
     std::thread::spawn(move || {
         let bytes: Vec<u8> = (0..1_000_000).flat_map(|i| sample(i).to_le_bytes()).collect();
