@@ -134,6 +134,13 @@ fn list(dir: &Path) -> Fallible<(Vec<PathBuf>, usize)> {
     Ok((folders, temporaries))
 }
 
+/// How many temporary folders there are now.
+pub(crate) fn n_temporaries(dir: &Path) -> usize {
+    let entries = |dir: &Path| fs::read_dir(dir).into_iter().flatten().flatten();
+    let days = entries(dir).filter(|day| is_day(&day.file_name().to_string_lossy()));
+    days.flat_map(|day| entries(&day.path())).filter(|entry| is_temporary(&entry.file_name())).count()
+}
+
 /// How much all event folders take together, in bytes.
 pub(crate) fn event_bytes(dir: &Path) -> u64 {
     let entries = |dir: &Path| fs::read_dir(dir).into_iter().flatten().flatten();

@@ -8,7 +8,8 @@
 //!
 //! The sound comes from the demo scene's own sounds, at seeded times and levels in seeded noise, through a pipe: nothing
 //! large lies on the disk. `--disk SIZE` records onto a disk in memory of that size (needs root); without it, into a
-//! folder of its own, which is removed. A table goes to stderr, JSON to stdout; the exit code is 1 where a promise was
+//! folder of its own, which is removed. With `--aimed true` every second kill comes at the moment at which the monitor is seen
+//! to write or to remove an event. A table goes to stderr, JSON to stdout; the exit code is 1 where a promise was
 //! broken. Linux only.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
@@ -38,6 +39,8 @@ struct Plan {
     hours: f64,
     n_events: usize,
     n_kills: usize,
+    /// Whether every second kill waits until an event is being written or removed.
+    aimed: bool,
     seed: u64,
     /// Size of the disk in memory.
     disk: Option<u64>,
@@ -53,6 +56,7 @@ impl Plan {
             hours: 8.0,
             n_events: 200,
             n_kills: 20,
+            aimed: false,
             seed: 20_261_121,
             disk: None,
             max_bytes: 50_000_000,
@@ -66,6 +70,7 @@ impl Plan {
                 "--hours" => plan.hours = value.parse()?,
                 "--events" => plan.n_events = value.parse()?,
                 "--kills" => plan.n_kills = value.parse()?,
+                "--aimed" => plan.aimed = value.parse()?,
                 "--seed" => plan.seed = value.parse()?,
                 "--disk" => plan.disk = Some(bytes()?),
                 "--max-bytes" => plan.max_bytes = bytes()?,
@@ -105,6 +110,11 @@ fn main() -> Fallible<ExitCode> {
             stars.newest(&disk.dir)?;
         }
         night.feed(&mut run, *until)?;
+        if plan.aimed && !last && number % 2 == 0 {
+            run.aim(&disk.dir);
+            // At most up to the next moment, if nothing happens until then.
+            night.feed(&mut run, kills[number + 1])?;
+        }
         let ended = if last { run.finish()? } else { run.kill(wait)? };
         if last && ended.exit_code != Some(0) {
             broken.add(format!("the last run ended with {:?}: {}", ended.exit_code, ended.stderr));

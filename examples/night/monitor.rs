@@ -1,17 +1,17 @@
 //! One run of the monitor, fed through a pipe, watched, and killed.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::Fallible;
-use crate::checks::event_bytes;
+use crate::checks::{event_bytes, n_temporaries};
 use crate::sound::RATE_HZ;
 
 /// How often the folder is looked at while the monitor runs.
@@ -58,7 +58,7 @@ struct Lines {
 
 /// A monitor at work.
 pub(crate) struct Run {
-    child: Child,
+    child: Arc<Mutex<Child>>,
     stdin: Option<ChildStdin>,
     lines: JoinHandle<Lines>,
     stderr: JoinHandle<String>,
@@ -102,17 +102,35 @@ impl Run {
             let (looking, dir): (_, PathBuf) = (Arc::clone(&looking), dir.to_owned());
             move || most_bytes(&started, &looking, &dir, limits.max_bytes)
         });
-        Ok(Self { child, stdin, lines, stderr, looking, most, began: Instant::now() })
+        Ok(Self { child: Arc::new(Mutex::new(child)), stdin, lines, stderr, looking, most, began: Instant::now() })
     }
 
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> Fallible<()> {
-        Ok(self.stdin.as_mut().ok_or("the pipe is closed")?.write_all(bytes)?)
+    /// Whether the monitor still reads.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Fallible<bool> {
+        match self.stdin.as_mut().ok_or("the pipe is closed")?.write_all(bytes) {
+            Ok(()) => Ok(true),
+            Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(false),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// Kills it at the moment at which it is next seen to write or to remove an event.
+    pub(crate) fn aim(&self, dir: &Path) {
+        let (child, looking, dir) = (Arc::clone(&self.child), Arc::clone(&self.looking), dir.to_owned());
+        thread::spawn(move || {
+            while looking.load(Ordering::Relaxed) {
+                if n_temporaries(&dir) > 0 {
+                    let _ = child.lock().unwrap_or_else(PoisonError::into_inner).kill();
+                    return;
+                }
+            }
+        });
     }
 
     /// Kills it without warning, a moment from now.
-    pub(crate) fn kill(mut self, wait: Duration) -> Fallible<Ended> {
+    pub(crate) fn kill(self, wait: Duration) -> Fallible<Ended> {
         thread::sleep(wait);
-        self.child.kill()?;
+        self.child.lock().unwrap_or_else(PoisonError::into_inner).kill()?;
         self.end()
     }
 
@@ -122,11 +140,12 @@ impl Run {
         self.end()
     }
 
-    fn end(mut self) -> Fallible<Ended> {
-        let status = self.child.wait()?;
+    fn end(self) -> Fallible<Ended> {
+        // Its lines end when it does. Waiting for it holds it, and whoever aims at it wants it until then.
+        let lines = self.lines.join().map_err(|_| "a thread broke down")?;
         self.looking.store(false, Ordering::Relaxed);
+        let status = self.child.lock().unwrap_or_else(PoisonError::into_inner).wait()?;
         let broke = |_| "a thread broke down";
-        let lines = self.lines.join().map_err(broke)?;
         Ok(Ended {
             events: lines.events,
             unrecorded: lines.unrecorded,

@@ -109,12 +109,14 @@ impl Night {
         self.events.get(event).map_or(0, |event| event.end)
     }
 
-    /// Feeds the monitor up to this sample.
+    /// Feeds the monitor up to this sample, or until it reads no more.
     pub(crate) fn feed(&mut self, run: &mut Run, until: u64) -> Fallible<()> {
         while self.position < until {
             let n = (until - self.position).min(PIECE);
             let bytes = self.piece(n);
-            run.write(&bytes)?;
+            if !run.write(&bytes)? {
+                break;
+            }
             self.position += n;
         }
         Ok(())
