@@ -1,7 +1,7 @@
 //! Where the night is recorded.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::Fallible;
@@ -29,6 +29,16 @@ impl Disk {
         }
         fs::create_dir_all(&disk.dir)?;
         Ok(disk)
+    }
+
+    /// Copies the recording folder to `keep`, which must not be there.
+    pub(crate) fn copy_to(&self, keep: &Path) -> Fallible<()> {
+        let copied = Command::new("cp").arg("-a").arg(&self.dir).arg(keep).status()?;
+        if copied.success() {
+            Ok(())
+        } else {
+            Err(format!("the recording could not be copied to {}", keep.display()).into())
+        }
     }
 
     pub(crate) const fn is_its_own(&self) -> bool {

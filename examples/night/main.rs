@@ -8,7 +8,7 @@
 //!
 //! The sound comes from the demo scene's own sounds, at seeded times and levels in seeded noise, through a pipe: nothing
 //! large lies on the disk. `--disk SIZE` records onto a disk in memory of that size (needs root); without it, into a
-//! folder of its own, which is removed. With `--aimed true` every second kill comes at the moment at which the monitor is seen
+//! folder of its own, which is removed; `--keep DIR` copies what is left to DIR first. With `--aimed true` every second kill comes at the moment at which the monitor is seen
 //! to write or to remove an event. A table goes to stderr, JSON to stdout; the exit code is 1 where a promise was
 //! broken. Linux only.
 
@@ -20,6 +20,7 @@ mod monitor;
 mod sound;
 
 use std::error::Error;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -48,6 +49,8 @@ struct Plan {
     max_bytes: u64,
     /// What stays free in the runs that have a floor instead.
     min_free_bytes: u64,
+    /// Where what is left at the end is copied to.
+    keep: Option<PathBuf>,
 }
 
 impl Plan {
@@ -61,6 +64,7 @@ impl Plan {
             disk: None,
             max_bytes: 50_000_000,
             min_free_bytes: 30_000_000,
+            keep: None,
         };
         let mut args = std::env::args().skip(1);
         while let Some(flag) = args.next() {
@@ -71,6 +75,7 @@ impl Plan {
                 "--events" => plan.n_events = value.parse()?,
                 "--kills" => plan.n_kills = value.parse()?,
                 "--aimed" => plan.aimed = value.parse()?,
+                "--keep" => plan.keep = Some(value.into()),
                 "--seed" => plan.seed = value.parse()?,
                 "--disk" => plan.disk = Some(bytes()?),
                 "--max-bytes" => plan.max_bytes = bytes()?,
@@ -169,6 +174,9 @@ fn main() -> Fallible<ExitCode> {
         broken.all.len()
     );
     broken.all.iter().for_each(|what| eprintln!("  broken: {what}"));
+    if let Some(keep) = &plan.keep {
+        disk.copy_to(keep)?;
+    }
     let ok = broken.all.is_empty();
     println!(
         "{}",
