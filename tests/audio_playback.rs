@@ -52,6 +52,10 @@ fn run_child(test: &str, dir: &Path, pulse_server: &str) -> String {
         .env("ALSA_CONFIG_PATH", dir.join("alsa.conf"))
         .env("PULSE_SERVER", pulse_server)
         .env("PIPEWIRE_REMOTE", "nonexistent")
+        // The cookie is the server's, not the user's.
+        .env("HOME", dir)
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("PULSE_COOKIE")
         .stdin(Stdio::null())
         .output()
         .unwrap();
