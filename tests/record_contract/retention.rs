@@ -118,9 +118,14 @@ fn when_starred_events_alone_fill_it_recording_stops_loudly_and_comes_back() {
 #[test]
 fn an_event_larger_than_all_that_is_allowed_removes_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    open(dir.path(), Limits::default()).record(&event("A", 0.9, 0), None).unwrap();
-    let mut store = open(dir.path(), Limits { max_bytes: 1000, ..Limits::default() });
-    assert!(store.record(&event("B", 0.9, 0), None).is_err());
+    let mut store = open(dir.path(), Limits { max_bytes: size() * 3 / 2, ..Limits::default() });
+    store.record(&event("A", 0.9, 0), None).unwrap();
+    let mut long = event("B", 0.9, 60);
+    let audio = long.clip.components.iter_mut().map(|(_, audio)| audio);
+    for samples in audio.chain([&mut long.clip.heard, &mut long.clip.interpretation]) {
+        *samples = samples.repeat(4);
+    }
+    assert!(store.record(&long, None).is_err());
     assert_eq!(ids(dir.path()), set(&["A"]));
 }
 
