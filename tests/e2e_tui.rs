@@ -286,7 +286,7 @@ fn events_that_cannot_be_recorded_show_on_the_screen_and_in_the_exit_code() {
     let screen = terminal.until("the exit code", |s| s.contains("ended with 5"));
     // Wherever the line breaks.
     let screen = screen.replace('\n', "");
-    assert!(screen.contains("could not be written") && screen.contains("/r/"), "{screen}");
+    assert!(screen.contains("/r: it is not a folder"), "{screen}");
 }
 
 #[test]
