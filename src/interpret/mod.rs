@@ -5,9 +5,12 @@
 //! costs; the scheduler, not the method, decides when it runs. Audio is made elsewhere, in one place for all methods: mask
 //! on the complex STFT with the input's phase, inverse STFT, overlap-add.
 
+pub mod baseline;
 pub mod l2i;
+pub mod methods;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::Result;
 use crate::model::classifier::Classified;
@@ -74,6 +77,13 @@ pub trait Explanation: Send + Sync {
 
     /// Writes the mask of `class` for some frames: `[frames.len(), n_bins]`, each 0…1.
     fn mask(&self, class: ClassId, frames: Range<usize>, out: &mut [f32]);
+
+    /// Signed share of the decision for `class` that each value of the classifier's input has, `[n_frames, n_mels]`, for
+    /// methods that attribute to the input; `None` for methods that give masks.
+    fn relevance(&self, class: ClassId) -> Option<Arc<[f32]>> {
+        let _ = class;
+        None
+    }
 
     /// Writes the mask of one component for some frames, in the same form.
     fn component_mask(&self, index: usize, frames: Range<usize>, out: &mut [f32]);

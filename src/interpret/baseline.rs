@@ -1,0 +1,111 @@
+//! Masks that know nothing of the sound. Whatever a metric says of them, it says about nothing.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::{ComponentShare, Explanation, Interpreter, Needs, Segment};
+use crate::Result;
+use crate::model::package::Package;
+use crate::units::ClassId;
+
+const NOTHING: Needs = Needs { taps: false, backward: false, forward_passes: 0 };
+
+/// A mask of independent values, uniform over 0…1.
+#[derive(Debug, Clone)]
+pub struct Random {
+    n_bins: usize,
+    seed: u64,
+}
+
+impl Random {
+    /// The baseline for a package's spectra. The same segment and seed give the same mask.
+    #[must_use]
+    pub fn new(package: &Package, seed: u64) -> Self {
+        Self { n_bins: package.manifest().front_end.n_bins(), seed }
+    }
+}
+
+impl Interpreter for Random {
+    fn method(&self) -> &'static str {
+        "random"
+    }
+
+    fn needs(&self) -> Needs {
+        NOTHING
+    }
+
+    fn explain(&mut self, segment: &Segment<'_>) -> Result<Box<dyn Explanation>> {
+        let mut hasher = DefaultHasher::new();
+        self.seed.hash(&mut hasher);
+        segment.features.iter().for_each(|value| value.to_bits().hash(&mut hasher));
+        let mut rng = ChaCha8Rng::seed_from_u64(hasher.finish());
+        let n_frames = segment.log_magnitude.len() / self.n_bins;
+        let mask = (0..n_frames * self.n_bins).map(|_| rng.random()).collect();
+        Ok(Box::new(FixedMask { mask, n_bins: self.n_bins }))
+    }
+}
+
+/// A mask of ones: the interpretation is the sound itself.
+#[derive(Debug, Clone)]
+pub struct AllOnes {
+    n_bins: usize,
+}
+
+impl AllOnes {
+    /// The baseline for a package's spectra.
+    #[must_use]
+    pub fn new(package: &Package) -> Self {
+        Self { n_bins: package.manifest().front_end.n_bins() }
+    }
+}
+
+impl Interpreter for AllOnes {
+    fn method(&self) -> &'static str {
+        "all-ones"
+    }
+
+    fn needs(&self) -> Needs {
+        NOTHING
+    }
+
+    fn explain(&mut self, segment: &Segment<'_>) -> Result<Box<dyn Explanation>> {
+        Ok(Box::new(FixedMask { mask: vec![1.0; segment.log_magnitude.len()], n_bins: self.n_bins }))
+    }
+}
+
+/// One mask, whatever the class.
+#[derive(Debug, Clone)]
+struct FixedMask {
+    /// `[n_frames, n_bins]`.
+    mask: Vec<f32>,
+    n_bins: usize,
+}
+
+impl Explanation for FixedMask {
+    fn n_frames(&self) -> usize {
+        self.mask.len() / self.n_bins
+    }
+
+    fn n_bins(&self) -> usize {
+        self.n_bins
+    }
+
+    fn components(&self, _: ClassId) -> Vec<ComponentShare> {
+        Vec::new()
+    }
+
+    fn evidence(&self, _: ClassId) -> Vec<f32> {
+        self.mask.chunks_exact(self.n_bins).map(|row| row.iter().sum::<f32>() / self.n_bins as f32).collect()
+    }
+
+    fn mask(&self, _: ClassId, frames: Range<usize>, out: &mut [f32]) {
+        out.copy_from_slice(&self.mask[frames.start * self.n_bins..frames.end * self.n_bins]);
+    }
+
+    fn component_mask(&self, _: usize, frames: Range<usize>, out: &mut [f32]) {
+        self.mask(ClassId(0), frames, out);
+    }
+}
