@@ -4,6 +4,7 @@ pub mod evaluate;
 mod evaluate_result;
 pub mod events;
 pub mod faithfulness;
+pub mod mask_metrics;
 pub mod metrics;
 pub mod report;
 pub mod stream;
