@@ -1,5 +1,6 @@
 //! Metrics and tables.
 
+pub mod domain;
 pub mod evaluate;
 mod evaluate_result;
 pub mod events;
