@@ -7,6 +7,7 @@ pub mod events;
 pub mod faithfulness;
 pub mod mask_metrics;
 pub mod metrics;
+pub mod mixtures;
 pub mod report;
 pub mod stream;
 pub mod stream_files;
