@@ -51,11 +51,7 @@ impl Domain {
 /// Positive relevance divided by its maximum; zeros where nothing is positive.
 fn positive_share(relevance: &[f32]) -> Vec<f32> {
     let largest = relevance.iter().copied().fold(0.0, f32::max);
-    if largest > 0.0 {
-        relevance.iter().map(|r| r.max(0.0) / largest).collect()
-    } else {
-        vec![0.0; relevance.len()]
-    }
+    if largest > 0.0 { relevance.iter().map(|r| r.max(0.0) / largest).collect() } else { vec![0.0; relevance.len()] }
 }
 
 /// The mean of a mask over each band's bins, weighted by the filterbank: `[n_frames, n_bins]` to `[n_frames, n_mels]`. A
@@ -107,8 +103,7 @@ mod tests {
         for (band, mean) in means[3..].iter().enumerate() {
             let (first, weights) = bank.weights(band);
             let sum: f32 = weights.iter().sum();
-            let wanted: f32 =
-                weights.iter().enumerate().map(|(i, w)| w * (first + i) as f32 / 16.0).sum::<f32>() / sum;
+            let wanted: f32 = weights.iter().enumerate().map(|(i, w)| w * (first + i) as f32 / 16.0).sum::<f32>() / sum;
             assert!((mean - wanted).abs() < 1e-6 && *mean > 0.0, "{band}: {mean} where {wanted} was wanted");
         }
     }

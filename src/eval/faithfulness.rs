@@ -117,15 +117,24 @@ impl<'a> Listener<'a> {
         Ok(Self { classifier, front_end: FrontEnd::new(classifier.front_end())? })
     }
 
+    /// The complex STFT of the first segment of `samples`, as it is heard.
+    ///
+    /// # Errors
+    /// As [`stft`].
+    pub fn spectrogram(&self, samples: &[f32]) -> Result<Spectrogram> {
+        let mut spectrogram = stft(&self.front_end.params().stft, samples)?;
+        spectrogram.frames.resize(self.classifier.n_frames() * spectrogram.n_bins, Complex32::default());
+        Ok(spectrogram)
+    }
+
     /// Hears the first segment of `samples` (mono, at the model's rate); silence follows samples that are too few.
     ///
     /// # Errors
     /// As [`Classifier::classify`].
     pub fn hear(&mut self, samples: &[f32]) -> Result<Heard> {
         let n_frames = self.classifier.n_frames();
-        let mut spectrogram = stft(&self.front_end.params().stft, samples)?;
+        let spectrogram = self.spectrogram(samples)?;
         let n_bins = spectrogram.n_bins;
-        spectrogram.frames.resize(n_frames * n_bins, Complex32::default());
         let n_mels = self.front_end.n_mels();
         let mut log_magnitude = vec![0.0; n_frames * n_bins];
         let mut features = vec![0.0; n_frames * n_mels];

@@ -241,8 +241,7 @@ fn mix(clip: &[f32], other: &[f32], (a, b): (f32, f32)) -> (Vec<f32>, Vec<f32>) 
     };
     let (mut target, mut other) = (scaled(clip, a), scaled(other, b));
     let peak = |x: &mut dyn Iterator<Item = f32>| x.fold(0.0_f32, |peak, x| peak.max(x.abs()));
-    let (wanted, found) =
-        (peak(&mut clip.iter().copied()), peak(&mut target.iter().zip(&other).map(|(s, n)| s + n)));
+    let (wanted, found) = (peak(&mut clip.iter().copied()), peak(&mut target.iter().zip(&other).map(|(s, n)| s + n)));
     if found > 0.0 {
         target.iter_mut().chain(&mut other).for_each(|x| *x *= wanted / found);
     }

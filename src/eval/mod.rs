@@ -1,5 +1,8 @@
 //! Metrics and tables.
 
+pub mod compare;
+pub mod compare_result;
+pub mod corrupt;
 pub mod domain;
 pub mod evaluate;
 mod evaluate_result;
@@ -12,3 +15,6 @@ pub mod report;
 pub mod stream;
 pub mod stream_files;
 pub mod stream_score;
+#[cfg(test)]
+mod two_bands;
+pub mod workers;
