@@ -7,6 +7,7 @@
 
 pub mod baseline;
 pub mod l2i;
+pub mod lmac;
 pub mod methods;
 
 use std::ops::Range;
