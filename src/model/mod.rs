@@ -5,6 +5,7 @@ pub mod classifier;
 pub mod device;
 pub mod kernels;
 pub mod l2i;
+pub mod lmac;
 pub mod manifest;
 pub mod ops;
 pub mod package;
