@@ -2,9 +2,11 @@
 
 pub mod classifier;
 pub mod device;
+pub mod dictionary;
 pub mod kernels;
 pub mod l2i;
 pub mod manifest;
+pub mod npy;
 pub mod ops;
 pub mod package;
 pub mod taps;
