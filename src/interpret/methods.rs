@@ -5,6 +5,7 @@ use super::baseline::{AllOnes, Random};
 use super::gradients::{self, GradientMethod};
 use super::guided::{self, GuidedMethod};
 use super::l2i::L2i;
+use super::lmac::LMac;
 use super::lrp;
 use super::relevance_mask::MaskForm;
 use crate::model::device::ComputeDevice;
@@ -14,6 +15,7 @@ use crate::{Error, Result};
 /// The methods that explain, as commands, events and tables name them.
 pub const METHODS: &[&str] = &[
     "l2i",
+    "lmac",
     "lrp",
     "saliency",
     "smoothgrad",
@@ -63,6 +65,7 @@ pub fn load(package: &Package, method: &str, device: &ComputeDevice, seed: u64) 
         "guided-gradcam" => guided(GuidedMethod::GuidedGradCam),
         _ => match method {
             "l2i" => Ok(Box::new(L2i::load_on(package, device)?)),
+            "lmac" => Ok(Box::new(LMac::load(package)?)),
             "random" => Ok(Box::new(Random::new(package, seed))),
             "all-ones" => Ok(Box::new(AllOnes::new(package))),
             _ => Err(Error::usage(format!("there is no method '{method}'; give one of {}", METHODS.join(", ")))),
@@ -103,6 +106,7 @@ impl<'a> Options<'a> {
 pub fn available(package: &Package) -> Vec<&'static str> {
     let has = |method: &&str| match *method {
         "l2i" => package.manifest().l2i.as_ref().is_some_and(|l2i| l2i.weights.is_some()),
+        "lmac" => package.manifest().lmac.is_some(),
         _ => true,
     };
     METHODS.iter().copied().filter(has).collect()

@@ -10,6 +10,7 @@ pub mod baseline;
 pub mod gradients;
 pub mod guided;
 pub mod l2i;
+pub mod lmac;
 pub mod lrp;
 pub mod methods;
 pub mod relevance_mask;
