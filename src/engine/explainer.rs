@@ -73,7 +73,7 @@ impl Explainer {
     /// place instead.
     pub(super) fn push(&mut self, report: EventReport, patient: bool) -> Option<EventReport> {
         let mut queue = self.shared.queue();
-        while patient && queue.len() >= MAX_WAITING && !self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
+        while patient && queue.len() >= MAX_WAITING && !self.is_broken() {
             let waited = self.shared.changed.wait_timeout(queue, LOOK_EVERY);
             queue = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -109,15 +109,15 @@ impl Explainer {
         back
     }
 
-    /// Waits for the next event that is explained or given up; `None` where none is pending.
-    pub(super) fn wait(&mut self) -> Option<EventReport> {
-        if self.pending == 0 {
-            return None;
-        }
+    /// Whether anything is still to come back; what waits is begun, whatever was held.
+    pub(super) fn is_at_work(&mut self) -> bool {
         self.hold(false);
-        self.pending -= 1;
-        // An error is a thread that broke down: nothing more comes from it.
-        self.done.recv().ok()
+        // A thread that broke down gives nothing back.
+        self.pending > 0 && !self.is_broken()
+    }
+
+    fn is_broken(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 }
 

@@ -99,6 +99,8 @@ pub struct LiveListening {
 struct Outside<'a> {
     reports: &'a Sender<Report>,
     slot: &'a SnapshotSlot,
+    /// Whether somebody wants the worker to stop.
+    stop: &'a AtomicBool,
 }
 
 impl Worker {
@@ -206,8 +208,8 @@ impl Worker {
     /// [`crate::ErrorKind::Input`] where a source broke, [`crate::ErrorKind::Output`] where no one takes the reports any
     /// more. All that could be reported has been by then.
     pub fn run(mut self, reports: &Sender<Report>, slot: &SnapshotSlot, stop: &AtomicBool) -> Result<Vec<StopReport>> {
-        let outside = Outside { reports, slot };
-        let listened = self.listen(&outside, stop);
+        let outside = Outside { reports, slot, stop };
+        let listened = self.listen(&outside);
         for input in &mut self.inputs {
             input.capture.stop();
         }
@@ -231,12 +233,11 @@ impl Worker {
     }
 
     /// Reads until every input has ended.
-    fn listen(&mut self, outside: &Outside<'_>, stop: &AtomicBool) -> Result<()> {
+    fn listen(&mut self, outside: &Outside<'_>) -> Result<()> {
         let mut stopping = false;
         loop {
-            if !stopping && stop.load(Ordering::Relaxed) {
+            if !stopping && outside.stop.load(Ordering::Relaxed) {
                 self.inputs.iter_mut().for_each(|input| input.capture.stop());
-                self.controls.call_off_explanations();
                 // What was heard up to now counts; what a fast source has read ahead was not heard by anyone yet.
                 stopping = true;
                 if self.options.fast {
@@ -513,17 +514,19 @@ impl Worker {
         back.into_iter().try_for_each(|event| self.explained(event, outside))
     }
 
-    /// Waits until nothing is pending any more.
+    /// Waits until nothing is pending any more. Whoever stops the worker does not want to wait.
     fn finish_explaining(&mut self, outside: &Outside<'_>) -> Result<()> {
-        self.report_explained(outside)?;
-        while let Some(event) = self.explainer.as_mut().and_then(Explainer::wait) {
-            self.explained(event, outside)?;
-            if self.options.snapshots {
-                outside.slot.publish(self.snapshot());
+        while self.explainer.as_mut().is_some_and(Explainer::is_at_work) {
+            if outside.stop.load(Ordering::Relaxed) {
+                self.controls.call_off_explanations();
             }
             self.report_explained(outside)?;
+            if self.options.snapshots && self.gauge.snapshot_due(SNAPSHOT_EVERY) {
+                outside.slot.publish(self.snapshot());
+            }
+            std::thread::sleep(NAP);
         }
-        Ok(())
+        self.report_explained(outside)
     }
 
     fn explained(&mut self, event: EventReport, outside: &Outside<'_>) -> Result<()> {
