@@ -4,8 +4,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use earwitness::{
     engine::report::{
-        Clip, ComponentShare, Event, EventReport, Faithfulness, Handling, Latency, MelPicture, ModelRef, StartReport,
-        StatusReport, StopReport, Totals,
+        Clip, ComponentShare, Event, EventReport, Explained, Faithfulness, Handling, Latency, MelPicture, ModelRef,
+        StartReport, StatusReport, StopReport, Totals,
     },
     units::{ClassId, SamplePos, SampleRate, StreamClock},
 };
