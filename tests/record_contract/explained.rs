@@ -27,6 +27,7 @@ fn pending() -> EventReport {
     report.event.faithfulness = None;
     report.clip.components.clear();
     report.clip.interpretation.fill(0.0);
+    report.clip.picture.mask.fill(0.0);
     report
 }
 
@@ -80,8 +81,8 @@ fn the_folder_is_completed_and_what_people_said_stays() {
     let then = json(&folder);
     assert!(then.get("explanation").is_none());
     assert_eq!((then["id"].as_str(), then["continues"].as_str()), (Some("A"), Some("B")));
-    assert_eq!(fs::read(folder.join("clip.wav")).unwrap(), clip);
-    assert_ne!(fs::read(folder.join("spectrogram.png")).unwrap(), picture, "the mask is in it now");
+    assert!(fs::read(folder.join("clip.wav")).unwrap() == clip);
+    assert!(fs::read(folder.join("spectrogram.png")).unwrap() != picture, "the mask is in it now");
     let event = read_event(&folder).unwrap();
     assert_eq!(event.faithfulness.as_ref().map(|f| f.agrees), Some(true));
     for file in event.named_files() {
@@ -91,7 +92,7 @@ fn the_folder_is_completed_and_what_people_said_stays() {
     let other = tempfile::tempdir().unwrap();
     let at_once = Store::open(other.path(), StoreOptions::default()).unwrap().record(&done(), Some("B")).unwrap();
     for file in event.named_files() {
-        assert_eq!(fs::read(folder.join(file)).unwrap(), fs::read(at_once.join(file)).unwrap(), "{file}");
+        assert!(fs::read(folder.join(file)).unwrap() == fs::read(at_once.join(file)).unwrap(), "{file}");
     }
     let row = |key: &str| Index::open(dir.path()).unwrap().row(key).unwrap().unwrap();
     let row = row("2026-11-20/150012Z-dog-A");
