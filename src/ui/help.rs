@@ -16,7 +16,7 @@ const LEGEND: [&str; 11] = [
     "│ in a bar: the score at which an event starts",
     "+1.00 the component that spoke most for the label; – against it",
     "✓ the interpretation alone gives the same label, ✗ it does not",
-    "… an explanation is pending: the method is too slow for every stride",
+    "… the explanation is pending; it comes after the event",
     "in→out: probability of the label on the interpretation alone,",
     "        and on what is left without it",
     "the newest second of \"why\" is dark: it is not decided yet",
