@@ -14,12 +14,12 @@ use std::collections::HashMap;
 
 use candle_core::{Device, Tensor};
 
-pub use spread::BandSpread;
 use super::manifest::Manifest;
 use super::ops::{conv2d, upsample};
 use super::tensors::Arrays;
 use super::vgg::VggConfig;
 use crate::{Error, Result};
+pub use spread::BandSpread;
 
 /// Fewest channels of a map, unless `channels` itself is less.
 const LEAST_CHANNELS: usize = 8;
@@ -179,7 +179,10 @@ impl LmacNet {
     pub fn forward(&self, taps: &[Tensor], features: &Tensor, classes: &[usize]) -> Result<Tensor> {
         let [early, middle, late] = self.check(taps, features)?;
         if classes.len() != features.dim(0)? {
-            return Err(Error::bug(format!("L-MAC was asked for {} classes in another number of segments", classes.len())));
+            return Err(Error::bug(format!(
+                "L-MAC was asked for {} classes in another number of segments",
+                classes.len()
+            )));
         }
         let first = self.config.first_tap();
         let chosen = self.one_hot(classes)?;
@@ -210,9 +213,7 @@ impl LmacNet {
         };
         let whole = n_frames > 0 && n_frames.is_multiple_of(self.config.net.time_pooling());
         match taps {
-            [early, middle, late]
-                if whole && n_mels == self.config.net.n_mels && taps.iter().enumerate().all(fits) =>
-            {
+            [early, middle, late] if whole && n_mels == self.config.net.n_mels && taps.iter().enumerate().all(fits) => {
                 Ok([early, middle, late])
             }
             _ => Err(Error::bug(format!(

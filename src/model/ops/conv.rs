@@ -57,7 +57,9 @@ impl CustomOp2 for Conv2d {
             if !self.relu {
                 return Ok(grad.to_vec());
             }
-            with_values(res, name, |res| Ok(grad.iter().zip(res).map(|(g, r)| if *r > 0.0 { *g } else { 0.0 }).collect()))
+            with_values(res, name, |res| {
+                Ok(grad.iter().zip(res).map(|(g, r)| if *r > 0.0 { *g } else { 0.0 }).collect())
+            })
         })?;
         // Where the input is data or the network frozen, nobody asks for a gradient.
         let grad_x = x.track_op().then(|| {

@@ -26,7 +26,7 @@ use crate::model::tensors::Arrays;
 use crate::model::vgg::{Param, Vgg};
 use crate::{Error, Result};
 
-pub use hear::MaskedFrontEnd;
+pub use hear::{MaskedFrontEnd, Part};
 pub use loss::{Heard, Losses, explained, losses};
 pub use validate::LmacFigures;
 
@@ -222,13 +222,8 @@ fn step(
     }
     let tensors: HashMap<String, Tensor> = vars.iter().map(|(n, v)| (n.clone(), v.as_tensor().clone())).collect();
     let mask = LmacNet::from_tensors(&how.net, &tensors)?.forward(&decision.taps, &batch.features, &classes)?;
-    let heard = Heard {
-        front_end,
-        classifier,
-        log_magnitude: &batch.log_magnitude,
-        clean: clean.as_ref(),
-        classes: &classes,
-    };
+    let heard =
+        Heard { front_end, classifier, log_magnitude: &batch.log_magnitude, clean: clean.as_ref(), classes: &classes };
     let parts = losses(how, &mask, &heard)?;
     let store = parts.total.backward()?;
     for param in params.iter_mut() {
@@ -237,13 +232,7 @@ fn step(
         param.grad = grad.flatten_all()?.to_vec1()?;
     }
     let scalar = |t: &Tensor| -> Result<f64> { Ok(f64::from(t.to_scalar::<f32>()?)) };
-    Ok([
-        scalar(&parts.total)?,
-        scalar(&parts.inside)?,
-        scalar(&parts.outside)?,
-        scalar(&parts.size)?,
-        parts.guided,
-    ])
+    Ok([scalar(&parts.total)?, scalar(&parts.inside)?, scalar(&parts.outside)?, scalar(&parts.size)?, parts.guided])
 }
 
 /// Fresh arrays: uniform within ±√(6/fan-in) for kernels, which keeps the size of what passes ReLUs, and zeros for biases
