@@ -45,7 +45,7 @@
 //!
 //! cases = []
 //! for mels, input_pool, widths, pools, frames, cell, steps, conditioned, softmax in [
-//!         (37, 2, [2, 3, 4, 5, 6], [2, 1, 2, 2], 32, (4, 2), [(1, 3)], True, False), (16, 1, [3, 4, 5], [2, 2], 12, (1, 1), [], False, True)]:
+//!         (37, 2, [2, 3, 4, 5, 6], [2, 1, 2, 2], 32, (4, 2), [(1, 6)], True, False), (16, 1, [3, 4, 5], [2, 2], 12, (1, 1), [], False, True)]:
 //!     net = Net(len(cases) + 61, mels, input_pool, widths, pools, 3, False).eval()
 //!     n, classes = net.numbers, torch.tensor([1, 0, 2])
 //!     decoder = Decoder(n, widths[-3:], cell, steps, 6, 3 if conditioned else 0)
