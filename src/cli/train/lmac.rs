@@ -46,10 +46,10 @@ pub struct Args {
     #[arg(long, value_name = "N,…", env = "EARWITNESS_VALIDATE_FOLDS", value_delimiter = ',')]
     pub validate_folds: Vec<u32>,
     /// Passes over the data
-    #[arg(long, value_name = "N", env = "EARWITNESS_EPOCHS", default_value_t = 40, value_parser = count)]
+    #[arg(long, value_name = "N", env = "EARWITNESS_EPOCHS", default_value_t = 20, value_parser = count)]
     pub epochs: usize,
     /// Clips in a batch
-    #[arg(long, value_name = "N", env = "EARWITNESS_BATCH", default_value_t = 16, value_parser = count)]
+    #[arg(long, value_name = "N", env = "EARWITNESS_BATCH", default_value_t = 8, value_parser = count)]
     pub batch: usize,
     /// Highest learning rate of the one-cycle schedule
     #[arg(long, value_name = "RATE", env = "EARWITNESS_LR", default_value_t = 2e-3, value_parser = positive)]
@@ -58,10 +58,10 @@ pub struct Args {
     #[arg(long, value_name = "W", env = "EARWITNESS_WEIGHT_DECAY", default_value_t = 1e-4, value_parser = not_negative)]
     pub weight_decay: f64,
     /// Share of the batches that are windows as a monitor hears them, and not whole clips
-    #[arg(long, value_name = "P", env = "EARWITNESS_WINDOW_SHARE", default_value_t = 0.75, value_parser = share)]
+    #[arg(long, value_name = "P", env = "EARWITNESS_WINDOW_SHARE", default_value_t = 0.9, value_parser = share)]
     pub window_share: f64,
     /// Channels of the decoder's widest maps
-    #[arg(long, value_name = "N", env = "EARWITNESS_CHANNELS", default_value_t = 64, value_parser = count)]
+    #[arg(long, value_name = "N", env = "EARWITNESS_LMAC_CHANNELS", default_value_t = 64, value_parser = count)]
     pub channels: usize,
     /// Make masks for each class, and not only for the likeliest
     #[arg(long, value_name = "BOOL", env = "EARWITNESS_CONDITIONED", default_value_t = true, action = clap::ArgAction::Set, value_parser = BoolishValueParser::new())]
@@ -73,7 +73,7 @@ pub struct Args {
     #[arg(long, value_name = "W", env = "EARWITNESS_L_OUT", default_value_t = 1.0, value_parser = not_negative)]
     pub l_out: f64,
     /// Weight of the mask's mean (λ_s)
-    #[arg(long, value_name = "W", env = "EARWITNESS_L1", default_value_t = 1.0, value_parser = not_negative)]
+    #[arg(long, value_name = "W", env = "EARWITNESS_L1", default_value_t = 4.0, value_parser = not_negative)]
     pub l1: f64,
     /// Go on with the decoder of the package and draw its masks towards the clean sound
     #[arg(long, env = "EARWITNESS_FINETUNE", value_parser = FalseyValueParser::new())]
