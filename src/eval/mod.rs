@@ -12,6 +12,7 @@ pub mod faithfulness;
 pub mod mask_metrics;
 pub mod metrics;
 pub mod mixtures;
+pub mod probe;
 pub mod report;
 pub mod stream;
 pub mod stream_files;
