@@ -2,6 +2,7 @@
 
 pub mod adam;
 pub mod augment;
+pub mod by_design;
 pub mod checkpoint;
 pub mod classifier;
 mod csv;

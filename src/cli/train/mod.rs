@@ -1,7 +1,8 @@
 //! `earwitness train`: make a model package from a data set.
 
+mod by_design;
 pub mod classifier;
-mod data;
+pub(super) mod data;
 pub mod dictionary;
 pub mod l2i;
 
