@@ -97,6 +97,19 @@ impl Package {
         Self { manifest: self.manifest.for_clips(), ..self }
     }
 
+    /// The same package with the tensors of one listed file replaced, in memory alone: what [`Self::write`] would give,
+    /// without a folder. Hashes follow, so that [`Self::sha256`] names the new weights and not the old ones.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Model`]: the manifest does not list the file.
+    pub fn with_tensors(mut self, file: &str, arrays: &Arrays) -> Result<Self> {
+        let Some(bytes) = self.files.get_mut(file) else { return Err(self.unlisted(file)) };
+        *bytes = tensors::encode(file, arrays)?;
+        self.manifest.files.insert(file.to_owned(), hex_sha256(bytes));
+        self.sha256 = hex_sha256(self.manifest.to_toml()?.as_bytes());
+        Ok(self)
+    }
+
     /// The package's folder.
     #[must_use]
     pub fn dir(&self) -> &Path {
@@ -127,14 +140,15 @@ impl Package {
     /// [`crate::ErrorKind::Model`]: the manifest does not list the file, it is no safetensors file, a tensor has
     /// another type or a value that is not finite.
     pub fn tensors(&self, file: &str) -> Result<Arrays> {
-        let path = self.dir.join(file);
-        let bytes = self.files.get(file).ok_or_else(|| {
-            Error::model(format!(
-                "the model file {} is not listed under [files] of {MANIFEST_FILE}; list it with its sha256",
-                path.display()
-            ))
-        })?;
-        tensors::decode(&path.display().to_string(), bytes)
+        let bytes = self.files.get(file).ok_or_else(|| self.unlisted(file))?;
+        tensors::decode(&self.dir.join(file).display().to_string(), bytes)
+    }
+
+    fn unlisted(&self, file: &str) -> Error {
+        Error::model(format!(
+            "the model file {} is not listed under [files] of {MANIFEST_FILE}; list it with its sha256",
+            self.dir.join(file).display()
+        ))
     }
 }
 

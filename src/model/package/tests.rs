@@ -114,3 +114,16 @@ fn the_hash_is_sha256() {
     // sha256sum </dev/null
     assert_eq!(hex_sha256(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
+
+#[test]
+fn replaced_tensors_are_those_of_a_package_written_with_them() {
+    let (tmp, package) = written();
+    let replaced = package.clone().with_tensors("classifier.safetensors", &tensors(7.0)).unwrap();
+    assert_eq!(replaced.tensors("classifier.safetensors").unwrap(), tensors(7.0));
+    assert_eq!(package.tensors("classifier.safetensors").unwrap(), tensors(1.0), "the original keeps its own");
+    assert_eq!(Package::open(tmp.path()).unwrap().sha256(), package.sha256(), "nothing is written");
+    let other = tempfile::tempdir().unwrap();
+    assert_eq!(replaced.sha256(), Package::write(other.path(), manifest(), &files(7.0)).unwrap().sha256());
+    let e = package.with_tensors("more.safetensors", &tensors(7.0)).unwrap_err();
+    assert!(e.to_string().contains("more.safetensors is not listed"), "{e}");
+}

@@ -7,6 +7,7 @@
 mod classifier;
 mod trainable;
 
+pub(crate) use classifier::fold;
 pub use classifier::{Forward, PlainVgg, Vgg};
 pub use trainable::{HeadPass, Param, Reach, TrainableVgg};
 

@@ -1,0 +1,70 @@
+//! Any method's explanation as a map over the classifier's input, so that methods can be compared there.
+
+use std::sync::Arc;
+
+use crate::dsp::MelFilterbank;
+use crate::interpret::Explanation;
+use crate::units::ClassId;
+
+/// Relevance of the classifier's input for `class`, `[n_frames, n_mels]`: the method's own where it attributes to the
+/// input (signed), else its mask averaged over the bins of each band (0…1).
+#[must_use]
+pub fn input_map(explanation: &dyn Explanation, class: ClassId, bank: &MelFilterbank) -> Arc<[f32]> {
+    explanation.relevance(class).unwrap_or_else(|| mel_mask(&whole_mask(explanation, class), bank).into())
+}
+
+/// The mask of a whole segment, `[n_frames, n_bins]`.
+#[must_use]
+pub fn whole_mask(explanation: &dyn Explanation, class: ClassId) -> Vec<f32> {
+    let mut mask = vec![0.0; explanation.n_frames() * explanation.n_bins()];
+    explanation.mask(class, 0..explanation.n_frames(), &mut mask);
+    mask
+}
+
+/// A mask `[n_frames, n_bins]` averaged over the bins of each band by the band's weights, `[n_frames, n_mels]`. A band so
+/// narrow that no bin lies in it has the mask of the bin next to it.
+#[must_use]
+pub fn mel_mask(mask: &[f32], bank: &MelFilterbank) -> Vec<f32> {
+    let n_bins = bank.n_bins();
+    let bands: Vec<(usize, &[f32], f32)> = (0..bank.n_mels())
+        .map(|band| {
+            let (first, weights) = bank.weights(band);
+            // Of an empty band, the bank's first bin lies one behind the bin above it.
+            let first = if weights.is_empty() { first.saturating_sub(1).min(n_bins - 1) } else { first };
+            (first, weights, weights.iter().sum())
+        })
+        .collect();
+    let average = |row: &[f32], &(first, weights, total): &(usize, &[f32], f32)| {
+        let sum: f32 = weights.iter().zip(&row[first..]).map(|(w, m)| w * m).sum();
+        if total > 0.0 { sum / total } else { row[first] }
+    };
+    mask.chunks_exact(n_bins).flat_map(|row| bands.iter().map(|band| average(row, band))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::dsp::{MelNorm, MelParams, MelScale};
+    use crate::units::SampleRate;
+
+    #[test]
+    fn a_band_has_the_mean_of_its_bins_by_weight() {
+        let params =
+            MelParams { n_mels: 64, scale: MelScale::Htk, norm: MelNorm::None, f_min_hz: 0.0, f_max_hz: 4000.0 };
+        let bank = MelFilterbank::new(&params, SampleRate::new(8000).unwrap(), 256).unwrap();
+        let empty: Vec<usize> = (0..64).filter(|&b| bank.weights(b).1.is_empty()).collect();
+        assert!(!empty.is_empty(), "a bank with a band between two bins is wanted");
+        // The mask of a bin is its number: a band's is the centroid of its weights, so it rises with the band.
+        let row: Vec<f32> = (0..129).map(|b| b as f32).collect();
+        let mels = mel_mask(&[row, vec![1.0; 129]].concat(), &bank);
+        assert_eq!(mels.len(), 128);
+        assert!(mels[..64].windows(2).all(|w| w[0] <= w[1]), "{:?}", &mels[..64]);
+        let (first, weights) = bank.weights(60);
+        let centroid =
+            weights.iter().zip(first..).map(|(w, b)| w * b as f32).sum::<f32>() / weights.iter().sum::<f32>();
+        assert!((mels[60] - centroid).abs() < 1e-3);
+        assert!(mels[64..].iter().all(|m| (m - 1.0).abs() < 1e-6));
+    }
+}

@@ -1,0 +1,88 @@
+//! The probes as tables for the terminal: plain ASCII, a newline at the end of each line.
+
+use std::fmt::Write;
+
+use super::flipping::{Flipping, MeanCurve};
+use super::sanity::Sanity;
+use super::vectors::Coherence;
+
+/// Cascading randomisation: a row a layer, two columns a method.
+#[must_use]
+pub fn sanity(results: &[Sanity]) -> String {
+    let Some(first) = results.first() else { return String::new() };
+    let mut text = format!("model randomisation, {} clips: structural similarity and rank correlation\n", first.n);
+    text += "(magnitudes) with the explanation by the trained classifier; 1 is the same\n\n";
+    for part in results.chunks(4) {
+        let mut rows = vec![vec!["random down to".to_owned()]];
+        rows[0].extend(part.iter().flat_map(|r| [format!("{}{}", r.method, mark(r)), String::new()]));
+        for (i, step) in first.steps.iter().enumerate() {
+            let figures =
+                part.iter().filter_map(|r| r.steps.get(i)).flat_map(|s| [number(s.ssim), number(s.spearman_abs)]);
+            rows.push(std::iter::once(step.layer.clone()).chain(figures).collect());
+        }
+        text += &columns(&rows);
+        text.push('\n');
+    }
+    if results.iter().any(|r| r.own_network) {
+        text += "* has a trained network of its own, which stays as it is\n";
+    }
+    text
+}
+
+const fn mark(result: &Sanity) -> &'static str {
+    if result.own_network { "*" } else { "" }
+}
+
+/// Flipping: a row a method.
+#[must_use]
+pub fn flipping(results: &[Flipping]) -> String {
+    let Some(first) = results.first() else { return String::new() };
+    let mut text = format!("flipping, {} clips: area under the score's curve, lower is better\n\n", first.n);
+    let mut rows = vec![
+        ["method", "patches: area", "95 % interval", "AUPC", "pixels: area", "95 % interval", "AUPC"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    for r in results {
+        let cells = |c: &MeanCurve| {
+            let interval = c.area_interval.map_or("-".to_owned(), |(low, high)| format!("{low:.3} to {high:.3}"));
+            [number(c.area), interval, number(c.aupc)]
+        };
+        rows.push(std::iter::once(r.method.clone()).chain(cells(&r.patches)).chain(cells(&r.pixels)).collect());
+    }
+    text += &columns(&rows);
+    text
+}
+
+/// Coherence of relevance vectors: a row a method.
+#[must_use]
+pub fn coherence(results: &[(String, Coherence)]) -> String {
+    let mut rows = vec![["method", "clips", "neighbours of the same class", "by chance"].map(str::to_owned).to_vec()];
+    for (method, c) in results {
+        rows.push(vec![method.clone(), c.n.to_string(), number(c.same_class), number(c.by_chance)]);
+    }
+    format!("relevance vectors: share of the nearest clips that have the same class\n\n{}", columns(&rows))
+}
+
+/// Columns, each as wide as its longest cell: the first to the left, the others to the right.
+#[must_use]
+pub fn columns(rows: &[Vec<String>]) -> String {
+    let n = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |c: usize| rows.iter().filter_map(|r| r.get(c)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..n).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (c, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            // Writing to a String cannot fail.
+            let _ = if c == 0 { write!(line, "{cell:<width$}") } else { write!(line, "  {cell:>width$}") };
+        }
+        text += line.trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |v| format!("{v:.3}"))
+}
