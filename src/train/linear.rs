@@ -169,7 +169,7 @@ mod tests {
             let by_weights = linear.weight.grad.clone();
             let step = 1e-2_f32;
             for i in 0..9 {
-                let mut at = |by: f32| {
+                let at = |by: f32| {
                     let mut shifted = linear.clone();
                     shifted.weight.values[i] += by;
                     shifted.step(&features, &targets, 0.1).0

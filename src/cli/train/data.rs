@@ -119,6 +119,12 @@ impl Bar {
         self.bar.set_message(what.to_string());
     }
 
+    /// As [`Self::part`], and returns whether to go on.
+    pub(super) fn update(&self, done: usize, all: usize, what: &str) -> bool {
+        self.part(done, all, what);
+        !self.interrupted.load(Ordering::Relaxed)
+    }
+
     pub(super) fn epoch(&mut self, epoch: usize, line: &str) -> bool {
         self.epochs_done = epoch;
         self.bar.suspend(|| note(line));

@@ -1,5 +1,6 @@
 //! `earwitness train`: make a model package from a data set.
 
+pub mod baseline;
 mod by_design;
 pub mod classifier;
 pub(super) mod data;
@@ -26,6 +27,8 @@ pub enum TrainCommand {
     Dictionary(dictionary::Args),
     /// Train the listenable interpreter and add it to a package
     L2i(l2i::Args),
+    /// Train classifiers on a dictionary alone, without a network, and compare models with them
+    Baseline(baseline::Args),
 }
 
 /// Runs the command.
@@ -37,5 +40,6 @@ pub fn run(command: &TrainCommand) -> crate::Result<()> {
         TrainCommand::Classifier(args) => classifier::run(args),
         TrainCommand::Dictionary(args) => dictionary::run(args),
         TrainCommand::L2i(args) => l2i::run(args),
+        TrainCommand::Baseline(args) => baseline::run(args),
     }
 }
