@@ -232,7 +232,7 @@ mod tests {
 
     /// ```python
     /// i = np.arange(20)
-    /// x = ((i*7%11)/5-1).reshape(5,4); r = ((i*5+1*i*i)%23/6-1).reshape(5,4); w = (i*3%7/7).reshape(5,4)
+    /// x = ((i*7%11)/5-1).reshape(5,4); r = ((i*5+i*i)%23/6-1).reshape(5,4); w = (i*3%7/7).reshape(5,4)
     /// P = [(t,m) for t in range(0,5,2) for m in range(0,4,2)]
     /// order = np.argsort([-np.maximum(r,0)[t:t+2,m:m+2].sum() for t,m in P])
     /// y = x.copy(); shares = [0.]; s = [10+(w*y).sum()]; done = 0
@@ -247,7 +247,7 @@ mod tests {
     fn a_curve_and_its_areas_equal_numpy() {
         let formula = |f: fn(usize) -> f32| -> Vec<f32> { (0..20).map(f).collect() };
         let features = formula(|i| (i * 7 % 11) as f32 / 5.0 - 1.0);
-        let relevance = formula(|i| ((i * 5 + 1 * i * i) % 23) as f32 / 6.0 - 1.0);
+        let relevance = formula(|i| ((i * 5 + i * i) % 23) as f32 / 6.0 - 1.0);
         let weights = formula(|i| (i * 3 % 7) as f32 / 7.0);
         let schedule = Schedule::patches(5, 4, 2);
         let order = schedule.order(&relevance, 1, 0);
