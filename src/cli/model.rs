@@ -123,6 +123,13 @@ fn facts(package: &Package) -> Vec<(&'static str, String)> {
                 format!("{} components, played above relevance {}", l.n_components, l.relevance_threshold)
             }),
         ),
+        (
+            "lmac",
+            m.lmac.as_ref().map_or("none".into(), |l| {
+                let which = if l.conditioned { "each class" } else { "the likeliest class" };
+                format!("a decoder of {} channels, a mask for {which}", l.channels)
+            }),
+        ),
     ];
     rows.extend(
         m.labels

@@ -134,13 +134,27 @@ impl FrontEnd {
     /// # Panics
     /// If `frame` has fewer than `n_bins` values.
     pub fn column(&mut self, frame: &[Complex32], out: &mut [f32]) {
+        self.mel(frame, out);
+        self.compress(out);
+    }
+
+    /// The first half of [`column`](Self::column): the bands' sums before compression, of magnitudes or powers as the
+    /// parameters say.
+    ///
+    /// # Panics
+    /// As [`column`](Self::column).
+    pub fn mel(&mut self, frame: &[Complex32], out: &mut [f32]) {
         let frame = &frame[..self.spectrum.len()];
         match self.params.power {
             SpectrumPower::Power => self.spectrum.iter_mut().zip(frame).for_each(|(s, x)| *s = x.norm_sqr()),
             SpectrumPower::Magnitude => self.spectrum.iter_mut().zip(frame).for_each(|(s, x)| *s = magnitude(*x)),
         }
         self.bank.apply(&self.spectrum, out);
-        self.params.compression.apply(out);
+    }
+
+    /// The second half of [`column`](Self::column): compresses the bands' sums in place.
+    pub fn compress(&self, mel: &mut [f32]) {
+        self.params.compression.apply(mel);
     }
 
     /// All columns of a whole signal, `[n_frames, n_mels]`, one after the other; the same numbers as frame by frame.

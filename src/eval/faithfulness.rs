@@ -4,10 +4,14 @@
 //! A component's share of the sound is `X_l = M_l ⊙ ln(1 + |X|)` with its soft mask `M_l`; taking out a set means
 //! `ln(1 + |X₂|) = ln(1 + |X|) − Σ X_l`. Both become sound again, with magnitude `exp(·) − 1`, the input's phase and the
 //! inverse STFT, and the classifier hears that sound through its whole front end, as it would hear a recording of it.
+//!
+//! The L-MAC paper leaves the sound out and gives the masked spectrum to the rest of the front end:
+//! [`Listener::masked_features`].
 
 use std::ops::Range;
 
-use crate::dsp::{Complex32, FrontEnd, Spectrogram, apply_mask, istft, log1p_magnitude, stft};
+use super::domain::{Domain, mask_mel};
+use crate::dsp::{Complex32, FrontEnd, MelFilterbank, Spectrogram, apply_mask, istft, log1p_magnitude, stft};
 use crate::interpret::Segment;
 use crate::interpret::l2i::L2iExplanation;
 use crate::model::classifier::{Classified, Classifier};
@@ -57,6 +61,16 @@ pub enum Keep {
     Outside,
 }
 
+impl Keep {
+    /// The mask that keeps this side.
+    fn share(self, mask: &[f32]) -> Vec<f32> {
+        match self {
+            Self::Inside => mask.to_vec(),
+            Self::Outside => mask.iter().map(|mask| 1.0 - mask).collect(),
+        }
+    }
+}
+
 /// One segment of sound as the classifier hears it.
 #[derive(Debug, Clone)]
 pub struct Heard {
@@ -79,11 +93,9 @@ impl Heard {
     }
 
     /// Masks the log magnitude, keeping the phase: `[n_frames, n_bins]` of complex values.
-    fn masked(&self, mask: &[f32], keep: Keep) -> Spectrogram {
-        let share: Vec<f32> = match keep {
-            Keep::Inside => mask.to_vec(),
-            Keep::Outside => mask.iter().map(|mask| 1.0 - mask).collect(),
-        };
+    #[must_use]
+    pub fn masked(&self, mask: &[f32], keep: Keep) -> Spectrogram {
+        let share = keep.share(mask);
         let mut frames = vec![Complex32::default(); self.spectrogram.frames.len()];
         apply_mask(&self.spectrogram.frames, &share, &mut frames);
         Spectrogram { n_bins: self.spectrogram.n_bins, frames }
@@ -105,15 +117,24 @@ impl<'a> Listener<'a> {
         Ok(Self { classifier, front_end: FrontEnd::new(classifier.front_end())? })
     }
 
+    /// The complex STFT of the first segment of `samples`, as it is heard.
+    ///
+    /// # Errors
+    /// As [`stft`].
+    pub fn spectrogram(&self, samples: &[f32]) -> Result<Spectrogram> {
+        let mut spectrogram = stft(&self.front_end.params().stft, samples)?;
+        spectrogram.frames.resize(self.classifier.n_frames() * spectrogram.n_bins, Complex32::default());
+        Ok(spectrogram)
+    }
+
     /// Hears the first segment of `samples` (mono, at the model's rate); silence follows samples that are too few.
     ///
     /// # Errors
     /// As [`Classifier::classify`].
     pub fn hear(&mut self, samples: &[f32]) -> Result<Heard> {
         let n_frames = self.classifier.n_frames();
-        let mut spectrogram = stft(&self.front_end.params().stft, samples)?;
+        let spectrogram = self.spectrogram(samples)?;
         let n_bins = spectrogram.n_bins;
-        spectrogram.frames.resize(n_frames * n_bins, Complex32::default());
         let n_mels = self.front_end.n_mels();
         let mut log_magnitude = vec![0.0; n_frames * n_bins];
         let mut features = vec![0.0; n_frames * n_mels];
@@ -142,7 +163,52 @@ impl<'a> Listener<'a> {
         istft(&self.front_end.params().stft, &heard.masked(mask, keep), heard.n_samples)
     }
 
-    /// What the classifier makes of one side of `mask`.
+    /// The mel filterbank of the classifier's front end.
+    #[must_use]
+    pub const fn bank(&self) -> &MelFilterbank {
+        self.front_end.bank()
+    }
+
+    /// The classifier that listens.
+    #[must_use]
+    pub const fn classifier(&self) -> &'a Classifier {
+        self.classifier
+    }
+
+    /// The classifier's input, `[n_frames, n_mels]`, with one side of `mask` only and without making sound of it: the mask
+    /// is laid on ln(1 + |X|) ([`Domain::Stft`], `[n_frames, n_bins]`), or on ln(1 + the mel magnitude) ([`Domain::Mel`],
+    /// `[n_frames, n_mels]`), and the rest of the front end follows.
+    ///
+    /// # Errors
+    /// Where the mask has another shape.
+    pub fn masked_features(&mut self, heard: &Heard, domain: Domain, mask: &[f32], keep: Keep) -> Result<Vec<f32>> {
+        let n_mels = self.front_end.n_mels();
+        let wanted = if domain == Domain::Stft { heard.log_magnitude.len() } else { heard.features.len() };
+        if mask.len() != wanted {
+            return Err(Error::bug(format!("a mask of {} values was laid on a segment of {wanted}", mask.len())));
+        }
+        let mut features = vec![0.0; heard.features.len()];
+        match domain {
+            Domain::Stft => {
+                let masked = heard.masked(mask, keep);
+                for (i, column) in features.chunks_exact_mut(n_mels).enumerate() {
+                    self.front_end.column(masked.frame(i), column);
+                }
+            }
+            Domain::Mel => {
+                let share = keep.share(mask);
+                let columns = features.chunks_exact_mut(n_mels).zip(share.chunks_exact(n_mels));
+                for (i, (column, share)) in columns.enumerate() {
+                    self.front_end.mel(heard.spectrogram.frame(i), column);
+                    mask_mel(column, share, self.front_end.params().power);
+                    self.front_end.compress(column);
+                }
+            }
+        }
+        Ok(features)
+    }
+
+    /// What the classifier makes of one side of `mask`, as sound.
     ///
     /// # Errors
     /// As [`Self::audio`] and [`Self::hear`].

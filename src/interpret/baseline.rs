@@ -1,11 +1,10 @@
 //! Masks that know nothing of the sound. Whatever a metric says of them, it says about nothing.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use rand::RngExt;
 
+use super::attribution::segment_rng;
 use super::{ComponentShare, Explanation, Interpreter, Needs, Segment};
 use crate::Result;
 use crate::model::package::Package;
@@ -38,10 +37,7 @@ impl Interpreter for Random {
     }
 
     fn explain(&mut self, segment: &Segment<'_>) -> Result<Box<dyn Explanation>> {
-        let mut hasher = DefaultHasher::new();
-        self.seed.hash(&mut hasher);
-        segment.features.iter().for_each(|value| value.to_bits().hash(&mut hasher));
-        let mut rng = ChaCha8Rng::seed_from_u64(hasher.finish());
+        let mut rng = segment_rng(self.seed, segment.features, 0);
         let n_frames = segment.log_magnitude.len() / self.n_bins;
         let mask = (0..n_frames * self.n_bins).map(|_| rng.random()).collect();
         Ok(Box::new(FixedMask { mask, n_bins: self.n_bins }))

@@ -5,9 +5,17 @@
 //! costs; the scheduler, not the method, decides when it runs. Audio is made elsewhere, in one place for all methods: mask
 //! on the complex STFT with the input's phase, inverse STFT, overlap-add.
 
+mod attribution;
 pub mod baseline;
+pub mod gradients;
+pub mod guided;
 pub mod l2i;
+pub mod lmac;
+pub mod lrp;
 pub mod methods;
+pub mod relevance_mask;
+
+pub use attribution::Attributor;
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -11,6 +11,12 @@ const UNKNOWN: [u8; 4] = [0xff; 4];
 /// More chunks than this before the samples no honest file has.
 const MAX_CHUNKS: usize = 64;
 
+/// Decoders look for a WAV's beginning in so many bytes, behind whatever lies there.
+const SEARCHED_BYTES: u64 = 1 << 20;
+
+/// Chunks looked at outside those bytes, over all beginnings that lie in them.
+const MAX_READS: usize = 4096;
+
 /// A file whose RIFF lengths read as "unknown" where they contradict the file, so that a decoder goes on to the end.
 /// Any other file passes through as it is.
 pub(super) struct MendedFile {
@@ -33,6 +39,7 @@ impl MendedFile {
         if mended.read_at(0, &mut head)? && &head[..4] == b"RIFF" && &head[8..] == b"WAVE" {
             mended.inspect(u64::from(word(&head[4..8])))?;
         }
+        mended.channels = mended.most_channels()?;
         mended.seek(SeekFrom::Start(0))?;
         Ok(mended)
     }
@@ -42,8 +49,8 @@ impl MendedFile {
         self.interrupted
     }
 
-    /// How many channels the header of a WAV speaks of. To be looked at before a decoder believes it: it may reckon with a
-    /// bit for each.
+    /// How many channels the header of a WAV speaks of, the most of all headers that a decoder may find. To be looked at
+    /// before a decoder believes it: it may reckon with a bit for each.
     pub(super) const fn channels(&self) -> Option<u16> {
         self.channels
     }
@@ -57,10 +64,6 @@ impl MendedFile {
             }
             let chunk_len = word(&header[4..]);
             let start = at + 8;
-            let mut format = [0; 4];
-            if &header[..4] == b"fmt " && self.read_at(start, &mut format)? {
-                self.channels = Some(u16::from_le_bytes([format[2], format[3]]));
-            }
             if &header[..4] != b"data" {
                 at = start + u64::from(chunk_len) + u64::from(chunk_len & 1);
                 continue;
@@ -80,6 +83,43 @@ impl MendedFile {
             return Ok(());
         }
         Ok(())
+    }
+
+    /// The most channels that any WAV header in the searched bytes speaks of.
+    fn most_channels(&mut self) -> Result<Option<u16>> {
+        let mut bytes = Vec::new();
+        self.file.seek(SeekFrom::Start(0))?;
+        self.file.by_ref().take(SEARCHED_BYTES).read_to_end(&mut bytes)?;
+        let is_head = |head: &[u8]| head.starts_with(b"RIFF") && head.ends_with(b"WAVE");
+        let heads: Vec<usize> = bytes.windows(12).enumerate().filter(|(_, w)| is_head(w)).map(|(at, _)| at).collect();
+        let (mut most, mut reads) = (None, MAX_READS);
+        for at in heads {
+            most = most.max(self.channels_behind(at as u64 + 12, &bytes, &mut reads)?);
+        }
+        Ok(most)
+    }
+
+    /// The channels of the format chunk among the chunks from `at` on; `bytes` is the file's beginning, and so many times
+    /// it is read behind that.
+    fn channels_behind(&mut self, mut at: u64, bytes: &[u8], reads: &mut usize) -> Result<Option<u16>> {
+        let mut chunk = [0; 12];
+        for _ in 0..MAX_CHUNKS {
+            let inside = usize::try_from(at).ok().and_then(|at| bytes.get(at..at.checked_add(chunk.len())?));
+            match inside {
+                Some(known) => chunk.copy_from_slice(known),
+                None if *reads > 0 && self.read_at(at, &mut chunk)? => *reads -= 1,
+                None => break,
+            }
+            if &chunk[..4] == b"data" {
+                break;
+            }
+            if &chunk[..4] == b"fmt " {
+                return Ok(Some(u16::from_le_bytes([chunk[10], chunk[11]])));
+            }
+            let len = word(&chunk[4..8]);
+            at += 8 + u64::from(len) + u64::from(len & 1);
+        }
+        Ok(None)
     }
 
     /// Fills `buf` from `at`; false where the file ends before.

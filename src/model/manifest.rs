@@ -42,6 +42,9 @@ pub struct Manifest {
     /// The listenable interpreter, where one was trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub l2i: Option<L2i>,
+    /// The decoder that makes masks, where one was trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lmac: Option<Lmac>,
     /// The sha256 of every other file of the package, in lower-case hex, by file name.
     pub files: BTreeMap<String, String>,
     /// How the model was made.
@@ -171,6 +174,18 @@ pub enum Pooling {
     Max,
 }
 
+/// The decoder of L-MAC: hidden layers to a mask.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lmac {
+    /// Channels of its widest maps.
+    pub channels: usize,
+    /// Whether the mask depends on the class that is asked for, or is always that of the likeliest class.
+    pub conditioned: bool,
+    /// The file that holds it.
+    pub weights: String,
+}
+
 /// How a model was made.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -247,6 +262,7 @@ impl Manifest {
             files.push(("l2i.dictionary", &l2i.dictionary));
             files.extend(l2i.weights.as_deref().map(|w| ("l2i.weights", w)));
         }
+        files.extend(self.lmac.as_ref().map(|lmac| ("lmac.weights", lmac.weights.as_str())));
         files
     }
 }

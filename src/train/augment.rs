@@ -179,7 +179,7 @@ impl AugmentParams {
     }
 
     /// The clip as the example hears it.
-    fn part(&self, rng: &mut ChaCha8Rng, clip: &[f32]) -> Vec<f32> {
+    pub(super) fn part(&self, rng: &mut ChaCha8Rng, clip: &[f32]) -> Vec<f32> {
         match self.window {
             Some(n) => self.cut(rng, clip, n),
             None => self.shifted(rng, clip),
@@ -242,7 +242,7 @@ impl AugmentParams {
     }
 
     /// `n` samples of background: a random part of a random recording, or synthetic noise.
-    fn background(&self, rng: &mut ChaCha8Rng, noise: &[Vec<f32>], n: usize) -> Vec<f32> {
+    pub(super) fn background(&self, rng: &mut ChaCha8Rng, noise: &[Vec<f32>], n: usize) -> Vec<f32> {
         if noise.is_empty() || rng.random_bool(self.synthetic_prob) {
             let colour = Colour::any(rng);
             return synthetic(rng, colour, n);
@@ -284,15 +284,22 @@ fn power_floor(powers: &[f32]) -> f32 {
 /// Adds `other` to `samples`, scaled so that the active level of `samples` is `snr_db` above its own. False, and
 /// nothing is added, where either is silent, for then no such scale exists.
 fn add_at_snr(samples: &mut [f32], other: &[f32], snr_db: f32) -> bool {
+    let Some(gain) = gain_at_snr(samples, other, snr_db) else { return false };
+    add(samples, other, gain);
+    true
+}
+
+/// The gain that brings the active level of `other` to `snr_db` below that of `samples`; none where either is silent.
+pub(super) fn gain_at_snr(samples: &[f32], other: &[f32], snr_db: f32) -> Option<f32> {
     let (level, other_level) = (active_level(samples), active_level(other));
-    if level <= 0.0 || other_level <= 0.0 {
-        return false;
-    }
-    let gain = level / other_level * from_db(-snr_db);
+    (level > 0.0 && other_level > 0.0).then(|| level / other_level * from_db(-snr_db))
+}
+
+/// Adds `gain` times `other` to `samples`.
+pub(super) fn add(samples: &mut [f32], other: &[f32], gain: f32) {
     for (sample, o) in samples.iter_mut().zip(other) {
         *sample += gain * o;
     }
-    true
 }
 
 /// Marks `classes` as heard.
@@ -305,19 +312,19 @@ fn add_classes(heard: &mut [f32], classes: &[usize]) {
 }
 
 /// Multiplies by `gain`.
-fn scale(samples: &mut [f32], gain: f32) {
+pub(super) fn scale(samples: &mut [f32], gain: f32) {
     for sample in samples {
         *sample *= gain;
     }
 }
 
 /// The amplitude ratio of `db` decibels.
-fn from_db(db: f32) -> f32 {
+pub(super) fn from_db(db: f32) -> f32 {
     10.0_f32.powf(db / 20.0)
 }
 
 /// A number between the two ends of `range`, each as likely; the first where the range is empty.
-fn uniform(rng: &mut ChaCha8Rng, range: (f32, f32)) -> f32 {
+pub(super) fn uniform(rng: &mut ChaCha8Rng, range: (f32, f32)) -> f32 {
     range.0 + rng.random::<f32>() * (range.1 - range.0)
 }
 

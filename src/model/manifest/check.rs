@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Classifier, FrontEndSpec, L2i, Manifest};
+use super::{Classifier, FrontEndSpec, L2i, Lmac, Manifest};
 use crate::dsp::Compression;
 use crate::toml_text::BadValue;
 
@@ -18,6 +18,7 @@ impl Manifest {
             .or_else(|| self.labels_problem())
             .or_else(|| classifier_problem(&self.classifier))
             .or_else(|| self.l2i.as_ref().and_then(l2i_problem))
+            .or_else(|| self.lmac.as_ref().and_then(lmac_problem))
             .or_else(|| self.files_problem())
             .or_else(|| scores_problem(&self.scores, "scores"))
     }
@@ -179,6 +180,10 @@ fn l2i_problem(l: &L2i) -> Option<BadValue> {
                 BadValue::new("l2i.relevance_threshold", l.relevance_threshold, "give 0 or more and less than 1")
             })
         })
+}
+
+fn lmac_problem(l: &Lmac) -> Option<BadValue> {
+    within("lmac.channels", l.channels, 1, MAX_WIDTH, "channels")
 }
 
 fn scores_problem(scores: &toml::Table, key: &str) -> Option<BadValue> {

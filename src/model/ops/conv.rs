@@ -7,14 +7,14 @@ use crate::model::kernels::batch::{backward_input, backward_weights, forward};
 use crate::model::kernels::conv::{ConvShape, Epilogue};
 
 /// Convolution with stride 1 and padding that keeps height and width: `x[batch, height, width, c_in]` with packed weights
-/// `w[kh, kw, c_in, c_out]` gives `[batch, height, width, c_out]`. With `bias` (`[c_out]`) or `relu` it is the whole
-/// layer of a network whose batch norm is folded, and has no gradient.
+/// `w[kh, kw, c_in, c_out]` gives `[batch, height, width, c_out]`. With `bias` (`[c_out]`, a constant) or `relu` it is the
+/// whole layer of a network whose batch norm is folded. Gradients flow to `x` and `w`, and are computed only for what is a
+/// variable or depends on one: a frozen network costs nothing for its weights.
 ///
 /// # Errors
 /// If shapes do not fit, a kernel side is even, or a tensor is not f32 on the CPU.
 pub fn conv2d(x: &Tensor, w: &Tensor, bias: Option<&[f32]>, relu: bool) -> Result<Tensor> {
-    let op = Conv2d { bias: bias.map(<[f32]>::to_vec), relu };
-    if bias.is_none() && !relu { x.apply_op2(w, op) } else { x.apply_op2_no_bwd(w, &op) }
+    x.apply_op2(w, Conv2d { bias: bias.map(<[f32]>::to_vec), relu })
 }
 
 struct Conv2d {
@@ -50,25 +50,34 @@ impl CustomOp2 for Conv2d {
         Ok((CpuStorage::F32(out), Shape::from((batch, s.height, s.width, s.c_out))))
     }
 
-    fn bwd(&self, x: &Tensor, w: &Tensor, _res: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(&self, x: &Tensor, w: &Tensor, res: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let (_, s) = shapes(x.shape(), w.shape())?;
         let name = self.name();
-        let (grad_x, grad_w) = with_values(x, name, |x_values| {
-            with_values(w, name, |w| {
-                with_values(grad, name, |grad| {
-                    let mut grad_w = vec![0.0; s.n_weights()];
-                    backward_weights(&s, x_values, grad, &mut grad_w);
-                    // Where the input is data, nobody asks for its gradient.
-                    let grad_x = x.track_op().then(|| {
-                        let mut grad_x = vec![0.0; x_values.len()];
-                        backward_input(&s, w, grad, &mut grad_x);
-                        grad_x
-                    });
-                    Ok((grad_x, grad_w))
-                })
+        let grad = with_values(grad, name, |grad| {
+            if !self.relu {
+                return Ok(grad.to_vec());
+            }
+            with_values(res, name, |res| {
+                Ok(grad.iter().zip(res).map(|(g, r)| if *r > 0.0 { *g } else { 0.0 }).collect())
             })
         })?;
-        let grad_x = grad_x.map(|g| Tensor::from_vec(g, x.shape(), x.device())).transpose()?;
-        Ok((grad_x, Some(Tensor::from_vec(grad_w, w.shape(), w.device())?)))
+        // Where the input is data or the network frozen, nobody asks for a gradient.
+        let grad_x = x.track_op().then(|| {
+            let mut grad_x = vec![0.0; x.elem_count()];
+            with_values(w, name, |w| {
+                backward_input(&s, w, &grad, &mut grad_x);
+                Ok(())
+            })?;
+            Tensor::from_vec(grad_x, x.shape(), x.device())
+        });
+        let grad_w = w.track_op().then(|| {
+            let mut grad_w = vec![0.0; s.n_weights()];
+            with_values(x, name, |x| {
+                backward_weights(&s, x, &grad, &mut grad_w);
+                Ok(())
+            })?;
+            Tensor::from_vec(grad_w, w.shape(), w.device())
+        });
+        Ok((grad_x.transpose()?, grad_w.transpose()?))
     }
 }

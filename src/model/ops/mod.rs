@@ -4,10 +4,12 @@
 mod conv;
 mod plain;
 mod pool;
+mod upsample;
 
 pub use conv::conv2d;
 pub use plain::plain_conv2d;
 pub use pool::max_pool;
+pub use upsample::upsample;
 
 use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
 

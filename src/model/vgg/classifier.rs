@@ -18,13 +18,13 @@ pub struct Forward {
 }
 
 /// One convolution with its batch norm folded: weights in PyTorch's layout `[c_out, c_in, 3, 3]`, and the bias.
-struct Folded {
-    weights: Vec<f32>,
-    bias: Vec<f32>,
+pub(crate) struct Folded {
+    pub(crate) weights: Vec<f32>,
+    pub(crate) bias: Vec<f32>,
 }
 
 /// Folds `layerN.0` (convolution) and `layerN.1` (batch norm) into one: w·γ/√(σ²+ε), (b−μ)·γ/√(σ²+ε)+β.
-fn fold(arrays: &Arrays, name: &str, c_in: usize, c_out: usize) -> Result<Folded> {
+pub(crate) fn fold(arrays: &Arrays, name: &str, c_in: usize, c_out: usize) -> Result<Folded> {
     let mut weights = arrays.get(&format!("{name}.0.weight"), &[c_out, c_in, 3, 3])?.to_vec();
     let conv_bias = arrays.get_optional(&format!("{name}.0.bias"), &[c_out])?;
     let norm = |what: &str| arrays.get(&format!("{name}.1.{what}"), &[c_out]);

@@ -7,8 +7,9 @@
 mod classifier;
 mod trainable;
 
+pub(crate) use classifier::fold;
 pub use classifier::{Forward, PlainVgg, Vgg};
-pub use trainable::{HeadPass, Param, TrainableVgg};
+pub use trainable::{HeadPass, Param, Reach, TrainableVgg};
 
 use crate::model::manifest::{Head, Manifest};
 use crate::{Error, Result};

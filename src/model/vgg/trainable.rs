@@ -1,5 +1,6 @@
 //! The network as it learns: batch norm on the batch, gradients on, running statistics kept.
 
+use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
 use rand::{Rng, RngExt};
 
@@ -64,9 +65,20 @@ pub struct TrainableVgg {
     grads: [Vec<f32>; 2],
 }
 
+/// What a loss on the logits teaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// The whole network.
+    All,
+    /// The dense layer alone, on the blocks as they are.
+    DenseLayer,
+}
+
 /// Where the chain ends: the last block's output as a candle variable, the head's variables, and the logits.
 pub struct HeadPass {
-    last: Var,
+    /// Outputs of the last three blocks before their pooling, earliest first, `[batch, time, freq, channels]`: a loss may
+    /// be built on these variables too. The last is always there, the others after [`TrainableVgg::forward_with_taps`].
+    pub taps: Vec<Var>,
     fc_weight: Var,
     fc_bias: Var,
     /// `[batch, n_classes]`, before sigmoid or softmax: build the loss on them.
@@ -177,6 +189,42 @@ impl TrainableVgg {
     /// # Errors
     /// If shapes do not fit.
     pub fn forward(&mut self, segments: &[f32], batch: usize, dropout: Option<Tensor>) -> Result<HeadPass> {
+        let shape = self.forward_blocks(segments, batch)?;
+        self.head(self.tap(self.layers.len() - 1, batch, shape)?, dropout, Reach::All)
+    }
+
+    /// As [`Self::forward`], with the hidden layers that an interpreter reads as variables, so that its loss flows back into
+    /// the blocks.
+    ///
+    /// # Errors
+    /// As [`Self::forward`].
+    pub fn forward_with_taps(
+        &mut self,
+        segments: &[f32],
+        batch: usize,
+        dropout: Option<Tensor>,
+        reach: Reach,
+    ) -> Result<HeadPass> {
+        self.forward_blocks(segments, batch)?;
+        let ends: Vec<usize> = (0..self.layers.len()).filter(|&i| self.layers[i].spec.ends_block).collect();
+        let mut taps = Vec::with_capacity(3);
+        for &i in &ends[ends.len() - 3..] {
+            taps.push(self.tap(i, batch, (self.layers[i].shape.height, self.layers[i].shape.width))?);
+        }
+        let last = taps.pop().ok_or_else(|| Error::bug("a network without blocks was trained"))?;
+        let mut pass = self.head(last, dropout, reach)?;
+        pass.taps.splice(0..0, taps);
+        Ok(pass)
+    }
+
+    /// A layer's output before its pooling, as a variable.
+    fn tap(&self, layer: usize, batch: usize, (height, width): (usize, usize)) -> Result<Var> {
+        let layer = &self.layers[layer];
+        Ok(Var::from_slice(&layer.output, (batch, height, width, layer.spec.c_out), &Device::Cpu)?)
+    }
+
+    /// Runs the blocks; height and width of the last one's output.
+    fn forward_blocks(&mut self, segments: &[f32], batch: usize) -> Result<(usize, usize)> {
         let n_mels = self.config.n_mels;
         let n_frames = segments.len() / (batch * n_mels).max(1);
         if batch == 0 || segments.len() != batch * n_frames * n_mels || n_frames < self.config.time_pooling() {
@@ -189,18 +237,24 @@ impl TrainableVgg {
             let x = before.last().map_or(&self.input, Layer::result);
             (height, width) = rest[0].forward(x, batch, height, width);
         }
-        let last = self.layers.last().map_or(&self.input, Layer::result);
-        let last = Var::from_slice(last, (batch, height, width, self.config.embedding()), &Device::Cpu)?;
+        Ok((height, width))
+    }
+
+    /// The dense layer on the last block's output.
+    fn head(&self, last: Var, dropout: Option<Tensor>, reach: Reach) -> Result<HeadPass> {
         let (n, e) = (self.config.n_classes, self.config.embedding());
         let fc_weight = Var::from_slice(&self.fc_weight.values, (n, e), &Device::Cpu)?;
         let fc_bias = Var::from_slice(&self.fc_bias.values, n, &Device::Cpu)?;
-        let pooled = pool_segment(&last)?;
+        let pooled = match reach {
+            Reach::All => pool_segment(&last)?,
+            Reach::DenseLayer => pool_segment(&last.detach())?,
+        };
         let pooled = match dropout {
             Some(mask) => (pooled * mask)?,
             None => pooled,
         };
         let logits = pooled.matmul(&fc_weight.t()?)?.broadcast_add(&fc_bias)?;
-        Ok(HeadPass { last, fc_weight, fc_bias, logits })
+        Ok(HeadPass { taps: vec![last], fc_weight, fc_bias, logits })
     }
 
     /// Fills every parameter's gradient for the loss that was built on the logits of the last [`Self::forward`].
@@ -208,19 +262,36 @@ impl TrainableVgg {
     /// # Errors
     /// If the loss does not depend on the logits.
     pub fn backward(&mut self, pass: &HeadPass, loss: &Tensor) -> Result<()> {
-        let store = loss.backward()?;
+        self.backward_from(pass, &loss.backward()?)
+    }
+
+    /// As [`Self::backward`], from the gradients of a loss that may also be built on the pass' taps: what arrives at a tap
+    /// is added where the chain comes by.
+    ///
+    /// # Errors
+    /// If the loss depends neither on the blocks nor on the logits.
+    pub fn backward_from(&mut self, pass: &HeadPass, store: &GradStore) -> Result<()> {
         let grad = |var: &Var| -> Result<Vec<f32>> {
             let grad = store.get(var).ok_or_else(|| Error::bug("the loss does not depend on the network"))?;
             Ok(grad.flatten_all()?.to_vec1()?)
         };
         self.fc_weight.grad = grad(&pass.fc_weight)?;
         self.fc_bias.grad = grad(&pass.fc_bias)?;
+        let (last, earlier) = pass.taps.split_last().ok_or_else(|| Error::bug("a pass has no taps"))?;
+        // Walked backward beside the layers.
+        let mut earlier = earlier.iter().rev();
         let [grad_out, grad_in] = &mut self.grads;
-        *grad_out = grad(&pass.last)?;
+        *grad_out = grad(last)?;
         for i in (0..self.layers.len()).rev() {
             let (before, rest) = self.layers.split_at_mut(i);
             let x = before.last().map_or(&self.input, Layer::result);
-            rest[0].backward(x, grad_out, grad_in, i > 0);
+            // The last block's tap is where the chain begins.
+            let tap = if rest[0].spec.ends_block && rest.len() > 1 { earlier.next() } else { None };
+            let tap = match tap {
+                Some(tap) => store.get(tap).map(|g| g.flatten_all()?.to_vec1()).transpose()?,
+                None => None,
+            };
+            rest[0].backward(x, grad_out, tap.as_deref(), grad_in, i > 0);
         }
         Ok(())
     }
@@ -267,12 +338,23 @@ impl Layer {
         }
     }
 
-    /// Takes the gradient of the result in `grad` and leaves that of the input there; `spare` is room to work.
-    fn backward(&mut self, x: &[f32], grad: &mut Vec<f32>, spare: &mut Vec<f32>, wants_input: bool) {
+    /// Takes the gradient of the result in `grad` and leaves that of the input there; `tap` is a further gradient of the
+    /// output before the pooling, `spare` is room to work.
+    fn backward(
+        &mut self,
+        x: &[f32],
+        grad: &mut Vec<f32>,
+        tap: Option<&[f32]>,
+        spare: &mut Vec<f32>,
+        wants_input: bool,
+    ) {
         if let Some(rows) = self.spec.pool {
             spare.resize(self.output.len(), 0.0);
             pool::backward(self.pool_shape(rows), &self.output, &self.pooled, grad, spare);
             std::mem::swap(grad, spare);
+        }
+        if let Some(tap) = tap {
+            grad.iter_mut().zip(tap).for_each(|(g, t)| *g += t);
         }
         let gamma = &self.affine.values[..self.shape.c_out];
         spare.resize(self.output.len(), 0.0);

@@ -1,0 +1,221 @@
+//! What all methods share that give every value of the classifier's input a share of the decision: the relevance of a class
+//! is computed when it is first asked for, kept, and made a mask by one [`RelevanceMask`].
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::relevance_mask::{MaskForm, RelevanceMask};
+use super::{ComponentShare, Explanation, Interpreter, Needs, Segment};
+use crate::dsp::{Complex32, FrontEnd, periodic_window};
+use crate::model::backward::Chain;
+use crate::model::package::Package;
+use crate::model::vgg::VggConfig;
+use crate::units::ClassId;
+use crate::{Error, Result};
+
+/// How one method shares a logit among the values of the input.
+pub(super) trait Attribution: Send + Sync {
+    /// Its name in commands and events.
+    fn method(&self) -> &'static str;
+
+    /// Forward passes, each with a backward one, for one class.
+    fn passes(&self) -> usize;
+
+    /// The share of `class` in each value of `features`: both `[n_frames, n_mels]`.
+    fn relevance(&self, net: &Net, features: &[f32], class: usize) -> Result<Vec<f32>>;
+}
+
+/// The network of a package with what there is to know of its input.
+pub(super) struct Net {
+    pub(super) chain: Chain,
+    /// What a value of the input is in silence: the smallest that there is.
+    pub(super) silence: f32,
+    /// The largest value that a sine at full scale gives.
+    pub(super) full_scale: f32,
+}
+
+impl Net {
+    pub(super) fn load(package: &Package) -> Result<Self> {
+        let manifest = package.manifest();
+        let config = VggConfig::from_manifest(manifest)?;
+        let chain = Chain::load(&config, &package.tensors(&manifest.classifier.weights)?)?;
+        let mut front_end = FrontEnd::new(&manifest.front_end.params()?)?;
+        let full_scale = full_scale(&mut front_end);
+        Ok(Self { chain, silence: front_end.params().compression.silence(), full_scale })
+    }
+}
+
+/// The largest value of a column that a sine at full scale in the middle of a bin gives, whatever the bin.
+fn full_scale(front_end: &mut FrontEnd) -> f32 {
+    let stft = front_end.params().stft;
+    let magnitude = periodic_window(stft.window, stft.win_length).iter().sum::<f32>() / 2.0;
+    let (n_bins, n_mels) = (front_end.bank().n_bins(), front_end.n_mels());
+    let (mut frame, mut column) = (vec![Complex32::default(); n_bins], vec![0.0; n_mels]);
+    let mut largest = front_end.params().compression.silence();
+    for bin in 0..n_bins {
+        frame[bin] = Complex32::new(magnitude, 0.0);
+        front_end.column(&frame, &mut column);
+        frame[bin] = Complex32::default();
+        largest = column.iter().copied().fold(largest, f32::max);
+    }
+    largest
+}
+
+/// A method that attributes, with the network of one package.
+pub struct Attributor {
+    shared: Arc<Shared>,
+}
+
+/// What all explanations of one method and model share.
+struct Shared {
+    attribution: Box<dyn Attribution>,
+    net: Net,
+    mask: RelevanceMask,
+}
+
+impl Attributor {
+    pub(super) fn new(
+        package: &Package,
+        form: MaskForm,
+        attribution: impl FnOnce(&Net) -> Result<Box<dyn Attribution>>,
+    ) -> Result<Self> {
+        let net = Net::load(package)?;
+        let mask = RelevanceMask::new(&package.manifest().front_end.params()?, form)?;
+        Ok(Self { shared: Arc::new(Shared { attribution: attribution(&net)?, net, mask }) })
+    }
+}
+
+impl Interpreter for Attributor {
+    fn method(&self) -> &'static str {
+        self.shared.attribution.method()
+    }
+
+    /// For one class; each further class that is asked for costs as much again.
+    fn needs(&self) -> Needs {
+        let passes = u32::try_from(self.shared.attribution.passes()).unwrap_or(u32::MAX);
+        Needs { taps: false, backward: true, forward_passes: passes }
+    }
+
+    fn explain(&mut self, segment: &Segment<'_>) -> Result<Box<dyn Explanation>> {
+        let config = self.shared.net.chain.config();
+        self.shared.net.chain.check(segment.features)?;
+        let n_frames = segment.features.len() / config.n_mels;
+        if segment.log_magnitude.len() != n_frames * self.shared.mask.n_bins() {
+            return Err(Error::bug(format!(
+                "a spectrogram of {} values came with features of {n_frames} frames",
+                segment.log_magnitude.len()
+            )));
+        }
+        Ok(Box::new(Attributed {
+            classes: (0..config.n_classes).map(|_| PerClass::default()).collect(),
+            features: segment.features.to_vec(),
+            log_magnitude: segment.log_magnitude.to_vec(),
+            n_frames,
+            shared: Arc::clone(&self.shared),
+        }))
+    }
+}
+
+/// One segment, and what was asked of it so far.
+struct Attributed {
+    classes: Vec<PerClass>,
+    features: Vec<f32>,
+    log_magnitude: Vec<f32>,
+    n_frames: usize,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct PerClass {
+    relevance: OnceLock<Arc<[f32]>>,
+    mask: OnceLock<Arc<[f32]>>,
+}
+
+/// The value of a cell, computed if there is none. Nothing is locked meanwhile: methods run passes side by side, and a
+/// thread that waits for them may come by here again. Two threads may compute the same value twice.
+fn kept(cell: &OnceLock<Arc<[f32]>>, compute: impl FnOnce() -> Vec<f32>) -> Arc<[f32]> {
+    if let Some(value) = cell.get() {
+        return Arc::clone(value);
+    }
+    let value: Arc<[f32]> = compute().into();
+    Arc::clone(cell.get_or_init(|| value))
+}
+
+impl Attributed {
+    /// Zeros for a class that there is not.
+    fn relevance_of(&self, class: ClassId) -> Arc<[f32]> {
+        let Shared { attribution, net, .. } = &*self.shared;
+        let silent = || vec![0.0; self.features.len()];
+        match self.classes.get(class.0) {
+            // The shape was checked when the explanation was made, and nothing else can fail.
+            Some(of) => {
+                kept(&of.relevance, || attribution.relevance(net, &self.features, class.0).unwrap_or_else(|_| silent()))
+            }
+            None => silent().into(),
+        }
+    }
+
+    fn mask_of(&self, class: ClassId) -> Arc<[f32]> {
+        let mask = || self.shared.mask.mask(&self.relevance_of(class), &self.log_magnitude);
+        match self.classes.get(class.0) {
+            Some(of) => kept(&of.mask, mask),
+            None => mask().into(),
+        }
+    }
+}
+
+impl Explanation for Attributed {
+    fn n_frames(&self) -> usize {
+        self.n_frames
+    }
+
+    fn n_bins(&self) -> usize {
+        self.shared.mask.n_bins()
+    }
+
+    fn components(&self, _: ClassId) -> Vec<ComponentShare> {
+        Vec::new()
+    }
+
+    /// The positive relevance of each frame.
+    fn evidence(&self, class: ClassId) -> Vec<f32> {
+        let relevance = self.relevance_of(class);
+        let frames = relevance.chunks_exact(self.shared.net.chain.config().n_mels);
+        frames.map(|frame| frame.iter().map(|r| r.max(0.0)).sum()).collect()
+    }
+
+    fn mask(&self, class: ClassId, frames: Range<usize>, out: &mut [f32]) {
+        let n_bins = self.n_bins();
+        out.copy_from_slice(&self.mask_of(class)[frames.start * n_bins..frames.end * n_bins]);
+    }
+
+    fn relevance(&self, class: ClassId) -> Option<Arc<[f32]>> {
+        Some(self.relevance_of(class))
+    }
+
+    /// There are no components.
+    fn component_mask(&self, _: usize, _: Range<usize>, out: &mut [f32]) {
+        out.fill(0.0);
+    }
+}
+
+/// A generator for what is drawn about one segment: the same for the same content and seed, whichever thread asks. `item`
+/// tells the independent draws of one segment apart.
+pub(super) fn segment_rng(seed: u64, features: &[f32], item: u64) -> ChaCha8Rng {
+    let mut hasher = DefaultHasher::new();
+    seed.hash(&mut hasher);
+    features.iter().for_each(|value| value.to_bits().hash(&mut hasher));
+    let mut rng = ChaCha8Rng::seed_from_u64(hasher.finish());
+    rng.set_stream(item);
+    rng
+}
+
+/// A normal number with mean 0 and deviation 1 (Box and Muller).
+pub(super) fn normal(rng: &mut impl Rng) -> f32 {
+    let (radius, angle): (f32, f32) = (1.0 - rng.random::<f32>(), rng.random());
+    (-2.0 * radius.ln()).sqrt() * (std::f32::consts::TAU * angle).cos()
+}

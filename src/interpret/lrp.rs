@@ -1,0 +1,41 @@
+//! Layer-wise relevance propagation (Bach et al. 2015): the logit is shared out layer by layer, to each input by what it
+//! contributed.
+
+use super::attribution::{Attribution, Attributor, Net};
+use super::relevance_mask::MaskForm;
+use crate::Result;
+use crate::model::backward::{Composite, Prepared};
+use crate::model::package::Package;
+
+/// The rules that `lrp` stands for.
+pub const DEFAULT_PRESET: &str = "epsilon-plus-flat";
+
+struct Lrp {
+    rules: Prepared,
+}
+
+/// LRP with the rules of a preset ([`crate::model::backward::PRESETS`]).
+///
+/// # Errors
+/// A usage error for a preset that is none; a model error where the weights do not fit.
+pub fn load(package: &Package, preset: &str, form: MaskForm) -> Result<Attributor> {
+    Attributor::new(package, form, |net| {
+        let rules = Composite::preset(preset, &net.chain, net.silence, net.full_scale)?;
+        Ok(Box::new(Lrp { rules: rules.prepare(&net.chain)? }))
+    })
+}
+
+impl Attribution for Lrp {
+    fn method(&self) -> &'static str {
+        "lrp"
+    }
+
+    fn passes(&self) -> usize {
+        1
+    }
+
+    fn relevance(&self, net: &Net, features: &[f32], class: usize) -> Result<Vec<f32>> {
+        let pass = net.chain.forward(features)?;
+        Ok(net.chain.relevance(&pass, class, &self.rules))
+    }
+}

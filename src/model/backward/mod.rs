@@ -1,0 +1,284 @@
+//! The classifier as a chain that runs backward: what each value of its input has to do with one logit.
+//!
+//! One forward pass keeps every layer's input ([`Pass`]); one walk back through the same layers serves gradients
+//! ([`Chain::gradient`]) and layer-wise relevance propagation ([`Chain::relevance`]): only what a layer makes of what it
+//! gets from above differs. Batch norm is folded into the convolutions, everything is NHWC on slices, and a pass stays on
+//! the calling thread, so that many may run side by side.
+//!
+//! A walk starts from the logit, not from the probability: sigmoid and softmax are flat where the network is sure.
+
+mod composite;
+mod linear;
+mod pooling;
+mod rules;
+
+pub use composite::{Composite, PRESETS, Prepared};
+pub use rules::{Rule, STABILISER};
+
+use self::linear::{Linear, Weights};
+use super::kernels::conv::{ConvShape, pack_weights};
+use super::kernels::pool::{self, PoolShape};
+use super::tensors::Arrays;
+use super::vgg::{VggConfig, fold};
+use crate::{Error, Result};
+
+/// How a gradient passes the ReLUs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReluGradient {
+    /// As it is: where the activation is above 0.
+    Plain,
+    /// Guided backpropagation (Springenberg et al. 2015): only what is positive, too.
+    Guided,
+}
+
+/// One layer. A convolution has its ReLU with it.
+enum Layer {
+    /// Mean of as many frames.
+    InputPool(usize),
+    Conv(Linear),
+    /// Maximum of 1 or 2 frames and 2 bands.
+    MaxPool(usize),
+    /// Mean over frequency, then mean + max over time.
+    GlobalPool,
+    Dense(Linear),
+}
+
+/// The network, ready to run forward and backward, segment by segment.
+pub struct Chain {
+    config: VggConfig,
+    layers: Vec<Layer>,
+}
+
+/// What one layer was given in a forward pass.
+struct Step {
+    height: usize,
+    width: usize,
+    input: Vec<f32>,
+    /// Of convolutions and the dense layer: the weighted sums, before the ReLU.
+    sums: Vec<f32>,
+}
+
+/// A forward pass with everything that the way back needs.
+pub struct Pass {
+    steps: Vec<Step>,
+    n_values: usize,
+}
+
+impl Pass {
+    /// One a class, before sigmoid or softmax.
+    #[must_use]
+    pub fn logits(&self) -> &[f32] {
+        self.steps.last().map_or(&[], |step| &step.sums)
+    }
+}
+
+/// Values in the input of one layer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hidden {
+    /// Time frames.
+    pub height: usize,
+    /// Frequency bands.
+    pub width: usize,
+    /// `[height, width, channels]`.
+    pub values: Vec<f32>,
+}
+
+impl Chain {
+    /// Builds the chain from arrays by PyTorch's names.
+    ///
+    /// # Errors
+    /// A model error that names the array which is missing or does not fit.
+    pub fn load(config: &VggConfig, arrays: &Arrays) -> Result<Self> {
+        config.validate()?;
+        let mut layers = vec![Layer::InputPool(config.input_pool)];
+        for s in config.layers() {
+            let folded = fold(arrays, &s.name, s.c_in, s.c_out)?;
+            let shape = ConvShape { height: 0, width: 0, c_in: s.c_in, c_out: s.c_out, kh: 3, kw: 3 };
+            let packed = pack_weights(s.c_out, s.c_in, 9, &folded.weights);
+            layers.push(Layer::Conv(Linear { shape, weights: Weights::new(&shape, packed, folded.bias) }));
+            layers.extend(s.pool.map(Layer::MaxPool));
+        }
+        layers.push(Layer::GlobalPool);
+        // A dense layer is a convolution with a kernel of one pixel on an image of one pixel.
+        let (n, e) = (config.n_classes, config.embedding());
+        let shape = ConvShape { height: 1, width: 1, c_in: e, c_out: n, kh: 1, kw: 1 };
+        let packed = pack_weights(n, e, 1, arrays.get("fc.weight", &[n, e])?);
+        let bias = arrays.get("fc.bias", &[n])?.to_vec();
+        layers.push(Layer::Dense(Linear { shape, weights: Weights::new(&shape, packed, bias) }));
+        Ok(Self { config: config.clone(), layers })
+    }
+
+    /// Shape of the network.
+    #[must_use]
+    pub const fn config(&self) -> &VggConfig {
+        &self.config
+    }
+
+    /// Layers, the input's pooling first and the dense layer last: a convolution with its ReLU is one.
+    #[must_use]
+    pub fn n_layers(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// The layer whose input is the output of block `block` (from 0) before its pooling, as taps are.
+    #[must_use]
+    pub fn behind_block(&self, block: usize) -> Option<usize> {
+        let ends = |layer: &&Layer| matches!(layer, Layer::MaxPool(_) | Layer::GlobalPool);
+        let end = self.layers.iter().filter(ends).nth(block)?;
+        self.layers.iter().position(|layer| std::ptr::eq(layer, end))
+    }
+
+    /// Whether a segment `[n_frames, n_mels]` can go through.
+    ///
+    /// # Errors
+    /// A bug where it is too short, or no whole number of frames.
+    pub fn check(&self, segment: &[f32]) -> Result<()> {
+        let (n_mels, least) = (self.config.n_mels, self.config.time_pooling());
+        if segment.len().is_multiple_of(n_mels) && segment.len() / n_mels >= least {
+            return Ok(());
+        }
+        Err(Error::bug(format!(
+            "a segment of {} values was given to a network of at least {least} frames and {n_mels} bands",
+            segment.len()
+        )))
+    }
+
+    /// Runs a segment `[n_frames, n_mels]` forward. Frames beyond a multiple of the input's pooling are left out.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn forward(&self, segment: &[f32]) -> Result<Pass> {
+        self.check(segment)?;
+        let n_mels = self.config.n_mels;
+        let n_frames = segment.len() / n_mels;
+        let mut steps = Vec::with_capacity(self.layers.len());
+        let (mut height, mut width, mut input) = (n_frames, n_mels, segment.to_vec());
+        for layer in &self.layers {
+            let mut sums = Vec::new();
+            let (mut next_height, mut next_width) = (height, width);
+            let output = match layer {
+                Layer::InputPool(frames) => {
+                    next_height = height / frames;
+                    pooling::input_forward(&input, n_mels, *frames)
+                }
+                Layer::Conv(linear) => {
+                    sums = linear.sums(height, width, &input);
+                    sums.iter().map(|z| z.max(0.0)).collect()
+                }
+                Layer::MaxPool(rows) => {
+                    (next_height, next_width) = (height / rows, width / 2);
+                    let shape = pool_shape(height, width, &input, *rows);
+                    let mut output = vec![0.0; shape.len_out()];
+                    pool::forward(shape, &input, &mut output);
+                    output
+                }
+                Layer::GlobalPool => {
+                    (next_height, next_width) = (1, 1);
+                    pooling::global_forward(height, width, &input)
+                }
+                Layer::Dense(linear) => {
+                    sums = linear.sums(1, 1, &input);
+                    Vec::new()
+                }
+            };
+            steps.push(Step { height, width, input, sums });
+            (height, width, input) = (next_height, next_width, output);
+        }
+        Ok(Pass { steps, n_values: segment.len() })
+    }
+
+    /// The input that layer `layer` was given.
+    #[must_use]
+    pub fn hidden(&self, pass: &Pass, layer: usize) -> Option<Hidden> {
+        let step = pass.steps.get(layer)?;
+        Some(Hidden { height: step.height, width: step.width, values: step.input.clone() })
+    }
+
+    /// Gradient of a class's logit by the input, `[n_frames, n_mels]`; zeros for a class that there is not.
+    #[must_use]
+    pub fn gradient(&self, pass: &Pass, class: usize, relu: ReluGradient) -> Vec<f32> {
+        self.gradient_behind(pass, class, relu, 0)
+    }
+
+    /// Gradient of a class's logit by the input of layer `layer`.
+    #[must_use]
+    pub fn gradient_behind(&self, pass: &Pass, class: usize, relu: ReluGradient, layer: usize) -> Vec<f32> {
+        let seed = one_hot(pass.logits().len(), class, 1.0);
+        self.walk(pass, seed, layer, |layer, step, mut grad| match layer {
+            Layer::InputPool(frames) => pooling::input_gradient(&grad, self.config.n_mels, *frames, step.input.len()),
+            Layer::Conv(linear) => {
+                let guided = relu == ReluGradient::Guided;
+                for (g, z) in grad.iter_mut().zip(&step.sums) {
+                    *g = if *z > 0.0 && !(guided && *g < 0.0) { *g } else { 0.0 };
+                }
+                linear.backward(step.height, step.width, &linear.weights, &grad)
+            }
+            Layer::MaxPool(rows) => unpool(step, *rows, &grad),
+            Layer::GlobalPool => pooling::global_gradient(step.height, step.width, &step.input, &grad),
+            Layer::Dense(linear) => linear.backward(1, 1, &linear.weights, &grad),
+        })
+    }
+
+    /// Relevance of the input for a class's logit, `[n_frames, n_mels]`, by the rules that were prepared; zeros for a
+    /// class that there is not.
+    #[must_use]
+    pub fn relevance(&self, pass: &Pass, class: usize, rules: &Prepared) -> Vec<f32> {
+        self.relevance_behind(pass, class, rules, 0)
+    }
+
+    /// Relevance of the input of layer `layer` for a class's logit. A forward pass's input stands for the relevance of
+    /// everything below it, so that layers can be looked at one by one.
+    #[must_use]
+    pub fn relevance_behind(&self, pass: &Pass, class: usize, rules: &Prepared, layer: usize) -> Vec<f32> {
+        let logits = pass.logits();
+        let seed = one_hot(logits.len(), class, logits.get(class).copied().unwrap_or(0.0));
+        let mut next_rule = rules.linear.iter().rev();
+        self.walk(pass, seed, layer, |layer, step, relevance| match layer {
+            Layer::InputPool(frames) => {
+                pooling::input_relevance(&step.input, &relevance, self.config.n_mels, *frames, rules.input)
+            }
+            Layer::Conv(linear) | Layer::Dense(linear) => match next_rule.next() {
+                Some(rule) => rule.apply(linear, step.height, step.width, &step.input, &step.sums, &relevance),
+                None => vec![0.0; step.input.len()],
+            },
+            Layer::MaxPool(rows) => unpool(step, *rows, &relevance),
+            Layer::GlobalPool => pooling::global_relevance(step.height, step.width, &step.input, &relevance),
+        })
+    }
+
+    /// Carries `values` of the logits back to the input of layer `down_to`.
+    fn walk(
+        &self,
+        pass: &Pass,
+        mut values: Vec<f32>,
+        down_to: usize,
+        mut back: impl FnMut(&Layer, &Step, Vec<f32>) -> Vec<f32>,
+    ) -> Vec<f32> {
+        for (layer, step) in self.layers.iter().zip(&pass.steps).skip(down_to).rev() {
+            values = back(layer, step, values);
+        }
+        debug_assert!(down_to > 0 || values.len() == pass.n_values, "a walk ended elsewhere than at the input");
+        values
+    }
+}
+
+fn one_hot(n: usize, at: usize, value: f32) -> Vec<f32> {
+    (0..n).map(|i| if i == at { value } else { 0.0 }).collect()
+}
+
+fn pool_shape(height: usize, width: usize, input: &[f32], rows: usize) -> PoolShape {
+    PoolShape { height, width, channels: input.len() / (height * width).max(1), rows }
+}
+
+/// Gives what arrives to the pixels that won the maximum.
+fn unpool(step: &Step, rows: usize, values: &[f32]) -> Vec<f32> {
+    let shape = pool_shape(step.height, step.width, &step.input, rows);
+    let mut pooled = vec![0.0; shape.len_out()];
+    pool::forward(shape, &step.input, &mut pooled);
+    let mut out = vec![0.0; step.input.len()];
+    pool::backward(shape, &step.input, &pooled, values, &mut out);
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,293 @@
+//! The decoder of L-MAC (Paissan et al. 2024): from the classifier's hidden layers to a mask on the spectrogram that it
+//! heard, for one class.
+//!
+//! A U-Net: the last block's map, small and knowing, is brought back step by step to the size of the input, and what earlier
+//! maps hold of the details is added on the way. Differences from the published program: the class to be explained enters
+//! (every map's channels are scaled and shifted for it), so that a model of several labels can be asked for each; the input
+//! itself is the last map that is added, because the taps end where one cell is many frames; the mask is made in mel
+//! bands, which is all that the classifier hears, and spread over bins; and it covers all frames. Everything is in
+//! operations with right gradients on `[batch, time, freq, channels]`, once for listening and once for learning.
+
+mod spread;
+
+use std::collections::HashMap;
+
+use candle_core::{Device, Tensor};
+
+use super::manifest::Manifest;
+use super::ops::{conv2d, upsample};
+use super::tensors::Arrays;
+use super::vgg::VggConfig;
+use crate::{Error, Result};
+pub use spread::BandSpread;
+
+/// Fewest channels of a map, unless `channels` itself is less.
+const LEAST_CHANNELS: usize = 8;
+
+/// Blocks of the classifier whose maps are read.
+const TAPS: usize = 3;
+
+/// Shape of the decoder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LmacConfig {
+    /// The classifier whose taps it reads.
+    pub net: VggConfig,
+    /// Channels at the size of the taps; each step towards the input halves them.
+    pub channels: usize,
+    /// Whether the mask depends on the class that is asked for; otherwise it is always that of the likeliest class.
+    pub conditioned: bool,
+}
+
+/// One step of the U-Net behind the taps: to the map in front of block `level`, with so many channels.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    level: usize,
+    c_in: usize,
+    c_out: usize,
+}
+
+impl LmacConfig {
+    /// The decoder that a manifest describes.
+    ///
+    /// # Errors
+    /// As [`VggConfig::from_manifest`]; also where the manifest has no `[lmac]`.
+    pub fn from_manifest(manifest: &Manifest) -> Result<Self> {
+        let lmac = manifest.lmac.as_ref().ok_or_else(|| {
+            Error::model(format!("the model {} has no [lmac]; train one with 'earwitness train lmac'", manifest.name))
+        })?;
+        let net = VggConfig::from_manifest(manifest)?;
+        Ok(Self { net, channels: lmac.channels, conditioned: lmac.conditioned })
+    }
+
+    /// Frames of the input in a cell of the map in front of block `level`, and bands of that map.
+    fn level(&self, level: usize) -> (usize, usize) {
+        (self.net.input_pool * self.net.time_pools[..level].iter().product::<usize>(), self.net.n_mels >> level)
+    }
+
+    /// The block whose output is the earliest tap.
+    fn first_tap(&self) -> usize {
+        self.net.widths.len() - TAPS
+    }
+
+    /// The level at which the mask is written: cells of a few frames and bands, which become the mask's values at once.
+    /// A map of the input's own size would cost as much as all the rest.
+    fn finest(&self) -> usize {
+        self.first_tap().min(1)
+    }
+
+    /// Values of the mask in a cell of the finest map: frames and bands.
+    fn cell(&self) -> (usize, usize) {
+        (self.level(self.finest()).0, 1 << self.finest())
+    }
+
+    fn steps(&self) -> Vec<Step> {
+        let mut c_in = self.channels;
+        let narrower = |c: usize| (c / 2).max(LEAST_CHANNELS.min(self.channels));
+        let levels = (self.finest()..self.first_tap()).rev();
+        levels
+            .map(|level| {
+                let step = Step { level, c_in, c_out: narrower(c_in) };
+                c_in = step.c_out;
+                step
+            })
+            .collect()
+    }
+
+    /// Names and PyTorch shapes of all arrays (kernels `[c_out, c_in, time, freq]`), in a fixed order.
+    #[must_use]
+    pub fn arrays(&self) -> Vec<(String, Vec<usize>)> {
+        let (c, n) = (self.channels, self.net.widths.len());
+        let mut all = Vec::new();
+        let mut layer = |name: &str, shape: Vec<usize>| {
+            let c_out = shape[0];
+            all.push((format!("{name}.weight"), shape));
+            all.push((format!("{name}.bias"), vec![c_out]));
+        };
+        for (name, block) in [("late", n - 1), ("middle", n - 2), ("early", n - 3)] {
+            layer(&format!("{name}.tap"), vec![c, self.net.widths[block]]);
+            layer(name, vec![c, c, 3, 3]);
+        }
+        let mut last = c;
+        for step in self.steps() {
+            layer(&format!("up{}", step.level), vec![step.c_out, step.c_in, 3, 3]);
+            last = step.c_out;
+        }
+        let (frames, bands) = self.cell();
+        layer("detail", vec![last, last + frames * bands, 3, 3]);
+        layer("mask", vec![frames * bands, last, 3, 3]);
+        if self.conditioned {
+            for name in ["late", "middle", "early"] {
+                all.push((format!("{name}.class.scale"), vec![self.net.n_classes, c]));
+                all.push((format!("{name}.class.shift"), vec![self.net.n_classes, c]));
+            }
+        }
+        all
+    }
+}
+
+/// The decoder with tensors in the layout that the operations want, on the CPU.
+#[derive(Debug, Clone)]
+pub struct LmacNet {
+    config: LmacConfig,
+    tensors: HashMap<String, Tensor>,
+}
+
+impl LmacNet {
+    /// The decoder from arrays by the names of [`LmacConfig::arrays`].
+    ///
+    /// # Errors
+    /// A model error that names the array which is missing or does not fit.
+    pub fn load(config: &LmacConfig, arrays: &Arrays) -> Result<Self> {
+        let mut tensors = HashMap::new();
+        for (name, shape) in config.arrays() {
+            let values = arrays.get(&name, &shape)?.to_vec();
+            tensors.insert(name, Tensor::from_vec(values, shape, &Device::Cpu)?);
+        }
+        Self::from_tensors(config, &tensors)
+    }
+
+    /// The decoder on tensors in PyTorch's layouts, which may be variables: gradients flow back to them.
+    ///
+    /// # Errors
+    /// If a tensor is missing or misshapen.
+    pub fn from_tensors(config: &LmacConfig, tensors: &HashMap<String, Tensor>) -> Result<Self> {
+        let mut laid_out = HashMap::new();
+        for (name, shape) in config.arrays() {
+            let t = tensors.get(&name).ok_or_else(|| Error::bug(format!("L-MAC was built without '{name}'")))?;
+            let t = match shape.len() {
+                4 => t.permute((2, 3, 1, 0))?.contiguous()?,
+                2 if name.ends_with(".weight") => t.t()?.contiguous()?,
+                _ => t.clone(),
+            };
+            laid_out.insert(name, t);
+        }
+        Ok(Self { config: config.clone(), tensors: laid_out })
+    }
+
+    /// The shape of the decoder.
+    #[must_use]
+    pub const fn config(&self) -> &LmacConfig {
+        &self.config
+    }
+
+    /// The mask in mel bands `[batch, n_frames, n_mels]`, 0…1, for the class of each segment: from the classifier's taps,
+    /// earliest first, and its input `[batch, n_frames, n_mels]`. Any number of frames that the classifier takes and that is
+    /// a multiple of its time pooling.
+    ///
+    /// # Errors
+    /// If the taps do not have the classifier's shapes, or a class does not exist.
+    pub fn forward(&self, taps: &[Tensor], features: &Tensor, classes: &[usize]) -> Result<Tensor> {
+        let [early, middle, late] = self.check(taps, features)?;
+        if classes.len() != features.dim(0)? {
+            return Err(Error::bug(format!(
+                "L-MAC was asked for {} classes in another number of segments",
+                classes.len()
+            )));
+        }
+        let first = self.config.first_tap();
+        let chosen = self.one_hot(classes)?;
+        let x = self.merge(None, late, "late", &chosen)?;
+        let x = self.raise(&x, first + 1)?;
+        let x = self.merge(Some(x), middle, "middle", &chosen)?;
+        let x = self.raise(&x, first)?;
+        let mut x = self.merge(Some(x), early, "early", &chosen)?;
+        for step in self.config.steps() {
+            x = self.convolve(&self.raise(&x, step.level)?, &format!("up{}", step.level))?.relu()?;
+        }
+        let cells = self.into_cells(features)?;
+        let x = self.convolve(&Tensor::cat(&[x, cells], 3)?, "detail")?.relu()?;
+        let logits = self.out_of_cells(&self.convolve(&x, "mask")?)?;
+        Ok((logits.neg()?.exp()? + 1.0)?.recip()?)
+    }
+
+    /// The taps, where they and the classifier's input fit the decoder.
+    ///
+    /// # Errors
+    /// If their shapes are not those of the classifier.
+    pub fn check<'a>(&self, taps: &'a [Tensor], features: &Tensor) -> Result<[&'a Tensor; TAPS]> {
+        let (batch, n_frames, n_mels) = features.dims3()?;
+        let first = self.config.first_tap();
+        let fits = |(i, tap): (usize, &Tensor)| {
+            let (frames, bands) = self.config.level(first + i);
+            tap.dims() == [batch, n_frames / frames, bands, self.config.net.widths[first + i]]
+        };
+        let whole = n_frames > 0 && n_frames.is_multiple_of(self.config.net.time_pooling());
+        match taps {
+            [early, middle, late] if whole && n_mels == self.config.net.n_mels && taps.iter().enumerate().all(fits) => {
+                Ok([early, middle, late])
+            }
+            _ => Err(Error::bug(format!(
+                "L-MAC was given {} hidden layers of a segment of {n_frames} frames and {n_mels} bands, which are not its classifier's",
+                taps.len()
+            ))),
+        }
+    }
+
+    fn tensor(&self, name: &str) -> Result<&Tensor> {
+        self.tensors.get(name).ok_or_else(|| Error::bug(format!("L-MAC was built without '{name}'")))
+    }
+
+    /// `[batch, n_classes]`.
+    fn one_hot(&self, classes: &[usize]) -> Result<Tensor> {
+        let n = self.config.net.n_classes;
+        let mut values = vec![0.0_f32; classes.len() * n];
+        for (row, class) in values.chunks_exact_mut(n).zip(classes) {
+            *row.get_mut(*class).ok_or_else(|| Error::bug(format!("there is no class {class}")))? = 1.0;
+        }
+        Ok(Tensor::from_vec(values, (classes.len(), n), &Device::Cpu)?)
+    }
+
+    /// A tap, its channels scaled and shifted for the class, added to what came from below; then one convolution.
+    fn merge(&self, below: Option<Tensor>, tap: &Tensor, name: &str, chosen: &Tensor) -> Result<Tensor> {
+        let (batch, time, freq, channels) = tap.dims4()?;
+        let weight = self.tensor(&format!("{name}.tap.weight"))?;
+        let x = tap.contiguous()?.reshape((batch * time * freq, channels))?.matmul(weight)?;
+        let x = x.broadcast_add(self.tensor(&format!("{name}.tap.bias"))?)?;
+        let mut x = x.reshape((batch, time, freq, self.config.channels))?;
+        if let Some(below) = below {
+            x = (x + below)?;
+        }
+        if self.config.conditioned {
+            let of_class = |what: &str| -> Result<Tensor> {
+                let rows = chosen.matmul(self.tensor(&format!("{name}.class.{what}"))?)?;
+                Ok(rows.reshape((batch, 1, 1, self.config.channels))?)
+            };
+            x = x.broadcast_mul(&(of_class("scale")? + 1.0)?)?.broadcast_add(&of_class("shift")?)?;
+        }
+        Ok(self.convolve(&x.relu()?, name)?.relu()?)
+    }
+
+    fn convolve(&self, x: &Tensor, name: &str) -> Result<Tensor> {
+        let y = conv2d(&x.contiguous()?, self.tensor(&format!("{name}.weight"))?, None, false)?;
+        Ok(y.broadcast_add(self.tensor(&format!("{name}.bias"))?)?)
+    }
+
+    /// The map behind the pooling of block `level`, brought to the size of the map in front of it.
+    fn raise(&self, x: &Tensor, level: usize) -> Result<Tensor> {
+        let rows = self.config.net.time_pools[level];
+        Ok(upsample(&x.contiguous()?, rows, self.config.level(level).1)?)
+    }
+
+    /// `[batch, n_frames, n_mels]` as cells `[batch, time, freq, values]`; a band that fills no cell is left out.
+    fn into_cells(&self, features: &Tensor) -> Result<Tensor> {
+        let (batch, n_frames, _) = features.dims3()?;
+        let (frames, bands) = self.config.cell();
+        let n_bands = self.config.level(self.config.finest()).1;
+        let x = features.narrow(2, 0, n_bands * bands)?.contiguous()?;
+        let x = x.reshape(&[batch, n_frames / frames, frames, n_bands, bands][..])?;
+        Ok(x.permute((0, 1, 3, 2, 4))?.contiguous()?.reshape((batch, n_frames / frames, n_bands, frames * bands))?)
+    }
+
+    /// The way back; the last band is repeated where one was left out.
+    fn out_of_cells(&self, x: &Tensor) -> Result<Tensor> {
+        let (batch, time, n_bands, _) = x.dims4()?;
+        let (frames, bands) = self.config.cell();
+        let x = x.reshape(&[batch, time, n_bands, frames, bands][..])?.permute((0, 1, 3, 2, 4))?.contiguous()?;
+        let x = x.reshape((batch, time * frames, n_bands * bands))?;
+        let missing = self.config.net.n_mels - n_bands * bands;
+        let last = x.narrow(2, n_bands * bands - 1, 1)?;
+        let mut parts = vec![x];
+        parts.extend(std::iter::repeat_n(last, missing));
+        Ok(Tensor::cat(&parts, 2)?)
+    }
+}

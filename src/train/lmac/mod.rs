@@ -1,0 +1,266 @@
+//! Training of L-MAC's decoder: masks whose inside the classifier recognises and whose outside it does not, with the
+//! classifier frozen (L-MAC paper, section 2.1), and the fine-tuning for listening.
+
+mod data;
+mod hear;
+mod loss;
+mod validate;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use candle_core::{Device, Tensor, Var};
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::adam::{Adam, AdamParams, one_cycle};
+use super::augment::AugmentParams;
+use super::checkpoint::Checkpoint;
+use super::classifier::{Clips, example_rng};
+use crate::dsp::FrontEndParams;
+use crate::model::lmac::{LmacConfig, LmacNet};
+use crate::model::manifest::Activation;
+use crate::model::tensors::Arrays;
+use crate::model::vgg::{Param, Vgg};
+use crate::{Error, Result};
+
+pub use hear::MaskedFrontEnd;
+pub use loss::{Heard, Losses, explained, losses};
+pub use validate::LmacFigures;
+
+use data::{Batch, hear as hear_sounds, make_batch};
+
+/// How to train the decoder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LmacTraining {
+    /// Shape of the decoder.
+    pub net: LmacConfig,
+    /// The classifier's front end.
+    pub front_end: FrontEndParams,
+    /// The classifier's last step.
+    pub activation: Activation,
+    /// Frames of a clip, a multiple of the classifier's time pooling.
+    pub clip_frames: usize,
+    /// Frames of a window, a part of a clip as a monitor hears it; a multiple as well.
+    pub window_frames: usize,
+    /// Share of the batches that are windows, 0…1.
+    pub window_share: f64,
+    /// Passes over the data.
+    pub epochs: usize,
+    /// Clips in a batch.
+    pub batch: usize,
+    /// Highest learning rate of the one-cycle schedule.
+    pub learning_rate: f32,
+    /// Decoupled weight decay.
+    pub weight_decay: f32,
+    /// λ_in of Eq. 2: weight of recognising the class in what the mask keeps.
+    pub inside: f32,
+    /// λ_out: weight of not recognising it in the rest.
+    pub outside: f32,
+    /// λ_s: weight of the mean of the mask.
+    pub sparsity: f32,
+    /// λ_g: weight of the guide towards the clean sound; 0 but for fine-tuning.
+    pub guide: f32,
+    /// Least cosine of what the mask keeps and the clean sound, for a segment to be guided, −1…1.
+    pub crosscor_threshold: f32,
+    /// Bins of the clean log spectrogram from this share of its loudest on are to be kept, 0…1.
+    pub bin_threshold: f32,
+    /// Augmentation of the clips; masks and examples of background alone are not used, and a second clip is always of
+    /// another class.
+    pub augment: AugmentParams,
+    /// Seed of everything random.
+    pub seed: u64,
+}
+
+/// What an epoch gave: means over its examples.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LmacEpoch {
+    /// Epochs done.
+    pub epoch: usize,
+    /// The whole loss.
+    pub loss: f64,
+    /// Its term for what the mask keeps.
+    pub inside: f64,
+    /// Its term for the rest.
+    pub outside: f64,
+    /// Mean of the mask.
+    pub mask: f64,
+    /// Share of the examples that were guided.
+    pub guided: f64,
+    /// Figures on validation clips, if there are any.
+    pub figures: Option<LmacFigures>,
+    /// Seconds that the epoch's training took.
+    pub secs: f64,
+}
+
+/// What the caller watches.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum LmacProgress {
+    /// A batch of the epoch is done: batches done, batches in all.
+    Batch(usize, usize),
+    /// An epoch is done.
+    Epoch(LmacEpoch),
+}
+
+/// What to learn from.
+#[derive(Debug, Clone, Copy)]
+pub struct LmacData<'a> {
+    /// Clips to train on.
+    pub clips: &'a Clips,
+    /// Recordings of background; where there are none, it is synthetic.
+    pub noise: &'a [Vec<f32>],
+    /// Clips to measure on after every epoch.
+    pub validation: &'a Clips,
+}
+
+/// Trains the decoder, from `start` where that is given (fine-tuning); see [`super::classifier::train`] for checkpoints and
+/// progress.
+///
+/// # Errors
+/// If settings are impossible, clips are missing, or the checkpoint or the start cannot be used.
+pub fn train(
+    how: &LmacTraining,
+    classifier: &Vgg,
+    data: LmacData<'_>,
+    start: Option<&Arrays>,
+    checkpoint: Option<&PathBuf>,
+    progress: &mut dyn FnMut(LmacProgress) -> bool,
+) -> Result<Arrays> {
+    check(how, data.clips)?;
+    let LmacData { clips, noise, validation } = data;
+    let mut settings = format!("{how:?} on {} clips and {} noises", clips.samples.len(), noise.len());
+    if start.is_some() {
+        settings += ", fine-tuned";
+    }
+    let adam = Adam::new(AdamParams { weight_decay: how.weight_decay, ..AdamParams::default() });
+    let resumed = match checkpoint {
+        Some(path) => Checkpoint::load(path, &settings, adam.clone())?,
+        None => None,
+    };
+    let (mut params, mut adam, first) = match (resumed, start) {
+        (Some(c), _) => (from_arrays(&how.net, &c.arrays)?, c.adam, c.epoch),
+        (None, Some(arrays)) => (from_arrays(&how.net, arrays)?, adam, 0),
+        (None, None) => (initial(&how.net, &mut ChaCha8Rng::seed_from_u64(how.seed)), adam, 0),
+    };
+    let front_end = MaskedFrontEnd::new(&how.front_end)?;
+    let n_batches = clips.samples.len().div_ceil(how.batch);
+    for epoch in first..how.epochs {
+        let began = Instant::now();
+        let mut order: Vec<usize> = (0..clips.samples.len()).collect();
+        order.shuffle(&mut example_rng(how.seed, epoch, usize::MAX));
+        let mut totals = [0.0_f64; 5];
+        for (i, indices) in order.chunks(how.batch).enumerate() {
+            let rng = &mut example_rng(how.seed, epoch, usize::MAX - 1 - i);
+            let as_windows = rng.random_bool(how.window_share);
+            let batch = make_batch(how, clips, noise, epoch, indices, as_windows)?;
+            let parts = step(how, classifier, &front_end, &batch, &mut params, rng)?;
+            let done = (epoch * n_batches + i) as f32 / (how.epochs * n_batches) as f32;
+            adam.step(one_cycle(how.learning_rate, done), &mut params.iter_mut().collect::<Vec<_>>());
+            totals.iter_mut().zip(parts).for_each(|(t, p)| *t += p * indices.len() as f64 / clips.samples.len() as f64);
+            if !progress(LmacProgress::Batch(i + 1, n_batches)) {
+                return Err(Error::usage("training was interrupted; the same command with --resume goes on"));
+            }
+        }
+        let secs = began.elapsed().as_secs_f64();
+        let [loss, inside, outside, mask, guided] = totals;
+        if !loss.is_finite() {
+            return Err(Error::usage(format!(
+                "the loss became infinite in epoch {}; try a smaller learning rate",
+                epoch + 1
+            )));
+        }
+        let arrays = to_arrays(&how.net, &params);
+        let figures = validate::validate(how, classifier, &front_end, &arrays, validation, noise)?;
+        if let Some(path) = checkpoint {
+            Checkpoint { epoch: epoch + 1, settings: settings.clone(), arrays, adam: adam.clone() }.save(path)?;
+        }
+        let report = LmacEpoch { epoch: epoch + 1, loss, inside, outside, mask, guided, figures, secs };
+        progress(LmacProgress::Epoch(report));
+    }
+    Ok(to_arrays(&how.net, &params))
+}
+
+fn check(how: &LmacTraining, clips: &Clips) -> Result<()> {
+    if clips.samples.is_empty() || how.batch == 0 || how.epochs == 0 {
+        return Err(Error::usage("training needs at least one clip, one epoch and a batch of at least one"));
+    }
+    let pooling = how.net.net.time_pooling();
+    let lengths = [how.clip_frames, how.window_frames];
+    if !(0.0..=1.0).contains(&how.window_share) || lengths.iter().any(|n| *n == 0 || !n.is_multiple_of(pooling)) {
+        return Err(Error::usage(format!(
+            "a share of {} of batches of {} frames beside {} cannot be trained on; give 0 to 1, and multiples of {pooling} frames",
+            how.window_share, how.window_frames, how.clip_frames
+        )));
+    }
+    Ok(())
+}
+
+/// Computes the loss and fills the gradients. Returns loss, inside, outside, the mask's mean and the share that was guided.
+fn step(
+    how: &LmacTraining,
+    classifier: &Vgg,
+    front_end: &MaskedFrontEnd,
+    batch: &Batch,
+    params: &mut [Param],
+    rng: &mut ChaCha8Rng,
+) -> Result<[f64; 5]> {
+    let decision = classifier.forward(&batch.features)?;
+    let rows = decision.logits.to_vec2::<f32>()?;
+    let classes: Vec<usize> = rows.iter().map(|row| explained(row, how.activation, rng)).collect();
+    let clean = if how.guide > 0.0 {
+        let sounds: Vec<Vec<f32>> = batch.examples.iter().zip(&classes).map(|(e, class)| e.clean(*class)).collect();
+        let sounds: Vec<&[f32]> = sounds.iter().map(Vec::as_slice).collect();
+        Some(hear_sounds(how, &sounds, batch.features.dim(1)?)?.1)
+    } else {
+        None
+    };
+    let mut vars = HashMap::new();
+    for (param, (name, shape)) in params.iter().zip(how.net.arrays()) {
+        vars.insert(name, Var::from_slice(&param.values, shape, &Device::Cpu)?);
+    }
+    let tensors: HashMap<String, Tensor> = vars.iter().map(|(n, v)| (n.clone(), v.as_tensor().clone())).collect();
+    let mask = LmacNet::from_tensors(&how.net, &tensors)?.forward(&decision.taps, &batch.features, &classes)?;
+    let heard =
+        Heard { front_end, classifier, log_magnitude: &batch.log_magnitude, clean: clean.as_ref(), classes: &classes };
+    let parts = losses(how, &mask, &heard)?;
+    let store = parts.total.backward()?;
+    for param in params.iter_mut() {
+        let grad = vars.get(&param.name).and_then(|var| store.get(var));
+        let grad = grad.ok_or_else(|| Error::bug(format!("the loss does not depend on '{}'", param.name)))?;
+        param.grad = grad.flatten_all()?.to_vec1()?;
+    }
+    let scalar = |t: &Tensor| -> Result<f64> { Ok(f64::from(t.to_scalar::<f32>()?)) };
+    Ok([scalar(&parts.total)?, scalar(&parts.inside)?, scalar(&parts.outside)?, scalar(&parts.size)?, parts.guided])
+}
+
+/// Fresh arrays: uniform within ±√(6/fan-in) for kernels, which keeps the size of what passes ReLUs, and zeros for biases
+/// and classes, so that at first every mask is near one half and the same for all classes.
+fn initial(config: &LmacConfig, rng: &mut ChaCha8Rng) -> Vec<Param> {
+    let one = |(name, shape): (String, Vec<usize>)| {
+        let n = shape.iter().product();
+        let decays = name.ends_with(".weight");
+        let bound = (6.0 / shape[1..].iter().product::<usize>() as f32).sqrt();
+        let values = if decays { (0..n).map(|_| rng.random_range(-bound..bound)).collect() } else { vec![0.0; n] };
+        Param::new(name, values, decays)
+    };
+    config.arrays().into_iter().map(one).collect()
+}
+
+fn from_arrays(config: &LmacConfig, arrays: &Arrays) -> Result<Vec<Param>> {
+    let all = config.arrays().into_iter();
+    all.map(|(name, shape)| {
+        let decays = name.ends_with(".weight");
+        Ok(Param::new(name.clone(), arrays.get(&name, &shape)?.to_vec(), decays))
+    })
+    .collect()
+}
+
+fn to_arrays(config: &LmacConfig, params: &[Param]) -> Arrays {
+    let mut arrays = Arrays::default();
+    for (param, (name, shape)) in params.iter().zip(config.arrays()) {
+        arrays.insert(name, shape, param.values.clone());
+    }
+    arrays
+}
