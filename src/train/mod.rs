@@ -14,4 +14,5 @@ pub mod loss;
 pub mod nmf;
 mod nmf_steps;
 pub mod pairs;
+pub mod roar;
 mod synthetic_noise;
