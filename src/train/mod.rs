@@ -15,4 +15,5 @@ pub mod nmf;
 mod nmf_steps;
 pub mod pairs;
 pub mod roar;
+pub mod roar_run;
 mod synthetic_noise;

@@ -23,7 +23,7 @@ use crate::eval::metrics;
 use crate::eval::probe::order::most_relevant_first;
 use crate::model::manifest::Activation;
 use crate::model::vgg::{TrainableVgg, Vgg, VggConfig};
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// How to retrain.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,13 +88,15 @@ pub fn remove(input: &mut [f32], relevance: &[f32], share: f64, means: &[f32], s
 }
 
 /// Trains a fresh network on `train` and gives its accuracy on `test`: the share of the inputs with a class whose top class is
-/// one of theirs, `None` without such. With a `checkpoint` path the training goes on where an earlier one stopped. `progress`
-/// is told epochs done and their number, and returns whether to go on.
+/// one of theirs, `None` without such. With a `checkpoint` path the training goes on where an earlier one of the same `what` and
+/// settings stopped; one of another is left behind. `progress` is told epochs done and their number, and returns whether to
+/// go on.
 ///
 /// # Errors
 /// No inputs or settings that are impossible; a checkpoint that cannot be used; an interrupt.
 pub fn retrain(
     how: &Retraining,
+    what: &str,
     train: &Inputs,
     test: &Inputs,
     checkpoint: Option<&Path>,
@@ -103,10 +105,14 @@ pub fn retrain(
     if train.features.is_empty() || how.batch == 0 || how.epochs == 0 {
         return Err(Error::usage("retraining needs at least one clip, one epoch and a batch of at least one"));
     }
-    let settings = format!("{how:?} on {} inputs", train.features.len());
+    let settings = format!("{what}: {how:?} on {} inputs", train.features.len());
     let mut adam = Adam::new(AdamParams { weight_decay: how.weight_decay, ..AdamParams::default() });
     let resumed = match checkpoint {
-        Some(path) => Checkpoint::load(path, &settings, adam.clone())?,
+        // Of another training: it was stopped for good.
+        Some(path) => match Checkpoint::load(path, &settings, adam.clone()) {
+            Err(e) if e.kind() == ErrorKind::Usage => None,
+            loaded => loaded?,
+        },
         None => None,
     };
     let mut first = 0;
@@ -247,7 +253,7 @@ mod tests {
         let (train, test) = (bands(48, 1), bands(30, 2));
         let accuracy = |right: bool| {
             let (train, test) = (after_removal(&train, right), after_removal(&test, right));
-            retrain(&how(), &train, &test, None, &mut |_, _| true).unwrap().unwrap()
+            retrain(&how(), "", &train, &test, None, &mut |_, _| true).unwrap().unwrap()
         };
         let (right, wrong) = (accuracy(true), accuracy(false));
         assert!(right < 0.6 && wrong > 0.9, "{right} where the classes were found, {wrong} elsewhere");
@@ -259,17 +265,17 @@ mod tests {
         let how = Retraining { epochs: 4, ..how() };
         let dir = tempfile::tempdir().unwrap();
         let (whole, parts) = (dir.path().join("whole"), dir.path().join("parts"));
-        let result = retrain(&how, &train, &test, Some(&whole), &mut |_, _| true).unwrap();
-        let e = retrain(&how, &train, &test, Some(&parts), &mut |done, _| done < 2).unwrap_err();
+        let result = retrain(&how, "", &train, &test, Some(&whole), &mut |_, _| true).unwrap();
+        let e = retrain(&how, "", &train, &test, Some(&parts), &mut |done, _| done < 2).unwrap_err();
         assert!(e.to_string().contains("goes on"), "{e}");
         let mut epochs = Vec::new();
-        let resumed = retrain(&how, &train, &test, Some(&parts), &mut |done, _| {
+        let resumed = retrain(&how, "", &train, &test, Some(&parts), &mut |done, _| {
             epochs.push(done);
             true
         });
         assert_eq!((resumed.unwrap(), epochs.first()), (result, Some(&2)));
         assert_eq!(std::fs::read(whole).unwrap(), std::fs::read(parts).unwrap(), "the weights too");
-        let none = retrain(&how, &Inputs::default(), &test, None, &mut |_, _| true);
+        let none = retrain(&how, "", &Inputs::default(), &test, None, &mut |_, _| true);
         assert_eq!(none.unwrap_err().kind(), crate::ErrorKind::Usage);
     }
 }
