@@ -90,7 +90,8 @@ pub(super) fn flipping(results: &[Flipping], what: &str, of: fn(&Flipping) -> &M
 
 /// How explanations drift away from the original ones.
 pub(super) fn randomisation(results: &[Sanity]) -> Image {
-    let layers: Vec<&str> = results.first().map_or_else(Vec::new, |r| r.steps.iter().map(|s| s.layer.as_str()).collect());
+    let layers: Vec<&str> =
+        results.first().map_or_else(Vec::new, |r| r.steps.iter().map(|s| s.layer.as_str()).collect());
     let name = |layer: &str| layer.strip_prefix("layer").unwrap_or(layer).to_owned();
     let marks = std::iter::once("none".to_owned()).chain(layers.iter().map(|l| name(l)));
     let line = |r: &Sanity| {

@@ -25,12 +25,8 @@ pub(super) fn run(dir: &Path, args: &ProbeArgs, subject: &Subject, seed: u64) ->
             .map_err(|e| Error::bug(format!("signals cannot be watched ({e}); please report this")))?;
     }
     let manifest = subject.package.manifest();
-    let how = Retraining::new(
-        VggConfig::from_manifest(manifest)?,
-        manifest.classifier.activation,
-        args.roar_epochs,
-        seed,
-    );
+    let how =
+        Retraining::new(VggConfig::from_manifest(manifest)?, manifest.classifier.activation, args.roar_epochs, seed);
     let plan = RoarPlan {
         how,
         model: subject.package.sha256().to_owned(),
