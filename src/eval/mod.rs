@@ -1,8 +1,10 @@
 //! Metrics and tables.
 
 pub mod compare;
+pub mod compare_report;
 pub mod compare_result;
 pub mod corrupt;
+pub mod decisions;
 pub mod domain;
 pub mod evaluate;
 mod evaluate_result;

@@ -77,11 +77,7 @@ impl RelevanceMask {
         let n_mels = self.bank.n_mels();
         match self.form {
             MaskForm::Gain => {
-                let mut bands = rectified(relevance);
-                let full = quantile_of_positive(&bands, FULL_AT);
-                if full > 0.0 {
-                    bands.iter_mut().for_each(|r| *r = (*r / full).min(1.0));
-                }
+                let bands = band_mask(relevance);
                 let mut mask = self.spread(&bands, log_magnitude.len());
                 // Rounding may leave the mean of ones above 1.
                 mask.iter_mut().for_each(|m| *m = m.min(1.0));
@@ -148,6 +144,18 @@ impl RelevanceMask {
             out[first..].iter_mut().zip(weights).for_each(|(out, w)| *out += w * band);
         }
     }
+}
+
+/// The mask of [`MaskForm::Gain`] before it is spread over the bins: positive relevance divided by the 99th percentile of what
+/// is positive and cut at 1, as many values as `relevance` has; zeros where nothing is positive.
+#[must_use]
+pub fn band_mask(relevance: &[f32]) -> Vec<f32> {
+    let mut bands = rectified(relevance);
+    let full = quantile_of_positive(&bands, FULL_AT);
+    if full > 0.0 {
+        bands.iter_mut().for_each(|r| *r = (*r / full).min(1.0));
+    }
+    bands
 }
 
 fn rectified(relevance: &[f32]) -> Vec<f32> {
