@@ -115,7 +115,7 @@ pub fn run(args: &Args) -> Result<()> {
             for (method, inference) in &mut methods {
                 bar.set_message(format!("{} by {method}", recording.name));
                 let explained = explain(&recording, method, inference, *class, &folders)?;
-                bar.suspend(|| output::print(&sentence(&explained)));
+                bar.suspend(|| output::print(&sentence(&explained)))?;
                 summary.push(explained);
                 bar.inc(1);
             }
