@@ -197,7 +197,8 @@ impl LmacNet {
         let cells = self.into_cells(features)?;
         let x = self.convolve(&Tensor::cat(&[x, cells], 3)?, "detail")?.relu()?;
         let logits = self.out_of_cells(&self.convolve(&x, "mask")?)?;
-        Ok((logits.neg()?.exp()? + 1.0)?.recip()?)
+        // The sigmoid as a tanh: by 1 ÷ (1 + e^−x), a logit of −90 has a gradient of 0 · ∞.
+        Ok((logits * 0.5)?.tanh()?.affine(0.5, 0.5)?)
     }
 
     /// The taps, where they and the classifier's input fit the decoder.
