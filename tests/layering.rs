@@ -35,7 +35,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     // The detector itself is tried with other thresholds.
     ("tune", &["units", "error", "archive", "engine", "eval"]),
     // Templates are tried where the settings are checked.
-    ("config", &["units", "error", "toml_text", "audio", "model", "engine", "sinks"]),
+    // … and methods are known by name.
+    ("config", &["units", "error", "toml_text", "audio", "model", "interpret", "engine", "sinks"]),
     (
         "cli",
         &[

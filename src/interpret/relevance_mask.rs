@@ -4,8 +4,9 @@ use crate::Result;
 use crate::dsp::{FrontEndParams, MelFilterbank, SpectrumPower};
 
 /// Share of the positive relevance values that lie below the one that becomes a mask of 1. The published methods divide by
-/// the maximum; a single sharp peak, as products of gradients make them, then leaves hardly anything of the sound.
-const FULL_AT: f32 = 0.99;
+/// the maximum; a few sharp peaks, as products of gradients make them, then leave hardly anything of the sound, and the
+/// classifier does not know it again (`docs/methods.md`).
+const FULL_AT: f32 = 0.9;
 
 /// The thesis' program drops what is not above this share of a segment's rectified relevance (its text says 0.9).
 const THESIS_DROPPED: f32 = 0.5;
@@ -19,7 +20,7 @@ const INVERSION_STEPS: usize = 1000;
 /// How relevance becomes a mask.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum MaskForm {
-    /// The positive relevance of each band, divided by the 99th percentile of what is positive and cut at 1; each bin gets
+    /// The positive relevance of each band, divided by the 90th percentile of what is positive and cut at 1; each bin gets
     /// the mean of its bands, weighted by how strongly they hold it: Σ_m B_mf mask(m, t) / Σ_m B_mf. A bin without a band
     /// gets 0.
     #[default]

@@ -279,6 +279,7 @@ fn manifest(args: &Args, how: &ClassifierTraining, loaded: &data::Loaded) -> Res
             weights: WEIGHTS.to_string(),
         },
         l2i: None,
+        lmac: None,
         files: Default::default(),
         training: Some(Training {
             commands: vec![data::command_line()],
