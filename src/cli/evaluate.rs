@@ -9,6 +9,7 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::output;
+use super::probe::{self, ProbeArgs};
 use crate::error::{Error, Result};
 use crate::eval::domain::Domain;
 use crate::eval::evaluate::{Evaluation, EvaluationOptions, evaluate, targets_for_model};
@@ -27,11 +28,14 @@ Examples:
   earwitness evaluate --data esc13 --model models/mine --folds 4 --json scores.json
   earwitness evaluate --data esc13 --folds 4 --noise noise --methods all --domain stft,mel
   earwitness evaluate --data esc13 --folds 4 --corrupt noise,overlap
+  earwitness evaluate --data esc13 --folds 4 --sanity --flipping --plots pictures
+  earwitness evaluate --data esc13 --folds 4 --methods l2i,lrp --roar retrained
 
 The data set has the layout of ESC-50: audio/FOLD-SOURCE-TAKE-CLASS.wav (flac, ogg)
 and meta/esc50.csv. Without --methods, --sets and --corrupt the classifier and the
 components of L2I are measured; with them, methods are compared as in the L-MAC and
-L2I papers, and the tables are Markdown. docs/tables.md says what each figure is.";
+L2I papers, and the tables are Markdown. docs/tables.md says what each figure is.
+With a probe, the probes of --methods (default: all) are done instead.";
 
 /// Measure a model on a data set, and compare methods.
 #[derive(Debug, Clone, clap::Args)]
@@ -79,6 +83,9 @@ pub struct Args {
     /// Seed of everything that is drawn at random
     #[arg(long, value_name = "N", env = "EARWITNESS_SEED", default_value_t = 1)]
     pub seed: u64,
+    /// What else to find out about the methods; then it is done instead.
+    #[command(flatten)]
+    pub probes: ProbeArgs,
 }
 
 impl Args {
@@ -94,6 +101,13 @@ impl Args {
 /// # Errors
 /// Where data, model or file cannot be used.
 pub fn run(args: &Args) -> Result<()> {
+    if args.probes.is_wanted() {
+        let Args { data, model, folds, methods, json, seed, .. } = args;
+        return probe::run(
+            &args.probes,
+            &probe::Common { data, model, folds, methods, json: json.as_deref(), seed: *seed },
+        );
+    }
     if args.compares() {
         return compare::run(args);
     }

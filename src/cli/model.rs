@@ -1,4 +1,6 @@
-//! `earwitness model`: list, show and verify model packages.
+//! `earwitness model`: list, show and verify model packages, and import into them.
+
+mod import;
 
 use clap::Subcommand;
 use clap::builder::FalseyValueParser;
@@ -13,6 +15,7 @@ Examples:
   earwitness model list
   earwitness model show default
   earwitness model verify models/mine
+  earwitness model import W.npy --model models/mine --from-rate 44100
 
 Models are looked for in the folders of EARWITNESS_MODELS, in the user's data folder, near the
 program, and in /usr/local/share/earwitness/models and /usr/share/earwitness/models.";
@@ -27,6 +30,8 @@ pub(super) enum ModelCommand {
     Show(ShowArgs),
     /// Check packages: manifest, hashes, tensors
     Verify(VerifyArgs),
+    /// Put a dictionary of another program into a package
+    Import(import::ImportArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -59,6 +64,7 @@ pub(super) fn run(command: ModelCommand, globals: &Globals) -> Result<()> {
         ModelCommand::List(args) => list(args.json),
         ModelCommand::Show(args) => show(&args),
         ModelCommand::Verify(args) => verify(&args.models),
+        ModelCommand::Import(args) => import::run(&args),
     }
 }
 

@@ -4,6 +4,7 @@ pub mod compare;
 pub mod compare_report;
 pub mod compare_result;
 pub mod corrupt;
+pub mod decisions;
 pub mod domain;
 pub mod evaluate;
 mod evaluate_result;

@@ -255,6 +255,24 @@ impl Manifest {
         self
     }
 
+    /// Gives the model another dictionary, W in `file`, with one name for each component. Ψ and Θ speak of the columns that
+    /// were, so they go.
+    pub fn set_dictionary(&mut self, file: &str, component_names: Vec<String>) {
+        if let Some(weights) = self.l2i.take().and_then(|l2i| l2i.weights) {
+            self.files.remove(&weights);
+        }
+        self.l2i = Some(L2i {
+            dictionary: file.to_string(),
+            n_components: component_names.len(),
+            component_names,
+            psi_channels: 128,
+            theta_hidden: 128,
+            pooling: Pooling::Attention,
+            relevance_threshold: 0.0,
+            weights: None,
+        });
+    }
+
     /// The files that the manifest's sections name, with the key that names each.
     pub fn referenced_files(&self) -> Vec<(&'static str, &str)> {
         let mut files = vec![("classifier.weights", self.classifier.weights.as_str())];

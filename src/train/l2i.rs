@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
+use serde::Serialize;
 
 use super::adam::{Adam, AdamParams, one_cycle};
 use super::augment::AugmentParams;
@@ -70,10 +72,29 @@ pub struct L2iEpoch {
     pub reconstruction: f64,
     /// Mean fidelity loss.
     pub fidelity_loss: f64,
-    /// Share of validation clips where Θ's top class is the classifier's, if there are any.
-    pub fidelity_top1: Option<f64>,
+    /// Mean loss on the labels; 0 where only the interpreter is trained, post-hoc.
+    pub prediction_loss: f64,
+    /// What Θ and the classifier say of the validation clips.
+    pub decisions: Decisions,
     /// Seconds that the epoch's training took.
     pub secs: f64,
+}
+
+/// How the interpreter decides, beside the classifier, on clips as they are: a row of Table VIII of the extended paper.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Decisions {
+    /// Share of clips where Θ's top class is right, if there are any.
+    pub accuracy: Option<f64>,
+    /// Macro-AUPRC of Θ.
+    pub macro_auprc: Option<f64>,
+    /// Share of clips where the classifier's top class is right.
+    pub classifier_accuracy: Option<f64>,
+    /// Macro-AUPRC of the classifier.
+    pub classifier_macro_auprc: Option<f64>,
+    /// Share of clips where Θ's top class is the classifier's.
+    pub fidelity_top1: Option<f64>,
+    /// Share of clips where the classifier's top class is among Θ's five.
+    pub fidelity_top5: Option<f64>,
 }
 
 /// What the caller watches.
@@ -93,10 +114,12 @@ pub struct Frozen<'a> {
     pub dictionary: &'a [f32],
 }
 
-/// One batch: the classifier's input `[batch, n_frames, n_mels]` and ln(1+|X|) `[batch, n_frames, n_bins]`.
-struct Batch {
-    features: Tensor,
-    log_magnitude: Tensor,
+/// One batch: the classifier's input `[batch, n_frames, n_mels]`, ln(1+|X|) `[batch, n_frames, n_bins]`, and 0 or 1 for each
+/// class, `[batch, n_classes]`.
+pub(super) struct Batch {
+    pub(super) features: Tensor,
+    pub(super) log_magnitude: Tensor,
+    pub(super) targets: Vec<f32>,
 }
 
 /// Trains Ψ and Θ; see [`super::classifier::train`] for checkpoints and progress.
@@ -153,11 +176,12 @@ pub fn train(
             )));
         }
         let arrays = to_arrays(&how.net, &params);
-        let fidelity_top1 = validate(how, frozen, &arrays, validation)?;
+        let decisions = decisions(how, frozen.classifier, &L2iNet::load(&how.net, &arrays)?, validation)?;
         if let Some(path) = checkpoint {
             Checkpoint { epoch: epoch + 1, settings: settings.clone(), arrays, adam: adam.clone() }.save(path)?;
         }
-        let report = L2iEpoch { epoch: epoch + 1, loss, reconstruction, fidelity_loss, fidelity_top1, secs };
+        let report =
+            L2iEpoch { epoch: epoch + 1, loss, reconstruction, fidelity_loss, prediction_loss: 0.0, decisions, secs };
         progress(L2iProgress::Epoch(report));
     }
     Ok(to_arrays(&how.net, &params))
@@ -173,24 +197,51 @@ fn step(
     rng: &mut ChaCha8Rng,
 ) -> Result<[f64; 3]> {
     let decision = frozen.classifier.forward(&batch.features)?;
-    let mut vars = Vec::with_capacity(params.len());
-    for (param, (name, shape)) in params.iter().zip(how.net.arrays()) {
-        vars.push((name, Var::from_slice(&param.values, shape, &Device::Cpu)?));
-    }
-    let tensors: HashMap<&'static str, Tensor> = vars.iter().map(|(n, v)| (*n, v.as_tensor().clone())).collect();
-    let net = L2iNet::from_tensors(&how.net, &tensors)?;
+    let learner = Learner::new(how, params)?;
     let dropout = dropout(how, batch.features.dim(0)?, rng)?;
-    let forward = net.forward(&decision.taps, dropout.as_ref())?;
+    let forward = learner.net.forward(&decision.taps, dropout.as_ref())?;
     let parts = losses(how, &forward, &decision.logits, w_t, &batch.log_magnitude)?;
-    let theta = tensors.get("fc1.weight").ok_or_else(|| Error::bug("Θ lost its dense layer"))?;
-    let total = (&parts.total + (theta.sqr()?.sum_all()? * f64::from(how.theta_decay))?)?;
-    let store = total.backward()?;
-    for (param, (name, var)) in params.iter_mut().zip(&vars) {
-        let grad = store.get(var).ok_or_else(|| Error::bug(format!("the loss does not depend on '{name}'")))?;
-        param.grad = grad.flatten_all()?.to_vec1()?;
-    }
-    let scalar = |t: &Tensor| -> Result<f64> { Ok(f64::from(t.to_scalar::<f32>()?)) };
+    let total = (&parts.total + learner.theta_penalty(how)?)?;
+    learner.fill(params, &total.backward()?)?;
     Ok([scalar(&total)?, scalar(&parts.reconstruction)?, scalar(&parts.fidelity)?])
+}
+
+/// Ψ and Θ of one training step, on variables.
+pub(super) struct Learner {
+    vars: Vec<(&'static str, Var)>,
+    pub(super) net: L2iNet,
+}
+
+impl Learner {
+    pub(super) fn new(how: &L2iTraining, params: &[Param]) -> Result<Self> {
+        let mut vars = Vec::with_capacity(params.len());
+        for (param, (name, shape)) in params.iter().zip(how.net.arrays()) {
+            vars.push((name, Var::from_slice(&param.values, shape, &Device::Cpu)?));
+        }
+        let tensors: HashMap<&'static str, Tensor> = vars.iter().map(|(n, v)| (*n, v.as_tensor().clone())).collect();
+        let net = L2iNet::from_tensors(&how.net, &tensors)?;
+        Ok(Self { vars, net })
+    }
+
+    /// The weighted squared size of Θ's dense layer.
+    pub(super) fn theta_penalty(&self, how: &L2iTraining) -> Result<Tensor> {
+        let theta = self.vars.iter().find(|(name, _)| *name == "fc1.weight");
+        let (_, theta) = theta.ok_or_else(|| Error::bug("Θ lost its dense layer"))?;
+        Ok((theta.sqr()?.sum_all()? * f64::from(how.theta_decay))?)
+    }
+
+    /// Puts the gradients of a loss into the parameters that the variables came from.
+    pub(super) fn fill(&self, params: &mut [Param], store: &GradStore) -> Result<()> {
+        for (param, (name, var)) in params.iter_mut().zip(&self.vars) {
+            let grad = store.get(var).ok_or_else(|| Error::bug(format!("the loss does not depend on '{name}'")))?;
+            param.grad = grad.flatten_all()?.to_vec1()?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn scalar(t: &Tensor) -> Result<f64> {
+    Ok(f64::from(t.to_scalar::<f32>()?))
 }
 
 /// The terms of Eq. 4.
@@ -234,7 +285,7 @@ pub fn losses(
 }
 
 /// The masks of one step.
-fn dropout(how: &L2iTraining, batch: usize, rng: &mut ChaCha8Rng) -> Result<Option<Dropout>> {
+pub(super) fn dropout(how: &L2iTraining, batch: usize, rng: &mut ChaCha8Rng) -> Result<Option<Dropout>> {
     if how.dropout <= 0.0 && how.pooled_dropout <= 0.0 {
         return Ok(None);
     }
@@ -251,7 +302,14 @@ fn dropout(how: &L2iTraining, batch: usize, rng: &mut ChaCha8Rng) -> Result<Opti
     }))
 }
 
-fn make_batch(how: &L2iTraining, clips: &Clips, noise: &[Vec<f32>], epoch: usize, indices: &[usize]) -> Result<Batch> {
+/// Makes the clips of a batch anew and their spectra.
+pub(super) fn make_batch(
+    how: &L2iTraining,
+    clips: &Clips,
+    noise: &[Vec<f32>],
+    epoch: usize,
+    indices: &[usize],
+) -> Result<Batch> {
     let examples = indices.par_iter().map_init(
         || FrontEnd::new(&how.front_end),
         |front_end, &index| {
@@ -259,20 +317,23 @@ fn make_batch(how: &L2iTraining, clips: &Clips, noise: &[Vec<f32>], epoch: usize
             let n = how.net.n_classes;
             let example = how.augment.example(&mut rng, &clips.samples, &clips.targets, noise, index, n);
             let front_end = front_end.as_mut().map_err(|e| Error::new(e.kind(), e.to_string()))?;
-            spectra(front_end, &example.samples, how.net.n_frames)
+            let (features, log_magnitude) = spectra(front_end, &example.samples, how.net.n_frames)?;
+            Ok((features, log_magnitude, example.targets))
         },
     );
-    let examples: Vec<Result<(Vec<f32>, Vec<f32>)>> = examples.collect();
-    let (mut features, mut log_magnitude) = (Vec::new(), Vec::new());
+    let examples: Vec<Result<(Vec<f32>, Vec<f32>, Vec<f32>)>> = examples.collect();
+    let (mut features, mut log_magnitude, mut targets) = (Vec::new(), Vec::new(), Vec::new());
     for example in examples {
-        let (f, l) = example?;
+        let (f, l, t) = example?;
         features.extend(f);
         log_magnitude.extend(l);
+        targets.extend(t);
     }
     let (b, t) = (indices.len(), how.net.n_frames);
     Ok(Batch {
         features: Tensor::from_vec(features, (b, t, how.front_end.mel.n_mels), &Device::Cpu)?,
         log_magnitude: Tensor::from_vec(log_magnitude, (b, t, how.front_end.stft.n_bins()), &Device::Cpu)?,
+        targets,
     })
 }
 
@@ -296,23 +357,33 @@ pub fn spectra(front_end: &mut FrontEnd, samples: &[f32], n_frames: usize) -> Re
     Ok((columns, log))
 }
 
-/// Top-1 fidelity of Θ on clips as they are.
-fn validate(how: &L2iTraining, frozen: &Frozen<'_>, arrays: &Arrays, clips: &Clips) -> Result<Option<f64>> {
-    let net = L2iNet::load(&how.net, arrays)?;
+/// What Θ and the classifier say of clips as they are.
+///
+/// # Errors
+/// If the networks do not fit the front end.
+pub fn decisions(how: &L2iTraining, classifier: &Vgg, net: &L2iNet, clips: &Clips) -> Result<Decisions> {
     let mut front_end = FrontEnd::new(&how.front_end)?;
     let (mut reference, mut other) = (Vec::new(), Vec::new());
     for samples in &clips.samples {
         let columns = super::classifier::segment_features(&mut front_end, samples, how.net.n_frames)?;
         let x = Tensor::from_vec(columns, (1, how.net.n_frames, how.front_end.mel.n_mels), &Device::Cpu)?;
-        let decision = frozen.classifier.forward(&x)?;
+        let decision = classifier.forward(&x)?;
         reference.extend(decision.logits.flatten_all()?.to_vec1::<f32>()?);
         other.extend(net.forward(&decision.taps, None)?.logits.flatten_all()?.to_vec1::<f32>()?);
     }
-    Ok(metrics::top_k_fidelity(&reference, &other, how.net.n_classes, 1))
+    let n = how.net.n_classes;
+    Ok(Decisions {
+        accuracy: metrics::accuracy(&other, n, &clips.targets),
+        macro_auprc: metrics::macro_auprc(&other, n, &clips.targets),
+        classifier_accuracy: metrics::accuracy(&reference, n, &clips.targets),
+        classifier_macro_auprc: metrics::macro_auprc(&reference, n, &clips.targets),
+        fidelity_top1: metrics::top_k_fidelity(&reference, &other, n, 1),
+        fidelity_top5: metrics::top_k_fidelity(&reference, &other, n, 5),
+    })
 }
 
 /// Fresh arrays: uniform within ±1/√fan-in, as PyTorch's default.
-fn initial(config: &L2iConfig, rng: &mut ChaCha8Rng) -> Vec<Param> {
+pub(super) fn initial(config: &L2iConfig, rng: &mut ChaCha8Rng) -> Vec<Param> {
     let mut fan_in = 1;
     let arrays = config.arrays().into_iter();
     arrays
@@ -328,13 +399,13 @@ fn initial(config: &L2iConfig, rng: &mut ChaCha8Rng) -> Vec<Param> {
         .collect()
 }
 
-fn from_arrays(config: &L2iConfig, arrays: &Arrays) -> Result<Vec<Param>> {
+pub(super) fn from_arrays(config: &L2iConfig, arrays: &Arrays) -> Result<Vec<Param>> {
     let all = config.arrays().into_iter();
     all.map(|(name, shape)| Ok(Param::new(name.to_string(), arrays.get(name, &shape)?.to_vec(), shape.len() > 1)))
         .collect()
 }
 
-fn to_arrays(config: &L2iConfig, params: &[Param]) -> Arrays {
+pub(super) fn to_arrays(config: &L2iConfig, params: &[Param]) -> Arrays {
     let mut arrays = Arrays::default();
     for (param, (name, shape)) in params.iter().zip(config.arrays()) {
         arrays.insert(name, shape, param.values.clone());

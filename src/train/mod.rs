@@ -2,16 +2,22 @@
 
 pub mod adam;
 pub mod augment;
+pub mod by_design;
 pub mod checkpoint;
 pub mod classifier;
 mod csv;
 pub mod dataset;
 pub mod dictionary;
 pub mod l2i;
+pub mod linear;
 pub mod lmac;
 pub mod load;
 pub mod loss;
 pub mod nmf;
+pub mod nmf_baseline;
 mod nmf_steps;
 pub mod pairs;
+pub mod roar;
+pub mod roar_run;
+pub mod sparse_code;
 mod synthetic_noise;

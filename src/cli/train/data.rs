@@ -119,6 +119,12 @@ impl Bar {
         self.bar.set_message(what.to_string());
     }
 
+    /// As [`Self::part`], and returns whether to go on.
+    pub(super) fn update(&self, done: usize, all: usize, what: &str) -> bool {
+        self.part(done, all, what);
+        !self.interrupted.load(Ordering::Relaxed)
+    }
+
     pub(super) fn epoch(&mut self, epoch: usize, line: &str) -> bool {
         self.epochs_done = epoch;
         self.bar.suspend(|| note(line));
@@ -131,13 +137,13 @@ impl Bar {
 }
 
 /// The last part of a path, as a name.
-pub(super) fn folder_name(path: &Path) -> String {
+pub(in crate::cli) fn folder_name(path: &Path) -> String {
     let whole = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     whole.file_name().map_or_else(|| "model".to_string(), |n| n.to_string_lossy().into_owned())
 }
 
 /// The command that runs now, for the manifest: paths without the folders of this machine, and without `--resume`.
-pub(super) fn command_line() -> String {
+pub(in crate::cli) fn command_line() -> String {
     let words = std::env::args()
         .skip(1)
         .filter(|w| w != "--resume")

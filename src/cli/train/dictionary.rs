@@ -8,7 +8,7 @@ use super::data::{self, Bar};
 use crate::cli::output::note;
 use crate::cli::parse::{count, not_negative};
 use crate::error::Result;
-use crate::model::manifest::{L2i, Pooling, Training};
+use crate::model::manifest::Training;
 use crate::model::package::Package;
 use crate::model::tensors::Arrays;
 use crate::train::dictionary::{DictionaryData, DictionaryParams, Recipe, learn_dictionary};
@@ -60,7 +60,7 @@ pub struct Args {
 }
 
 /// The file with the dictionary.
-const FILE: &str = "dictionary.safetensors";
+pub(in crate::cli) const FILE: &str = "dictionary.safetensors";
 
 /// Learns the dictionary and adds it to the package.
 ///
@@ -100,18 +100,7 @@ pub fn run(args: &Args) -> Result<()> {
     })?;
     bar.finish();
     let n_components = dictionary.names.len();
-    manifest.l2i = Some(L2i {
-        dictionary: FILE.to_string(),
-        n_components,
-        component_names: dictionary.names,
-        psi_channels: 128,
-        theta_hidden: 128,
-        pooling: Pooling::Attention,
-        relevance_threshold: 0.0,
-        weights: None,
-    });
-    // Ψ and Θ speak of the columns that were: with new ones they are void.
-    manifest.files.remove(super::l2i::WEIGHTS);
+    manifest.set_dictionary(FILE, dictionary.names);
     manifest.training.get_or_insert_with(Training::default).commands.push(data::command_line());
     let mut arrays = Arrays::default();
     arrays.insert("W", [dictionary.n_bins, n_components], dictionary.w);

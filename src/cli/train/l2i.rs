@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::builder::{FalseyValueParser, PossibleValuesParser};
 
-use super::data::{self, Bar};
+use super::by_design;
+use super::data::{self, Bar, Loaded};
 use crate::cli::output::note;
 use crate::cli::parse::{count, not_negative, positive};
 use crate::error::{Error, Result};
+use crate::eval::evaluate::targets_for_model;
 use crate::model::l2i::L2iConfig;
 use crate::model::manifest::{Manifest, Pooling, Training};
 use crate::model::package::Package;
@@ -19,9 +21,16 @@ const AFTER_HELP: &str = "\
 Examples:
   earwitness train l2i --data esc13 --noise noise --model models/mine
   earwitness train l2i --data esc13 --model models/mine --pooling max --epochs 20
+  earwitness train l2i --data esc13 --noise noise --model models/mine --by-design --out models/joint
 
-The classifier stays as it is (post-hoc); Ψ learns activations of the dictionary, Θ learns to
-decide as the classifier.";
+Without --by-design the classifier stays as it is (post-hoc): Ψ learns activations of the
+dictionary, Θ learns to decide as the classifier.
+
+With --by-design the classifier's layers learn too, from everything the interpreter learns from,
+and the result is another model, in --out. That is worth it where the interpreter's own answer is
+to count, as it then rests on layers made for it: no share of the decision is left unexplained.
+It is not where a classifier is already in use and trusted: the new one is another, trained
+without windows and masks of the spectrum, and usually a little less accurate.";
 
 /// Train the listenable interpreter and add it to a package.
 #[derive(Debug, Clone, clap::Args)]
@@ -42,24 +51,40 @@ pub struct Args {
     /// Measure on these folds after every epoch [default: none]
     #[arg(long, value_name = "N,…", env = "EARWITNESS_VALIDATE_FOLDS", value_delimiter = ',')]
     pub validate_folds: Vec<u32>,
-    /// Passes over the data
-    #[arg(long, value_name = "N", env = "EARWITNESS_EPOCHS", default_value_t = 35, value_parser = count)]
-    pub epochs: usize,
+    /// Train the classifier too, together with the interpreter, and make another package of both in --out
+    #[arg(long, env = "EARWITNESS_BY_DESIGN", value_parser = FalseyValueParser::new(), help_heading = "By design")]
+    pub by_design: bool,
+    /// Folder of the package to make with --by-design; its name becomes the model's
+    #[arg(long, value_name = "DIR", env = "EARWITNESS_OUT", help_heading = "By design")]
+    pub out: Option<PathBuf>,
+    /// Whose answer the labels teach with --by-design: the classifier's, which the interpreter repeats, or the
+    /// interpreter's alone (the paper's variant NoPred)
+    #[arg(long, value_name = "WHOSE", env = "EARWITNESS_PREDICTION_ON", default_value = "classifier", value_parser = PossibleValuesParser::new(["classifier", "interpreter"]), help_heading = "By design")]
+    pub prediction_on: String,
+    /// Weight of the loss on the labels with --by-design
+    #[arg(long, value_name = "W", env = "EARWITNESS_PREDICTION", default_value_t = 1.0, value_parser = positive, help_heading = "By design")]
+    pub prediction: f64,
+    /// Begin with the weights of the model's classifier, not with random ones, with --by-design
+    #[arg(long, env = "EARWITNESS_WARM_START", value_parser = FalseyValueParser::new(), help_heading = "By design")]
+    pub warm_start: bool,
+    /// Passes over the data [default: 35, and 100 with --by-design]
+    #[arg(long, value_name = "N", env = "EARWITNESS_EPOCHS", value_parser = count)]
+    pub epochs: Option<usize>,
     /// Clips in a batch
     #[arg(long, value_name = "N", env = "EARWITNESS_BATCH", default_value_t = 16, value_parser = count)]
     pub batch: usize,
-    /// Highest learning rate of the one-cycle schedule
-    #[arg(long, value_name = "RATE", env = "EARWITNESS_LR", default_value_t = 1e-3, value_parser = positive)]
-    pub lr: f64,
-    /// Weight of the reconstruction of the input (α in Eq. 4 of the extended paper)
-    #[arg(long, value_name = "W", env = "EARWITNESS_RECONSTRUCTION", default_value_t = 5.0, value_parser = not_negative)]
-    pub reconstruction: f64,
+    /// Highest learning rate of the one-cycle schedule [default: 0.001, and 0.003 with --by-design]
+    #[arg(long, value_name = "RATE", env = "EARWITNESS_LR", value_parser = positive)]
+    pub lr: Option<f64>,
+    /// Weight of the reconstruction of the input (α in Eq. 4 of the extended paper) [default: 5, and 3 with --by-design]
+    #[arg(long, value_name = "W", env = "EARWITNESS_RECONSTRUCTION", value_parser = not_negative)]
+    pub reconstruction: Option<f64>,
     /// Weight of the fidelity to the classifier
-    #[arg(long, value_name = "W", env = "EARWITNESS_FIDELITY", default_value_t = 1.0, value_parser = not_negative)]
+    #[arg(long, value_name = "W", env = "EARWITNESS_FIDELITY", default_value_t = 1.0, value_parser = positive)]
     pub fidelity: f64,
-    /// Weight of the sparsity of the activations (β in Eq. 4)
-    #[arg(long, value_name = "W", env = "EARWITNESS_SPARSITY", default_value_t = 0.4, value_parser = not_negative)]
-    pub sparsity: f64,
+    /// Weight of the sparsity of the activations (β in Eq. 4) [default: 0.4, and 0.2 with --by-design]
+    #[arg(long, value_name = "W", env = "EARWITNESS_SPARSITY", value_parser = not_negative)]
+    pub sparsity: Option<f64>,
     /// Width of Ψ, even; the published network has 256
     #[arg(long, value_name = "N", env = "EARWITNESS_PSI_CHANNELS", default_value_t = 128, value_parser = count)]
     pub psi_channels: usize,
@@ -84,7 +109,7 @@ pub struct Args {
     /// Seed of the weights, the order and the augmentation
     #[arg(long, value_name = "N", env = "EARWITNESS_SEED", default_value_t = 1)]
     pub seed: u64,
-    /// Go on with an interrupted training in --model
+    /// Go on with an interrupted training in --model, or in --out with --by-design
     #[arg(long, env = "EARWITNESS_RESUME", value_parser = FalseyValueParser::new())]
     pub resume: bool,
 }
@@ -92,63 +117,87 @@ pub struct Args {
 /// The file with Ψ and Θ.
 pub(super) const WEIGHTS: &str = "l2i.safetensors";
 
-/// Trains Ψ and Θ and adds them to the package.
+/// A package with a classifier and a dictionary, and all that is needed to train on it.
+pub(super) struct Prepared {
+    pub(super) package: Package,
+    /// With the shape that the flags ask for.
+    pub(super) manifest: Manifest,
+    pub(super) how: L2iTraining,
+    /// W, `[n_bins, n_components]`.
+    pub(super) dictionary: Vec<f32>,
+    pub(super) loaded: Loaded,
+}
+
+/// Trains Ψ and Θ and adds them to the package, or makes another package with --by-design.
 ///
 /// # Errors
 /// Where settings, data or the package cannot be used, and on an interrupt.
 pub fn run(args: &Args) -> Result<()> {
+    match (&args.out, args.by_design) {
+        (Some(out), true) => by_design::run(args, out),
+        (None, true) => Err(Error::usage(
+            "--by-design makes another model; say with --out in which folder, as in --out models/joint",
+        )),
+        (Some(_), false) => Err(Error::usage(
+            "--out is for --by-design; without it the interpreter comes into the package of --model, so leave --out out",
+        )),
+        (None, false) => post_hoc(args),
+    }
+}
+
+/// Reads package and data.
+pub(super) fn prepare(args: &Args) -> Result<Prepared> {
     let package = Package::open(&args.model)?;
     let mut manifest = package.manifest().clone();
-    let classifier = Vgg::load(&VggConfig::from_manifest(&manifest)?, &package.tensors(&manifest.classifier.weights)?)?;
     let dictionary_file = set_shape(args, &mut manifest)?;
-    let as_trained = manifest.clone().for_clips();
-    let config = L2iConfig::from_manifest(&as_trained)?;
+    let (epochs, lr, reconstruction, sparsity) =
+        if args.by_design { (100, 3e-3, 3.0, 0.2) } else { (35, 1e-3, 5.0, 0.4) };
     let how = L2iTraining {
         front_end: manifest.front_end.params()?,
         activation: manifest.classifier.activation,
-        epochs: args.epochs,
+        epochs: args.epochs.unwrap_or(epochs),
         batch: args.batch,
-        learning_rate: args.lr as f32,
-        reconstruction: args.reconstruction as f32,
+        learning_rate: args.lr.unwrap_or(lr) as f32,
+        reconstruction: args.reconstruction.unwrap_or(reconstruction) as f32,
         fidelity: args.fidelity as f32,
-        sparsity: args.sparsity as f32,
+        sparsity: args.sparsity.unwrap_or(sparsity) as f32,
         dropout: args.dropout as f32,
         pooled_dropout: args.pooled_dropout as f32,
         theta_decay: args.theta_decay as f32,
         augment: AugmentParams::default(),
         seed: args.seed,
-        net: config,
+        net: L2iConfig::from_manifest(&manifest.clone().for_clips())?,
     };
     let tensors = package.tensors(&dictionary_file)?;
-    let dictionary = tensors.get("W", &[manifest.front_end.n_bins(), how.net.n_components])?;
+    let dictionary = tensors.get("W", &[manifest.front_end.n_bins(), how.net.n_components])?.to_vec();
     let length = manifest.segment.clip_samples(how.front_end.stft.hop);
     let rate = how.front_end.sample_rate;
-    let loaded = data::load(&args.data, args.noise.as_deref(), &args.folds, &args.validate_folds, rate, length)?;
-    if loaded.labels.len() != manifest.labels.len() {
+    let mut loaded = data::load(&args.data, args.noise.as_deref(), &args.folds, &args.validate_folds, rate, length)?;
+    let labels: Vec<&str> = manifest.label_names().collect();
+    if loaded.labels.len() != labels.len() {
         return Err(Error::usage(format!(
             "{} has {} classes and the model {}; train on the data set that the classifier was made for",
             args.data.display(),
             loaded.labels.len(),
-            manifest.labels.len()
+            labels.len()
         )));
     }
+    for clips in [&mut loaded.train, &mut loaded.validation] {
+        clips.targets = targets_for_model(&loaded.labels, &labels, &clips.targets)?;
+    }
+    Ok(Prepared { package, manifest, how, dictionary, loaded })
+}
+
+/// Trains Ψ and Θ for the classifier as it is.
+fn post_hoc(args: &Args) -> Result<()> {
+    let Prepared { package, mut manifest, how, dictionary, loaded } = prepare(args)?;
+    let classifier = Vgg::load(&VggConfig::from_manifest(&manifest)?, &package.tensors(&manifest.classifier.weights)?)?;
     let checkpoint = data::checkpoint(&args.model, "l2i", args.resume)?;
-    let frozen = Frozen { classifier: &classifier, dictionary };
-    let mut bar = Bar::new(args.epochs)?;
+    let frozen = Frozen { classifier: &classifier, dictionary: &dictionary };
+    let mut bar = Bar::new(how.epochs)?;
     let validation = &loaded.validation;
-    let arrays = train(&how, &frozen, &loaded.train, &loaded.noise, validation, Some(&checkpoint), &mut |p| match p {
-        L2iProgress::Batch(done, all) => bar.batch(done, all),
-        L2iProgress::Epoch(e) => {
-            let mut line = format!(
-                "epoch {}: loss {:.4} (reconstruction {:.4}, fidelity {:.4}), {:.1} s",
-                e.epoch, e.loss, e.reconstruction, e.fidelity_loss, e.secs
-            );
-            if let Some(f) = e.fidelity_top1 {
-                line += &format!(", top-1 fidelity {:.1} %", 100.0 * f);
-            }
-            bar.epoch(e.epoch, &line)
-        }
-    })?;
+    let arrays =
+        train(&how, &frozen, &loaded.train, &loaded.noise, validation, Some(&checkpoint), &mut |p| show(&mut bar, &p))?;
     bar.finish();
     if let Some(l2i) = &mut manifest.l2i {
         l2i.weights = Some(WEIGHTS.to_string());
@@ -158,6 +207,29 @@ pub fn run(args: &Args) -> Result<()> {
     data::discard(&checkpoint);
     note(&format!("the interpreter is in {}", args.model.display()));
     Ok(())
+}
+
+/// Tells how far a training is; returns whether to go on.
+pub(super) fn show(bar: &mut Bar, progress: &L2iProgress) -> bool {
+    match progress {
+        L2iProgress::Batch(done, all) => bar.batch(*done, *all),
+        L2iProgress::Epoch(e) => {
+            let mut line = format!(
+                "epoch {}: loss {:.4} (reconstruction {:.4}, fidelity {:.4}, labels {:.4}), {:.1} s",
+                e.epoch, e.loss, e.reconstruction, e.fidelity_loss, e.prediction_loss, e.secs
+            );
+            let d = &e.decisions;
+            if let (Some(f), Some(own), Some(of_classifier)) = (d.fidelity_top1, d.accuracy, d.classifier_accuracy) {
+                line += &format!(
+                    ", top-1 fidelity {:.1} %, accuracy {:.1} % (classifier {:.1} %)",
+                    100.0 * f,
+                    100.0 * own,
+                    100.0 * of_classifier
+                );
+            }
+            bar.epoch(e.epoch, &line)
+        }
+    }
 }
 
 /// Writes the flags' shape into the manifest and gives the dictionary's file.

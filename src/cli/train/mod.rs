@@ -1,7 +1,9 @@
 //! `earwitness train`: make a model package from a data set.
 
+pub mod baseline;
+mod by_design;
 pub mod classifier;
-mod data;
+pub(super) mod data;
 pub mod dictionary;
 pub mod l2i;
 pub mod lmac;
@@ -29,6 +31,8 @@ pub enum TrainCommand {
     L2i(l2i::Args),
     /// Train the decoder of L-MAC and add it to a package
     Lmac(lmac::Args),
+    /// Train classifiers on a dictionary alone, without a network, and compare models with them
+    Baseline(baseline::Args),
 }
 
 /// Runs the command.
@@ -41,5 +45,6 @@ pub fn run(command: &TrainCommand) -> crate::Result<()> {
         TrainCommand::Dictionary(args) => dictionary::run(args),
         TrainCommand::L2i(args) => l2i::run(args),
         TrainCommand::Lmac(args) => lmac::run(args),
+        TrainCommand::Baseline(args) => baseline::run(args),
     }
 }
