@@ -115,6 +115,32 @@ fn a_model_is_trained_measured_and_listens() {
     let all = run.ok(&["evaluate", "--data", "set", "--model", "mine", "--json", "all.json"]);
     assert!(all.stdout.contains("12"), "without --folds, every clip is measured: {}", all.stdout);
 
+    // Methods under one measure: the same figures again for the same seed, in the tables and in both files.
+    let compare =
+        ["evaluate", "--data", "set", "--model", "mine", "--methods", "l2i,saliency,random", "--domain", "stft,mel"];
+    let compare =
+        [&compare[..], &["--limit", "2", "--corrupt", "overlap", "--sets", "in-domain,out-of-domain"]].concat();
+    let printed = run.ok(&[&compare[..], &["--json", "methods.json", "--markdown", "methods.md"]].concat()).stdout;
+    assert_eq!(printed, std::fs::read_to_string(run.home().join("methods.md")).unwrap());
+    for row in ["| stft | l2i | ", "| mel | saliency | ", "| stft | random | ", "| ideal | "] {
+        assert!(printed.contains(row), "no {row} in {printed}");
+    }
+    let read = |file: &str| -> Value {
+        serde_json::from_str(&std::fs::read_to_string(run.home().join(file)).unwrap()).unwrap()
+    };
+    let compared = read("methods.json");
+    assert_eq!((&compared["sets"][0]["n"], &compared["sets"][1]["n"]), (&2.into(), &4.into()), "{compared}");
+    assert_eq!(compared["sets"][1]["rows"].as_array().unwrap().len(), 6);
+    assert_eq!(compared["corruptions"][0]["corruption"], "corrupt-overlap");
+    assert_eq!(compared["l2i"]["n"], 12);
+    run.ok(&[&compare[..], &["--json", "again.json"]].concat());
+    let again = read("again.json");
+    assert_eq!((&again["sets"], &again["corruptions"]), (&compared["sets"], &compared["corruptions"]));
+    let error = run.fails(2, &["evaluate", "--data", "set", "--model", "mine", "--methods", "tea-leaves"]);
+    assert!(error.contains("tea-leaves") && error.contains("gradcam"), "{error}");
+    let error = run.fails(2, &["evaluate", "--data", "set", "--model", "mine", "--sets", "speech"]);
+    assert!(error.contains("--speech"), "{error}");
+
     // Thresholds low enough that a net of two epochs hears something.
     write_wav(&run.home().join("yard.wav"), RATE_HZ, 1, &[sound(0, 1), sound(1, 1), sound(0, 2), sound(1, 2)].concat());
     let listen = ["monitor", "--input", "file:yard.wav", "--fast", "--model", "mine", "--record", "r"];
