@@ -13,6 +13,7 @@ pub mod eval;
 pub mod interpret;
 pub mod media;
 pub mod model;
+pub mod plot;
 pub mod record;
 pub mod review;
 pub mod sinks;

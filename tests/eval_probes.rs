@@ -5,7 +5,8 @@ mod l2i_common;
 
 use earwitness::dsp::FrontEnd;
 use earwitness::eval::probe::clip_scores::clip_scores;
-use earwitness::eval::probe::flipping::{Flipping, RANDOM, flip};
+use earwitness::eval::probe::flipping::{Flipping, flip};
+use earwitness::eval::probe::input_map::RANDOM;
 use earwitness::eval::probe::sanity::{Sanity, cascade};
 use earwitness::eval::probe::table;
 use earwitness::eval::probe::vectors::relevance_vectors;

@@ -22,7 +22,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("engine", &["units", "error", "dsp", "model", "interpret", "audio"]),
     // Recorded events read back, marked, indexed and removed: what `record` and whatever shows recordings share.
     ("archive", &["units", "error"]),
-    ("record", &["units", "error", "engine", "media", "archive"]),
+    // Pictures of plain numbers.
+    ("plot", &["error"]),
+    ("record", &["units", "error", "engine", "media", "archive", "plot"]),
     // Who is told besides; it speaks the lines' JSON.
     ("sinks", &["units", "error", "engine", "record"]),
     ("ui", &["units", "error", "engine"]),
@@ -35,7 +37,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     // The detector itself is tried with other thresholds.
     ("tune", &["units", "error", "archive", "engine", "eval"]),
     // Templates are tried where the settings are checked.
-    ("config", &["units", "error", "toml_text", "audio", "model", "engine", "sinks"]),
+    // … and methods are known by name.
+    ("config", &["units", "error", "toml_text", "audio", "model", "interpret", "engine", "sinks"]),
     (
         "cli",
         &[
@@ -49,6 +52,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "engine",
             "archive",
             "tune",
+            "plot",
             "record",
             "review",
             "sinks",
@@ -100,7 +104,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     // In the engine: when quiet hours are, by the local time of an event.
     ("jiff", &["engine", "archive", "record", "review", "ui", "tune", "cli"]),
-    ("png", &["record"]),
+    ("png", &["plot"]),
     ("ratatui", &["ui", "review"]),
     ("serde", &["toml_text", "dsp", "model", "train", "eval", "archive", "record", "review", "tune", "config", "cli"]),
     ("serde_json", &["archive", "record", "review", "sinks", "train", "eval", "cli"]),

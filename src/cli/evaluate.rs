@@ -1,16 +1,23 @@
 //! `earwitness evaluate`: the papers' figures for a model on a data set.
 
-use std::path::PathBuf;
+mod compare;
+
+use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
+use indicatif::ProgressBar;
+use serde::Serialize;
 
 use super::output;
-use crate::config::METHODS;
+use super::probe::{self, ProbeArgs};
 use crate::error::{Error, Result};
-use crate::eval::evaluate::{EvaluationOptions, evaluate, targets_for_model};
+use crate::eval::domain::Domain;
+use crate::eval::evaluate::{Evaluation, EvaluationOptions, evaluate, targets_for_model};
+use crate::eval::mixtures::SetKind;
 use crate::eval::report::table;
 use crate::interpret::Segment;
 use crate::interpret::l2i::L2i;
+use crate::interpret::methods::METHODS;
 use crate::model::package::{Package, find_model};
 use crate::train::dataset::DataSet;
 use crate::train::load::load_clips;
@@ -19,11 +26,18 @@ const AFTER_HELP: &str = "\
 Examples:
   earwitness evaluate --data esc13
   earwitness evaluate --data esc13 --model models/mine --folds 4 --json scores.json
+  earwitness evaluate --data esc13 --folds 4 --noise noise --methods all --domain stft,mel
+  earwitness evaluate --data esc13 --folds 4 --corrupt noise,overlap
+  earwitness evaluate --data esc13 --folds 4 --sanity --flipping --plots pictures
+  earwitness evaluate --data esc13 --folds 4 --methods l2i,lrp --roar retrained
 
 The data set has the layout of ESC-50: audio/FOLD-SOURCE-TAKE-CLASS.wav (flac, ogg)
-and meta/esc50.csv.";
+and meta/esc50.csv. Without --methods, --sets and --corrupt the classifier and the
+components of L2I are measured; with them, methods are compared as in the L-MAC and
+L2I papers, and the tables are Markdown. docs/tables.md says what each figure is.
+With a probe, the probes of --methods (default: all) are done instead.";
 
-/// Measure a model on a data set.
+/// Measure a model on a data set, and compare methods.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
@@ -39,49 +53,130 @@ pub struct Args {
     /// The method to measure
     #[arg(long, value_name = "METHOD", env = "EARWITNESS_METHOD", default_value = "l2i", value_parser = PossibleValuesParser::new(METHODS))]
     pub method: String,
+    /// Compare these methods, as in l2i,random; `all` is every one the model has, and the baselines
+    #[arg(long, value_name = "METHOD,…", env = "EARWITNESS_METHODS", value_delimiter = ',')]
+    pub methods: Vec<String>,
+    /// The evaluation sets to compare on [default: in-domain,out-of-domain]
+    #[arg(long, value_name = "SET,…", env = "EARWITNESS_SETS", value_delimiter = ',', value_parser = PossibleValuesParser::new(SetKind::TABLES.map(SetKind::name)))]
+    pub sets: Vec<String>,
+    /// Where masks are laid
+    #[arg(long, value_name = "DOMAIN,…", env = "EARWITNESS_DOMAIN", value_delimiter = ',', default_value = "stft", value_parser = PossibleValuesParser::new([Domain::Stft.name(), Domain::Mel.name()]))]
+    pub domain: Vec<String>,
+    /// Corrupt the clips and measure how much of the target the interpretations keep
+    #[arg(long, value_name = "HOW,…", env = "EARWITNESS_CORRUPT", value_delimiter = ',', value_parser = PossibleValuesParser::new(compare::CORRUPTIONS.map(|c| c.0)))]
+    pub corrupt: Vec<String>,
+    /// Folder of background recordings for the in-domain set; without it the clips are alone
+    #[arg(long, value_name = "DIR", env = "EARWITNESS_NOISE")]
+    pub noise: Option<PathBuf>,
+    /// Folder of speech recordings for the speech set
+    #[arg(long, value_name = "DIR", env = "EARWITNESS_SPEECH")]
+    pub speech: Option<PathBuf>,
+    /// Make each set of at most so many clips, drawn at random
+    #[arg(long, value_name = "N", env = "EARWITNESS_LIMIT")]
+    pub limit: Option<usize>,
     /// Also write the figures to this file, as JSON
     #[arg(long, value_name = "FILE", env = "EARWITNESS_JSON_FILE")]
     pub json: Option<PathBuf>,
-    /// Seed of the random baselines
+    /// Also write the tables of a comparison to this file, as Markdown
+    #[arg(long, value_name = "FILE", env = "EARWITNESS_MARKDOWN")]
+    pub markdown: Option<PathBuf>,
+    /// Seed of everything that is drawn at random
     #[arg(long, value_name = "N", env = "EARWITNESS_SEED", default_value_t = 1)]
     pub seed: u64,
+    /// What else to find out about the methods; then it is done instead.
+    #[command(flatten)]
+    pub probes: ProbeArgs,
 }
 
-/// Measures, prints the table and writes the JSON file.
+impl Args {
+    /// Whether methods are to be compared, and not only the classifier and L2I's components measured.
+    fn compares(&self) -> bool {
+        let lists = [&self.methods, &self.sets, &self.corrupt];
+        lists.iter().any(|list| !list.is_empty()) || self.markdown.is_some() || self.method != "l2i"
+    }
+}
+
+/// Measures, prints the table and writes the files.
 ///
 /// # Errors
 /// Where data, model or file cannot be used.
 pub fn run(args: &Args) -> Result<()> {
-    let package = Package::open(&find_model(&args.model)?)?.for_clips();
-    let l2i = L2i::load(&package)?;
-    let front_end = package.manifest().front_end.params()?;
-    let set = DataSet::open(&args.data)?;
-    let folds = if args.folds.is_empty() { set.folds() } else { args.folds.clone() };
-    let (metas, _) = set.split(&folds)?;
-    let labels: Vec<&str> = package.manifest().label_names().collect();
-    let classes: Vec<Vec<usize>> = metas.iter().map(|m| m.targets.clone()).collect();
-    let targets = targets_for_model(&set.labels, &labels, &classes)?;
+    if args.probes.is_wanted() {
+        let Args { data, model, folds, methods, json, seed, .. } = args;
+        return probe::run(
+            &args.probes,
+            &probe::Common { data, model, folds, methods, json: json.as_deref(), seed: *seed },
+        );
+    }
+    if args.compares() {
+        return compare::run(args);
+    }
     let bar = output::progress("{msg} {wide_bar} {pos}/{len}");
-    let step = |what: &'static str, done: usize, all: usize| {
+    let evaluation = Loaded::open(args, &bar)?.components(args, &bar)?;
+    bar.finish_and_clear();
+    if let Some(path) = &args.json {
+        write_json(path, &evaluation)?;
+    }
+    output::print(&table(&evaluation))
+}
+
+/// A model in the form that it is measured in, and the clips.
+struct Loaded {
+    package: Package,
+    folds: Vec<u32>,
+    clips: Vec<Vec<f32>>,
+    /// The model's classes of each clip.
+    targets: Vec<Vec<usize>>,
+}
+
+impl Loaded {
+    fn open(args: &Args, bar: &ProgressBar) -> Result<Self> {
+        let package = Package::open(&find_model(&args.model)?)?.for_clips();
+        let front_end = package.manifest().front_end.params()?;
+        let set = DataSet::open(&args.data)?;
+        let folds = if args.folds.is_empty() { set.folds() } else { args.folds.clone() };
+        let (metas, _) = set.split(&folds)?;
+        let labels: Vec<&str> = package.manifest().label_names().collect();
+        let classes: Vec<Vec<usize>> = metas.iter().map(|m| m.targets.clone()).collect();
+        let targets = targets_for_model(&set.labels, &labels, &classes)?;
+        let length = package.manifest().segment.clip_samples(front_end.stft.hop);
+        let mut step = stepper(bar, "loading");
+        let clips = load_clips(&metas, front_end.sample_rate, length, &mut step)?;
+        Ok(Self { package, folds, clips, targets })
+    }
+
+    /// The classifier's figures, Θ's fidelity, and what taking out L2I's components does.
+    fn components(&self, args: &Args, bar: &ProgressBar) -> Result<Evaluation> {
+        let l2i = L2i::load(&self.package)?;
+        let options = EvaluationOptions {
+            method: "l2i".to_owned(),
+            folds: self.folds.clone(),
+            seed: args.seed,
+            ..EvaluationOptions::default()
+        };
+        let explain = |segment: &Segment<'_>| l2i.explain_fully(segment);
+        evaluate(&self.package, &self.clips, &self.targets, explain, &options, &mut stepper(bar, "measuring"))
+    }
+}
+
+fn stepper(bar: &ProgressBar, what: &'static str) -> impl FnMut(usize, usize) {
+    let bar = bar.clone();
+    move |done, all| {
         bar.set_message(what);
         bar.set_length(all as u64);
         bar.set_position(done as u64);
-    };
-    let length = package.manifest().segment.clip_samples(front_end.stft.hop);
-    let clips = load_clips(&metas, front_end.sample_rate, length, &mut |done, all| step("loading", done, all))?;
-    let options =
-        EvaluationOptions { method: args.method.clone(), folds, seed: args.seed, ..EvaluationOptions::default() };
-    let explain = |segment: &Segment<'_>| l2i.explain_fully(segment);
-    let evaluation =
-        evaluate(&package, &clips, &targets, explain, &options, &mut |done, all| step("measuring", done, all))?;
-    bar.finish_and_clear();
-    let json = serde_json::to_string_pretty(&evaluation)
-        .map_err(|e| Error::bug(format!("the figures cannot be written as JSON ({e}); please report this")))?;
-    if let Some(path) = &args.json {
-        std::fs::write(path, format!("{json}\n")).map_err(|e| {
-            Error::output(format!("cannot write the figures to {} ({e}); choose another file", path.display()))
-                .with_source(e)
-        })?;
     }
-    output::print(&table(&evaluation))
+}
+
+fn write_json(path: &Path, figures: &impl Serialize) -> Result<()> {
+    let json = serde_json::to_string_pretty(figures)
+        .map_err(|e| Error::bug(format!("the figures cannot be written as JSON ({e}); please report this")))?;
+    write_file(path, &format!("{json}\n"))
+}
+
+fn write_file(path: &Path, text: &str) -> Result<()> {
+    std::fs::write(path, text).map_err(|e| {
+        Error::output(format!("cannot write the figures to {} ({e}); choose another file", path.display()))
+            .with_source(e)
+    })
 }

@@ -1,34 +1,37 @@
 //! `earwitness explain`: what the classifier heard in a recording.
 
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
-use clap::builder::PossibleValuesParser;
+use serde::Serialize;
 
 use super::output;
 use crate::dsp::resample;
 use crate::engine::inference::Inference;
 use crate::engine::offline::{RecordingParams, explain_recording};
-use crate::engine::report::{Event, ModelRef};
+use crate::engine::report::ModelRef;
 use crate::error::{Error, Result};
-use crate::interpret::l2i::L2i;
+use crate::interpret::methods;
 use crate::media::decode::read_recording;
 use crate::model::classifier::Classifier;
+use crate::model::device::ComputeDevice;
 use crate::model::package::{Package, find_model};
 use crate::record::{EventFolders, FolderOptions};
-use crate::units::{ClassId, StreamClock};
+use crate::units::{ClassId, SampleRate, StreamClock};
 
-/// Explains with every method there is.
+/// Explains with every method that the model has.
 pub const ALL_METHODS: &str = "all";
 
 const AFTER_HELP: &str = "\
 Examples:
   earwitness explain bark.wav --out explained
   earwitness explain *.flac --out explained --label dog
+  earwitness explain bark.wav --out explained --method lrp,gradcam
   earwitness explain bark.wav --out explained --method all
 
 Writes one folder a recording and method, with clip.wav, interpretation.wav, a file for each
-relevant component, spectrogram.png and event.json.";
+relevant component, spectrogram.png and event.json; and summary.json, which lists them with
+what the classifier says of each interpretation alone, and the seconds that it took.";
 
 /// Explain recordings offline.
 #[derive(Debug, Clone, clap::Args)]
@@ -40,9 +43,9 @@ pub struct Args {
     /// Folder to write the explanations into
     #[arg(long, value_name = "DIR", env = "EARWITNESS_OUT")]
     pub out: PathBuf,
-    /// The method, or all
-    #[arg(long, value_name = "METHOD", env = "EARWITNESS_METHOD", default_value = "l2i", value_parser = PossibleValuesParser::new(["l2i", ALL_METHODS]))]
-    pub method: String,
+    /// The methods, with commas between them, or all
+    #[arg(long, value_name = "METHOD,…", env = "EARWITNESS_METHOD", default_value = "l2i", value_delimiter = ',', value_parser = method)]
+    pub method: Vec<String>,
     /// The model: a name of `earwitness model list`, or a package's folder
     #[arg(long, value_name = "NAME|DIR", env = "EARWITNESS_MODEL", default_value = crate::model::package::DEFAULT_MODEL)]
     pub model: String,
@@ -54,24 +57,102 @@ pub struct Args {
 /// Most components that get a file of their own.
 const MAX_COMPONENTS: usize = 5;
 
+/// What the folder of explanations holds, beside them.
+const SUMMARY: &str = "summary.json";
+
+/// Seed of the methods that draw at random.
+const SEED: u64 = 1;
+
+/// One line of the summary.
+#[derive(Serialize)]
+struct Explained {
+    file: String,
+    label: String,
+    score: f32,
+    method: String,
+    /// Time that the explanation took, the recording's decoding left out.
+    seconds: f64,
+    agrees: Option<bool>,
+    prob: Option<f32>,
+    prob_in: Option<f32>,
+    prob_out: Option<f32>,
+    folder: String,
+}
+
+/// A recording at the model's rate.
+struct Recording {
+    name: String,
+    samples: Vec<f32>,
+    params: RecordingParams,
+}
+
 /// Explains each recording and says where the folder is.
 ///
 /// # Errors
 /// Where the model, a recording or the output folder cannot be used.
 pub fn run(args: &Args) -> Result<()> {
     let package = Package::open(&find_model(&args.model)?)?;
-    let classifier = Classifier::load(&package)?;
-    // So far there is one method: "all" and "l2i" are the same.
-    let interpreter = L2i::load(&package)?;
-    let classes = classes(&classifier, &args.label)?;
-    let mut inference = Inference::new(classifier, Some(Box::new(interpreter)));
+    let mut methods = Vec::new();
+    for method in methods_of(args, &package) {
+        let interpreter = methods::load(&package, &method, &ComputeDevice::cpu(), SEED)?;
+        methods.push((method, Inference::new(Classifier::load(&package)?, Some(interpreter))));
+    }
+    let Some((_, first)) = methods.first() else {
+        return Err(Error::usage(format!(
+            "the model {} has no method; name one with --method",
+            package.manifest().name
+        )));
+    };
+    let classes = classes(first.classifier(), &args.label)?;
+    let sample_rate = first.classifier().front_end().sample_rate;
     let folders = EventFolders::new(&args.out, FolderOptions { private: false, ..FolderOptions::default() })?;
+    let mut summary = Vec::new();
+    let bar = output::progress("{msg} {wide_bar} {pos}/{len}");
+    bar.set_length((args.files.len() * classes.len() * methods.len()) as u64);
     for file in &args.files {
+        let recording = read(file, &package, sample_rate)?;
         for class in &classes {
-            explain(file, &package, &mut inference, *class, &folders)?;
+            for (method, inference) in &mut methods {
+                bar.set_message(format!("{} by {method}", recording.name));
+                let explained = explain(&recording, method, inference, *class, &folders)?;
+                bar.suspend(|| output::print(&sentence(&explained)))?;
+                summary.push(explained);
+                bar.inc(1);
+            }
         }
     }
-    Ok(())
+    bar.finish_and_clear();
+    write_summary(&args.out.join(SUMMARY), &summary)
+}
+
+/// The methods that were asked for, each once.
+fn methods_of(args: &Args, package: &Package) -> Vec<String> {
+    let mut all = Vec::new();
+    for method in &args.method {
+        let named = match method.as_str() {
+            ALL_METHODS => methods::available(package).into_iter().map(str::to_owned).collect(),
+            _ => vec![method.clone()],
+        };
+        all.extend(named.into_iter().filter(|method| !all.contains(method)).collect::<Vec<_>>());
+    }
+    all
+}
+
+/// A method's name, or all.
+fn method(text: &str) -> Result<String, String> {
+    let name = text.split(':').next().unwrap_or_default();
+    if text == ALL_METHODS || methods::METHODS.contains(&name) || methods::BASELINES.contains(&text) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("give {}, or {ALL_METHODS}", methods::METHODS.join(", ")))
+}
+
+fn write_summary(path: &Path, summary: &[Explained]) -> Result<()> {
+    let json = serde_json::to_string_pretty(summary)
+        .map_err(|e| Error::bug(format!("the summary cannot be written as JSON ({e}); please report this")))?;
+    std::fs::write(path, json + "\n").map_err(|e| {
+        Error::output(format!("cannot write {} ({e}); choose another --out", path.display())).with_source(e)
+    })
 }
 
 /// The classes to explain; `None` is the top one.
@@ -90,20 +171,13 @@ fn classes(classifier: &Classifier, labels: &[String]) -> Result<Vec<Option<Clas
     labels.iter().map(find).collect()
 }
 
-fn explain(
-    file: &Path,
-    package: &Package,
-    inference: &mut Inference,
-    class: Option<ClassId>,
-    folders: &EventFolders,
-) -> Result<()> {
+fn read(file: &Path, package: &Package, sample_rate: SampleRate) -> Result<Recording> {
     let recording = read_recording(file)?;
     if recording.truncated {
         output::note(&format!("{} ends too early; what is there is explained", file.display()));
     }
-    let sample_rate = inference.classifier().front_end().sample_rate;
     let samples = resample(&recording.mono(), recording.sample_rate, sample_rate)?;
-    let name = file.file_name().map_or_else(|| file.to_string_lossy(), |n| n.to_string_lossy());
+    let name = file.file_name().map_or_else(|| file.to_string_lossy(), |n| n.to_string_lossy()).into_owned();
     // A recording starts when its file was last written less its length, as far as anyone can tell.
     let written = std::fs::metadata(file).and_then(|m| m.modified()).unwrap_or_else(|_| SystemTime::now());
     let length = std::time::Duration::from_secs_f64(sample_rate.secs(samples.len() as u64));
@@ -113,21 +187,48 @@ fn explain(
         clock: StreamClock { start: written.checked_sub(length).unwrap_or(written), sample_rate },
         max_components: MAX_COMPONENTS,
     };
-    let report = explain_recording(&samples, inference, class, &params)?;
-    let dir = folders.write(&report)?;
-    output::print(&sentence(&name, &report.event, &dir))
+    Ok(Recording { name, samples, params })
 }
 
-/// One line a person can read.
-fn sentence(name: &str, event: &Event, dir: &Path) -> String {
-    let mut line = format!("{name}: {} {:.2}", event.label, event.score);
-    if let Some(f) = event.faithfulness {
-        let verdict = if f.agrees {
+fn explain(
+    recording: &Recording,
+    method: &str,
+    inference: &mut Inference,
+    class: Option<ClassId>,
+    folders: &EventFolders,
+) -> Result<Explained> {
+    let began = Instant::now();
+    let mut report = explain_recording(&recording.samples, inference, class, &recording.params)?;
+    // With what was asked of it, as in `lrp:epsilon-plus`.
+    method.clone_into(&mut report.event.method);
+    let seconds = began.elapsed().as_secs_f64();
+    let dir = folders.write(&report)?;
+    let figures = report.event.faithfulness;
+    Ok(Explained {
+        file: recording.name.clone(),
+        label: report.event.label,
+        score: report.event.score,
+        method: method.to_owned(),
+        seconds,
+        agrees: figures.map(|f| f.agrees),
+        prob: figures.map(|f| f.prob),
+        prob_in: figures.map(|f| f.prob_in),
+        prob_out: figures.map(|f| f.prob_out),
+        folder: dir.to_string_lossy().into_owned(),
+    })
+}
+
+/// One line a person can read, and the folder.
+fn sentence(explained: &Explained) -> String {
+    let Explained { file, label, score, method, folder, .. } = explained;
+    let mut line = format!("{file}: {label} {score:.2} by {method}");
+    if let (Some(agrees), Some(prob_in), Some(prob_out)) = (explained.agrees, explained.prob_in, explained.prob_out) {
+        let verdict = if agrees {
             "the interpretation alone says the same"
         } else {
             "the interpretation alone says something else"
         };
-        line += &format!(", {verdict} ({:.2}; {:.2} without it)", f.prob_in, f.prob_out);
+        line += &format!(", {verdict} ({prob_in:.2}; {prob_out:.2} without it)");
     }
-    format!("{line}\n  {}\n", dir.display())
+    format!("{line}\n  {folder}\n")
 }

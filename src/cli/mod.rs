@@ -18,6 +18,7 @@ mod output;
 mod outside;
 mod panics;
 mod parse;
+pub mod probe;
 mod reload;
 pub mod review;
 mod service;

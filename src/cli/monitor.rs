@@ -17,7 +17,7 @@ use super::{Globals, logging, output, reload};
 use crate::audio::source::{Capture, CaptureOptions, InputSpec, open};
 use crate::config::{Config, Loaded, UiMode};
 use crate::engine::controls::Controls;
-use crate::engine::inference::Inference;
+use crate::engine::inference::{DeviceChoice, Inference};
 use crate::engine::report::ModelRef;
 use crate::engine::snapshot::SnapshotSlot;
 use crate::engine::worker::{MonitorOptions, Worker};
@@ -78,7 +78,8 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     let ui = config.monitor.ui.decide(stdout().is_terminal());
     logging::start(&config.log, ui == UiMode::Tui)?;
     let package = Package::open(&find_model(&config.monitor.model)?)?;
-    let inference = Inference::open(&package, &config.monitor.method, config.monitor.device.parse()?)?;
+    let mut inference = Inference::open(&package, &config.monitor.method, config.monitor.device.parse()?)?;
+    let explainer = explainer(&mut inference, &package, config)?;
     let labels = inference.classifier().labels().to_vec();
     let surroundings = config.sink_surroundings(&package.manifest().name, &labels);
     let sinks = config.sinks(&surroundings)?;
@@ -87,6 +88,10 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     let outlet = Outlet::of(config)?;
     let captures = captures(config, &outlet)?;
     let worker = Worker::new(captures, inference, options)?;
+    let worker = match explainer {
+        Some(explainer) => worker.with_explainer(explainer)?,
+        None => worker,
+    };
     let (worker, _playback) = outlet.listen(worker)?;
     let mut outside = Outside::start(config, &sinks, worker.progress())?;
     let recorder = recorder(config, ui, &outside)?;
@@ -127,6 +132,21 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     screen?;
     listened?;
     told(stats, reader_left)
+}
+
+/// Networks for a thread of its own, where the method is too slow for every stride; the worker's then have no method.
+fn explainer(inference: &mut Inference, package: &Package, config: &Config) -> Result<Option<Inference>> {
+    if inference.explains_strides() {
+        return Ok(None);
+    }
+    let method = &config.monitor.method;
+    if config.monitor.listen != "off" {
+        return Err(Error::usage(format!(
+            "{method} explains events only, so there is nothing to play while they happen; use --listen off, or --method l2i"
+        )));
+    }
+    inference.without_method();
+    Inference::open(package, method, DeviceChoice::Cpu).map(Some)
 }
 
 /// Opens all inputs. No two have the same name.

@@ -44,6 +44,14 @@ pub(super) fn not_negative(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A share, 0 to 1.
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(x) if (0.0..=1.0).contains(&x) => Ok(x),
+        _ => Err("give a share from 0 to 1".into()),
+    }
+}
+
 /// A count of at least 1.
 pub(super) fn count(text: &str) -> Result<usize, String> {
     match text.parse::<usize>() {
@@ -72,6 +80,7 @@ mod tests {
         assert!(seconds("-1").is_err() && seconds("nan").is_err() && seconds("inf").is_err() && seconds("x").is_err());
         assert!(positive("0").is_err() && positive("1e-3").is_ok());
         assert!(not_negative("0").is_ok() && not_negative("-0.1").is_err());
+        assert!(share("0").is_ok() && share("1").is_ok() && share("1.1").is_err() && share("nan").is_err());
         assert!(count("0").is_err() && count("3") == Ok(3));
     }
 

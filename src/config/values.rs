@@ -8,8 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::units::parse_bytes;
 
-/// The methods that can explain, by the names that flags and files use.
-pub const METHODS: &[&str] = &["l2i"];
+pub use crate::interpret::methods::METHODS;
 
 /// Declares an enum whose values are words: in TOML, on the command line and in `Display` alike.
 macro_rules! words {

@@ -40,6 +40,16 @@ pub enum Compression {
 }
 
 impl Compression {
+    /// How fast the compressed value rises with `x`: 0 below the floor.
+    pub(crate) fn slope(self, x: f32) -> f32 {
+        let of_log10 = |floor: f32, scale: f32| if x > floor { scale / (x * std::f32::consts::LN_10) } else { 0.0 };
+        match self {
+            Self::Log1p => 1.0 / (1.0 + x),
+            Self::Db { floor } => of_log10(floor, 10.0),
+            Self::Log10 { floor, scale, .. } => of_log10(floor, scale),
+        }
+    }
+
     fn validate(self) -> Result<()> {
         let fit = match self {
             Self::Log1p => true,
@@ -66,7 +76,7 @@ impl Compression {
     }
 
     /// Compresses every value in place.
-    fn apply(self, values: &mut [f32]) {
+    pub(crate) fn apply(self, values: &mut [f32]) {
         match self {
             Self::Log1p => values.iter_mut().for_each(|x| *x = x.ln_1p()),
             Self::Db { floor } => values.iter_mut().for_each(|x| *x = 10.0 * x.max(floor).log10()),

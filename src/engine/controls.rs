@@ -11,6 +11,7 @@ use super::detector::{DetectorParams, Edit};
 pub struct Controls {
     focus: AtomicUsize,
     listen_steps: AtomicUsize,
+    call_off: AtomicBool,
     /// Whether changes wait.
     changed: AtomicBool,
     changes: Mutex<Vec<Change>>,
@@ -60,6 +61,16 @@ impl Controls {
     /// How many times that was asked for since the last look.
     pub fn take_listen_steps(&self) -> usize {
         self.listen_steps.swap(0, Ordering::Relaxed)
+    }
+
+    /// Gives up the explanations that are pending.
+    pub fn call_off_explanations(&self) {
+        self.call_off.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that was asked for since the last look.
+    pub fn take_call_off(&self) -> bool {
+        self.call_off.swap(false, Ordering::Relaxed)
     }
 
     /// Changes what is listened for.

@@ -117,6 +117,15 @@ impl Gauge {
     }
 }
 
+impl Gauge {
+    /// An event was explained, or will not be.
+    pub(super) fn explained(&mut self, event: &Event) {
+        if let Some(summary) = self.events.iter_mut().find(|summary| summary.event.id == event.id) {
+            *summary = Arc::new(EventSummary { event: event.clone(), dir: summary.dir.clone() });
+        }
+    }
+}
+
 impl Worker {
     /// The state as it is now, of the input that is looked at.
     pub(super) fn snapshot(&self) -> Snapshot {

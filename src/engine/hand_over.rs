@@ -6,7 +6,7 @@ use super::detector::{ANY_LOUD, Detection};
 use super::inference::Inference;
 use super::pipeline::{Pipeline, classify, explain};
 use super::quiet::Hush;
-use super::report::{Event, EventReport, Handling, OnsetReport};
+use super::report::{Event, EventReport, Explained, Handling, OnsetReport};
 use super::stride_level::score_level;
 use crate::Result;
 use crate::units::{ClassId, SamplePos};
@@ -136,6 +136,7 @@ impl Pipeline {
             method: if of_model { self.method() } else { LEVEL }.to_owned(),
             components: evidence.components,
             faithfulness: evidence.faithfulness,
+            explanation: Explained::Done,
             latency_secs: rate.secs(self.origin.plus(sure).since(onset)),
             lag_secs: self
                 .ears

@@ -5,8 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::interpret::l2i::L2i;
-use crate::interpret::{Explanation, Interpreter, Segment};
+use crate::interpret::{Explanation, Interpreter, Segment, methods};
 use crate::model::classifier::{Classified, Classifier};
 use crate::model::device;
 use crate::model::package::Package;
@@ -23,6 +22,9 @@ const LOGITS_TOLERANCE: f32 = 1e-3;
 
 /// … and its relevances, whose largest is 1.
 const RELEVANCE_TOLERANCE: f32 = 1e-2;
+
+/// Methods that draw at random draw from this seed: the same sound has the same explanation.
+const SEED: u64 = 1;
 
 /// Classifier and method of one model, on one device.
 pub struct Networks {
@@ -41,12 +43,7 @@ impl Networks {
     pub fn load(package: &Package, method: &str, device: &ComputeDevice) -> Result<Self> {
         let interpreter: Option<Box<dyn Interpreter>> = match method {
             "none" => None,
-            "l2i" => Some(Box::new(L2i::load_on(package, device)?)),
-            _ => {
-                return Err(Error::usage(format!(
-                    "there is no method '{method}'; give l2i, or none to explain nothing"
-                )));
-            }
+            _ => Some(methods::load(package, method, device, SEED)?),
         };
         Ok(Self { classifier: Classifier::load_on(package, device)?, interpreter })
     }
@@ -164,10 +161,15 @@ impl Inference {
     /// Whether the method can be asked at every stride: it runs the classifier neither backward nor again.
     #[must_use]
     pub fn explains_strides(&self) -> bool {
-        self.networks.interpreter.as_ref().is_some_and(|interpreter| {
-            let needs = interpreter.needs();
-            needs.forward_passes == 0 && !needs.backward
-        })
+        self.networks.interpreter.as_ref().is_some_and(|interpreter| interpreter.needs().suits_strides())
+    }
+
+    /// Takes the method out: from here on nothing is explained.
+    pub fn without_method(&mut self) {
+        self.networks.interpreter = None;
+        if let Some(mut load) = self.load.take() {
+            self.load = Some(Box::new(move |device| Ok(Networks { interpreter: None, ..load(device)? })));
+        }
     }
 
     /// Classifies segments, each `[n_frames, n_mels]`, in order.

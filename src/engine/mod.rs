@@ -5,6 +5,7 @@ pub mod controls;
 pub mod detector;
 mod event_ids;
 mod evidence;
+mod explainer;
 mod gauge;
 mod hand_over;
 pub mod health;

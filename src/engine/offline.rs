@@ -9,7 +9,7 @@ use super::event_ids::EventIds;
 use super::history::{Geometry, Stride};
 use super::inference::Inference;
 use super::pipeline::{Ears, classify, explain};
-use super::report::{Event, EventReport, Handling, ModelRef};
+use super::report::{Event, EventReport, Explained, Handling, ModelRef};
 use crate::dsp::StreamingStft;
 use crate::units::{ClassId, SamplePos, StreamClock};
 use crate::{Error, Result};
@@ -46,6 +46,21 @@ pub fn explain_recording(
     class: Option<ClassId>,
     params: &RecordingParams,
 ) -> Result<EventReport> {
+    let explained = explain_unless_stopped(samples, inference, class, params, &|| true)?;
+    explained.ok_or_else(|| Error::bug("an explanation that nobody called off was not made"))
+}
+
+/// As [`explain_recording`], for as long as `goes_on` says so: it is asked before every segment, and `None` comes of a no.
+///
+/// # Errors
+/// As [`explain_recording`].
+pub fn explain_unless_stopped(
+    samples: &[f32],
+    inference: &mut Inference,
+    class: Option<ClassId>,
+    params: &RecordingParams,
+    goes_on: &dyn Fn() -> bool,
+) -> Result<Option<EventReport>> {
     let classifier = inference.classifier();
     let front_end = *classifier.front_end();
     let rate = front_end.sample_rate;
@@ -65,6 +80,9 @@ pub fn explain_recording(
     let mut ears = Ears::new(&front_end, geometry, vec![0.0; labels.len()])?;
     hear(&mut ears, samples)?;
     while let Some(end) = ears.history.ready_segment() {
+        if !goes_on() {
+            return Ok(None);
+        }
         let classified = classify(inference, &ears.history, end)?;
         let explanation = explain(inference, &ears.history, end, &classified)?;
         ears.history.push_stride(Stride {
@@ -87,7 +105,7 @@ pub fn explain_recording(
     let mut ids = EventIds::new(SystemTime::now(), &params.source);
     let offset = SamplePos(samples.len() as u64);
     let sure = SamplePos(detection.sure_end * front_end.stft.hop as u64).min(offset);
-    Ok(EventReport {
+    Ok(Some(EventReport {
         event: Event {
             id: ids.next(params.clock.start),
             label: labels.get(detection.class.0).map_or_else(String::new, |label| label.name.clone()),
@@ -100,6 +118,7 @@ pub fn explain_recording(
             method: inference.method().to_owned(),
             components: evidence.components,
             faithfulness: evidence.faithfulness,
+            explanation: Explained::Done,
             latency_secs: rate.secs(sure.0),
             lag_secs: 0.0,
             level_dbfs: None,
@@ -107,7 +126,7 @@ pub fn explain_recording(
             clock: params.clock,
         },
         clip: evidence.clip,
-    })
+    }))
 }
 
 /// Puts the recording into memory, and silence behind it up to the end of the last segment.

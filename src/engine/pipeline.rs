@@ -186,6 +186,11 @@ impl Pipeline {
         &self.params
     }
 
+    /// Events are explained elsewhere, by this method.
+    pub const fn set_method(&mut self, method: &'static str) {
+        self.method = method;
+    }
+
     /// The method's name; `none` without one.
     #[must_use]
     pub const fn method(&self) -> &'static str {

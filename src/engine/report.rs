@@ -16,9 +16,11 @@ pub enum Report {
     Onset(OnsetReport),
     /// Something was heard; complete with audio.
     Event(Box<EventReport>),
+    /// An event that was reported before is explained now, or will not be: the same event again, complete with audio.
+    Explained(Box<EventReport>),
     /// Every 10 s of audio, and whenever something is lost or shed.
     Status(StatusReport),
-    /// The stream has ended; nothing follows.
+    /// The stream has ended; nothing of it follows, except that while other streams go on, events may still be explained.
     Stop(StopReport),
 }
 
@@ -124,6 +126,8 @@ pub struct Event {
     pub components: Vec<ComponentShare>,
     /// The three figures, where they were measured.
     pub faithfulness: Option<Faithfulness>,
+    /// Where the explanation stands.
+    pub explanation: Explained,
     /// Seconds of audio from the onset to the end of the segment at which the detector was sure.
     pub latency_secs: f64,
     /// Seconds that the worker was behind the capture when it had come to know that; 0 where the source waits for it. Together
@@ -135,6 +139,19 @@ pub struct Event {
     pub handling: Handling,
     /// Ties `onset` and `offset` to wall time.
     pub clock: StreamClock,
+}
+
+/// Where an event's explanation stands. Methods that are too slow for every stride explain events later, on a thread of
+/// their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Explained {
+    /// It is there, as far as the method has one.
+    #[default]
+    Done,
+    /// It will follow as [`Report::Explained`].
+    Pending,
+    /// It will not come: too much waited, it was called off, or the stream was stopped.
+    Missed,
 }
 
 /// What the settings say of an event's class, for those who record it and pass it on.

@@ -248,7 +248,7 @@ impl Slot {
 mod tests {
     use std::time::SystemTime;
 
-    use super::super::report::{Handling, ModelRef};
+    use super::super::report::{Explained, Handling, ModelRef};
     use super::*;
     use crate::units::SampleRate;
 
@@ -270,6 +270,7 @@ mod tests {
                 latency_secs: 0.0,
                 lag_secs: 0.0,
                 level_dbfs: None,
+                explanation: Explained::Done,
                 handling: Handling::default(),
                 clock,
             };

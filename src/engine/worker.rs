@@ -14,6 +14,7 @@ use crossbeam::channel::{Sender, TrySendError};
 
 use super::controls::{Change, Controls, Settings};
 use super::detector::DetectorParams;
+use super::explainer::Explainer;
 use super::gauge::Gauge;
 use super::history::Geometry;
 use super::inference::Inference;
@@ -21,7 +22,7 @@ use super::input::{Ended, Input, OfWorker};
 use super::listen::Listener;
 use super::pipeline::{Pipeline, PipelineParams};
 use super::progress::Progress;
-use super::report::{EventReport, ListenReport, ModelRef, Report, StartReport, StopReport};
+use super::report::{EventReport, Explained, ListenReport, ModelRef, Report, StartReport, StopReport};
 use super::shedding::Governor;
 use super::snapshot::{ListenSummary, SnapshotSlot};
 use crate::audio::playback_clock::ListenClock;
@@ -76,6 +77,7 @@ pub struct Worker {
     progress: Arc<Progress>,
     governor: Governor,
     pub(super) live: Option<LiveListening>,
+    pub(super) explainer: Option<Explainer>,
     warned_slow: bool,
 }
 
@@ -97,6 +99,8 @@ pub struct LiveListening {
 struct Outside<'a> {
     reports: &'a Sender<Report>,
     slot: &'a SnapshotSlot,
+    /// Whether somebody wants the worker to stop.
+    stop: &'a AtomicBool,
 }
 
 impl Worker {
@@ -136,6 +140,7 @@ impl Worker {
             governor: Governor::new(options.ring_secs),
             options,
             live: None,
+            explainer: None,
             warned_slow: false,
         })
     }
@@ -145,6 +150,17 @@ impl Worker {
     pub fn with_listening(mut self, live: LiveListening) -> Self {
         self.live = Some(live);
         self
+    }
+
+    /// Explains events after they were reported, on a thread of its own with the networks and the method of `inference`.
+    /// For methods that are too slow for every stride; the worker's own networks then have none.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Bug`] where the system gives no thread.
+    pub fn with_explainer(mut self, inference: Inference) -> Result<Self> {
+        self.inputs.iter_mut().for_each(|input| input.pipeline.set_method(inference.method()));
+        self.explainer = Some(Explainer::start(inference, self.options.max_components)?);
+        Ok(self)
     }
 
     /// What is played live: how the segments of the first input lie in the stream, the model's rate, and the input's.
@@ -192,8 +208,8 @@ impl Worker {
     /// [`crate::ErrorKind::Input`] where a source broke, [`crate::ErrorKind::Output`] where no one takes the reports any
     /// more. All that could be reported has been by then.
     pub fn run(mut self, reports: &Sender<Report>, slot: &SnapshotSlot, stop: &AtomicBool) -> Result<Vec<StopReport>> {
-        let outside = Outside { reports, slot };
-        let listened = self.listen(&outside, stop);
+        let outside = Outside { reports, slot, stop };
+        let listened = self.listen(&outside);
         for input in &mut self.inputs {
             input.capture.stop();
         }
@@ -217,10 +233,10 @@ impl Worker {
     }
 
     /// Reads until every input has ended.
-    fn listen(&mut self, outside: &Outside<'_>, stop: &AtomicBool) -> Result<()> {
+    fn listen(&mut self, outside: &Outside<'_>) -> Result<()> {
         let mut stopping = false;
         loop {
-            if !stopping && stop.load(Ordering::Relaxed) {
+            if !stopping && outside.stop.load(Ordering::Relaxed) {
                 self.inputs.iter_mut().for_each(|input| input.capture.stop());
                 // What was heard up to now counts; what a fast source has read ahead was not heard by anyone yet.
                 stopping = true;
@@ -247,6 +263,7 @@ impl Worker {
             }
             self.compute(outside)?;
             self.shed();
+            self.report_explained(outside)?;
             self.tell(outside)?;
             if moving {
                 self.progress.beat();
@@ -394,6 +411,10 @@ impl Worker {
         if let Some(live) = self.live.as_mut().filter(|_| index == 0) {
             live.listener.finish();
         }
+        // While other inputs go on, events of this one may be explained behind its stop.
+        if self.inputs.iter().all(|input| input.ended.is_some()) {
+            self.finish_explaining(outside)?;
+        }
         let report = self.stop_report(&self.inputs[index]);
         self.send(outside, Report::Stop(report))?;
         flushed
@@ -466,12 +487,51 @@ impl Worker {
     }
 
     fn report(&mut self, events: Vec<(usize, EventReport)>, outside: &Outside<'_>) -> Result<()> {
-        for (index, event) in events {
+        for (index, mut event) in events {
             self.inputs[index].events += 1;
+            if self.explainer.is_some() && self.inputs[index].pipeline.history().is_of_model(event.event.class) {
+                event.event.explanation = Explained::Pending;
+            }
             self.gauge.event(&event.event);
-            self.send(outside, Report::Event(Box::new(event)))?;
+            self.send(outside, Report::Event(Box::new(event.clone())))?;
+            if event.event.explanation == Explained::Pending
+                && let Some(explainer) = &mut self.explainer
+                && let Some(given_up) = explainer.push(event, self.options.fast)
+            {
+                self.explained(given_up, outside)?;
+            }
         }
         Ok(())
+    }
+
+    /// What has become of events that were to be explained.
+    fn report_explained(&mut self, outside: &Outside<'_>) -> Result<()> {
+        let Some(explainer) = &mut self.explainer else { return Ok(()) };
+        let mut back = explainer.explained();
+        if self.controls.take_call_off() {
+            back.extend(explainer.call_off());
+        }
+        back.into_iter().try_for_each(|event| self.explained(event, outside))
+    }
+
+    /// Waits until nothing is pending any more. Whoever stops the worker does not want to wait.
+    fn finish_explaining(&mut self, outside: &Outside<'_>) -> Result<()> {
+        while self.explainer.as_mut().is_some_and(Explainer::is_at_work) {
+            if outside.stop.load(Ordering::Relaxed) {
+                self.controls.call_off_explanations();
+            }
+            self.report_explained(outside)?;
+            if self.options.snapshots && self.gauge.snapshot_due(SNAPSHOT_EVERY) {
+                outside.slot.publish(self.snapshot());
+            }
+            std::thread::sleep(NAP);
+        }
+        self.report_explained(outside)
+    }
+
+    fn explained(&mut self, event: EventReport, outside: &Outside<'_>) -> Result<()> {
+        self.gauge.explained(&event.event);
+        self.send(outside, Report::Explained(Box::new(event)))
     }
 
     /// Status and snapshot, where they are due.
@@ -530,6 +590,9 @@ impl Worker {
         }
         for input in &mut self.inputs {
             input.pipeline.shed(level.explains(), level.stride_factor());
+        }
+        if let Some(explainer) = &self.explainer {
+            explainer.hold(!level.runs_jobs());
         }
         if level > before {
             tracing::warn!("{waiting_secs:.1} s of sound wait; shedding {}", level.words().join(", "));

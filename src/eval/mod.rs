@@ -1,6 +1,7 @@
 //! Metrics and tables.
 
 pub mod compare;
+pub mod compare_report;
 pub mod compare_result;
 pub mod corrupt;
 pub mod decisions;

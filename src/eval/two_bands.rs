@@ -11,7 +11,6 @@ use std::sync::Arc;
 use candle_core::Tensor;
 
 use crate::Result;
-use crate::dsp::{FrontEnd, MelFilterbank};
 use crate::interpret::{ComponentShare, Explanation, Interpreter, Needs, Segment};
 use crate::model::classifier::{Classifier, Network};
 use crate::model::device::ComputeDevice;
@@ -101,10 +100,6 @@ impl Network for TwoBands {
 
 pub(super) fn classifier(package: &Package) -> Classifier {
     Classifier::with_network(package, &ComputeDevice::cpu(), Box::new(TwoBands)).unwrap()
-}
-
-pub(super) fn bank(package: &Package) -> MelFilterbank {
-    FrontEnd::new(&package.manifest().front_end.params().unwrap()).unwrap().bank().clone()
 }
 
 /// A low tone (class 0) or a high one (class 1).

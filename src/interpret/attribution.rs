@@ -219,3 +219,6 @@ pub(super) fn normal(rng: &mut impl Rng) -> f32 {
     let (radius, angle): (f32, f32) = (1.0 - rng.random::<f32>(), rng.random());
     (-2.0 * radius.ln()).sqrt() * (std::f32::consts::TAU * angle).cos()
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,9 +39,9 @@ pub enum GradientMethod {
     GradientShap,
 }
 
-struct Gradient {
-    method: GradientMethod,
-    seed: u64,
+pub(super) struct Gradient {
+    pub(super) method: GradientMethod,
+    pub(super) seed: u64,
 }
 
 /// A gradient method with the network of a package. `seed` is for what is drawn at random.

@@ -111,3 +111,20 @@ pub fn available(package: &Package) -> Vec<&'static str> {
     };
     METHODS.iter().copied().filter(has).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_read_and_wrong_ones_refused() {
+        let options = Options::parse("lrp", "thesis+thesis-audio").unwrap();
+        assert_eq!((options.preset, options.form), (Some("thesis"), MaskForm::Thesis));
+        assert_eq!(Options::parse("gradcam", "block4").unwrap().block, Some(4));
+        assert_eq!(Options::parse("saliency", "").unwrap().form, MaskForm::Gain);
+        for (method, option) in [("saliency", "thesis"), ("smoothgrad", "block2"), ("gradcam", "blocks")] {
+            let message = Options::parse(method, option).err().unwrap().to_string();
+            assert!(message.contains(method) && message.contains(option), "{message}");
+        }
+    }
+}

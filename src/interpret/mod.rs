@@ -35,6 +35,14 @@ pub struct Needs {
     pub forward_passes: u32,
 }
 
+impl Needs {
+    /// Whether it can be asked at every stride of a live stream: it runs the classifier neither backward nor again.
+    #[must_use]
+    pub const fn suits_strides(self) -> bool {
+        !self.backward && self.forward_passes == 0
+    }
+}
+
 /// One segment as every method sees it.
 #[derive(Debug, Clone, Copy)]
 pub struct Segment<'a> {

@@ -4,8 +4,9 @@ use crate::Result;
 use crate::dsp::{FrontEndParams, MelFilterbank, SpectrumPower};
 
 /// Share of the positive relevance values that lie below the one that becomes a mask of 1. The published methods divide by
-/// the maximum; a single sharp peak, as products of gradients make them, then leaves hardly anything of the sound.
-const FULL_AT: f32 = 0.99;
+/// the maximum; a few sharp peaks, as products of gradients make them, then leave hardly anything of the sound, and the
+/// classifier does not know it again (`docs/methods.md`).
+const FULL_AT: f32 = 0.9;
 
 /// The thesis' program drops what is not above this share of a segment's rectified relevance (its text says 0.9).
 const THESIS_DROPPED: f32 = 0.5;
@@ -19,7 +20,7 @@ const INVERSION_STEPS: usize = 1000;
 /// How relevance becomes a mask.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum MaskForm {
-    /// The positive relevance of each band, divided by the 99th percentile of what is positive and cut at 1; each bin gets
+    /// The positive relevance of each band, divided by the 90th percentile of what is positive and cut at 1; each bin gets
     /// the mean of its bands, weighted by how strongly they hold it: Σ_m B_mf mask(m, t) / Σ_m B_mf. A bin without a band
     /// gets 0.
     #[default]
@@ -76,11 +77,7 @@ impl RelevanceMask {
         let n_mels = self.bank.n_mels();
         match self.form {
             MaskForm::Gain => {
-                let mut bands = rectified(relevance);
-                let full = quantile_of_positive(&bands, FULL_AT);
-                if full > 0.0 {
-                    bands.iter_mut().for_each(|r| *r = (*r / full).min(1.0));
-                }
+                let bands = band_mask(relevance);
                 let mut mask = self.spread(&bands, log_magnitude.len());
                 // Rounding may leave the mean of ones above 1.
                 mask.iter_mut().for_each(|m| *m = m.min(1.0));
@@ -147,6 +144,18 @@ impl RelevanceMask {
             out[first..].iter_mut().zip(weights).for_each(|(out, w)| *out += w * band);
         }
     }
+}
+
+/// The mask of [`MaskForm::Gain`] before it is spread over the bins: positive relevance divided by the 99th percentile of what
+/// is positive and cut at 1, as many values as `relevance` has; zeros where nothing is positive.
+#[must_use]
+pub fn band_mask(relevance: &[f32]) -> Vec<f32> {
+    let mut bands = rectified(relevance);
+    let full = quantile_of_positive(&bands, FULL_AT);
+    if full > 0.0 {
+        bands.iter_mut().for_each(|r| *r = (*r / full).min(1.0));
+    }
+    bands
 }
 
 fn rectified(relevance: &[f32]) -> Vec<f32> {

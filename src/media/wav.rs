@@ -1,5 +1,6 @@
 //! Writes WAV files that play everywhere: mono, 16 bit.
 
+use std::io::Cursor;
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -16,17 +17,35 @@ pub fn write_wav(path: &Path, sample_rate: SampleRate, samples: &[f32]) -> Resul
         Error::output(format!("cannot write {}: {e}; check the folder and the free space", path.display()))
             .with_source(e)
     };
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: sample_rate.hz(),
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut writer = hound::WavWriter::create(path, spec).map_err(failed)?;
+    let mut writer = hound::WavWriter::create(path, spec(sample_rate)).map_err(failed)?;
     for &sample in samples {
         writer.write_sample(pcm16(sample)).map_err(failed)?;
     }
     writer.finalize().map_err(failed)
+}
+
+/// The bytes of the file that [`write_wav`] writes.
+///
+/// # Errors
+/// [`crate::ErrorKind::Output`] where there are more samples than such a file can hold.
+pub fn wav_bytes(sample_rate: SampleRate, samples: &[f32]) -> Result<Vec<u8>> {
+    let failed = |e: hound::Error| Error::output(format!("the sound is too long for a WAV file ({e})")).with_source(e);
+    let mut bytes = Cursor::new(Vec::new());
+    let mut writer = hound::WavWriter::new(&mut bytes, spec(sample_rate)).map_err(failed)?;
+    for &sample in samples {
+        writer.write_sample(pcm16(sample)).map_err(failed)?;
+    }
+    writer.finalize().map_err(failed)?;
+    Ok(bytes.into_inner())
+}
+
+const fn spec(sample_rate: SampleRate) -> hound::WavSpec {
+    hound::WavSpec {
+        channels: 1,
+        sample_rate: sample_rate.hz(),
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    }
 }
 
 /// Full scale 1.0 is 32 768 steps, as every decoder divides by: what was read as 16 bit is written back bit for bit.

@@ -19,12 +19,12 @@ use super::{
 };
 use crate::{
     archive::{
-        files::sync,
+        files::{replace, sync},
         names::{TEMPORARY, temporary},
     },
-    engine::report::{Clip, Event, EventReport, RecordWhat},
+    engine::report::{Clip, Event, EventReport, Explained, RecordWhat},
     error::{Error, Result},
-    media::wav::write_wav,
+    media::wav::{wav_bytes, write_wav},
     units::SampleRate,
 };
 
@@ -219,8 +219,11 @@ impl EventFolders {
         let file_of = |index: usize| format!("component-{index:02}.wav");
         let (mut audio, mut picture, mut files) = (Vec::new(), None, FilesJson::without_audio(&target));
         if self.options.keeps_audio(event) {
+            let explained = event.explanation == Explained::Done;
             audio.push((CLIP.to_owned(), clip.heard.as_slice()));
-            audio.push((INTERPRETATION.to_owned(), clip.interpretation.as_slice()));
+            if explained {
+                audio.push((INTERPRETATION.to_owned(), clip.interpretation.as_slice()));
+            }
             audio.extend(clip.components.iter().map(|(share, samples)| (file_of(share.index), samples.as_slice())));
             let notes = Annotations {
                 label: &event.label,
@@ -232,7 +235,7 @@ impl EventFolders {
             let component = |index: usize| ComponentFile { index, file: file_of(index) };
             files = FilesJson {
                 clip: Some(CLIP),
-                interpretation: Some(INTERPRETATION),
+                interpretation: explained.then_some(INTERPRETATION),
                 components: Some(clip.components.iter().map(|(share, _)| component(share.index)).collect()),
                 spectrogram: Some(SPECTROGRAM),
                 ..files
@@ -259,6 +262,35 @@ impl EventFolders {
                 .with_source(e)
         })?;
         Ok(target)
+    }
+
+    /// Puts what was prepared into the event's folder that is there already, in place of what was known before. Each file
+    /// is there whole or not at all, and `event.json` comes last: it names no file that is not there. Whether there was such
+    /// a folder.
+    ///
+    /// # Errors
+    /// As [`EventFolders::commit`]; what `event.json` names is as it was then.
+    pub fn attach(&self, prepared: &Prepared<'_>) -> Result<bool> {
+        let target = prepared.target();
+        if !target.is_dir() {
+            return Ok(false);
+        }
+        let put = |name: &str, bytes: &[u8]| replace(&target.join(name), &target.join(temporary("attached")), bytes);
+        let attach = || -> Result<()> {
+            for (name, samples) in prepared.audio.iter().filter(|(name, _)| name != CLIP) {
+                put(name, &wav_bytes(prepared.sample_rate, samples)?).map_err(io_error)?;
+            }
+            if let Some(picture) = &prepared.picture {
+                put(SPECTROGRAM, picture).map_err(io_error)?;
+            }
+            put(EVENT, &prepared.json).map_err(io_error)
+        };
+        attach().map_err(|e| {
+            let why = io_cause(&e).map_or_else(|| format!(": {e}"), |io| format!(" ({io}); {}", remedy(io)));
+            Error::new(e.kind(), format!("the explanation could not be put into {}{why}", target.display()))
+                .with_source(e)
+        })?;
+        Ok(true)
     }
 
     fn try_commit(&self, prepared: &Prepared<'_>, target: &Path) -> Result<()> {

@@ -35,6 +35,9 @@ pub fn report_json(report: &Report, aside: &Aside<'_>) -> Result<Value> {
         Report::Event(event) => {
             serde_json::to_value(EventJson::new(&event.event, aside.dir.map(FolderJson::from), aside.continues))
         }
+        Report::Explained(event) => {
+            serde_json::to_value(EventJson::explained(&event.event, aside.dir.map(FolderJson::from), aside.continues))
+        }
         Report::Status(status) => serde_json::to_value(StatusJson::new(status, aside.recording, &[])),
         Report::Stop(stop) => serde_json::to_value(StopJson::from(stop)),
     };
@@ -123,6 +126,7 @@ impl<W: Write> JsonLines<W> {
             Report::Onset(_) if !self.onsets.load(Ordering::Relaxed) => Ok(()),
             Report::Onset(onset) => self.write_object(&OnsetJson::from(onset)),
             Report::Event(event) => self.write_event(&event.event, dir, None),
+            Report::Explained(event) => self.write_explained(&event.event, dir, None),
             Report::Status(status) => self.write_status(status, None),
             Report::Stop(stop) => self.write_object(&StopJson::from(stop)),
         }
@@ -135,6 +139,14 @@ impl<W: Write> JsonLines<W> {
     /// As [`JsonLines::write`].
     pub fn write_event(&mut self, event: &Event, dir: Option<&Path>, continues: Option<&str>) -> Result<()> {
         self.write_object(&EventJson::new(event, dir.map(FolderJson::from), continues))
+    }
+
+    /// Writes that `event`, whose line came before, is explained or will not be; otherwise as [`JsonLines::write_event`].
+    ///
+    /// # Errors
+    /// As [`JsonLines::write`].
+    pub fn write_explained(&mut self, event: &Event, dir: Option<&Path>, continues: Option<&str>) -> Result<()> {
+        self.write_object(&EventJson::explained(event, dir.map(FolderJson::from), continues))
     }
 
     /// Writes a status line; `recording` says how recording goes, where events are recorded.

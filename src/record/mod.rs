@@ -2,10 +2,7 @@
 //!
 //! The engine's reports are plain data on purpose; the formats people and scripts rely on live here and nowhere else.
 
-mod canvas;
-mod colour;
 pub mod event_folder;
-mod font;
 pub mod jsonl;
 mod leftovers;
 mod names;

@@ -1,14 +1,15 @@
 //! `spectrogram.png`: what was heard, and beside it what the decision rests on.
 
-pub use super::canvas::Image;
-use super::{
-    canvas::text_width,
-    colour::{Rgb, colour_map},
-    font,
-};
+pub use crate::plot::Image;
 use crate::{
     engine::report::MelPicture,
     error::{Error, Result},
+    plot::{
+        canvas::{covered, text_width},
+        colour::{Rgb, colour_map},
+        font,
+        ink::{BACKGROUND, FAINT, INK},
+    },
 };
 
 /// Level drawn darkest, in dB. Fixed, so that pictures of quiet and loud clips can be compared.
@@ -16,9 +17,6 @@ pub const FLOOR_DB: f32 = -90.0;
 /// Level drawn brightest, in dB.
 pub const CEILING_DB: f32 = -10.0;
 
-const BACKGROUND: Rgb = [0x14, 0x16, 0x1c];
-const INK: Rgb = [0xd8, 0xdc, 0xe4];
-const FAINT: Rgb = [0x8a, 0x90, 0x9e];
 const ACCENT: Rgb = [0xff, 0x9f, 0x43];
 
 /// Pixels of a font dot.
@@ -168,12 +166,6 @@ impl Panel {
             image.text(left + x - half, base + TICK + 6, SCALE, INK, &label);
         }
     }
-}
-
-/// What pixel `i` of `n_pixels` covers of `n` things: at least one.
-fn covered(i: usize, n_pixels: usize, n: usize) -> std::ops::Range<usize> {
-    let from = i * n / n_pixels;
-    from..((i + 1) * n / n_pixels).max(from + 1)
 }
 
 /// A level's place in the colour map.

@@ -1,6 +1,7 @@
 //! The recorder thread: takes the engine's reports off its hands and makes folders and lines of them.
 
 use std::{
+    collections::HashMap,
     io::Write,
     path::PathBuf,
     sync::{
@@ -19,7 +20,7 @@ use super::{
     store::{RecordingState, Store, StoreOptions, cause},
 };
 use crate::{
-    engine::report::{EventReport, Report, StatusReport},
+    engine::report::{EventReport, Explained, Report, StatusReport},
     error::{Error, Result},
 };
 
@@ -92,6 +93,8 @@ pub struct Recorder {
     notices: Sender<Notice>,
     lines_closed: Arc<AtomicBool>,
     pieces: Pieces,
+    /// Of events whose explanation is pending: the ids of those that they go on from.
+    continued: HashMap<String, String>,
     /// What was said last of the sinks.
     sinks_trouble: Option<String>,
     stats: RecorderStats,
@@ -115,6 +118,7 @@ impl Recorder {
             notices,
             lines_closed: Arc::clone(&lines_closed),
             pieces: Pieces::default(),
+            continued: HashMap::new(),
             sinks_trouble: None,
             stats: RecorderStats::default(),
         };
@@ -164,6 +168,7 @@ impl Recorder {
     fn take(&mut self, report: &Report) {
         match report {
             Report::Event(event) => self.take_event(event, report),
+            Report::Explained(event) => self.take_explained(event, report),
             Report::Status(status) => self.take_status(status, report),
             _ => {
                 self.write_line(|lines| lines.write(report, None));
@@ -182,6 +187,11 @@ impl Recorder {
     fn take_event(&mut self, event: &EventReport, report: &Report) {
         self.stats.events += 1;
         let continues = self.pieces.before(&event.event);
+        if event.event.explanation == Explained::Pending
+            && let Some(before) = &continues
+        {
+            self.continued.insert(event.event.id.clone(), before.clone());
+        }
         let dir = self.record(event, continues.as_deref());
         self.write_line(|lines| lines.write_event(&event.event, dir.as_deref(), continues.as_deref()));
         self.pass(report, &Aside { dir: dir.as_deref(), continues: continues.as_deref(), recording: None });
@@ -189,6 +199,22 @@ impl Recorder {
         if let Some(dir) = dir {
             self.notify(Notice::Recorded { id: event.event.id.clone(), dir });
         }
+    }
+
+    /// An event that was taken before is explained, or will not be.
+    fn take_explained(&mut self, event: &EventReport, report: &Report) {
+        let continues = self.continued.remove(&event.event.id);
+        let attached = self.store.as_mut().map(|store| store.attach(event, continues.as_deref()));
+        let dir = match attached {
+            Some(Ok(dir)) => dir,
+            Some(Err(e)) => {
+                self.fails(e);
+                None
+            }
+            None => None,
+        };
+        self.write_line(|lines| lines.write_explained(&event.event, dir.as_deref(), continues.as_deref()));
+        self.pass(report, &Aside { dir: dir.as_deref(), continues: continues.as_deref(), recording: None });
     }
 
     /// The folder of `event`, if it was written.

@@ -15,7 +15,7 @@ use super::{
     retention::{Limits, make_room},
 };
 use crate::{
-    archive::{Index, IndexOptions, event::parse_event},
+    archive::{Index, IndexOptions, event::parse_event, files::folder_bytes},
     engine::report::EventReport,
     error::{Error, ErrorKind, Result},
 };
@@ -129,6 +129,31 @@ impl Store {
         }
         self.count();
         recorded
+    }
+
+    /// Puts an event's explanation into the folder that it was recorded in; `continues` as in [`Store::record`]. The
+    /// folder's full path, or `None` where it is gone or was never there.
+    ///
+    /// # Errors
+    /// As [`Store::record`]; the event stays as it was recorded.
+    pub fn attach(&mut self, report: &EventReport, continues: Option<&str>) -> Result<Option<PathBuf>> {
+        let prepared = self.folders.prepare(report, continues)?;
+        let target = prepared.target();
+        if !target.is_dir() {
+            return Ok(None);
+        }
+        let bytes = prepared.bytes();
+        self.make_room(bytes, report.event.clock.wall(report.event.offset))?;
+        if !self.folders.attach(&prepared)? {
+            return Ok(None);
+        }
+        let stored = parse_event(prepared.json(), &target, folder_bytes(&target).unwrap_or(bytes));
+        if let Err(e) = stored.and_then(|event| self.index.add(&event)) {
+            tracing::warn!("{e}");
+            self.stale = true;
+        }
+        self.count();
+        Ok(Some(target))
     }
 
     /// Looks at the disk between events, if that was not done in the last seconds, and at what has become too old by `now`.

@@ -15,7 +15,7 @@ use super::relay::SinkState;
 use super::store::RecordingState;
 use crate::{
     engine::report::{
-        ComponentShare, Event, Faithfulness, ModelRef, OnsetReport, ReasonReport, StartReport, StatusReport,
+        ComponentShare, Event, Explained, Faithfulness, ModelRef, OnsetReport, ReasonReport, StartReport, StatusReport,
         StopReport, Totals,
     },
     units::{SamplePos, StreamClock},
@@ -148,6 +148,9 @@ pub(crate) struct EventJson<'a, F> {
     method: &'a str,
     components: Vec<ComponentJson<'a>>,
     faithfulness: Option<FaithfulnessJson>,
+    /// Where the explanation is not there with the event: what has become of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<&'static str>,
     latency_s: Option<f64>,
     lag_s: Option<f64>,
     /// Of any loud sound.
@@ -182,6 +185,11 @@ impl<'a, F> EventJson<'a, F> {
             method: &event.method,
             components: event.components.iter().map(Into::into).collect(),
             faithfulness: event.faithfulness.as_ref().map(Into::into),
+            explanation: match event.explanation {
+                Explained::Done => None,
+                Explained::Pending => Some("pending"),
+                Explained::Missed => Some("missed"),
+            },
             latency_s: secs(event.latency_secs),
             lag_s: secs(event.lag_secs),
             level_dbfs: event.level_dbfs.and_then(level_db),
@@ -190,6 +198,14 @@ impl<'a, F> EventJson<'a, F> {
             continues,
             files,
         }
+    }
+}
+
+impl<'a, F> EventJson<'a, F> {
+    /// As [`EventJson::new`], as a line of its own that says what has become of the explanation.
+    pub(crate) fn explained(event: &'a Event, files: Option<F>, continues: Option<&'a str>) -> Self {
+        let line = Self::new(event, files, continues);
+        Self { r#type: "explained", explanation: line.explanation.or(Some("done")), ..line }
     }
 }
 

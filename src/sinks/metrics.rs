@@ -96,7 +96,7 @@ impl Relay for Metrics {
                 let input = heard.input(&start.source);
                 (input.running, input.rate_hz) = (true, start.input_rate.hz());
             }
-            Report::Onset(_) | Report::Reason(_) => {}
+            Report::Onset(_) | Report::Reason(_) | Report::Explained(_) => {}
             Report::Event(event) => {
                 let event = &event.event;
                 *heard.events.entry((event.source.clone(), event.label.clone())).or_default() += 1;

@@ -138,6 +138,7 @@ impl App {
             Action::PreviousInput => self.previous_input(),
             Action::Input(index) => self.go_to_input(index),
             Action::Listen => self.next_listen_mode(),
+            Action::CallOff => self.call_off(),
             Action::Freeze => self.toggle_freeze(),
             Action::SwitchView => {
                 self.view = if self.view == View::Heard { View::Why } else { View::Heard };

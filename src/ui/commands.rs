@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::app::{App, is_over};
 use crate::engine::controls::{Change, Controls};
 use crate::engine::detector::Edit;
+use crate::engine::report::Explained;
+use crate::engine::snapshot::Snapshot;
 
 /// A request to the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +17,8 @@ pub enum Command {
     NextListenMode,
     /// Change how a class is listened for.
     Edit(Edit),
+    /// Give up the explanations that are pending.
+    CallOff,
 }
 
 impl Command {
@@ -24,6 +28,7 @@ impl Command {
             Self::Focus(index) => controls.set_focus(index),
             Self::NextListenMode => controls.next_listen_mode(),
             Self::Edit(edit) => controls.change(Change::Edit(edit)),
+            Self::CallOff => controls.call_off_explanations(),
         }
     }
 }
@@ -89,6 +94,19 @@ impl App {
             None => {}
             Some(snapshot) if snapshot.listen.is_none() => self.hint("start with --listen device to hear it live"),
             Some(_) => self.commands.push(Command::NextListenMode),
+        }
+    }
+
+    pub(super) fn call_off(&mut self) {
+        let pending =
+            |snapshot: &Snapshot| snapshot.events.iter().any(|summary| summary.event.explanation == Explained::Pending);
+        match self.newest() {
+            None => {}
+            Some(snapshot) if !pending(snapshot) => self.hint("no explanation is pending"),
+            Some(_) => {
+                self.commands.push(Command::CallOff);
+                self.hint("the explanations that were pending are called off");
+            }
         }
     }
 

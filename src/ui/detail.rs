@@ -12,7 +12,7 @@ use super::draw::popup;
 use super::events::{duration_secs, sign};
 use super::text::{clip, format_time, local_time, number, pad, wrap};
 use super::theme::Theme;
-use crate::engine::report::Event;
+use crate::engine::report::{Event, Explained};
 use crate::engine::snapshot::EventSummary;
 use crate::units::StreamClock;
 
@@ -63,14 +63,21 @@ fn figures(summary: &EventSummary, app: &App, cells: usize) -> Vec<(&'static str
     match &event.faithfulness {
         Some(figures) => {
             let verdict = if figures.agrees { "gives the same label" } else { "gives another label" };
-            lines.push(("faithful", format!("{} the interpretation alone {verdict}", sign(Some(figures)))));
+            lines.push(("faithful", format!("{} the interpretation alone {verdict}", sign(event))));
             let (prob, inside, outside) = (figures.prob.into(), figures.prob_in.into(), figures.prob_out.into());
             lines.push((
                 "",
                 format!("prob {} · in {} · out {}", number(prob, 3), number(inside, 3), number(outside, 3)),
             ));
         }
-        None => lines.push(("faithful", "not measured".to_owned())),
+        None => {
+            let why = match event.explanation {
+                Explained::Done => "not measured".to_owned(),
+                Explained::Pending => format!("… {} is still at work", event.method),
+                Explained::Missed => "the explanation was called off, or there was no time for it".to_owned(),
+            };
+            lines.push(("faithful", why));
+        }
     }
     let folder = summary.dir.clone().unwrap_or_else(|| without_folder(event, app).to_owned());
     for (idx, line) in wrap(&folder, cells.saturating_sub(NAME)).into_iter().enumerate() {

@@ -9,7 +9,7 @@ use super::components::short_name;
 use super::draw::pane;
 use super::text::{clip, format_time, local_time, number, pad, pad_start, short_secs, width};
 use super::theme::Theme;
-use crate::engine::report::{Event, Faithfulness};
+use crate::engine::report::{Event, Explained};
 use crate::engine::snapshot::{EventSummary, Snapshot};
 
 /// Cells of the columns, each with the space behind it: time, score, duration, in→out.
@@ -23,11 +23,13 @@ pub(super) fn duration_secs(event: &Event) -> f64 {
     event.clock.sample_rate.secs(event.offset.since(event.onset))
 }
 
-/// Whether the interpretation alone gives the same label, as a sign; a dash where it was not measured.
-pub(super) fn sign(faithfulness: Option<&Faithfulness>) -> &'static str {
-    match faithfulness {
+/// Whether the interpretation alone gives the same label, as a sign; dots while that is to come, a dash where it was not
+/// measured.
+pub(super) fn sign(event: &Event) -> &'static str {
+    match &event.faithfulness {
         Some(figures) if figures.agrees => "✓",
         Some(_) => "✗",
+        None if event.explanation == Explained::Pending => "…",
         None => "–",
     }
 }
@@ -148,7 +150,7 @@ impl Columns {
             Some(_) => theme.bad(),
             None => theme.dim(),
         };
-        put(format!(" {}", sign(faithfulness)), style.remove_modifier(Modifier::DIM));
+        put(format!(" {}", sign(event)), style.remove_modifier(Modifier::DIM));
         if self.faith {
             let figures = faithfulness.map_or(String::new(), |figures| {
                 format!(" {}→{}", number(figures.prob_in.into(), 2), number(figures.prob_out.into(), 2))

@@ -10,12 +10,13 @@ use super::text::{clip, pad};
 use super::theme::Theme;
 
 /// What the signs on the screen mean; stands below the keys.
-const LEGEND: [&str; 10] = [
+const LEGEND: [&str; 11] = [
     "▶ an event of this label is open, x it is not listened for,",
     "  * it was changed for this run",
     "│ in a bar: the score at which an event starts",
     "+1.00 the component that spoke most for the label; – against it",
     "✓ the interpretation alone gives the same label, ✗ it does not",
+    "… the explanation is pending; it comes after the event",
     "in→out: probability of the label on the interpretation alone,",
     "        and on what is left without it",
     "the newest second of \"why\" is dark: it is not decided yet",

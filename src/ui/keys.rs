@@ -17,6 +17,8 @@ pub enum Action {
     Input(usize),
     /// Play what comes next of interpretation, input and silence.
     Listen,
+    /// Give up the explanations that are pending.
+    CallOff,
     /// Stop or resume taking new snapshots.
     Freeze,
     /// Switch the waterfall between all sound and what the classifier used of it.
@@ -147,6 +149,7 @@ pub const TABLE: &[Binding] = &[
     bind(Action::Input(7), &[char_key('8')], INPUTS, None),
     bind(Action::Input(8), &[char_key('9')], INPUTS, None),
     bind(Action::Listen, &[char_key('l')], "play interpretation / input / silence", Some("listen")),
+    bind(Action::CallOff, &[char_key('X')], "call off pending explanations", None),
     bind(Action::Freeze, &[char_key('f'), char_key(' ')], "freeze the screen; listening goes on", Some("freeze")),
     bind(Action::Detail, &[special(KeyCode::Enter)], ENTER_ESC, Some("event")),
     bind(Action::Close, &[special(KeyCode::Esc)], ENTER_ESC, None),

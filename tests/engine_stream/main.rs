@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod explainer;
 mod faults;
 mod listen;
 mod masks;

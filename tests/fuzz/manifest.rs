@@ -64,6 +64,7 @@ fn weights() {
 fn sealed(dir: &Path, text: &str, weights: &[u8]) -> Result<Package, earwitness::Error> {
     let mut manifest = Manifest::parse(text, "case")?;
     manifest.l2i = None;
+    manifest.lmac = None;
     manifest.files = [("classifier.safetensors".to_owned(), sha256(weights))].into();
     fs::write(dir.join("model.toml"), manifest.to_toml()?).unwrap();
     Package::open(dir)

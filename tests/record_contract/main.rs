@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod disks;
+mod explained;
 mod folders;
 mod lines;
 mod recorder;

@@ -4,8 +4,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use earwitness::{
     engine::report::{
-        Clip, ComponentShare, Event, EventReport, Faithfulness, Handling, Latency, MelPicture, ModelRef, StartReport,
-        StatusReport, StopReport, Totals,
+        Clip, ComponentShare, Event, EventReport, Explained, Faithfulness, Handling, Latency, MelPicture, ModelRef,
+        StartReport, StatusReport, StopReport, Totals,
     },
     units::{ClassId, SamplePos, SampleRate, StreamClock},
 };
@@ -39,6 +39,7 @@ pub(crate) fn event(id: &str, label: &str) -> Event {
         method: "l2i".to_owned(),
         components: vec![share(17, "dog 3", 1.0), share(4, "", -0.41)],
         faithfulness: Some(Faithfulness { agrees: true, prob: 0.93, prob_in: 0.95, prob_out: 0.11 }),
+        explanation: Explained::Done,
         latency_secs: 0.61,
         lag_secs: 0.02,
         level_dbfs: None,

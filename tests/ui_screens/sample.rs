@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use earwitness::engine::health::Health;
-use earwitness::engine::report::{ComponentShare, Event, Faithfulness, Handling, Latency, ModelRef, Totals};
+use earwitness::engine::report::{ComponentShare, Event, Explained, Faithfulness, Handling, Latency, ModelRef, Totals};
 use earwitness::engine::snapshot::{ClassState, EventSummary, InputSummary, ListenSummary, Phase, Snapshot, Waterfall};
 use earwitness::ui::{App, UiOptions, draw};
 use earwitness::units::{ClassId, SamplePos, SampleRate, StreamClock};
@@ -56,6 +56,7 @@ pub(crate) fn event(n: u64) -> Event {
             prob_in: 0.95,
             prob_out: 0.11,
         }),
+        explanation: Explained::Done,
         latency_secs: 0.61,
         lag_secs: 0.02,
         level_dbfs: None,

@@ -245,9 +245,12 @@ impl Index {
             let (folder, dir) = (event.folder.display(), self.dir.display());
             Error::bug(format!("the event folder {folder} does not lie in {dir}; please report this"))
         })?;
+        // One that is there already may have been marked meanwhile.
+        let stamp = scan::marks_stamp(&event.folder);
+        let marks = Marks::read(&event.folder).unwrap_or_default();
         let mut add = || {
             let transaction = self.connection.transaction()?;
-            row::insert(&transaction, &key, event, &Marks::default(), 0)?;
+            row::insert(&transaction, &key, event, &marks, stamp)?;
             transaction.commit()
         };
         add().map_err(|e| broken(&self.dir, &e))

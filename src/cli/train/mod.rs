@@ -6,12 +6,14 @@ pub mod classifier;
 pub(super) mod data;
 pub mod dictionary;
 pub mod l2i;
+pub mod lmac;
 
 const AFTER_HELP: &str = "\
 Examples, in this order:
   earwitness train classifier --data esc13 --noise noise --out models/mine
   earwitness train dictionary --data esc13 --noise noise --model models/mine
   earwitness train l2i        --data esc13 --noise noise --model models/mine
+  earwitness train lmac       --data esc13 --noise noise --model models/mine
   earwitness evaluate         --data esc13 --model models/mine
 
 The data set has the layout of ESC-50: audio/FOLD-SOURCE-TAKE-CLASS.wav (flac, ogg)
@@ -27,6 +29,8 @@ pub enum TrainCommand {
     Dictionary(dictionary::Args),
     /// Train the listenable interpreter and add it to a package
     L2i(l2i::Args),
+    /// Train the decoder of L-MAC and add it to a package
+    Lmac(lmac::Args),
     /// Train classifiers on a dictionary alone, without a network, and compare models with them
     Baseline(baseline::Args),
 }
@@ -40,6 +44,7 @@ pub fn run(command: &TrainCommand) -> crate::Result<()> {
         TrainCommand::Classifier(args) => classifier::run(args),
         TrainCommand::Dictionary(args) => dictionary::run(args),
         TrainCommand::L2i(args) => l2i::run(args),
+        TrainCommand::Lmac(args) => lmac::run(args),
         TrainCommand::Baseline(args) => baseline::run(args),
     }
 }

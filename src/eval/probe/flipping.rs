@@ -5,17 +5,14 @@
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::batch::{Pool, for_each, hear};
-use super::input_map::input_map;
+use super::batch::for_each;
+use super::input_map::{RANDOM, input_maps};
 use super::order::most_relevant_first;
 use super::{Clips, Progress};
-use crate::dsp::FrontEnd;
-use crate::eval::faithfulness::Heard;
+use crate::Result;
 use crate::eval::metrics;
 use crate::model::classifier::Classifier;
 use crate::model::package::Package;
-use crate::units::ClassId;
-use crate::{Error, Result};
 
 /// Side of a patch, in frames and bands.
 pub const PATCH: usize = 16;
@@ -24,8 +21,6 @@ pub const PIXEL_STEPS: usize = 24;
 /// Of the intervals.
 const BOOTSTRAP_DRAWS: usize = 2000;
 const BOOTSTRAP_LEVEL: f64 = 0.95;
-/// Random order, for comparison.
-pub const RANDOM: &str = "random";
 
 /// One method's curves.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -125,7 +120,7 @@ struct Curve {
 }
 
 /// Flips the input of `package`'s classifier in the order of each of `methods` (as [`crate::interpret::methods`] names them;
-/// [`input_map`] says how a mask becomes an order) and in random order, which comes last.
+/// [`super::input_map`] says how a mask becomes an order) and in random order, which comes last.
 ///
 /// # Errors
 /// Where a method cannot be loaded or fails.
@@ -137,40 +132,29 @@ pub fn flip(
     progress: Progress<'_>,
 ) -> Result<Vec<Flipping>> {
     let classifier = Classifier::load(package)?;
-    let front_end = FrontEnd::new(classifier.front_end())?;
-    let silence = front_end.params().compression.silence();
-    let heard = hear(&classifier, clips)?;
-    let n_mels = front_end.n_mels();
+    let silence = classifier.front_end().compression.silence();
+    let n_mels = classifier.front_end().mel.n_mels;
     let schedules = [
         Schedule::patches(classifier.n_frames(), n_mels, PATCH),
         Schedule::pixels(classifier.n_frames() * n_mels, PIXEL_STEPS),
     ];
     let mut names: Vec<&str> = methods.iter().map(String::as_str).filter(|m| *m != RANDOM).collect();
     names.push(RANDOM);
+    let all = 2 * names.len() * clips.len();
     let mut results = Vec::with_capacity(names.len());
     for (i, &method) in names.iter().enumerate() {
-        let pool = Pool::new(package, method, seed);
+        let before = 2 * i * clips.len();
+        let maps = input_maps(package, method, clips, seed, &mut |done, _| progress(before + done, all))?;
         let one = |clip: usize| -> Result<[Curve; 2]> {
-            let heard = &heard[clip];
-            let class = ClassId(heard.classified.top());
-            let relevance = if method == RANDOM {
-                // All equal: places come in the random order of equals.
-                vec![0.0; heard.features.len()].into()
-            } else {
-                let explanation = pool.with(|interpreter| interpreter.explain(&heard.segment()))?;
-                input_map(explanation.as_ref(), class, front_end.bank())
-            };
-            if relevance.len() != heard.features.len() {
-                return Err(Error::bug(format!("{method} gave a relevance of another shape than the input")));
-            }
+            let (features, relevance) = &maps[clip];
+            let class = classifier.classify(features)?.top();
             let curve = |schedule: &Schedule| {
-                let order = schedule.order(&relevance, seed, clip);
-                curve(&classifier, heard, class, schedule, &order, silence)
+                let order = schedule.order(relevance, seed, clip);
+                curve(&classifier, features, class, schedule, &order, silence)
             };
             Ok([curve(&schedules[0])?, curve(&schedules[1])?])
         };
-        let all = names.len() * clips.len();
-        let curves = for_each(clips.len(), one, &mut |done, _| progress(i * clips.len() + done, all))?;
+        let curves = for_each(clips.len(), one, &mut |done, _| progress(before + clips.len() + done, all))?;
         let mean = |k: usize| mean_curve(&curves.iter().map(|c| &c[k]).collect::<Vec<_>>(), seed);
         results.push(Flipping { method: method.to_owned(), n: clips.len(), patches: mean(0), pixels: mean(1) });
     }
@@ -179,15 +163,15 @@ pub fn flip(
 
 fn curve(
     classifier: &Classifier,
-    heard: &Heard,
-    class: ClassId,
+    features: &[f32],
+    class: usize,
     schedule: &Schedule,
     order: &[usize],
     silence: f32,
 ) -> Result<Curve> {
-    let inputs = schedule.inputs(&heard.features, order, silence);
+    let inputs = schedule.inputs(features, order, silence);
     let classified: Result<Vec<_>> = inputs.par_iter().map(|input| classifier.classify(input)).collect();
-    let of = |values: &[f32]| f64::from(values.get(class.0).copied().unwrap_or(0.0));
+    let of = |values: &[f32]| f64::from(values.get(class).copied().unwrap_or(0.0));
     let classified = classified?;
     Ok(Curve {
         flipped: schedule.shares(order),
@@ -232,7 +216,7 @@ mod tests {
 
     /// ```python
     /// i = np.arange(20)
-    /// x = ((i*7%11)/5-1).reshape(5,4); r = ((i*5+1*i*i)%23/6-1).reshape(5,4); w = (i*3%7/7).reshape(5,4)
+    /// x = ((i*7%11)/5-1).reshape(5,4); r = ((i*5+i*i)%23/6-1).reshape(5,4); w = (i*3%7/7).reshape(5,4)
     /// P = [(t,m) for t in range(0,5,2) for m in range(0,4,2)]
     /// order = np.argsort([-np.maximum(r,0)[t:t+2,m:m+2].sum() for t,m in P])
     /// y = x.copy(); shares = [0.]; s = [10+(w*y).sum()]; done = 0
@@ -247,7 +231,7 @@ mod tests {
     fn a_curve_and_its_areas_equal_numpy() {
         let formula = |f: fn(usize) -> f32| -> Vec<f32> { (0..20).map(f).collect() };
         let features = formula(|i| (i * 7 % 11) as f32 / 5.0 - 1.0);
-        let relevance = formula(|i| ((i * 5 + 1 * i * i) % 23) as f32 / 6.0 - 1.0);
+        let relevance = formula(|i| ((i * 5 + i * i) % 23) as f32 / 6.0 - 1.0);
         let weights = formula(|i| (i * 3 % 7) as f32 / 7.0);
         let schedule = Schedule::patches(5, 4, 2);
         let order = schedule.order(&relevance, 1, 0);

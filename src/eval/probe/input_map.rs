@@ -2,15 +2,57 @@
 
 use std::sync::Arc;
 
-use crate::dsp::MelFilterbank;
+use super::batch::{Pool, for_each};
+use super::{Clips, Progress};
+use crate::dsp::{FrontEnd, MelFilterbank};
+use crate::eval::faithfulness::Listener;
 use crate::interpret::Explanation;
+use crate::model::classifier::Classifier;
+use crate::model::package::Package;
 use crate::units::ClassId;
+use crate::{Error, Result};
+
+/// The order that knows nothing, for comparison.
+pub const RANDOM: &str = "random";
 
 /// Relevance of the classifier's input for `class`, `[n_frames, n_mels]`: the method's own where it attributes to the
 /// input (signed), else its mask averaged over the bins of each band (0…1).
 #[must_use]
 pub fn input_map(explanation: &dyn Explanation, class: ClassId, bank: &MelFilterbank) -> Arc<[f32]> {
     explanation.relevance(class).unwrap_or_else(|| mel_mask(&whole_mask(explanation, class), bank).into())
+}
+
+/// The classifier's input for each clip with what a method (as [`crate::interpret::methods`] names it) finds relevant in it,
+/// each `[n_frames, n_mels]`, for the class that the classifier puts first: the true one would tell a classifier that is
+/// trained on what the method left what the clip is. Nothing is more relevant than anything else for [`RANDOM`].
+///
+/// # Errors
+/// Where the method cannot be loaded or fails.
+pub fn input_maps(
+    package: &Package,
+    method: &str,
+    clips: Clips<'_>,
+    seed: u64,
+    progress: Progress<'_>,
+) -> Result<Vec<(Vec<f32>, Arc<[f32]>)>> {
+    let classifier = Classifier::load(package)?;
+    let front_end = FrontEnd::new(classifier.front_end())?;
+    let pool = Pool::new(package, method, seed);
+    let one = |i: usize| -> Result<(Vec<f32>, Arc<[f32]>)> {
+        let heard = Listener::new(&classifier)?.hear(clips[i])?;
+        let class = ClassId(heard.classified.top());
+        let map = if method == RANDOM {
+            vec![0.0; heard.features.len()].into()
+        } else {
+            let explanation = pool.with(|interpreter| interpreter.explain(&heard.segment()))?;
+            input_map(explanation.as_ref(), class, front_end.bank())
+        };
+        if map.len() != heard.features.len() {
+            return Err(Error::bug(format!("{method} gave a relevance of another shape than the input")));
+        }
+        Ok((heard.features, map))
+    };
+    for_each(clips.len(), one, progress)
 }
 
 /// The mask of a whole segment, `[n_frames, n_bins]`.
@@ -52,19 +94,19 @@ mod tests {
     #[test]
     fn a_band_has_the_mean_of_its_bins_by_weight() {
         let params =
-            MelParams { n_mels: 64, scale: MelScale::Htk, norm: MelNorm::None, f_min_hz: 0.0, f_max_hz: 4000.0 };
+            MelParams { n_mels: 128, scale: MelScale::Htk, norm: MelNorm::None, f_min_hz: 0.0, f_max_hz: 4000.0 };
         let bank = MelFilterbank::new(&params, SampleRate::new(8000).unwrap(), 256).unwrap();
-        let empty: Vec<usize> = (0..64).filter(|&b| bank.weights(b).1.is_empty()).collect();
+        let empty: Vec<usize> = (0..128).filter(|&b| bank.weights(b).1.is_empty()).collect();
         assert!(!empty.is_empty(), "a bank with a band between two bins is wanted");
         // The mask of a bin is its number: a band's is the centroid of its weights, so it rises with the band.
         let row: Vec<f32> = (0..129).map(|b| b as f32).collect();
         let mels = mel_mask(&[row, vec![1.0; 129]].concat(), &bank);
-        assert_eq!(mels.len(), 128);
-        assert!(mels[..64].windows(2).all(|w| w[0] <= w[1]), "{:?}", &mels[..64]);
-        let (first, weights) = bank.weights(60);
+        assert_eq!(mels.len(), 256);
+        assert!(mels[..128].windows(2).all(|w| w[0] <= w[1] + 1e-3), "{:?}", &mels[..128]);
+        let (first, weights) = bank.weights(120);
         let centroid =
             weights.iter().zip(first..).map(|(w, b)| w * b as f32).sum::<f32>() / weights.iter().sum::<f32>();
-        assert!((mels[60] - centroid).abs() < 1e-3);
-        assert!(mels[64..].iter().all(|m| (m - 1.0).abs() < 1e-6));
+        assert!((mels[120] - centroid).abs() < 1e-3);
+        assert!(mels[128..].iter().all(|m| (m - 1.0).abs() < 1e-6));
     }
 }

@@ -105,9 +105,10 @@ fn the_inversion_finds_a_spectrum_with_the_wanted_bands() {
         };
         let (before, after) = (energy(&|_| 1.0), energy(&|f| inverted[t * N_BINS + f]));
         let largest = before.iter().copied().fold(0.0, f32::max);
-        for m in 0..N_MELS {
-            let wanted = before[m] * gains[t * N_MELS + m];
-            assert!((after[m] - wanted).abs() < 0.01 * largest, "frame {t}, band {m}: {} of {wanted}", after[m]);
+        let bands = before.iter().zip(&after).zip(&gains[t * N_MELS..]);
+        for (m, ((before, after), gain)) in bands.enumerate() {
+            let wanted = before * gain;
+            assert!((after - wanted).abs() < 0.01 * largest, "frame {t}, band {m}: {after} of {wanted}");
         }
     }
     // Nothing to change: nothing is changed.

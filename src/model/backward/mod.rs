@@ -226,8 +226,7 @@ impl Chain {
         self.relevance_behind(pass, class, rules, 0)
     }
 
-    /// Relevance of the input of layer `layer` for a class's logit. A forward pass's input stands for the relevance of
-    /// everything below it, so that layers can be looked at one by one.
+    /// Relevance of the input of layer `layer` for a class's logit, so that layers can be looked at one by one.
     #[must_use]
     pub fn relevance_behind(&self, pass: &Pass, class: usize, rules: &Prepared, layer: usize) -> Vec<f32> {
         let logits = pass.logits();

@@ -40,14 +40,14 @@ fn the_gradient_is_what_small_changes_of_the_input_do() {
             let grad = chain.gradient(&chain.forward(&x).unwrap(), class, ReluGradient::Plain);
             let largest = grad.iter().fold(0.0_f32, |m, g| m.max(g.abs()));
             let mut far = 0;
-            for i in 0..x.len() {
+            for (i, grad) in grad.iter().enumerate() {
                 let logit = |step: f32| {
                     let mut moved = x.clone();
                     moved[i] += step;
                     chain.forward(&moved).unwrap().logits()[class]
                 };
                 let slope = (logit(2e-3) - logit(-2e-3)) / 4e-3;
-                far += usize::from((slope - grad[i]).abs() > 0.01 * largest);
+                far += usize::from((slope - grad).abs() > 0.01 * largest);
             }
             // A step over a kink of a ReLU or a maximum is no derivative.
             assert!(far <= x.len() / 20, "{far} of {} slopes differ from the gradient", x.len());

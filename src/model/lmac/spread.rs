@@ -45,6 +45,12 @@ impl BandSpread {
         self.bins.len()
     }
 
+    /// For each bin: a band, and how far the bin lies on the way to the next one, 0…1 (0 in the last band).
+    #[must_use]
+    pub fn bins(&self) -> &[(usize, f32)] {
+        &self.bins
+    }
+
     /// Spreads frames of bands `[n, n_mels]` over frames of bins (`out`, `[n, n_bins]`); stops at the shorter of the two.
     pub fn apply(&self, bands: &[f32], out: &mut [f32]) {
         for (bands, out) in bands.chunks_exact(self.n_mels).zip(out.chunks_exact_mut(self.bins.len())) {

@@ -58,10 +58,16 @@ pooling = "attention"
 relevance_threshold = 0.1
 weights = "l2i.safetensors"
 
+[lmac]
+channels = 48
+conditioned = true
+weights = "lmac.safetensors"
+
 [files]
 "classifier.safetensors" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 "dictionary.safetensors" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 "l2i.safetensors" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+"lmac.safetensors" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 [training]
 commands = ["earwitness train classifier --seed 1"]
@@ -100,6 +106,7 @@ fn what_is_written_reads_back_the_same() {
 
     let mut bare = m;
     bare.l2i = None;
+    bare.lmac = None;
     bare.training = None;
     bare.scores.clear();
     bare.front_end.compression = Compression::Log1p;
@@ -168,6 +175,13 @@ fn each_wrong_value_has_an_error_that_names_it() {
             "weights = \"l2i.safetensors\"",
             "weights = \"other\"",
             "m/model.toml, line @: l2i.weights = \"other\" cannot be used; list that file with its sha256 under [files]",
+        ),
+        ("channels = 48", "channels = 0", "m/model.toml, line @: lmac.channels = 0"),
+        ("conditioned = true", "condition = true", "m/model.toml, line @: "),
+        (
+            "weights = \"lmac.safetensors\"",
+            "weights = \"other\"",
+            "m/model.toml, line @: lmac.weights = \"other\" cannot be used; list that file with its sha256 under [files]",
         ),
         ("\"l2i.safetensors\" = \"e3b0", "\"l2i.safetensors\" = \"E3b0", "m/model.toml, line @: files.l2i.safetensors"),
         ("\"l2i.safetensors\" =", "\"../l2i.safetensors\" =", "m/model.toml, line @: files.../l2i.safetensors = "),

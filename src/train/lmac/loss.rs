@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor};
 use rand::{Rng, RngExt};
 
 use super::LmacTraining;
-use super::hear::MaskedFrontEnd;
+use super::hear::{MaskedFrontEnd, Part};
 use crate::Result;
 use crate::model::classifier::probabilities;
 use crate::model::manifest::Activation;
@@ -60,18 +60,18 @@ pub struct Heard<'a> {
 /// # Errors
 /// If shapes do not fit.
 pub fn losses(how: &LmacTraining, mask_bands: &Tensor, heard: &Heard<'_>) -> Result<Losses> {
-    let mask = heard.front_end.spread(mask_bands)?;
-    let kept = (&mask * heard.log_magnitude)?;
-    let rest = (heard.log_magnitude - &kept)?;
-    let logits = |log_magnitude: &Tensor| -> Result<Tensor> {
-        Ok(heard.classifier.forward(&heard.front_end.features(log_magnitude)?)?.logits)
+    let logits = |part: Part| -> Result<Tensor> {
+        let features = heard.front_end.features(mask_bands, heard.log_magnitude, part)?;
+        Ok(heard.classifier.forward(&features)?.logits)
     };
     let chosen = one_hot(heard.classes, how.net.net.n_classes)?;
-    let inside = recognised(&logits(&kept)?, &chosen, how.activation)?;
-    let outside = still_recognised(&logits(&rest)?, &chosen, how.activation)?;
-    let size = mask.mean((1, 2))?;
+    let inside = recognised(&logits(Part::Inside)?, &chosen, how.activation)?;
+    let outside = still_recognised(&logits(Part::Outside)?, &chosen, how.activation)?;
+    let size = heard.front_end.mean(mask_bands)?;
     let guides = match heard.clean {
-        Some(clean) if how.guide > 0.0 => Some(guide(how, &mask, &kept, clean)?),
+        Some(clean) if how.guide > 0.0 => {
+            Some(guide(how, &heard.front_end.spread(mask_bands)?, heard.log_magnitude, clean)?)
+        }
         _ => None,
     };
     let sparsity = (&size * f64::from(how.sparsity))?;
@@ -118,8 +118,8 @@ fn still_recognised(logits: &Tensor, chosen: &Tensor, activation: Activation) ->
 ///
 /// A segment is guided where what its mask keeps resembles the clean sound already (cosine of the two log spectrograms at
 /// least the threshold), so that a mask is not led away from what the classifier listens to.
-fn guide(how: &LmacTraining, mask: &Tensor, kept: &Tensor, clean: &Tensor) -> Result<(Tensor, Tensor)> {
-    let kept = kept.detach();
+fn guide(how: &LmacTraining, mask: &Tensor, log_magnitude: &Tensor, clean: &Tensor) -> Result<(Tensor, Tensor)> {
+    let kept = (mask.detach() * log_magnitude)?;
     let product = |a: &Tensor, b: &Tensor| (a * b)?.sum((1, 2));
     let lengths = ((product(&kept, &kept)? * product(clean, clean)?)?.sqrt()? + EPS)?;
     let cosine = (product(&kept, clean)? / lengths)?;

@@ -26,7 +26,7 @@ use crate::model::tensors::Arrays;
 use crate::model::vgg::{Param, Vgg};
 use crate::{Error, Result};
 
-pub use hear::MaskedFrontEnd;
+pub use hear::{MaskedFrontEnd, Part};
 pub use loss::{Heard, Losses, explained, losses};
 pub use validate::LmacFigures;
 

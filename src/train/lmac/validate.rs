@@ -8,7 +8,7 @@ use super::super::augment::AugmentParams;
 use super::super::classifier::{Clips, example_rng};
 use super::LmacTraining;
 use super::data::{example, hear};
-use super::hear::MaskedFrontEnd;
+use super::hear::{MaskedFrontEnd, Part};
 use crate::Result;
 use crate::model::classifier::probabilities;
 use crate::model::lmac::LmacNet;
@@ -53,10 +53,9 @@ pub(super) fn validate(
         let heard = classifier.forward(&features)?;
         let logits = heard.logits.flatten_all()?.to_vec1::<f32>()?;
         let class = top(&logits);
-        let mask = front_end.spread(&net.forward(&heard.taps, &features, &[class])?)?;
-        let kept = (&mask * &log_magnitude)?;
-        let inside = probs(&front_end.features(&kept)?)?;
-        let outside = probs(&front_end.features(&(log_magnitude - &kept)?)?)?;
+        let mask = net.forward(&heard.taps, &features, &[class])?;
+        let inside = probs(&front_end.features(&mask, &log_magnitude, Part::Inside)?)?;
+        let outside = probs(&front_end.features(&mask, &log_magnitude, Part::Outside)?)?;
         let (p, o, q) = (
             f64::from(probabilities(&logits, how.activation)[class]),
             f64::from(inside[class]),
@@ -67,7 +66,7 @@ pub(super) fn validate(
             average_drop: 100.0 * (p - o).max(0.0) / p.max(1e-10),
             input_fidelity: if top(&inside) == class { 1.0 } else { 0.0 },
             faithfulness: p - q,
-            mask: f64::from(mask.mean_all()?.to_scalar::<f32>()?),
+            mask: f64::from(front_end.mean(&mask)?.squeeze(0)?.to_scalar::<f32>()?),
         })
     };
     let all: Vec<Result<LmacFigures>> = (0..clips.samples.len()).into_par_iter().map(one).collect();

@@ -11,12 +11,27 @@ pub(crate) fn colour_map() -> [Rgb; 256] {
     std::array::from_fn(|i| colour(i as f32 / 255.0))
 }
 
+/// Colours that differ in hue alone, for lines and points that belong together; after [`N_HUES`] they come again.
+pub(crate) fn category(i: usize) -> Rgb {
+    // Not evenly round the circle: greens look more alike than what lies between red and yellow.
+    const HUES: [f32; N_HUES] = [250.0, 60.0, 150.0, 350.0, 100.0, 305.0, 25.0];
+    let hue = HUES[i % N_HUES].to_radians();
+    in_gamut(0.78, 0.16, hue)
+}
+
+/// How many colours [`category`] has.
+pub(crate) const N_HUES: usize = 7;
+
 /// The colour for `t` in 0…1.
 fn colour(t: f32) -> Rgb {
     let lightness = 0.14 + 0.82 * t;
     let hue = (305.0 - 200.0 * t).to_radians();
-    // Strong in the middle, where there is room; where a screen cannot show it, as strong as it can.
-    let mut chroma = 0.07 + 0.11 * (t * std::f32::consts::PI).sin() + 0.04 * t;
+    // Strong in the middle, where there is room.
+    in_gamut(lightness, 0.07 + 0.11 * (t * std::f32::consts::PI).sin() + 0.04 * t, hue)
+}
+
+/// An OKLCh colour, with less chroma where a screen cannot show so much.
+fn in_gamut(lightness: f32, mut chroma: f32, hue: f32) -> Rgb {
     loop {
         let linear = linear_rgb(lightness, chroma * hue.cos(), chroma * hue.sin());
         if chroma <= 0.0 || linear.iter().all(|v| (0.0..=1.0).contains(v)) {

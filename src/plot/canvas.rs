@@ -77,6 +77,44 @@ impl Image {
         }
     }
 
+    /// Draws a straight line of a width in pixels, with smooth edges.
+    pub(crate) fn line(&mut self, from: (f64, f64), to: (f64, f64), width: f64, colour: Rgb) {
+        let (along, square) = ((to.0 - from.0, to.1 - from.1), (to.0 - from.0).powi(2) + (to.1 - from.1).powi(2));
+        let distance = |x: f64, y: f64| {
+            let t = ((x - from.0) * along.0 + (y - from.1) * along.1) / square.max(f64::MIN_POSITIVE);
+            let t = t.clamp(0.0, 1.0);
+            (x - from.0 - t * along.0).hypot(y - from.1 - t * along.1) - width / 2.0
+        };
+        let reach = width / 2.0 + 1.0;
+        let (left, right) = (from.0.min(to.0) - reach, from.0.max(to.0) + reach);
+        let (top, bottom) = (from.1.min(to.1) - reach, from.1.max(to.1) + reach);
+        self.shape((left, right), (top, bottom), colour, distance);
+    }
+
+    /// Colours the pixels of a box where `distance` to a shape's edge (negative inside) is below 0, half of it where it is 0.
+    /// Nothing happens outside the picture, or where the box is not of numbers.
+    pub(crate) fn shape(
+        &mut self,
+        (left, right): (f64, f64),
+        (top, bottom): (f64, f64),
+        colour: Rgb,
+        distance: impl Fn(f64, f64) -> f64,
+    ) {
+        let range = |from: f64, to: f64, n: usize| (from.max(0.0) as usize)..(to.ceil().max(0.0) as usize).min(n);
+        for y in range(top, bottom, self.height) {
+            for x in range(left, right, self.width) {
+                let share = (0.5 - distance(x as f64 + 0.5, y as f64 + 0.5)).clamp(0.0, 1.0);
+                if let Some(below) = self.pixel(x, y).filter(|_| share > 0.0) {
+                    let mix = |i: usize| {
+                        let (below, above) = (f64::from(below[i]), f64::from(colour[i]));
+                        (below + share * (above - below)).round() as u8
+                    };
+                    self.set(x, y, [mix(0), mix(1), mix(2)]);
+                }
+            }
+        }
+    }
+
     /// Draws `text` with its top left corner at `x`, `y`, each dot `scale` pixels wide and high.
     pub(crate) fn text(&mut self, x: usize, y: usize, scale: usize, colour: Rgb, text: &str) {
         for (i, c) in text.chars().enumerate() {
@@ -90,6 +128,12 @@ impl Image {
             }
         }
     }
+}
+
+/// What pixel `i` of `n_pixels` covers of `n` things: at least one.
+pub(crate) fn covered(i: usize, n_pixels: usize, n: usize) -> std::ops::Range<usize> {
+    let from = i * n / n_pixels;
+    from..((i + 1) * n / n_pixels).max(from + 1)
 }
 
 /// Pixels that `text` takes across.

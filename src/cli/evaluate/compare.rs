@@ -1,0 +1,147 @@
+//! `evaluate --methods`, `--corrupt`: methods under one measure.
+
+use std::path::Path;
+use std::time::Instant;
+
+use indicatif::ProgressBar;
+
+use super::{Args, Loaded, write_file, write_json};
+use crate::cli::output;
+use crate::error::{Error, Result};
+use crate::eval::compare::{Comparison, Subject, compare, costs};
+use crate::eval::compare_report::markdown;
+use crate::eval::corrupt::corrupt;
+use crate::eval::domain::Domain;
+use crate::eval::evaluate::EvaluatedModel;
+use crate::eval::mixtures::{Material, MixtureSet, SetKind};
+use crate::interpret::methods::{BASELINES, METHODS, available, load};
+use crate::model::classifier::Classifier;
+use crate::model::device::ComputeDevice;
+use crate::train::dataset::load_noise;
+use crate::units::SampleRate;
+
+/// Stands for every method that the model has weights for, and the baselines.
+pub(super) const ALL_METHODS: &str = "all";
+
+/// The corruptions by the names of the command line.
+pub(super) const CORRUPTIONS: [(&str, SetKind); 2] =
+    [("noise", SetKind::CorruptNoise), ("overlap", SetKind::CorruptOverlap)];
+
+/// Measures, prints the tables and writes the files.
+pub(super) fn run(args: &Args) -> Result<()> {
+    let began = Instant::now();
+    let bar = output::progress("{msg} {wide_bar} {pos}/{len} {eta} left");
+    let loaded = Loaded::open(args, &bar)?;
+    let package = &loaded.package;
+    let methods = methods(args, &available(package))?;
+    let rate = package.manifest().front_end.params()?.sample_rate;
+    let noise = recordings(args.noise.as_deref(), rate)?;
+    let speech = recordings(args.speech.as_deref(), rate)?;
+    let material = Material { clips: &loaded.clips, targets: &loaded.targets, noise: &noise, speech: &speech };
+    let (tables, corruptions) = sets(args);
+    let make = |kind: &SetKind| MixtureSet::new(*kind, material, args.limit, args.seed);
+    let tables: Vec<MixtureSet<'_>> = tables.iter().map(make).collect::<Result<_>>()?;
+    let corruptions: Vec<MixtureSet<'_>> = corruptions.iter().map(make).collect::<Result<_>>()?;
+    let first = tables.iter().chain(&corruptions).next();
+    let first = first.ok_or_else(|| Error::bug("a comparison without sets was asked for"))?;
+
+    let classifier = Classifier::load(package)?;
+    let device = ComputeDevice::cpu();
+    let load = |method: &str| load(package, method, &device, args.seed);
+    let subject =
+        Subject { classifier: &classifier, activation: package.manifest().classifier.activation, load: &load };
+    start(&bar, "timing", methods.len());
+    let costs = costs(&subject, first, &methods, &mut |done| bar.set_position(done as u64))?;
+    let mut step = |done: usize| bar.set_position(done as u64);
+    let domains: Vec<Domain> =
+        [Domain::Stft, Domain::Mel].into_iter().filter(|d| args.domain.iter().any(|name| name == d.name())).collect();
+    let mut comparison = Comparison {
+        model: EvaluatedModel { name: package.manifest().name.clone(), sha256: package.sha256().to_owned() },
+        folds: loaded.folds.clone(),
+        seed: args.seed,
+        methods: costs,
+        sets: Vec::new(),
+        corruptions: Vec::new(),
+        l2i: None,
+        seconds: 0.0,
+    };
+    for set in &tables {
+        start(&bar, set.kind().name(), set.len());
+        comparison.sets.push(compare(&subject, set, &methods, &domains, args.seed, &mut step)?);
+    }
+    for set in &corruptions {
+        start(&bar, set.kind().name(), set.len());
+        comparison.corruptions.push(corrupt(&subject, set, &methods, args.seed, &mut step)?);
+    }
+    // Θ's own answer and the component figures belong to the tables.
+    if !tables.is_empty() && methods.iter().any(|method| method == "l2i") {
+        comparison.l2i = Some(loaded.components(args, &bar)?);
+    }
+    bar.finish_and_clear();
+    comparison.seconds = began.elapsed().as_secs_f64();
+    let text = markdown(&comparison);
+    if let Some(path) = &args.json {
+        write_json(path, &comparison)?;
+    }
+    if let Some(path) = &args.markdown {
+        write_file(path, &text)?;
+    }
+    output::print(&text)
+}
+
+fn start(bar: &ProgressBar, what: &'static str, length: usize) {
+    bar.set_message(what);
+    bar.set_length(length as u64);
+    bar.set_position(0);
+    bar.reset_eta();
+}
+
+/// The methods that are asked for, each once; `all` stands for all that the model has weights for and the baselines.
+fn methods(args: &Args, available: &[&str]) -> Result<Vec<String>> {
+    let asked: Vec<&str> = match (args.methods.is_empty(), args.corrupt.is_empty()) {
+        (false, _) => args.methods.iter().map(String::as_str).collect(),
+        (true, false) => vec![ALL_METHODS],
+        (true, true) => vec![&args.method],
+    };
+    let mut methods: Vec<String> = Vec::new();
+    let mut add = |method: &str| {
+        if !methods.iter().any(|known| known == method) {
+            methods.push(method.to_owned());
+        }
+    };
+    for method in asked {
+        if method == ALL_METHODS {
+            available.iter().chain(BASELINES).for_each(|method| add(method));
+            let missing: Vec<&str> = METHODS.iter().copied().filter(|m| !available.contains(m)).collect();
+            if !missing.is_empty() {
+                output::note(&format!("the model has no weights for {}: left out", missing.join(", ")));
+            }
+        } else if METHODS.iter().chain(BASELINES).any(|known| method.split(':').next() == Some(*known)) {
+            add(method);
+        } else {
+            return Err(Error::usage(format!(
+                "there is no method '{method}'; give all, or some of {}, {}",
+                METHODS.join(", "),
+                BASELINES.join(", ")
+            )));
+        }
+    }
+    Ok(methods)
+}
+
+/// The sets of the tables, and the corruptions. Corruptions alone are not accompanied by tables.
+fn sets(args: &Args) -> (Vec<SetKind>, Vec<SetKind>) {
+    let corruptions: Vec<SetKind> =
+        CORRUPTIONS.iter().filter(|(name, _)| args.corrupt.iter().any(|c| c == name)).map(|(_, kind)| *kind).collect();
+    let tables = match (args.sets.is_empty(), corruptions.is_empty()) {
+        (true, true) => vec![SetKind::InDomain, SetKind::OutOfDomain],
+        (true, false) => Vec::new(),
+        (false, _) => SetKind::TABLES.into_iter().filter(|kind| args.sets.iter().any(|s| s == kind.name())).collect(),
+    };
+    (tables, corruptions)
+}
+
+/// The recordings in a folder; none without one.
+fn recordings(dir: Option<&Path>, rate: SampleRate) -> Result<Vec<Vec<f32>>> {
+    dir.map_or(Ok(Vec::new()), |dir| load_noise(dir, rate))
+}

@@ -1,0 +1,267 @@
+//! The probes of `earwitness evaluate`: model randomisation, flipping, remove and retrain, and pictures.
+
+mod plots;
+mod roar;
+
+use std::path::{Path, PathBuf};
+
+use clap::builder::FalseyValueParser;
+use indicatif::ProgressBar;
+use serde_json::{Value, json};
+
+use super::output;
+use super::parse::count;
+use crate::error::{Error, Result};
+use crate::eval::evaluate::targets_for_model;
+use crate::eval::probe::{flipping, sanity, table, vectors};
+use crate::interpret::methods::{BASELINES, available};
+use crate::model::package::{Package, find_model};
+use crate::train::dataset::{ClipMeta, DataSet};
+use crate::train::load::load_clips;
+
+/// What to probe; each writes its own tables.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Probes")]
+pub struct ProbeArgs {
+    /// Make the classifier random layer by layer and say how much explanations change
+    #[arg(long, env = "EARWITNESS_SANITY", value_parser = FalseyValueParser::new())]
+    pub sanity: bool,
+    /// Replace the classifier's input by silence, most relevant places first, and follow the score
+    #[arg(long, env = "EARWITNESS_FLIPPING", value_parser = FalseyValueParser::new())]
+    pub flipping: bool,
+    /// Remove what is relevant and retrain, on the folds that are not measured; results lie in DIR, and the same command goes on there
+    #[arg(long, value_name = "DIR", env = "EARWITNESS_ROAR")]
+    pub roar: Option<PathBuf>,
+    /// Draw into DIR: a page a clip with each method's mask, the curves of flipping, and relevance vectors by t-SNE
+    #[arg(long, value_name = "DIR", env = "EARWITNESS_PLOTS")]
+    pub plots: Option<PathBuf>,
+    /// Randomise, flip and draw pages for so many clips, as many of each class
+    #[arg(long, value_name = "N", env = "EARWITNESS_PROBE_CLIPS", default_value_t = 26, value_parser = count)]
+    pub probe_clips: usize,
+    /// Shares of the input that --roar removes, in percent
+    #[arg(long, value_name = "PERCENT,…", env = "EARWITNESS_ROAR_SHARES", value_delimiter = ',', default_values_t = [10, 30, 50, 70, 90], value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub roar_shares: Vec<u8>,
+    /// Passes over the data of each training of --roar
+    #[arg(long, value_name = "N", env = "EARWITNESS_ROAR_EPOCHS", default_value_t = 30, value_parser = count)]
+    pub roar_epochs: usize,
+}
+
+impl ProbeArgs {
+    /// Whether anything is to be probed.
+    #[must_use]
+    pub const fn is_wanted(&self) -> bool {
+        self.sanity || self.flipping || self.roar.is_some() || self.plots.is_some()
+    }
+}
+
+/// What of the command's other arguments the probes take.
+#[derive(Debug, Clone, Copy)]
+pub struct Common<'a> {
+    /// Folder of the data set.
+    pub data: &'a Path,
+    /// Name or folder of the model.
+    pub model: &'a str,
+    /// The folds that are measured; all, where none is named.
+    pub folds: &'a [u32],
+    /// The methods; every one that the model has and the baselines, where none is named or `all`.
+    pub methods: &'a [String],
+    /// Where the figures go besides.
+    pub json: Option<&'a Path>,
+    /// Seed of everything that is drawn at random.
+    pub seed: u64,
+}
+
+/// Probes, prints tables, and writes the JSON file and the pictures.
+///
+/// # Errors
+/// Where data, model or a file cannot be used, and on an interrupt of `--roar`.
+pub fn run(args: &ProbeArgs, common: &Common<'_>) -> Result<()> {
+    let subject = Subject::open(common)?;
+    let mut figures = json!({
+        "model": { "name": subject.package.manifest().name, "sha256": subject.package.sha256() },
+        "folds": subject.folds,
+        "seed": common.seed,
+        "methods": subject.methods,
+    });
+    let mut text = String::new();
+    let all: Vec<&[f32]> = subject.clips.iter().map(Vec::as_slice).collect();
+    let chosen = balanced(&subject.targets, args.probe_clips);
+    let some: Vec<&[f32]> = chosen.iter().map(|i| all[*i]).collect();
+    let (package, seed) = (&subject.package, common.seed);
+
+    if args.sanity {
+        let bar = Bar::new("randomising");
+        let results = sanity::cascade(package, &subject.methods, &some, seed, &mut |done, all| bar.at(done, all))?;
+        text += &section(&table::sanity(&results));
+        if let Some(dir) = &args.plots {
+            plots::write(dir, "randomisation", &plots::randomisation(&results))?;
+        }
+        insert(&mut figures, "sanity", &results)?;
+    }
+    if args.flipping || args.plots.is_some() {
+        let bar = Bar::new("flipping");
+        let results = flipping::flip(package, &subject.methods, &some, seed, &mut |done, all| bar.at(done, all))?;
+        text += &section(&table::flipping(&results));
+        if let Some(dir) = &args.plots {
+            plots::write(dir, "flipping-patches", &plots::flipping(&results, "patches of 16 x 16", |r| &r.patches))?;
+            plots::write(dir, "flipping-pixels", &plots::flipping(&results, "single values", |r| &r.pixels))?;
+        }
+        insert(&mut figures, "flipping", &results)?;
+    }
+    if let Some(dir) = &args.plots {
+        plots::pages(dir, &subject, &chosen, seed)?;
+        let mut coherence = Vec::new();
+        for method in subject.methods.iter().filter(|m| !BASELINES.contains(&m.as_str())) {
+            let bar = Bar::new("relevance vectors");
+            let vectors = vectors::relevance_vectors(package, method, &all, seed, &mut |done, all| bar.at(done, all))?;
+            coherence.push((method.clone(), vectors.coherence()));
+            plots::write(dir, &format!("tsne-{}", file_name(method)), &plots::tsne(&vectors, &subject.labels, seed))?;
+        }
+        text += &section(&table::coherence(&coherence));
+        insert(&mut figures, "coherence", &coherence.into_iter().collect::<std::collections::BTreeMap<_, _>>())?;
+    }
+    if let Some(dir) = &args.roar {
+        let results = roar::run(dir, args, &subject, seed)?;
+        text += &section(&crate::train::roar_run::table(&results));
+        if let Some(dir) = &args.plots {
+            plots::write(dir, "roar", &plots::roar(&results))?;
+        }
+        insert(&mut figures, "roar", &results)?;
+    }
+    if let Some(path) = common.json {
+        let json = serde_json::to_string_pretty(&figures).map_err(unwritten)?;
+        write_file(path, format!("{json}\n").as_bytes())?;
+    }
+    output::print(text.trim_end_matches('\n'))?;
+    output::print("\n")
+}
+
+/// The model, the clips that are measured, and the others.
+struct Subject {
+    package: Package,
+    folds: Vec<u32>,
+    methods: Vec<String>,
+    /// The model's classes.
+    labels: Vec<String>,
+    metas: Vec<ClipMeta>,
+    clips: Vec<Vec<f32>>,
+    /// The model's classes of each clip.
+    targets: Vec<Vec<usize>>,
+    /// The data set's, of its other folds.
+    others: Vec<ClipMeta>,
+    set: DataSet,
+}
+
+impl Subject {
+    fn open(common: &Common<'_>) -> Result<Self> {
+        let package = Package::open(&find_model(common.model)?)?.for_clips();
+        let set = DataSet::open(common.data)?;
+        let folds = if common.folds.is_empty() { set.folds() } else { common.folds.to_vec() };
+        let (metas, others) = set.split(&folds)?;
+        let labels: Vec<String> = package.manifest().label_names().map(str::to_owned).collect();
+        let methods = if common.methods.is_empty() || common.methods.iter().any(|m| m == "all") {
+            available(&package).into_iter().chain(BASELINES.iter().copied()).map(str::to_owned).collect()
+        } else {
+            common.methods.to_vec()
+        };
+        let mut subject =
+            Self { package, folds, methods, labels, metas, clips: Vec::new(), targets: Vec::new(), others, set };
+        (subject.clips, subject.targets) = subject.load(&subject.metas)?;
+        Ok(subject)
+    }
+
+    /// Sound and the model's classes of some clips.
+    fn load(&self, metas: &[ClipMeta]) -> Result<(Vec<Vec<f32>>, Vec<Vec<usize>>)> {
+        let front_end = self.package.manifest().front_end.params()?;
+        let length = self.package.manifest().segment.clip_samples(front_end.stft.hop);
+        let bar = Bar::new("loading");
+        let clips = load_clips(metas, front_end.sample_rate, length, &mut |done, all| bar.at(done, all))?;
+        let labels: Vec<&str> = self.labels.iter().map(String::as_str).collect();
+        let classes: Vec<Vec<usize>> = metas.iter().map(|m| m.targets.clone()).collect();
+        Ok((clips, targets_for_model(&self.set.labels, &labels, &classes)?))
+    }
+}
+
+/// `n` of the clips, as many of each class as there are: the first of each, then the second, in the order of the clips.
+fn balanced(targets: &[Vec<usize>], n: usize) -> Vec<usize> {
+    let mut seen: std::collections::BTreeMap<&[usize], usize> = std::collections::BTreeMap::new();
+    let mut ranked: Vec<(usize, usize)> = targets
+        .iter()
+        .enumerate()
+        .map(|(i, classes)| {
+            let rank = seen.entry(classes).or_insert(0);
+            *rank += 1;
+            (*rank, i)
+        })
+        .collect();
+    ranked.sort_unstable();
+    let mut chosen: Vec<usize> = ranked.into_iter().take(n).map(|(_, i)| i).collect();
+    chosen.sort_unstable();
+    chosen
+}
+
+/// A bar on stderr for one step, gone when it ends.
+struct Bar(ProgressBar);
+
+impl Bar {
+    fn new(what: &str) -> Self {
+        let bar = output::progress("{msg} {wide_bar} {pos}/{len} {eta} left");
+        bar.set_message(what.to_owned());
+        Self(bar)
+    }
+
+    fn at(&self, done: usize, all: usize) {
+        self.0.set_length(all as u64);
+        self.0.set_position(done as u64);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+fn section(table: &str) -> String {
+    format!("{}\n\n", table.trim_end())
+}
+
+fn insert(figures: &mut Value, key: &str, of: &impl serde::Serialize) -> Result<()> {
+    figures[key] = serde_json::to_value(of).map_err(unwritten)?;
+    Ok(())
+}
+
+fn unwritten(e: serde_json::Error) -> Error {
+    Error::bug(format!("the figures cannot be written as JSON ({e}); please report this"))
+}
+
+/// A method's or a clip's name as it can stand in a file's.
+fn file_name(name: &str) -> String {
+    name.chars().map(|c| if c.is_alphanumeric() || c == '-' || c == '_' { c } else { '-' }).collect()
+}
+
+fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    std::fs::write(path, bytes).map_err(|e| {
+        Error::output(format!("cannot write {} ({e}); choose another place", path.display())).with_source(e)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clips_are_chosen_evenly_over_the_classes() {
+        let targets: Vec<Vec<usize>> = [0, 0, 0, 1, 1, 2, 2, 2].iter().map(|c| vec![*c]).collect();
+        assert_eq!(balanced(&targets, 3), [0, 3, 5]);
+        assert_eq!(balanced(&targets, 5), [0, 1, 3, 4, 5]);
+        assert_eq!(balanced(&targets, 99), [0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(balanced(&[], 3), [] as [usize; 0]);
+    }
+
+    #[test]
+    fn a_method_with_options_has_a_name_for_a_file() {
+        assert_eq!(file_name("lrp:thesis+gain"), "lrp-thesis-gain");
+        assert_eq!(file_name("../a/b"), "---a-b");
+    }
+}
