@@ -78,7 +78,7 @@ pub(super) fn flipping(results: &[Flipping], what: &str, of: fn(&Flipping) -> &M
         Line { name: format!("{}{area}", r.method), points: share.zip(curve.probability.iter().copied()).collect() }
     };
     LineChart {
-        heading: format!("Flipping {what}: mean probability of the explained class, {n} clips, and area"),
+        heading: format!("Flipping {what}, {n} clips: mean probability of the class; its area"),
         caption: "% of the input replaced by silence, most relevant first".to_owned(),
         x: (0.0, 100.0),
         y: (0.0, 1.0),
