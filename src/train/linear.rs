@@ -173,14 +173,14 @@ mod tests {
             let (_, by_features) = linear.step(&features, &targets, 0.1);
             let by_weights = linear.weight.grad.clone();
             let step = 1e-2_f32;
-            for i in 0..9 {
+            for (i, got) in by_weights.iter().enumerate() {
                 let at = |by: f32| {
                     let mut shifted = linear.clone();
                     shifted.weight.values[i] += by;
                     shifted.step(&features, &targets, 0.1).0
                 };
                 let want = (at(step) - at(-step)) / f64::from(2.0 * step);
-                assert!((f64::from(by_weights[i]) - want).abs() < 1e-3, "{activation:?} weight {i}: {want}");
+                assert!((f64::from(*got) - want).abs() < 1e-3, "{activation:?} weight {i}: {want}");
             }
             for i in 0..features.len() {
                 let mut at = |by: f32| {
