@@ -9,6 +9,7 @@ use super::metrics;
 use crate::Result;
 use crate::interpret::l2i::L2i;
 use crate::model::classifier::Classifier;
+use crate::model::manifest::Activation;
 use crate::model::package::Package;
 
 /// Draws of the bootstrap behind an interval, and what it holds.
@@ -86,7 +87,8 @@ impl Decided {
             own.extend(heard.classified.logits);
             progress(i + 1);
         }
-        let n = manifest.labels.len();
+        let (n, activation) = (manifest.labels.len(), manifest.classifier.activation);
+        let (own, answers) = (across_clips(own, n, activation), across_clips(answers, n, activation));
         let mut rows = vec![Self::new(format!("{}: classifier", manifest.name), &own, None, n, targets, seed)];
         if interpreter.is_some() {
             let name = format!("{}: interpreter", manifest.name);
@@ -94,6 +96,20 @@ impl Decided {
         }
         Ok(rows)
     }
+}
+
+/// Logits `[n, n_classes]` in a form that can be compared between clips, as macro-AUPRC does: with softmax, what all classes of
+/// a clip have in common says nothing, so it is taken out. (Probabilities would do, but near 1 they round to the same number.)
+#[must_use]
+pub fn across_clips(mut logits: Vec<f32>, n_classes: usize, activation: Activation) -> Vec<f32> {
+    if activation == Activation::Softmax {
+        for row in logits.chunks_exact_mut(n_classes.max(1)) {
+            let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let log_sum = top + row.iter().map(|l| (l - top).exp()).sum::<f32>().ln();
+            row.iter_mut().for_each(|l| *l -= log_sum);
+        }
+    }
+    logits
 }
 
 /// Rows as a table in Markdown, a newline at the end of each line.
@@ -125,6 +141,15 @@ pub fn table(rows: &[Decided]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_softmax_does_not_see_does_not_count_between_clips() {
+        let logits = vec![1.0, 2.0, 101.0, 102.0];
+        let same = across_clips(logits.clone(), 2, Activation::Softmax);
+        let want = [-1.313_261_7, -0.313_261_7];
+        assert!(same.iter().zip(want.iter().cycle()).all(|(g, w)| (g - w).abs() < 1e-4), "{same:?}");
+        assert_eq!(across_clips(logits.clone(), 2, Activation::Sigmoid), logits);
+    }
 
     #[test]
     fn a_row_says_how_a_system_and_its_classifier_agree() {

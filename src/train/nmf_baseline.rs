@@ -20,6 +20,7 @@ use super::nmf::{NmfParams, fit_frames};
 use super::nmf_steps::{Frames, normalise_columns};
 use super::sparse_code::{Coder, Penalty};
 use crate::dsp::{FrontEnd, FrontEndParams, SpectrumPower, log1p_magnitude, stft};
+use crate::eval::decisions::across_clips;
 use crate::eval::metrics;
 use crate::model::manifest::Activation;
 use crate::model::tensors::Arrays;
@@ -105,10 +106,11 @@ pub struct NmfBaseline {
 }
 
 impl NmfBaseline {
-    /// Logits `[n, n_classes]` of clips, each as spectra `[n_frames, n_bins]`, from [`spectra`].
+    /// Scores `[n, n_classes]` of clips, each as spectra `[n_frames, n_bins]`, from [`spectra`]: logits as [`across_clips`]
+    /// makes them comparable.
     #[must_use]
     pub fn scores(&self, clips: &[Vec<f32>]) -> Vec<f32> {
-        self.linear.logits(&self.pooled(clips))
+        across_clips(self.linear.logits(&self.pooled(clips)), self.linear.bias.values.len(), self.linear.activation)
     }
 
     /// Mean activations `[n, n_components]`.
