@@ -115,6 +115,32 @@ fn a_model_is_trained_measured_and_listens() {
     let all = run.ok(&["evaluate", "--data", "set", "--model", "mine", "--json", "all.json"]);
     assert!(all.stdout.contains("12"), "without --folds, every clip is measured: {}", all.stdout);
 
+    // Methods under one measure: the same figures again for the same seed, in the tables and in both files.
+    let compare =
+        ["evaluate", "--data", "set", "--model", "mine", "--methods", "l2i,saliency,random", "--domain", "stft,mel"];
+    let compare =
+        [&compare[..], &["--limit", "2", "--corrupt", "overlap", "--sets", "in-domain,out-of-domain"]].concat();
+    let printed = run.ok(&[&compare[..], &["--json", "methods.json", "--markdown", "methods.md"]].concat()).stdout;
+    assert_eq!(printed, std::fs::read_to_string(run.home().join("methods.md")).unwrap());
+    for row in ["| stft | l2i | ", "| mel | saliency | ", "| stft | random | ", "| ideal | "] {
+        assert!(printed.contains(row), "no {row} in {printed}");
+    }
+    let read = |file: &str| -> Value {
+        serde_json::from_str(&std::fs::read_to_string(run.home().join(file)).unwrap()).unwrap()
+    };
+    let compared = read("methods.json");
+    assert_eq!((&compared["sets"][0]["n"], &compared["sets"][1]["n"]), (&2.into(), &4.into()), "{compared}");
+    assert_eq!(compared["sets"][1]["rows"].as_array().unwrap().len(), 6);
+    assert_eq!(compared["corruptions"][0]["corruption"], "corrupt-overlap");
+    assert_eq!(compared["l2i"]["n"], 12);
+    run.ok(&[&compare[..], &["--json", "again.json"]].concat());
+    let again = read("again.json");
+    assert_eq!((&again["sets"], &again["corruptions"]), (&compared["sets"], &compared["corruptions"]));
+    let error = run.fails(2, &["evaluate", "--data", "set", "--model", "mine", "--methods", "tea-leaves"]);
+    assert!(error.contains("tea-leaves") && error.contains("gradcam"), "{error}");
+    let error = run.fails(2, &["evaluate", "--data", "set", "--model", "mine", "--sets", "speech"]);
+    assert!(error.contains("--speech"), "{error}");
+
     // Thresholds low enough that a net of two epochs hears something.
     write_wav(&run.home().join("yard.wav"), RATE_HZ, 1, &[sound(0, 1), sound(1, 1), sound(0, 2), sound(1, 2)].concat());
     let listen = ["monitor", "--input", "file:yard.wav", "--fast", "--model", "mine", "--record", "r"];
@@ -166,4 +192,84 @@ fn a_training_that_was_killed_goes_on_to_the_same_weights() {
     assert!(!log.contains("epoch 2:") && log.contains("epoch 24:"), "{log}");
     assert_eq!(weights_sha256(&run, "./killed"), weights_sha256(&run, "./whole"));
     assert!(!run.home().join("killed/classifier.checkpoint").exists());
+}
+
+/// A dictionary of two patterns as NumPy saves it, low and high, for 513 bins.
+fn npy(path: &Path) {
+    let mut header = "{'descr': '<f8', 'fortran_order': False, 'shape': (513, 2), }".to_owned();
+    while !(header.len() + 11).is_multiple_of(64) {
+        header.push(' ');
+    }
+    header.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend(u16::try_from(header.len()).unwrap().to_le_bytes());
+    bytes.extend(header.as_bytes());
+    for bin in 0..513 {
+        for low in [true, false] {
+            bytes.extend(f64::from(u8::from((bin < 60) == low)).to_le_bytes());
+        }
+    }
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn classifier_and_interpreter_learn_together_and_stand_beside_the_baselines() {
+    let run = with_data();
+    train(&run, "classifier", &[&SHAPE[..], &["--out", "mine", "--folds", "1"]].concat());
+    npy(&run.home().join("w.npy"));
+    let told = run.ok(&["model", "import", "w.npy", "--model", "mine", "--from-rate", "44100"]).stderr;
+    assert!(
+        told.contains("43.1 Hz apart") && told.contains("21.5 Hz apart") && told.contains("2 components"),
+        "{told}"
+    );
+    let told = run.ok(&["model", "import", "w.npy", "--model", "mine"]).stderr;
+    assert!(told.contains("row k of w.npy was taken for bin k") && told.contains("--from-rate"), "{told}");
+    std::fs::write(run.home().join("broken.npy"), "no matrix").unwrap();
+    let error = run.fails(3, &["model", "import", "broken.npy", "--model", "mine"]);
+    assert!(error.contains("broken.npy is no .npy file"), "{error}");
+
+    let joint =
+        ["--model", "mine", "--by-design", "--epochs", "1", "--batch", "4", "--folds", "1", "--validate-folds", "2"];
+    let small = ["--psi-channels", "8", "--theta-hidden", "8"];
+    let error = run.fails(2, &[&["train", "l2i", "--data", "set"], &joint[..]].concat());
+    assert!(error.contains("--out"), "{error}");
+    let error = run.fails(2, &[&["train", "l2i", "--data", "set", "--out", "mine"], &joint[..]].concat());
+    assert!(error.contains("whose classifier would be lost"), "{error}");
+    let log = train(&run, "l2i", &[&joint[..], &small[..], &["--out", "joint"]].concat());
+    assert!(log.contains("labels ") && log.contains("(classifier "), "{log}");
+    run.ok(&["model", "verify", "joint"]);
+    assert_ne!(weights_sha256(&run, "mine"), weights_sha256(&run, "joint"));
+
+    let table = run.ok(&[
+        "train",
+        "baseline",
+        "--data",
+        "set",
+        "--folds",
+        "1",
+        "--validate-folds",
+        "2",
+        "--out",
+        "nmf",
+        "--model",
+        "mine",
+        "--components",
+        "4",
+        "--iterations",
+        "10",
+        "--epochs",
+        "1",
+        "--beside",
+        "mine,joint",
+        "--json",
+        "table.json",
+    ]);
+    let rows: Value = serde_json::from_str(&std::fs::read_to_string(run.home().join("table.json")).unwrap()).unwrap();
+    let systems: Vec<&str> = rows.as_array().unwrap().iter().map(|row| row["system"].as_str().unwrap()).collect();
+    assert_eq!(
+        systems,
+        ["unsupervised-nmf", "task-driven-nmf", "mine: classifier", "joint: classifier", "joint: interpreter"]
+    );
+    assert!(systems.iter().all(|system| table.stdout.contains(&format!("| {system} | 6 | "))), "{}", table.stdout);
+    assert!(rows[4]["fidelity_top1"].is_number() && rows[0]["fidelity_top1"].is_null(), "{rows}");
 }

@@ -17,7 +17,7 @@ use earwitness::model::l2i::L2iConfig;
 use earwitness::model::npy::{self, Matrix};
 use earwitness::model::package::Package;
 use earwitness::model::tensors::Arrays;
-use earwitness::train::nmf::{NmfParams, transform};
+use earwitness::train::sparse_code::{Coder, Penalty};
 use earwitness::units::ClassId;
 
 /// The bytes that NumPy writes for a matrix in Fortran order.
@@ -147,8 +147,8 @@ fn the_dictionaries_of_the_l2i_authors_explain() {
             runs_through_algorithm_1(&package);
             // Activations by NMF rebuild a spectrum made of three of the patterns, from those three.
             let x: Vec<f32> = imported.w.chunks_exact(n).map(|row| 2.0 * row[1] + row[10] + 3.0 * row[n - 1]).collect();
-            let params = NmfParams { sparsity: 0.0, max_iters: 3_000, tolerance: 0.0, ..NmfParams::default() };
-            let h = transform(&x, 513, &imported.w, &params).unwrap();
+            let penalty = Penalty { l1: 0.0, l2: 1e-4 };
+            let h = Coder::new(&imported.w, 513, penalty).encode(&x);
             let mut largest: Vec<usize> = (0..n).collect();
             largest.sort_by(|a, b| h[*b].total_cmp(&h[*a]));
             let mut found = largest[..3].to_vec();

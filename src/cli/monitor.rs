@@ -22,6 +22,7 @@ use crate::engine::report::ModelRef;
 use crate::engine::snapshot::SnapshotSlot;
 use crate::engine::worker::{MonitorOptions, Worker};
 use crate::error::{Error, Result};
+use crate::interpret::methods;
 use crate::model::manifest::Label;
 use crate::model::package::{Package, find_model};
 use crate::record::{
@@ -57,6 +58,9 @@ impl Args {
         globals.settings(self.settings.layer())
     }
 }
+
+/// Methods that are quick enough for every stride, in order of preference.
+const QUICK_METHODS: [&str; 2] = ["l2i", "lmac"];
 
 /// Reports that may wait for the recorder before the worker has to.
 const REPORTS: usize = 256;
@@ -134,18 +138,22 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     told(stats, reader_left)
 }
 
-/// Networks for a thread of its own, where the method is too slow for every stride; the worker's then have no method.
+/// Networks for a thread of its own, where the method is too slow for every stride. What happens at every stride, such as
+/// finding onsets, is then done with a quicker method, where the model has one.
 fn explainer(inference: &mut Inference, package: &Package, config: &Config) -> Result<Option<Inference>> {
     if inference.explains_strides() {
         return Ok(None);
     }
     let method = &config.monitor.method;
-    if config.monitor.listen != "off" {
-        return Err(Error::usage(format!(
-            "{method} explains events only, so there is nothing to play while they happen; use --listen off, or --method l2i"
-        )));
+    match QUICK_METHODS.iter().find(|quick| methods::available(package).contains(quick)) {
+        Some(quick) => *inference = Inference::open(package, quick, config.monitor.device.parse()?)?,
+        None if config.monitor.listen != "off" => {
+            return Err(Error::usage(format!(
+                "{method} explains events only, and the model has no method to play while they happen; use --listen off"
+            )));
+        }
+        None => inference.without_method(),
     }
-    inference.without_method();
     Inference::open(package, method, DeviceChoice::Cpu).map(Some)
 }
 

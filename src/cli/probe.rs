@@ -152,6 +152,9 @@ struct Subject {
     set: DataSet,
 }
 
+/// Sound and classes of clips.
+type Labelled = (Vec<Vec<f32>>, Vec<Vec<usize>>);
+
 impl Subject {
     fn open(common: &Common<'_>) -> Result<Self> {
         let package = Package::open(&find_model(common.model)?)?.for_clips();
@@ -171,7 +174,7 @@ impl Subject {
     }
 
     /// Sound and the model's classes of some clips.
-    fn load(&self, metas: &[ClipMeta]) -> Result<(Vec<Vec<f32>>, Vec<Vec<usize>>)> {
+    fn load(&self, metas: &[ClipMeta]) -> Result<Labelled> {
         let front_end = self.package.manifest().front_end.params()?;
         let length = self.package.manifest().segment.clip_samples(front_end.stft.hop);
         let bar = Bar::new("loading");

@@ -205,6 +205,18 @@ pub struct EventReport {
     pub clip: Clip,
 }
 
+impl EventReport {
+    /// Takes out what a method says of it: another one will.
+    pub(super) fn postpone_explanation(&mut self) {
+        self.event.explanation = Explained::Pending;
+        self.event.components.clear();
+        self.event.faithfulness = None;
+        self.clip.components.clear();
+        self.clip.interpretation.fill(0.0);
+        self.clip.picture.mask.fill(0.0);
+    }
+}
+
 /// Audio and pictures of one event; everything in it starts at `start` and is sample-aligned.
 #[derive(Debug, Clone)]
 pub struct Clip {

@@ -153,7 +153,7 @@ impl Worker {
     }
 
     /// Explains events after they were reported, on a thread of its own with the networks and the method of `inference`.
-    /// For methods that are too slow for every stride; the worker's own networks then have none.
+    /// For methods that are too slow for every stride; the worker's own, if there is one, then finds onsets and is played.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Bug`] where the system gives no thread.
@@ -490,7 +490,7 @@ impl Worker {
         for (index, mut event) in events {
             self.inputs[index].events += 1;
             if self.explainer.is_some() && self.inputs[index].pipeline.history().is_of_model(event.event.class) {
-                event.event.explanation = Explained::Pending;
+                event.postpone_explanation();
             }
             self.gauge.event(&event.event);
             self.send(outside, Report::Event(Box::new(event.clone())))?;

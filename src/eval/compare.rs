@@ -23,7 +23,7 @@ use crate::units::ClassId;
 use crate::{Error, Result};
 
 /// Sounds that a method's time is measured on, after one that is not counted.
-const TIMED_SOUNDS: usize = 5;
+const TIMED_SOUNDS: usize = 3;
 
 /// One mask on one sound, for one class.
 #[derive(Debug, Clone, Copy, PartialEq)]

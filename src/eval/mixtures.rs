@@ -190,7 +190,7 @@ impl<'a> MixtureSet<'a> {
                 let mut partners = self.partners(clip);
                 // The takes of a clip draw without replacement: the same order, one further each time.
                 let mut order = ChaCha8Rng::seed_from_u64(self.seed);
-                order.set_stream(((self.kind as u64) << 32 | 1 << 31) | clip as u64);
+                order.set_stream(((self.kind as u64) << 32) | (1 << 31) | clip as u64);
                 partners.shuffle(&mut order);
                 self.material.clips[partners[take % partners.len()]].clone()
             }

@@ -221,4 +221,5 @@ pub(super) fn normal(rng: &mut impl Rng) -> f32 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;

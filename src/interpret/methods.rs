@@ -113,6 +113,7 @@ pub fn available(package: &Package) -> Vec<&'static str> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -209,4 +209,5 @@ fn as_loud(gain: &[f32], log_magnitude: &[f32]) -> Vec<f32> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;

@@ -321,10 +321,10 @@ pub(super) fn make_batch(
             Ok((features, log_magnitude, example.targets))
         },
     );
-    let examples: Vec<Result<(Vec<f32>, Vec<f32>, Vec<f32>)>> = examples.collect();
+    let examples: Vec<Result<_>> = examples.collect();
     let (mut features, mut log_magnitude, mut targets) = (Vec::new(), Vec::new(), Vec::new());
     for example in examples {
-        let (f, l, t) = example?;
+        let (f, l, t): (Vec<f32>, Vec<f32>, Vec<f32>) = example?;
         features.extend(f);
         log_magnitude.extend(l);
         targets.extend(t);

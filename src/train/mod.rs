@@ -16,7 +16,6 @@ pub mod loss;
 pub mod nmf;
 pub mod nmf_baseline;
 mod nmf_steps;
-pub mod pairs;
 pub mod roar;
 pub mod roar_run;
 pub mod sparse_code;

@@ -54,11 +54,12 @@ fn run(how: &NmfTraining, checkpoint: Option<&PathBuf>, stop_after: usize) -> (R
 #[test]
 fn labels_teach_the_dictionary_what_the_spectra_alone_do_not_ask_for() {
     for spectrum in [Spectrum::LogMagnitude, Spectrum::Mel] {
-        let how = NmfTraining { spectrum, ..training(30) };
+        let how = NmfTraining { spectrum, learning_rate: 0.1, ..training(100) };
         let (baseline, epochs) = run(&how, None, usize::MAX);
-        let (unsupervised, last) = (epochs[0], epochs[30]);
-        assert!(last.loss < 0.5 * unsupervised.loss, "{spectrum:?}: {unsupervised:?} {last:?}");
-        assert_eq!(last.accuracy, Some(1.0), "{spectrum:?}: {last:?}");
+        let (unsupervised, last) = (epochs[0], epochs[100]);
+        assert!(last.loss < unsupervised.loss, "{spectrum:?}: {unsupervised:?} {last:?}");
+        assert!(unsupervised.macro_auprc < Some(0.9), "{spectrum:?}: {unsupervised:?}");
+        assert!(last.macro_auprc > Some(0.95), "{spectrum:?}: {last:?}");
         let w = baseline.unwrap().w;
         assert!(w.iter().all(|v| v.is_finite() && *v >= 0.0));
         for c in 0..3 {

@@ -22,6 +22,9 @@ pub fn input_map(explanation: &dyn Explanation, class: ClassId, bank: &MelFilter
     explanation.relevance(class).unwrap_or_else(|| mel_mask(&whole_mask(explanation, class), bank).into())
 }
 
+/// A classifier's input, and the relevance of each of its values.
+pub type InputMap = (Vec<f32>, Arc<[f32]>);
+
 /// The classifier's input for each clip with what a method (as [`crate::interpret::methods`] names it) finds relevant in it,
 /// each `[n_frames, n_mels]`, for the class that the classifier puts first: the true one would tell a classifier that is
 /// trained on what the method left what the clip is. Nothing is more relevant than anything else for [`RANDOM`].
@@ -34,11 +37,11 @@ pub fn input_maps(
     clips: Clips<'_>,
     seed: u64,
     progress: Progress<'_>,
-) -> Result<Vec<(Vec<f32>, Arc<[f32]>)>> {
+) -> Result<Vec<InputMap>> {
     let classifier = Classifier::load(package)?;
     let front_end = FrontEnd::new(classifier.front_end())?;
     let pool = Pool::new(package, method, seed);
-    let one = |i: usize| -> Result<(Vec<f32>, Arc<[f32]>)> {
+    let one = |i: usize| -> Result<InputMap> {
         let heard = Listener::new(&classifier)?.hear(clips[i])?;
         let class = ClassId(heard.classified.top());
         let map = if method == RANDOM {

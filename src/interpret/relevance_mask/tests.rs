@@ -112,6 +112,6 @@ fn the_inversion_finds_a_spectrum_with_the_wanted_bands() {
         }
     }
     // Nothing to change: nothing is changed.
-    let same = mask.invert(&vec![1.0; N_FRAMES * N_MELS], &log);
+    let same = mask.invert(&[1.0; N_FRAMES * N_MELS], &log);
     assert!(same.chunks_exact(N_BINS).all(|row| row[2..28].iter().all(|g| (g - 1.0).abs() < 1e-3)));
 }

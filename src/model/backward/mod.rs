@@ -280,4 +280,5 @@ fn unpool(step: &Step, rows: usize, values: &[f32]) -> Vec<f32> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;

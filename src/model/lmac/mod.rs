@@ -194,10 +194,11 @@ impl LmacNet {
         for step in self.config.steps() {
             x = self.convolve(&self.raise(&x, step.level)?, &format!("up{}", step.level))?.relu()?;
         }
-        let cells = self.into_cells(features)?;
+        let cells = self.as_cells(features)?;
         let x = self.convolve(&Tensor::cat(&[x, cells], 3)?, "detail")?.relu()?;
         let logits = self.out_of_cells(&self.convolve(&x, "mask")?)?;
-        Ok((logits.neg()?.exp()? + 1.0)?.recip()?)
+        // The sigmoid as a tanh: by 1 ÷ (1 + e^−x), a logit of −90 has a gradient of 0 · ∞.
+        Ok((logits * 0.5)?.tanh()?.affine(0.5, 0.5)?)
     }
 
     /// The taps, where they and the classifier's input fit the decoder.
@@ -269,7 +270,7 @@ impl LmacNet {
     }
 
     /// `[batch, n_frames, n_mels]` as cells `[batch, time, freq, values]`; a band that fills no cell is left out.
-    fn into_cells(&self, features: &Tensor) -> Result<Tensor> {
+    fn as_cells(&self, features: &Tensor) -> Result<Tensor> {
         let (batch, n_frames, _) = features.dims3()?;
         let (frames, bands) = self.config.cell();
         let n_bands = self.config.level(self.config.finest()).1;

@@ -2,14 +2,13 @@
 //! what of each belongs to which class.
 
 use candle_core::{Device, Tensor};
-use rand::RngExt;
+use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::super::augment::{AugmentParams, add, from_db, gain_at_snr, scale, uniform};
 use super::super::classifier::{Clips, example_rng};
 use super::super::l2i::spectra;
-use super::super::pairs::of_another_class;
 use super::LmacTraining;
 use crate::dsp::FrontEnd;
 use crate::{Error, Result};
@@ -70,6 +69,15 @@ pub(super) fn example(
     Example { samples, parts }
 }
 
+/// A clip that shares no class with clip `index`, each such clip as likely; none where there is none. Mixed with it, it makes the
+/// out-of-domain sounds of section 3.2 of the paper.
+fn of_another_class(rng: &mut impl Rng, targets: &[Vec<usize>], index: usize) -> Option<usize> {
+    let own = targets.get(index)?;
+    let others: Vec<usize> =
+        (0..targets.len()).filter(|i| *i != index && targets[*i].iter().all(|class| !own.contains(class))).collect();
+    (!others.is_empty()).then(|| others[rng.random_range(0..others.len())])
+}
+
 /// A batch as the networks take it.
 pub(super) struct Batch {
     pub(super) examples: Vec<Example>,
@@ -120,4 +128,45 @@ pub(super) fn hear(how: &LmacTraining, sounds: &[&[f32]], n_frames: usize) -> Re
         Tensor::from_vec(features, (n, n_frames, how.front_end.mel.n_mels), &Device::Cpu)?,
         Tensor::from_vec(log_magnitude, (n, n_frames, how.front_end.stft.n_bins()), &Device::Cpu)?,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+
+    fn clips() -> Clips {
+        let clip = |i: usize| (0..4096).map(|t| 0.3 * (t as f32 * (0.2 + 0.1 * i as f32)).sin()).collect();
+        Clips {
+            samples: (0..8).map(clip).collect(),
+            targets: (0..8).map(|i| if i == 0 { vec![0, 1] } else { vec![i % 4] }).collect(),
+        }
+    }
+
+    #[test]
+    fn partners_share_no_class() {
+        let mut rng = ChaCha8Rng::seed_from_u64(7);
+        let targets = clips().targets;
+        for i in (0..200).map(|i| i % targets.len()) {
+            let other = of_another_class(&mut rng, &targets, i);
+            assert!(other.is_some_and(|o| targets[i].iter().all(|class| !targets[o].contains(class))), "{i}");
+        }
+        assert_eq!(of_another_class(&mut rng, &[vec![0], vec![0, 1]], 0), None);
+    }
+
+    #[test]
+    fn an_example_is_the_sum_of_its_parts_and_knows_whose_they_are() {
+        let augment = AugmentParams { mix_prob: 1.0, noise_prob: 0.0, ..AugmentParams::default() };
+        let clips = clips();
+        for index in 0..clips.samples.len() {
+            let made = example(&augment, &mut example_rng(1, 0, index), &clips, &[], index);
+            assert_eq!(made.parts.len(), 2);
+            assert_eq!(made.parts[0].0, clips.targets[index]);
+            for (t, sample) in made.samples.iter().enumerate() {
+                assert!((sample - made.parts[0].1[t] - made.parts[1].1[t]).abs() < 1e-5);
+            }
+            assert_eq!(made.clean(made.parts[1].0[0]), made.parts[1].1);
+            assert_eq!(made.clean(99).len(), made.samples.len());
+        }
+    }
 }
