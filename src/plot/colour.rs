@@ -13,8 +13,8 @@ pub(crate) fn colour_map() -> [Rgb; 256] {
 
 /// Colours that differ in hue alone, for lines and points that belong together; after [`N_HUES`] they come again.
 pub(crate) fn category(i: usize) -> Rgb {
-    // Not evenly round the circle: greens look more alike than what lies between red and yellow.
-    const HUES: [f32; N_HUES] = [250.0, 60.0, 150.0, 350.0, 100.0, 305.0, 25.0];
+    // Neighbours in the list lie far apart on the circle.
+    const HUES: [f32; N_HUES] = [250.0, 60.0, 150.0, 350.0, 100.0, 305.0, 200.0];
     let hue = HUES[i % N_HUES].to_radians();
     in_gamut(0.78, 0.16, hue)
 }
