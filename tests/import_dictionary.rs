@@ -1,7 +1,7 @@
 //! A dictionary of another program, from its file to the audio's mask: `.npy` → package → Ψ and Θ → Algorithm 1. Where the
 //! L2I authors' own dictionaries lie beside the project, with them too.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod l2i_common;
 
@@ -114,8 +114,8 @@ fn a_file_becomes_a_dictionary_that_explains() {
 /// a = np.load(f); print(f, a.shape[1], a.astype(np.float64).sum(), a[3, 5])
 /// ```
 const AUTHORS: [(&str, usize, f64, f32); 3] = [
-    ("initW_LMS_K100_sp0.8_Fold1_n1.npy", 100, 1162.020009, 0.084016167),
-    ("initW_LMS_K100_sp0.8_Fold3_n1.npy", 100, 1157.609638, 0.078267701),
+    ("initW_LMS_K100_sp0.8_Fold1_n1.npy", 100, 1162.020009, 0.084_016_17),
+    ("initW_LMS_K100_sp0.8_Fold3_n1.npy", 100, 1157.609638, 0.078_267_7),
     ("initW_LMS_SingleK10_sp0.8_NS1000_n6.npy", 80, 956.388342, 0.17411993),
 ];
 
