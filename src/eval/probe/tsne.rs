@@ -1,7 +1,7 @@
 //! t-SNE (van der Maaten and Hinton, 2008), exact: a picture of vectors in which neighbours stay neighbours.
 //!
-//! Written here and not taken from a crate: the one that is kept (`bhtsne`) takes no seed, so that a picture could not be
-//! made again, and brings trees and Fourier transforms for numbers of points that a fold does not have.
+//! Written here and not taken from a crate: a picture has to come again from its seed, and the crate that is kept (`bhtsne`)
+//! brings trees, Fourier transforms and a second `rand` for numbers of points that a fold does not have.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
