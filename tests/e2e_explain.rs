@@ -104,12 +104,47 @@ fn any_label_of_the_model_can_be_asked_for_and_no_other() {
     let asked: Vec<String> =
         named_folders(&printed.stdout).iter().map(|f| text(&read_folder(f).event, "label").to_owned()).collect();
     assert_eq!(asked, [first, second]);
-    let again = run.ok(&["explain", "a.wav", "--out", "out2", "--label", second, "--label", first, "--method", "all"]);
-    assert_eq!(named_folders(&again.stdout).len(), 2);
+    let again =
+        run.ok(&["explain", "a.wav", "--out", "out2", "--label", second, "--label", first, "--method", "l2i,lrp"]);
+    assert_eq!(named_folders(&again.stdout).len(), 4);
 
     let error = run.fails(2, &["explain", "a.wav", "--out", "none", "--label", "no such label"]);
     assert!(error.contains("'no such label'") && error.contains(first), "{error}");
     assert!(!run.home().join("none").exists(), "nothing is made before all is known to be right");
+}
+
+/// One folder a method, each with a sound of its own, and a summary that says the same.
+#[test]
+fn every_method_of_the_model_explains() {
+    let run = Run::new();
+    let (hz, _) = &*MODEL;
+    let (sound, label) = first_sound(*hz);
+    write_wav(&run.home().join("a.wav"), *hz, 1, &sound);
+    let printed = run.ok(&["explain", "a.wav", "--out", "out", "--method", "all"]);
+    let folders = named_folders(&printed.stdout);
+    let summary: Vec<Value> =
+        serde_json::from_slice(&std::fs::read(run.home().join("out/summary.json")).unwrap()).unwrap();
+    let methods: Vec<&str> = summary.iter().map(|row| text(row, "method")).collect();
+    for method in ["l2i", "lrp", "saliency", "smoothgrad", "integrated-gradients", "gradcam", "gradient-shap"] {
+        assert_eq!(methods.iter().filter(|m| **m == method).count(), 1, "{method} in {methods:?}");
+    }
+    assert_eq!(summary.len(), folders.len());
+    let mut sounds = Vec::new();
+    for (row, folder) in summary.iter().zip(&folders) {
+        let method = text(row, "method");
+        assert_eq!((text(row, "folder"), text(row, "label")), (folder.to_str().unwrap(), label), "{method}");
+        let Folder { event, interpretation, .. } = read_folder(folder);
+        assert_eq!(text(&event, "method"), method);
+        assert!((number(&event["faithfulness"], "prob_in") - number(row, "prob_in")).abs() < 1e-3, "{method}");
+        assert!(number(row, "seconds") > 0.0);
+        assert!(interpretation.samples.iter().any(|&x| x.unsigned_abs() > 300), "{method} has nothing to be heard");
+        assert!(!sounds.contains(&interpretation.samples), "{method} sounds as another method does");
+        sounds.push(interpretation.samples);
+    }
+    let error = run.fails(2, &["explain", "a.wav", "--out", "none", "--method", "lime"]);
+    assert!(error.contains("lime") && error.contains("lrp"), "{error}");
+    let error = run.fails(2, &["explain", "a.wav", "--out", "none", "--method", "lrp:nothing"]);
+    assert!(error.contains("nothing"), "{error}");
 }
 
 /// Explaining again, or a copy with the same date, adds a folder; nothing is replaced and nothing is in the way.

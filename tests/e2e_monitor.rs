@@ -305,3 +305,31 @@ fn a_reader_that_goes_away_ends_the_run_without_a_word() {
     // Whatever was recorded until then is whole.
     event_folders(&run.home().join("r")).iter().for_each(|folder| drop(read_folder(folder)));
 }
+
+/// A method that is too slow for every stride: each event is told at once with the onset that it always has, and explained
+/// after that, in its folder too.
+#[test]
+fn a_slow_method_explains_events_after_they_are_told() {
+    let home = fresh_folder("e2e_monitor_slow_method");
+    let args = ["monitor", "--input", "demo", "--fast", "--ui", "jsonl", "--method", "gradcam", "--record", "events"];
+    let output = Run::new().command(&args).current_dir(&home).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = json_lines(&String::from_utf8(output.stdout).unwrap());
+    assert_eq!((text(&lines[0], "method"), text(&lines[lines.len() - 1], "type")), ("gradcam", "stop"));
+    let of_type = |name: &str| lines.iter().filter(|line| text(line, "type") == name).collect::<Vec<_>>();
+    let (events, explained) = (of_type("event"), of_type("explained"));
+    assert!(!events.is_empty() && events.len() == explained.len());
+    let onsets =
+        |lines: &[&Value]| lines.iter().map(|l| (number(l, "onset_s"), number(l, "offset_s"))).collect::<Vec<_>>();
+    let quick: Vec<&Value> = WHOLE.lines.iter().filter(|line| text(line, "type") == "event").collect();
+    assert_eq!(onsets(&events), onsets(&quick), "onsets are found as they are with the default method");
+    for (event, then) in events.iter().zip(&explained) {
+        assert_eq!((text(event, "explanation"), text(then, "explanation")), ("pending", "done"));
+        assert_eq!((&event["id"], &event["files"], &event["onset_s"]), (&then["id"], &then["files"], &then["onset_s"]));
+        assert!(event["faithfulness"].is_null() && is_probability(&then["faithfulness"], "prob_in"));
+        let Folder { event: facts, interpretation, .. } = read_folder(Path::new(text(&event["files"], "dir")));
+        assert_eq!((&facts["faithfulness"], text(&facts, "method")), (&then["faithfulness"], "gradcam"));
+        assert!(facts.get("explanation").is_none());
+        assert!(interpretation.samples.iter().any(|&x| x != 0), "{}", text(event, "id"));
+    }
+}
