@@ -142,7 +142,7 @@ pub(crate) fn f32le(samples: &[f32]) -> Vec<u8> {
     samples.iter().flat_map(|x| x.to_le_bytes()).collect()
 }
 
-/// The event folders below `dir`, sorted; fails if there is anything else, but for the index.
+/// The event folders below `dir`, sorted; fails if there is anything else, but for the index and the summary of `explain`.
 pub(crate) fn event_folders(dir: &Path) -> Vec<PathBuf> {
     let entries = |dir: &Path| -> Vec<PathBuf> {
         let read = std::fs::read_dir(dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display()));
@@ -151,7 +151,7 @@ pub(crate) fn event_folders(dir: &Path) -> Vec<PathBuf> {
     let mut folders = Vec::new();
     for day in entries(dir) {
         let name = day.file_name().unwrap().to_str().unwrap().to_owned();
-        if name.starts_with(".index.sqlite") {
+        if name.starts_with(".index.sqlite") || name == "summary.json" {
             continue;
         }
         assert!(name.parse::<jiff::civil::Date>().is_ok(), "{} is no day", day.display());
