@@ -233,7 +233,9 @@ impl Browser {
             let files = std::fs::read_dir(self.downloads()).unwrap().filter_map(|entry| Some(entry.ok()?.path()));
             let done = files.filter(|file| {
                 let name = file.file_name().unwrap().to_string_lossy();
-                name.contains(part) && !name.ends_with(".crdownload")
+                // The browser reserves the name with an empty file, and renames what it has written onto that.
+                let is_written = file.metadata().is_ok_and(|about| about.len() > 0);
+                name.contains(part) && !name.ends_with(".crdownload") && is_written
             });
             if let Some(file) = done.max() {
                 let kept = self.profile.path().join(format!(
