@@ -1,9 +1,11 @@
 //! What people see.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use earwitness::engine::snapshot::Phase;
-use earwitness::ui::{App, ThemeName, UiOptions};
+use earwitness::engine::report::Explained;
+use earwitness::engine::snapshot::{EventSummary, Phase};
+use earwitness::ui::{App, Command, ThemeName, UiOptions};
 use insta::assert_snapshot;
 use ratatui::style::{Color, Modifier};
 
@@ -87,6 +89,32 @@ fn event_detail() {
     let mut app = app(options(), snapshot());
     press(&mut app, "jj⏎");
     assert_snapshot!(screen(&app, 80, 24));
+}
+
+#[test]
+fn an_explanation_that_is_pending_is_seen_and_can_be_called_off() {
+    let mut snapshot = snapshot();
+    let mut newest = EventSummary::clone(&snapshot.events[0]);
+    newest.event.method = "lrp".to_owned();
+    newest.event.faithfulness = None;
+    newest.event.explanation = Explained::Pending;
+    let label = newest.event.label.clone();
+    snapshot.events[0] = Arc::new(newest.clone());
+    let mut pending = app(options(), snapshot.clone());
+    let row =
+        |app: &App| text(&screen(app, 120, 40)).into_iter().find(|line| line.contains(&label) && line.contains(" … "));
+    assert!(row(&pending).is_some(), "{}", text(&screen(&pending, 120, 40)).join("\n"));
+    press(&mut pending, "X");
+    assert_eq!(pending.take_commands(), [Command::CallOff]);
+    press(&mut pending, "⏎");
+    assert!(text(&screen(&pending, 120, 40)).iter().any(|line| line.contains("lrp is still at work")));
+
+    newest.event.explanation = Explained::Missed;
+    snapshot.events[0] = Arc::new(newest);
+    let mut missed = app(options(), snapshot);
+    assert!(row(&missed).is_none());
+    press(&mut missed, "X");
+    assert!(missed.take_commands().is_empty(), "nothing is pending any more");
 }
 
 #[test]
