@@ -14,6 +14,7 @@ pub mod inference;
 mod input;
 mod level_scale;
 pub mod listen;
+mod live_listening;
 pub mod masking;
 pub mod offline;
 pub mod pipeline;

@@ -19,23 +19,23 @@ use super::gauge::Gauge;
 use super::history::Geometry;
 use super::inference::Inference;
 use super::input::{Ended, Input, OfWorker};
-use super::listen::Listener;
 use super::pipeline::{Pipeline, PipelineParams};
 use super::progress::Progress;
 use super::report::{EventReport, Explained, ListenReport, ModelRef, Report, StartReport, StopReport};
 use super::shedding::Governor;
-use super::snapshot::{ListenSummary, SnapshotSlot};
-use crate::audio::playback_clock::ListenClock;
+use super::snapshot::SnapshotSlot;
 use crate::audio::source::Capture;
 use crate::interpret::Segment;
 use crate::units::{SampleRate, StreamClock};
 use crate::{Error, Result};
 
+pub use super::live_listening::LiveListening;
+
 /// How long to wait where nothing has come.
-const NAP: Duration = Duration::from_millis(3);
+pub(super) const NAP: Duration = Duration::from_millis(3);
 
 /// Time between two snapshots.
-const SNAPSHOT_EVERY: Duration = Duration::from_millis(33);
+pub(super) const SNAPSHOT_EVERY: Duration = Duration::from_millis(33);
 
 /// What a monitor can be told.
 #[derive(Debug, Clone)]
@@ -81,26 +81,12 @@ pub struct Worker {
     warned_slow: bool,
 }
 
-/// The interpretation of the first input, played while it happens.
-pub struct LiveListening {
-    /// Renders what is played.
-    pub listener: Listener,
-    /// Tells a device with a clock of its own how far the capture is.
-    pub clock: Option<Arc<ListenClock>>,
-    /// Where to, as in `device` or `jack`.
-    pub output: String,
-    /// From a sound to its being heard, in seconds.
-    pub delay_secs: f64,
-    /// What is wrong with the output, if anything is.
-    pub trouble: Box<dyn Fn() -> Option<String> + Send>,
-}
-
 /// Where a worker's reports go.
-struct Outside<'a> {
+pub(super) struct Outside<'a> {
     reports: &'a Sender<Report>,
-    slot: &'a SnapshotSlot,
+    pub(super) slot: &'a SnapshotSlot,
     /// Whether somebody wants the worker to stop.
-    stop: &'a AtomicBool,
+    pub(super) stop: &'a AtomicBool,
 }
 
 impl Worker {
@@ -150,17 +136,6 @@ impl Worker {
     pub fn with_listening(mut self, live: LiveListening) -> Self {
         self.live = Some(live);
         self
-    }
-
-    /// Explains events after they were reported, on a thread of its own with the networks and the method of `inference`.
-    /// For methods that are too slow for every stride; the worker's own, if there is one, then finds onsets and is played.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Bug`] where the system gives no thread.
-    pub fn with_explainer(mut self, inference: Inference) -> Result<Self> {
-        self.inputs.iter_mut().for_each(|input| input.pipeline.set_method(inference.method()));
-        self.explainer = Some(Explainer::start(inference, self.options.max_components)?);
-        Ok(self)
     }
 
     /// What is played live: how the segments of the first input lie in the stream, the model's rate, and the input's.
@@ -504,36 +479,6 @@ impl Worker {
         Ok(())
     }
 
-    /// What has become of events that were to be explained.
-    fn report_explained(&mut self, outside: &Outside<'_>) -> Result<()> {
-        let Some(explainer) = &mut self.explainer else { return Ok(()) };
-        let mut back = explainer.explained();
-        if self.controls.take_call_off() {
-            back.extend(explainer.call_off());
-        }
-        back.into_iter().try_for_each(|event| self.explained(event, outside))
-    }
-
-    /// Waits until nothing is pending any more. Whoever stops the worker does not want to wait.
-    fn finish_explaining(&mut self, outside: &Outside<'_>) -> Result<()> {
-        while self.explainer.as_mut().is_some_and(Explainer::is_at_work) {
-            if outside.stop.load(Ordering::Relaxed) {
-                self.controls.call_off_explanations();
-            }
-            self.report_explained(outside)?;
-            if self.options.snapshots && self.gauge.snapshot_due(SNAPSHOT_EVERY) {
-                outside.slot.publish(self.snapshot());
-            }
-            std::thread::sleep(NAP);
-        }
-        self.report_explained(outside)
-    }
-
-    fn explained(&mut self, event: EventReport, outside: &Outside<'_>) -> Result<()> {
-        self.gauge.explained(&event.event);
-        self.send(outside, Report::Explained(Box::new(event)))
-    }
-
     /// Status and snapshot, where they are due.
     fn tell(&mut self, outside: &Outside<'_>) -> Result<()> {
         self.turn_listening();
@@ -603,28 +548,6 @@ impl Worker {
         }
     }
 
-    /// A screen may have asked for something else to be played.
-    fn turn_listening(&mut self) {
-        let Some(live) = &self.live else { return };
-        let control = live.listener.push().control();
-        for _ in 0..self.controls.take_listen_steps() {
-            control.set_mode(control.mode().next());
-        }
-    }
-
-    /// What is played live, for screens.
-    pub(super) fn listening(&self) -> Option<ListenSummary> {
-        let live = self.live.as_ref()?;
-        let control = live.listener.push().control();
-        Some(ListenSummary {
-            output: live.output.clone(),
-            mode: control.mode().as_str(),
-            delay_secs: live.delay_secs,
-            underruns: control.underruns(),
-            trouble: (live.trouble)(),
-        })
-    }
-
     /// What is being shed.
     pub(super) fn shed_words(&self) -> &'static [&'static str] {
         self.governor.level().words()
@@ -635,7 +558,7 @@ impl Worker {
         self.inputs.iter().map(Input::secs).fold(0.0, f64::max)
     }
 
-    fn send(&mut self, outside: &Outside<'_>, report: Report) -> Result<()> {
+    pub(super) fn send(&mut self, outside: &Outside<'_>, report: Report) -> Result<()> {
         let gone = || Error::output("the recorder has ended, so events have nowhere to go; see what it said before");
         match outside.reports.try_send(report) {
             Ok(()) => Ok(()),
