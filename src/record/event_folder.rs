@@ -275,7 +275,9 @@ impl EventFolders {
         if !target.is_dir() {
             return Ok(false);
         }
-        let put = |name: &str, bytes: &[u8]| replace(&target.join(name), &target.join(temporary("attached")), bytes);
+        // Temporaries lie in the day's folder, where a later start looks for what was left.
+        let put =
+            |name: &str, bytes: &[u8]| replace(&target.join(name), &prepared.day.join(temporary("attached")), bytes);
         let attach = || -> Result<()> {
             for (name, samples) in prepared.audio.iter().filter(|(name, _)| name != CLIP) {
                 put(name, &wav_bytes(prepared.sample_rate, samples)?).map_err(io_error)?;

@@ -27,9 +27,14 @@ fn write(dir: &Path, day: &str, number: u32, change: impl FnOnce(&mut Value)) ->
     change(&mut event);
     let key = format!("{day}/{}Z-{}-ID{number:06}", time.replace(':', ""), event["label"].as_str().unwrap());
     let folder = dir.join(&key);
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("event.json"), serde_json::to_vec(&event).unwrap()).unwrap();
-    fs::write(folder.join("clip.wav"), vec![0; 100 + number as usize % 10]).unwrap();
+    // Whole or not at all, as the recorder writes it: others may be looking.
+    let made = if folder.exists() { folder.clone() } else { dir.join(day).join(format!(".tmp-{number}")) };
+    fs::create_dir_all(&made).unwrap();
+    fs::write(made.join("event.json"), serde_json::to_vec(&event).unwrap()).unwrap();
+    fs::write(made.join("clip.wav"), vec![0; 100 + number as usize % 10]).unwrap();
+    if made != folder {
+        fs::rename(made, folder).unwrap();
+    }
     key
 }
 
