@@ -145,15 +145,13 @@ fn explainer(inference: &mut Inference, package: &Package, config: &Config) -> R
         return Ok(None);
     }
     let method = &config.monitor.method;
-    match QUICK_METHODS.iter().find(|quick| methods::available(package).contains(quick)) {
-        Some(quick) => *inference = Inference::open(package, quick, config.monitor.device.parse()?)?,
-        None if config.monitor.listen != "off" => {
-            return Err(Error::usage(format!(
-                "{method} explains events only, and the model has no method to play while they happen; use --listen off"
-            )));
-        }
-        None => inference.without_method(),
+    let quick = QUICK_METHODS.iter().find(|quick| methods::available(package).contains(quick));
+    if quick.is_none() && config.monitor.listen != "off" {
+        return Err(Error::usage(format!(
+            "{method} explains events only, and the model has no method to play while they happen; use --listen off"
+        )));
     }
+    *inference = Inference::open(package, quick.unwrap_or(&"none"), config.monitor.device.parse()?)?;
     Inference::open(package, method, DeviceChoice::Cpu).map(Some)
 }
 

@@ -164,14 +164,6 @@ impl Inference {
         self.networks.interpreter.as_ref().is_some_and(|interpreter| interpreter.needs().suits_strides())
     }
 
-    /// Takes the method out: from here on nothing is explained.
-    pub fn without_method(&mut self) {
-        self.networks.interpreter = None;
-        if let Some(mut load) = self.load.take() {
-            self.load = Some(Box::new(move |device| Ok(Networks { interpreter: None, ..load(device)? })));
-        }
-    }
-
     /// Classifies segments, each `[n_frames, n_mels]`, in order.
     ///
     /// # Errors
