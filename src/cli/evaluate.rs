@@ -169,9 +169,7 @@ fn stepper(bar: &ProgressBar, what: &'static str) -> impl FnMut(usize, usize) {
 }
 
 fn write_json(path: &Path, figures: &impl Serialize) -> Result<()> {
-    let json = serde_json::to_string_pretty(figures)
-        .map_err(|e| Error::bug(format!("the figures cannot be written as JSON ({e}); please report this")))?;
-    write_file(path, &format!("{json}\n"))
+    write_file(path, &output::json("the figures", figures)?)
 }
 
 fn write_file(path: &Path, text: &str) -> Result<()> {

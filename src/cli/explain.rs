@@ -148,9 +148,7 @@ fn method(text: &str) -> Result<String, String> {
 }
 
 fn write_summary(path: &Path, summary: &[Explained]) -> Result<()> {
-    let json = serde_json::to_string_pretty(summary)
-        .map_err(|e| Error::bug(format!("the summary cannot be written as JSON ({e}); please report this")))?;
-    std::fs::write(path, json + "\n").map_err(|e| {
+    std::fs::write(path, output::json("the summary", &summary)?).map_err(|e| {
         Error::output(format!("cannot write {} ({e}); choose another --out", path.display())).with_source(e)
     })
 }

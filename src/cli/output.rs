@@ -3,9 +3,10 @@
 use std::io::{ErrorKind as IoErrorKind, Write, stderr, stdout};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 
 use super::io_error;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Prints `text` to stdout. A reader that has gone away (`earwitness … | head -1`) has seen enough: no error.
 ///
@@ -19,6 +20,16 @@ pub(super) fn print(text: &str) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// `value` as JSON for people and programs, with a newline at the end; `what` it is, for the error.
+///
+/// # Errors
+/// [`ErrorKind::Bug`] where it cannot be written as JSON.
+pub(super) fn json(what: &str, value: &impl Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|e| Error::bug(format!("{what} cannot be written as JSON ({e}); please report this")))?;
+    Ok(text + "\n")
 }
 
 /// Tells a person what went wrong, on one line of stderr.

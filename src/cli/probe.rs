@@ -129,8 +129,7 @@ pub fn run(args: &ProbeArgs, common: &Common<'_>) -> Result<()> {
         insert(&mut figures, "roar", &results)?;
     }
     if let Some(path) = common.json {
-        let json = serde_json::to_string_pretty(&figures).map_err(unwritten)?;
-        write_file(path, format!("{json}\n").as_bytes())?;
+        write_file(path, output::json("the figures", &figures)?.as_bytes())?;
     }
     output::print(text.trim_end_matches('\n'))?;
     output::print("\n")

@@ -351,7 +351,5 @@ fn print_json(advice: &[Advice], known: &Known, wanted: Wanted, file: Option<&Pa
         labels: advice,
         file: file.map(|file| file.display().to_string()),
     };
-    let text = serde_json::to_string_pretty(&report)
-        .map_err(|e| Error::bug(format!("the thresholds cannot be written as JSON ({e}); please report this")))?;
-    output::print(&format!("{text}\n"))
+    output::print(&output::json("the thresholds", &report)?)
 }

@@ -169,9 +169,7 @@ pub fn run(args: &Args) -> Result<()> {
         bar.finish_and_clear();
     }
     if let Some(path) = &args.json {
-        let json = serde_json::to_string_pretty(&rows)
-            .map_err(|e| Error::bug(format!("the table cannot be written as JSON ({e}); please report this")))?;
-        std::fs::write(path, format!("{json}\n")).map_err(|e| {
+        std::fs::write(path, output::json("the table", &rows)?).map_err(|e| {
             Error::output(format!("cannot write the table to {} ({e}); choose another file", path.display()))
                 .with_source(e)
         })?;
