@@ -48,8 +48,7 @@ fn run() -> Result<()> {
         let mut interpreter = methods::load(&package, method, &ComputeDevice::cpu(), 1)?;
         let began = Instant::now();
         let explanation = interpreter.explain(&heard.segment())?;
-        let mut mask = vec![0.0; heard.log_magnitude.len()];
-        explanation.mask(ClassId(class), 0..explanation.n_frames(), &mut mask);
+        let mask = explanation.whole_mask(ClassId(class));
         let seconds = began.elapsed().as_secs_f64();
         let alone = listener.classify_masked(&heard, &mask, Keep::Inside)?.probs[class];
         let without = listener.classify_masked(&heard, &mask, Keep::Outside)?.probs[class];

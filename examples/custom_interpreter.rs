@@ -6,13 +6,13 @@
 //! ```
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use std::ops::Range;
 use std::path::Path;
 use std::process::ExitCode;
 
 use earwitness::dsp::resample;
 use earwitness::eval::faithfulness::{Keep, Listener};
-use earwitness::interpret::{ComponentShare, Explanation, Interpreter, Needs, Segment};
+use earwitness::interpret::baseline::FixedMask;
+use earwitness::interpret::{Explanation, Interpreter, Needs, Segment};
 use earwitness::media::decode::read_recording;
 use earwitness::media::wav::write_wav;
 use earwitness::model::classifier::Classifier;
@@ -20,7 +20,8 @@ use earwitness::model::package::{DEFAULT_MODEL, Package, find_model};
 use earwitness::units::ClassId;
 use earwitness::{Error, Result};
 
-/// The method: it looks at a segment …
+/// The method: it looks at a segment and has a mask to show for it, the same for every class. One with components, or with a mask
+/// for each class, implements `Explanation` itself.
 struct Louder {
     n_bins: usize,
 }
@@ -40,39 +41,7 @@ impl Interpreter for Louder {
         let mean = |bin: usize| x.iter().skip(bin).step_by(n).sum::<f32>() / (x.len() / n) as f32;
         let means: Vec<f32> = (0..n).map(mean).collect();
         let mask = x.iter().enumerate().map(|(i, x)| f32::from(*x > means[i % n])).collect();
-        Ok(Box::new(Mask { mask, n_bins: n }))
-    }
-}
-
-/// … and has a mask to show for it, `[n_frames, n_bins]`, the same for every class.
-struct Mask {
-    mask: Vec<f32>,
-    n_bins: usize,
-}
-
-impl Explanation for Mask {
-    fn n_frames(&self) -> usize {
-        self.mask.len() / self.n_bins
-    }
-
-    fn n_bins(&self) -> usize {
-        self.n_bins
-    }
-
-    fn components(&self, _: ClassId) -> Vec<ComponentShare> {
-        Vec::new()
-    }
-
-    fn evidence(&self, _: ClassId) -> Vec<f32> {
-        self.mask.chunks_exact(self.n_bins).map(|frame| frame.iter().sum()).collect()
-    }
-
-    fn mask(&self, _: ClassId, frames: Range<usize>, out: &mut [f32]) {
-        out.copy_from_slice(&self.mask[frames.start * self.n_bins..frames.end * self.n_bins]);
-    }
-
-    fn component_mask(&self, _: usize, frames: Range<usize>, out: &mut [f32]) {
-        self.mask(ClassId(0), frames, out);
+        Ok(Box::new(FixedMask::new(mask, n)))
     }
 }
 
@@ -102,8 +71,7 @@ fn run() -> Result<()> {
 
     let mut method = Louder { n_bins: package.manifest().front_end.n_bins() };
     let explanation = method.explain(&heard.segment())?;
-    let mut mask = vec![0.0; heard.log_magnitude.len()];
-    explanation.mask(class, 0..explanation.n_frames(), &mut mask);
+    let mask = explanation.whole_mask(class);
 
     let prob = |classified: &earwitness::model::classifier::Classified| classified.probs[class.0];
     println!("{} with {:.2}", classifier.labels()[class.0].name, prob(&heard.classified));

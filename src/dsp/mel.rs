@@ -195,6 +195,18 @@ impl MelFilterbank {
         (first_bin, &self.weights[first_weight..first_weight + n_bins])
     }
 
+    /// Mean of a row of bins (`[n_bins]`) over `band`, each bin weighted as the band weighs it; `None` for an empty band.
+    ///
+    /// # Panics
+    /// If there is no such band, or `row` has fewer than `n_bins` values.
+    #[must_use]
+    pub fn mean(&self, band: usize, row: &[f32]) -> Option<f32> {
+        let (first, weights) = self.weights(band);
+        let total: f32 = weights.iter().sum();
+        let sum: f32 = weights.iter().zip(&row[first..]).map(|(w, x)| w * x).sum();
+        (total > 0.0).then(|| sum / total)
+    }
+
     /// Sums a spectrum (`[n_bins]`, magnitude or power) into bands (`out`, `[n_mels]`).
     ///
     /// # Panics

@@ -179,10 +179,7 @@ impl ClipMaker {
         let bank = self.front_end.bank();
         for (row, out) in mask.chunks_exact(bank.n_bins()).zip(out.chunks_exact_mut(bank.n_mels())) {
             for (band, out) in out.iter_mut().enumerate() {
-                let (first, weights) = bank.weights(band);
-                let total: f32 = weights.iter().sum();
-                let sum: f32 = weights.iter().zip(&row[first..]).map(|(w, m)| w * m).sum();
-                *out = if total > 0.0 { sum / total } else { 0.0 };
+                *out = bank.mean(band, row).unwrap_or(0.0);
             }
         }
     }

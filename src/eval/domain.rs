@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::probe::input_map::{mel_mask, whole_mask};
+use super::probe::input_map::mel_mask;
 use crate::dsp::{MelFilterbank, SpectrumPower};
 use crate::interpret::Explanation;
 use crate::interpret::relevance_mask::band_mask;
@@ -37,11 +37,11 @@ impl Domain {
     #[must_use]
     pub fn mask(self, explanation: &dyn Explanation, class: ClassId, bank: &MelFilterbank) -> Vec<f32> {
         match self {
-            Self::Stft => whole_mask(explanation, class),
+            Self::Stft => explanation.whole_mask(class),
             Self::Mel => match explanation.relevance(class) {
                 Some(relevance) => band_mask(&relevance),
                 // A mean of ones may be a little more than 1 by rounding.
-                None => mel_mask(&whole_mask(explanation, class), bank).into_iter().map(|m| m.min(1.0)).collect(),
+                None => mel_mask(&explanation.whole_mask(class), bank).into_iter().map(|m| m.min(1.0)).collect(),
             },
         }
     }

@@ -7,11 +7,11 @@ use std::time::Instant;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use rayon::prelude::*;
 
 pub use super::evaluate_result::{ByThreshold, ClassEvaluation, EvaluatedModel, Evaluation};
 use super::faithfulness::{ComponentExplanation, Heard, Keep, Listener, relevant};
 use super::metrics;
+use super::workers::for_each;
 use crate::interpret::Segment;
 use crate::model::classifier::{Classified, Classifier};
 use crate::model::package::Package;
@@ -24,9 +24,6 @@ pub const TABLE_V_THRESHOLDS: [f32; 5] = [0.1, 0.3, 0.5, 0.7, 0.9];
 /// Samples drawn for the accuracy's interval, and the share of them that lies inside it.
 const BOOTSTRAP_DRAWS: usize = 2000;
 const BOOTSTRAP_LEVEL: f64 = 0.95;
-
-/// Clips evaluated by each thread between two calls of the progress function.
-const BATCH_PER_THREAD: usize = 4;
 
 /// How to evaluate.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,25 +63,13 @@ pub fn evaluate<E: ComponentExplanation>(
     let classifier = Classifier::load(package)?;
     let labels: Vec<&str> = package.manifest().label_names().collect();
     check(clips, targets, labels.len())?;
-    let mut results = Vec::with_capacity(clips.len());
-    let batch = BATCH_PER_THREAD * rayon::current_num_threads().max(1);
-    for clips in clips.chunks(batch) {
-        let first = results.len();
-        let done: Vec<Result<ClipFigures>> = clips
-            .par_iter()
-            .enumerate()
-            .map(|(i, samples)| {
-                // A generator of its own for each clip, so that the threads' order does not matter.
-                let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
-                rng.set_stream((first + i) as u64);
-                clip_figures(&mut Listener::new(&classifier)?, samples, &explain, &options.thresholds, &mut rng)
-            })
-            .collect();
-        for figures in done {
-            results.push(figures?);
-        }
-        progress(results.len(), targets.len());
-    }
+    let one = |i: usize| {
+        // A generator of its own for each clip, so that the threads' order does not matter.
+        let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
+        rng.set_stream(i as u64);
+        clip_figures(&mut Listener::new(&classifier)?, &clips[i], &explain, &options.thresholds, &mut rng)
+    };
+    let results = for_each(clips.len(), one, progress)?;
     let mut evaluation = summarise(&results, targets, &labels, options);
     evaluation.model = EvaluatedModel { name: package.manifest().name.clone(), sha256: package.sha256().to_owned() };
     evaluation.seconds = began.elapsed().as_secs_f64();

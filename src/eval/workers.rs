@@ -9,6 +9,31 @@ use crate::interpret::Interpreter;
 use crate::model::classifier::Classifier;
 use crate::model::manifest::Activation;
 
+/// Clips that each thread takes between two calls of the progress function.
+const PER_THREAD: usize = 2;
+
+/// Does `work` for each of `n` clips on all threads; results in order. `progress` is told how many are done and how many there
+/// are.
+///
+/// # Errors
+/// The first, by order, that `work` fails with.
+pub fn for_each<T: Send>(
+    n: usize,
+    work: impl Fn(usize) -> Result<T> + Sync,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Vec<T>> {
+    let piece = PER_THREAD * rayon::current_num_threads().max(1);
+    let mut results = Vec::with_capacity(n);
+    for first in (0..n).step_by(piece) {
+        let done: Vec<Result<T>> = (first..n.min(first + piece)).into_par_iter().map(&work).collect();
+        for one in done {
+            results.push(one?);
+        }
+        progress(results.len(), n);
+    }
+    Ok(results)
+}
+
 /// What is measured: a classifier, and methods by name.
 #[derive(Clone, Copy)]
 pub struct Subject<'a> {

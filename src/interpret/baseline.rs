@@ -40,7 +40,7 @@ impl Interpreter for Random {
         let mut rng = segment_rng(self.seed, segment.features, 0);
         let n_frames = segment.log_magnitude.len() / self.n_bins;
         let mask = (0..n_frames * self.n_bins).map(|_| rng.random()).collect();
-        Ok(Box::new(FixedMask { mask, n_bins: self.n_bins }))
+        Ok(Box::new(FixedMask::new(mask, self.n_bins)))
     }
 }
 
@@ -68,16 +68,23 @@ impl Interpreter for AllOnes {
     }
 
     fn explain(&mut self, segment: &Segment<'_>) -> Result<Box<dyn Explanation>> {
-        Ok(Box::new(FixedMask { mask: vec![1.0; segment.log_magnitude.len()], n_bins: self.n_bins }))
+        Ok(Box::new(FixedMask::new(vec![1.0; segment.log_magnitude.len()], self.n_bins)))
     }
 }
 
-/// One mask, whatever the class.
+/// One mask, whatever the class: all that a method without components needs to say.
 #[derive(Debug, Clone)]
-struct FixedMask {
-    /// `[n_frames, n_bins]`.
+pub struct FixedMask {
     mask: Vec<f32>,
     n_bins: usize,
+}
+
+impl FixedMask {
+    /// The explanation of a segment by `mask`, `[n_frames, n_bins]`, each 0…1; `n_bins` is at least 1.
+    #[must_use]
+    pub const fn new(mask: Vec<f32>, n_bins: usize) -> Self {
+        Self { mask, n_bins }
+    }
 }
 
 impl Explanation for FixedMask {

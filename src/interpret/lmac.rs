@@ -120,9 +120,7 @@ impl Explanation for LMacExplanation {
 
     /// What the mask lets through of each frame's ln(1 + |X|), in the mean over the bins.
     fn evidence(&self, class: ClassId) -> Vec<f32> {
-        let (n_frames, n_bins) = (self.n_frames(), self.n_bins());
-        let mut mask = vec![0.0; n_frames * n_bins];
-        self.mask(class, 0..n_frames, &mut mask);
+        let (n_bins, mask) = (self.n_bins(), self.whole_mask(class));
         let frames = mask.chunks_exact(n_bins).zip(self.log_magnitude.chunks_exact(n_bins));
         frames.map(|(m, x)| m.iter().zip(x).map(|(m, x)| m * x).sum::<f32>() / n_bins as f32).collect()
     }

@@ -94,6 +94,13 @@ pub trait Explanation: Send + Sync {
     /// Writes the mask of `class` for some frames: `[frames.len(), n_bins]`, each 0…1.
     fn mask(&self, class: ClassId, frames: Range<usize>, out: &mut [f32]);
 
+    /// The mask of `class` for the whole segment, `[n_frames, n_bins]`.
+    fn whole_mask(&self, class: ClassId) -> Vec<f32> {
+        let mut mask = vec![0.0; self.n_frames() * self.n_bins()];
+        self.mask(class, 0..self.n_frames(), &mut mask);
+        mask
+    }
+
     /// Signed share of the decision for `class` that each value of the classifier's input has, `[n_frames, n_mels]`, for
     /// methods that attribute to the input; `None` for methods that give masks.
     fn relevance(&self, class: ClassId) -> Option<Arc<[f32]>> {

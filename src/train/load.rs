@@ -7,11 +7,9 @@ use rayon::prelude::*;
 use super::dataset::{AUDIO_EXTENSIONS, ClipMeta};
 use crate::dsp::resample::resample;
 use crate::error::{Error, Result};
+use crate::eval::workers::for_each;
 use crate::media::decode::read_recording;
 use crate::units::SampleRate;
-
-/// Recordings decoded at a time by each thread between two calls of the progress function.
-const BATCH_PER_THREAD: usize = 4;
 
 /// Decodes `clips`, in order: the channels' mean, at `sample_rate`, cut or padded with zeros at the end to
 /// `clip_samples`. Full scale stays ±1; no clip is scaled by its own maximum. `progress` is told how many are done and
@@ -25,24 +23,13 @@ pub fn load_clips(
     clip_samples: usize,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Vec<Vec<f32>>> {
-    let batch = BATCH_PER_THREAD * rayon::current_num_threads().max(1);
-    let mut loaded = Vec::with_capacity(clips.len());
-    for metas in clips.chunks(batch) {
-        let decoded: Vec<Result<Vec<f32>>> = metas
-            .par_iter()
-            .map(|meta| {
-                let mut samples = load_mono(&meta.path, sample_rate)?;
-                samples.resize(clip_samples, 0.0);
-                samples.shrink_to_fit();
-                Ok(samples)
-            })
-            .collect();
-        for samples in decoded {
-            loaded.push(samples?);
-        }
-        progress(loaded.len(), clips.len());
-    }
-    Ok(loaded)
+    let one = |i: usize| {
+        let mut samples = load_mono(&clips[i].path, sample_rate)?;
+        samples.resize(clip_samples, 0.0);
+        samples.shrink_to_fit();
+        Ok(samples)
+    };
+    for_each(clips.len(), one, progress)
 }
 
 /// Decodes every recording that lies in `dir` itself, ordered by name, at `sample_rate` and in full length.

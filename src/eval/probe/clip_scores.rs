@@ -1,7 +1,7 @@
 //! What each method says of one clip, for a page that shows them side by side.
 
 use super::batch::{Pool, hear};
-use super::input_map::{mel_mask, whole_mask};
+use super::input_map::mel_mask;
 use crate::Result;
 use crate::dsp::FrontEnd;
 use crate::eval::faithfulness::{Keep, Listener};
@@ -51,7 +51,7 @@ pub fn clip_scores(package: &Package, methods: &[String], clip: &[f32], seed: u6
     let mut scores = Vec::with_capacity(methods.len());
     for method in methods {
         let explanation = Pool::new(package, method, seed).with(|interpreter| interpreter.explain(&heard.segment()))?;
-        let mask = whole_mask(explanation.as_ref(), ClassId(class));
+        let mask = explanation.whole_mask(ClassId(class));
         let inside = listener.classify_masked(&heard, &mask, Keep::Inside)?;
         let outside = listener.classify_masked(&heard, &mask, Keep::Outside)?;
         scores.push(MethodScores {

@@ -5,12 +5,12 @@
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::batch::for_each;
 use super::input_map::{RANDOM, input_maps};
 use super::order::most_relevant_first;
 use super::{Clips, Progress};
 use crate::Result;
 use crate::eval::metrics;
+use crate::eval::workers::for_each;
 use crate::model::classifier::Classifier;
 use crate::model::package::Package;
 

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::batch::{Pool, for_each};
+use super::batch::Pool;
 use super::{Clips, Progress};
 use crate::dsp::{FrontEnd, MelFilterbank};
 use crate::eval::faithfulness::Listener;
+use crate::eval::workers::for_each;
 use crate::interpret::Explanation;
 use crate::model::classifier::Classifier;
 use crate::model::package::Package;
@@ -19,7 +20,7 @@ pub const RANDOM: &str = "random";
 /// input (signed), else its mask averaged over the bins of each band (0…1).
 #[must_use]
 pub fn input_map(explanation: &dyn Explanation, class: ClassId, bank: &MelFilterbank) -> Arc<[f32]> {
-    explanation.relevance(class).unwrap_or_else(|| mel_mask(&whole_mask(explanation, class), bank).into())
+    explanation.relevance(class).unwrap_or_else(|| mel_mask(&explanation.whole_mask(class), bank).into())
 }
 
 /// A classifier's input, and the relevance of each of its values.
@@ -58,32 +59,15 @@ pub fn input_maps(
     for_each(clips.len(), one, progress)
 }
 
-/// The mask of a whole segment, `[n_frames, n_bins]`.
-#[must_use]
-pub fn whole_mask(explanation: &dyn Explanation, class: ClassId) -> Vec<f32> {
-    let mut mask = vec![0.0; explanation.n_frames() * explanation.n_bins()];
-    explanation.mask(class, 0..explanation.n_frames(), &mut mask);
-    mask
-}
-
 /// A mask `[n_frames, n_bins]` averaged over the bins of each band by the band's weights, `[n_frames, n_mels]`. A band so
 /// narrow that no bin lies in it has the mask of the bin next to it.
 #[must_use]
 pub fn mel_mask(mask: &[f32], bank: &MelFilterbank) -> Vec<f32> {
     let n_bins = bank.n_bins();
-    let bands: Vec<(usize, &[f32], f32)> = (0..bank.n_mels())
-        .map(|band| {
-            let (first, weights) = bank.weights(band);
-            // Of an empty band, the bank's first bin lies one behind the bin above it.
-            let first = if weights.is_empty() { first.saturating_sub(1).min(n_bins - 1) } else { first };
-            (first, weights, weights.iter().sum())
-        })
-        .collect();
-    let average = |row: &[f32], &(first, weights, total): &(usize, &[f32], f32)| {
-        let sum: f32 = weights.iter().zip(&row[first..]).map(|(w, m)| w * m).sum();
-        if total > 0.0 { sum / total } else { row[first] }
-    };
-    mask.chunks_exact(n_bins).flat_map(|row| bands.iter().map(|band| average(row, band))).collect()
+    // Of an empty band, the bank's first bin lies one behind the bin above it.
+    let beside = |band: usize| bank.weights(band).0.saturating_sub(1).min(n_bins - 1);
+    let mean = |row: &[f32], band: usize| bank.mean(band, row).unwrap_or_else(|| row[beside(band)]);
+    mask.chunks_exact(n_bins).flat_map(|row| (0..bank.n_mels()).map(|band| mean(row, band))).collect()
 }
 
 #[cfg(test)]

@@ -9,13 +9,13 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use super::batch::{Pool, for_each, hear};
-use super::input_map::whole_mask;
+use super::batch::{Pool, hear};
 use super::similarity::{spearman, ssim};
 use super::{Clips, Progress};
 use crate::Result;
 use crate::eval::faithfulness::Heard;
 use crate::eval::metrics;
+use crate::eval::workers::for_each;
 use crate::interpret::{Explanation, Segment};
 use crate::model::classifier::Classifier;
 use crate::model::package::Package;
@@ -161,7 +161,7 @@ impl Map {
                 Self { values: relevance.to_vec(), magnitude, width: n_mels }
             }
             None => {
-                let mask = whole_mask(explanation, class);
+                let mask = explanation.whole_mask(class);
                 Self { values: mask.clone(), magnitude: mask, width: explanation.n_bins() }
             }
         }

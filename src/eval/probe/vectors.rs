@@ -3,12 +3,13 @@
 
 use serde::Serialize;
 
-use super::batch::{Pool, for_each, hear};
+use super::batch::{Pool, hear};
 use super::input_map::input_map;
 use super::{Clips, Progress};
 use crate::Result;
 use crate::dsp::FrontEnd;
 use crate::eval::metrics;
+use crate::eval::workers::for_each;
 use crate::interpret::l2i::L2i;
 use crate::model::classifier::Classifier;
 use crate::model::package::Package;
