@@ -9,16 +9,16 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use candle_core::{Device, Tensor};
+use rand::SeedableRng;
 use rand::seq::SliceRandom;
-use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::adam::{Adam, AdamParams, one_cycle};
 use super::checkpoint::Checkpoint;
 use super::classifier::{Clips, example_rng};
 use super::l2i::{
-    Batch, L2iEpoch, L2iProgress, L2iTraining, Learner, decisions, dropout, from_arrays, initial, losses, make_batch,
-    scalar, to_arrays,
+    Batch, L2iEpoch, L2iProgress, L2iTraining, Learner, decisions, dropout, dropout_mask, from_arrays, initial, losses,
+    make_batch, scalar, to_arrays,
 };
 use super::loss;
 use crate::model::l2i::L2iNet;
@@ -221,10 +221,7 @@ fn pooled_mask(how: &ByDesignTraining, batch: usize, rng: &mut ChaCha8Rng) -> Re
     if how.dropout <= 0.0 {
         return Ok(None);
     }
-    let (keep, width) = (1.0 - how.dropout, how.net.embedding());
-    let draw = |_| if rng.random::<f32>() < keep { 1.0 / keep } else { 0.0 };
-    let mask: Vec<f32> = (0..batch * width).map(draw).collect();
-    Ok(Some(Tensor::from_vec(mask, (batch, width), &Device::Cpu)?))
+    Ok(Some(dropout_mask(how.dropout, &[batch, how.net.embedding()], rng)?))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use super::adam::{Adam, AdamParams, one_cycle};
 use super::augment::AugmentParams;
 use super::checkpoint::Checkpoint;
 use super::classifier::{Clips, example_rng};
-use super::loss;
+use super::{loss, params};
 use crate::dsp::{FrontEnd, FrontEndParams, log1p_magnitude, stft};
 use crate::eval::metrics;
 use crate::model::classifier::probabilities;
@@ -289,17 +289,20 @@ pub(super) fn dropout(how: &L2iTraining, batch: usize, rng: &mut ChaCha8Rng) -> 
     if how.dropout <= 0.0 && how.pooled_dropout <= 0.0 {
         return Ok(None);
     }
-    let mut mask = |share: f32, shape: &[usize]| -> Result<Tensor> {
-        let keep = 1.0 - share;
-        let draw = |_| if rng.random::<f32>() < keep { 1.0 / keep } else { 0.0 };
-        let values: Vec<f32> = (0..shape.iter().product::<usize>()).map(draw).collect();
-        Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
-    };
+    let mut mask = |share: f32, shape: &[usize]| dropout_mask(share, shape, rng);
     let (t, k) = (how.net.n_frames, how.net.n_components);
     Ok(Some(Dropout {
         attention: (mask(how.dropout, &[batch, t, k])?, mask(how.dropout, &[batch, t, k])?),
         pooled: mask(how.pooled_dropout, &[batch, k])?,
     }))
+}
+
+/// 0 with probability `share`, else 1/(1 − share).
+pub(super) fn dropout_mask(share: f32, shape: &[usize], rng: &mut ChaCha8Rng) -> Result<Tensor> {
+    let keep = 1.0 - share;
+    let draw = |_| if rng.random::<f32>() < keep { 1.0 / keep } else { 0.0 };
+    let values: Vec<f32> = (0..shape.iter().product::<usize>()).map(draw).collect();
+    Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
 }
 
 /// Makes the clips of a batch anew and their spectra.
@@ -400,15 +403,9 @@ pub(super) fn initial(config: &L2iConfig, rng: &mut ChaCha8Rng) -> Vec<Param> {
 }
 
 pub(super) fn from_arrays(config: &L2iConfig, arrays: &Arrays) -> Result<Vec<Param>> {
-    let all = config.arrays().into_iter();
-    all.map(|(name, shape)| Ok(Param::new(name.to_string(), arrays.get(name, &shape)?.to_vec(), shape.len() > 1)))
-        .collect()
+    params::from_arrays(config.arrays(), arrays, |_, shape| shape.len() > 1)
 }
 
 pub(super) fn to_arrays(config: &L2iConfig, params: &[Param]) -> Arrays {
-    let mut arrays = Arrays::default();
-    for (param, (name, shape)) in params.iter().zip(config.arrays()) {
-        arrays.insert(name, shape, param.values.clone());
-    }
-    arrays
+    params::to_arrays(config.arrays(), params)
 }

@@ -16,6 +16,7 @@ pub mod loss;
 pub mod nmf;
 pub mod nmf_baseline;
 mod nmf_steps;
+mod params;
 pub mod roar;
 pub mod roar_run;
 pub mod sparse_code;

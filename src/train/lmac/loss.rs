@@ -6,6 +6,7 @@ use rand::{Rng, RngExt};
 use super::LmacTraining;
 use super::hear::{MaskedFrontEnd, Part};
 use crate::Result;
+use crate::eval::metrics::top_class;
 use crate::model::classifier::probabilities;
 use crate::model::manifest::Activation;
 use crate::model::vgg::Vgg;
@@ -37,7 +38,7 @@ pub fn explained(logits: &[f32], activation: Activation, rng: &mut impl Rng) -> 
     let active: Vec<usize> = (0..probs.len()).filter(|class| probs[*class] >= ACTIVE).collect();
     match (activation, active.as_slice()) {
         (Activation::Sigmoid, [_, ..]) => active[rng.random_range(0..active.len())],
-        _ => (0..logits.len()).fold(0, |best, i| if logits[i] > logits[best] { i } else { best }),
+        _ => top_class(logits).unwrap_or(0),
     }
 }
 

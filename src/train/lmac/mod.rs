@@ -19,6 +19,7 @@ use super::adam::{Adam, AdamParams, one_cycle};
 use super::augment::AugmentParams;
 use super::checkpoint::Checkpoint;
 use super::classifier::{Clips, example_rng};
+use super::params;
 use crate::dsp::FrontEndParams;
 use crate::model::lmac::{LmacConfig, LmacNet};
 use crate::model::manifest::Activation;
@@ -249,18 +250,9 @@ fn initial(config: &LmacConfig, rng: &mut ChaCha8Rng) -> Vec<Param> {
 }
 
 fn from_arrays(config: &LmacConfig, arrays: &Arrays) -> Result<Vec<Param>> {
-    let all = config.arrays().into_iter();
-    all.map(|(name, shape)| {
-        let decays = name.ends_with(".weight");
-        Ok(Param::new(name.clone(), arrays.get(&name, &shape)?.to_vec(), decays))
-    })
-    .collect()
+    params::from_arrays(config.arrays(), arrays, |name, _| name.ends_with(".weight"))
 }
 
 fn to_arrays(config: &LmacConfig, params: &[Param]) -> Arrays {
-    let mut arrays = Arrays::default();
-    for (param, (name, shape)) in params.iter().zip(config.arrays()) {
-        arrays.insert(name, shape, param.values.clone());
-    }
-    arrays
+    params::to_arrays(config.arrays(), params)
 }

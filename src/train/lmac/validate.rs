@@ -10,6 +10,7 @@ use super::LmacTraining;
 use super::data::{example, hear};
 use super::hear::{MaskedFrontEnd, Part};
 use crate::Result;
+use crate::eval::metrics::top_class;
 use crate::model::classifier::probabilities;
 use crate::model::lmac::LmacNet;
 use crate::model::tensors::Arrays;
@@ -52,7 +53,7 @@ pub(super) fn validate(
         };
         let heard = classifier.forward(&features)?;
         let logits = heard.logits.flatten_all()?.to_vec1::<f32>()?;
-        let class = top(&logits);
+        let class = top_class(&logits).unwrap_or(0);
         let mask = net.forward(&heard.taps, &features, &[class])?;
         let inside = probs(&front_end.features(&mask, &log_magnitude, Part::Inside)?)?;
         let outside = probs(&front_end.features(&mask, &log_magnitude, Part::Outside)?)?;
@@ -64,7 +65,7 @@ pub(super) fn validate(
         Ok(LmacFigures {
             average_increase: if o > p { 100.0 } else { 0.0 },
             average_drop: 100.0 * (p - o).max(0.0) / p.max(1e-10),
-            input_fidelity: if top(&inside) == class { 1.0 } else { 0.0 },
+            input_fidelity: if top_class(&inside) == Some(class) { 1.0 } else { 0.0 },
             faithfulness: p - q,
             mask: f64::from(front_end.mean(&mask)?.squeeze(0)?.to_scalar::<f32>()?),
         })
@@ -81,8 +82,4 @@ pub(super) fn validate(
         mean.mask += figures.mask / n;
     }
     Ok((n > 0.0).then_some(mean))
-}
-
-fn top(values: &[f32]) -> usize {
-    (0..values.len()).fold(0, |best, i| if values[i] > values[best] { i } else { best })
 }
