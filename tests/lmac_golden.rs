@@ -22,6 +22,7 @@
 //!         for level, c_out in steps: layer(f"up{level}", c_out, last, 3, 3); last = c_out
 //!         layer("detail", last, last + cell[0] * cell[1], 3, 3); layer("mask", cell[0] * cell[1], last, 3, 3)
 //!         if n_classes:
+//!             add("late.evidence.weight", c, widths[-1]); add("late.class.evidence", n_classes, widths[-1])
 //!             for name in ["late", "middle", "early"]: add(name + ".class.scale", n_classes, c); add(name + ".class.shift", n_classes, c)
 //!         self.cell, self.steps = cell, steps
 //!     def conv(self, x, name): return F.conv2d(x, self.p[name + ".weight"], self.p[name + ".bias"], padding=1)
@@ -32,6 +33,8 @@
 //!         y, first = 0, len(pools) - 2
 //!         for i, name in enumerate(["late", "middle", "early"]):
 //!             y = (taps[2 - i] @ self.p[name + ".tap.weight"].T + self.p[name + ".tap.bias"]).permute(0, 3, 1, 2) + y
+//!             if i == 0 and "late.class.evidence" in self.p:
+//!                 y = y + ((taps[2] * self.p["late.class.evidence"][classes][:, None, None, :]) @ self.p["late.evidence.weight"].T).permute(0, 3, 1, 2)
 //!             if name + ".class.scale" in self.p:
 //!                 y = y * (1 + self.p[name + ".class.scale"][classes])[:, :, None, None] + self.p[name + ".class.shift"][classes][:, :, None, None]
 //!             y = self.conv(y.relu(), name).relu()
@@ -56,17 +59,18 @@
 //!     bands = decoder([t.detach() for t in net.taps], features, classes, pools)
 //!     mask = bands @ spread
 //!     zi, zo = net(hear(mask * log)), net(hear((1 - mask) * log))
+//!     present = f32(np.array([1.0, 0, 1]))
 //!     if softmax:
 //!         inside, p = F.cross_entropy(zi, classes, reduction="none"), zo.softmax(1).gather(1, classes[:, None])[:, 0]
 //!     else:
 //!         inside, p = F.binary_cross_entropy_with_logits(zi, F.one_hot(classes, 3).double(), reduction="none").sum(1), zo.sigmoid().gather(1, classes[:, None])[:, 0]
 //!     kept = mask * log
 //!     cosine = F.cosine_similarity(kept.flatten(1), clean.flatten(1))
-//!     guided = (cosine >= 0.74).double() if softmax else torch.zeros(3)
+//!     guided = (cosine >= 0.74).double() * present if softmax else torch.zeros(3)
 //!     loud = (clean >= 0.35 * clean.amax((1, 2), keepdim=True)).double()
 //!     r = lambda t: [float(f"{v:.6g}") for v in t.detach().numpy().ravel()]
 //!     bce = F.binary_cross_entropy(mask, loud, reduction="none").mean((1, 2))
-//!     loss = (4 * inside - 0.5 * torch.log(1 - p) + (1 - guided) * 0.7 * mask.mean((1, 2)) + guided * 2 * bce).mean()
+//!     loss = (4 * inside * present - 0.5 * torch.log(1 - p) + (1 - guided) * 0.7 * mask.mean((1, 2)) + guided * 2 * bce).mean()
 //!     loss.backward()
 //!     cases.append(dict(mels=mels, input_pool=input_pool, widths=widths, pools=pools, frames=frames, softmax=softmax, conditioned=conditioned,
 //!         mask=r(bands), loss=loss.item(), guided=guided.mean().item(), cosine=r(cosine), grads={k: r(v.grad) for k, v in decoder.p.items()}))
@@ -87,14 +91,17 @@ use earwitness::model::lmac::{LmacConfig, LmacNet};
 use earwitness::model::manifest::Activation;
 use earwitness::model::vgg::{Vgg, VggConfig};
 use earwitness::train::augment::AugmentParams;
-use earwitness::train::lmac::{Heard, LmacTraining, Losses, MaskedFrontEnd, Part, losses};
+use earwitness::train::lmac::{Asked, Heard, LmacTraining, Losses, MaskedFrontEnd, Part, losses};
 use earwitness::units::SampleRate;
 use model_common::{Numbers, assert_close, count, counts, floats, net};
 use serde_json::Value;
 
 const BATCH: usize = 3;
 const N_BINS: usize = 129;
-const CLASSES: [usize; BATCH] = [1, 0, 2];
+
+/// The second segment is asked for a class that is not there; else it would be guided, too.
+const ASKED: [Asked; BATCH] =
+    [Asked { class: 1, present: true }, Asked { class: 0, present: false }, Asked { class: 2, present: true }];
 
 /// A golden case, and what it was computed from.
 struct Case {
@@ -155,6 +162,7 @@ impl Case {
             guide: if softmax { 2.0 } else { 0.0 },
             crosscor_threshold: 0.74,
             bin_threshold: 0.35,
+            absent: 0.0,
             augment: AugmentParams::none(),
             seed: 1,
         };
@@ -178,14 +186,15 @@ impl Case {
         let taps = self.classifier.forward(&features).unwrap().taps;
         let tensors: HashMap<String, Tensor> =
             self.params.iter().map(|(name, var)| (name.clone(), var.as_tensor().clone())).collect();
-        let classes = &CLASSES[first..first + n];
-        let mask = LmacNet::from_tensors(&self.how.net, &tensors).unwrap().forward(&taps, &features, classes).unwrap();
+        let asked = &ASKED[first..first + n];
+        let classes: Vec<usize> = asked.iter().map(|asked| asked.class).collect();
+        let mask = LmacNet::from_tensors(&self.how.net, &tensors).unwrap().forward(&taps, &features, &classes).unwrap();
         let heard = Heard {
             front_end: &self.front_end,
             classifier: &self.classifier,
             log_magnitude: &log_magnitude,
             clean: Some(&clean),
-            classes,
+            asked,
         };
         let losses = losses(&self.how, &mask, &heard).unwrap();
         (mask, losses)
@@ -258,7 +267,7 @@ fn the_loss_is_bounded_below() {
                 classifier: &case.classifier,
                 log_magnitude: &case.log_magnitude,
                 clean: Some(&case.clean),
-                classes: &CLASSES,
+                asked: &ASKED,
             };
             let losses = losses(&case.how, &mask, &heard).unwrap();
             for part in [&losses.total, &losses.inside, &losses.outside, &losses.size] {

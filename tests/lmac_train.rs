@@ -33,6 +33,7 @@ fn settings(package: &Package) -> LmacTraining {
         guide: 0.0,
         crosscor_threshold: 0.6,
         bin_threshold: 0.35,
+        absent: 0.25,
         augment: AugmentParams::default(),
         seed: 3,
     }
@@ -123,6 +124,7 @@ fn what_cannot_be_trained_is_refused() {
         LmacTraining { batch: 0, ..setting.how.clone() },
         LmacTraining { window_frames: 15, ..setting.how.clone() },
         LmacTraining { window_share: 1.5, ..setting.how.clone() },
+        LmacTraining { absent: -0.1, ..setting.how.clone() },
     ] {
         assert_eq!(setting.run(&how, None, false, usize::MAX).0.unwrap_err().kind(), ErrorKind::Usage);
     }

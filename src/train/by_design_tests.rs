@@ -1,4 +1,6 @@
 #![allow(clippy::unwrap_used)]
+use rand::RngExt;
+
 use super::*;
 use crate::dsp::{Compression, FrontEndParams, MelNorm, MelParams, MelScale, SpectrumPower, StftParams, WindowKind};
 use crate::model::l2i::L2iConfig;

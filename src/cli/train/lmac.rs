@@ -22,7 +22,8 @@ Examples:
   earwitness train lmac --data esc13 --noise noise --model models/mine --finetune --epochs 10 --lr 0.0005
 
 The classifier stays as it is. The decoder learns masks whose inside the classifier recognises and
-whose outside it does not (Eq. 2 of the L-MAC paper). --finetune goes on with the decoder of the
+whose outside it does not (Eq. 2 of the L-MAC paper), for any class that a sound may hold; asked for
+a class that is not there (--absent), it is to keep nothing. --finetune goes on with the decoder of the
 package and draws masks towards the loud parts of the clean sound, where they resemble it already:
 they then are easier to listen to, and a little less faithful.";
 
@@ -46,20 +47,26 @@ pub struct Args {
     #[arg(long, value_name = "N,…", env = "EARWITNESS_VALIDATE_FOLDS", value_delimiter = ',')]
     pub validate_folds: Vec<u32>,
     /// Passes over the data
-    #[arg(long, value_name = "N", env = "EARWITNESS_EPOCHS", default_value_t = 20, value_parser = count)]
+    #[arg(long, value_name = "N", env = "EARWITNESS_EPOCHS", default_value_t = 40, value_parser = count)]
     pub epochs: usize,
     /// Clips in a batch
     #[arg(long, value_name = "N", env = "EARWITNESS_BATCH", default_value_t = 8, value_parser = count)]
     pub batch: usize,
     /// Highest learning rate of the one-cycle schedule
-    #[arg(long, value_name = "RATE", env = "EARWITNESS_LR", default_value_t = 2e-3, value_parser = positive)]
+    #[arg(long, value_name = "RATE", env = "EARWITNESS_LR", default_value_t = 1e-3, value_parser = positive)]
     pub lr: f64,
     /// Weight decay
     #[arg(long, value_name = "W", env = "EARWITNESS_WEIGHT_DECAY", default_value_t = 1e-4, value_parser = not_negative)]
     pub weight_decay: f64,
     /// Share of the batches that are windows as a monitor hears them, and not whole clips
-    #[arg(long, value_name = "P", env = "EARWITNESS_WINDOW_SHARE", default_value_t = 0.9, value_parser = share)]
+    #[arg(long, value_name = "P", env = "EARWITNESS_WINDOW_SHARE", default_value_t = 0.8, value_parser = share)]
     pub window_share: f64,
+    /// Share of the examples in which a clip of another class sounds as well
+    #[arg(long, value_name = "P", env = "EARWITNESS_MIX_PROB", default_value_t = 0.75, value_parser = share)]
+    pub mix_prob: f64,
+    /// Share of the examples that are asked for a class that is not there
+    #[arg(long, value_name = "P", env = "EARWITNESS_ABSENT", default_value_t = 0.3, value_parser = share)]
+    pub absent: f64,
     /// Channels of the decoder's widest maps
     #[arg(long, value_name = "N", env = "EARWITNESS_LMAC_CHANNELS", default_value_t = 64, value_parser = count)]
     pub channels: usize,
@@ -156,7 +163,8 @@ fn settings(args: &Args, manifest: &Manifest, net: VggConfig) -> Result<LmacTrai
         guide: if args.finetune { args.guide as f32 } else { 0.0 },
         crosscor_threshold: args.crosscor_threshold as f32,
         bin_threshold: args.bin_threshold as f32,
-        augment: AugmentParams::default(),
+        absent: args.absent,
+        augment: AugmentParams { mix_prob: args.mix_prob, ..AugmentParams::default() },
         seed: args.seed,
     })
 }

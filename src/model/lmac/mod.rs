@@ -3,7 +3,8 @@
 //!
 //! A U-Net: the last block's map, small and knowing, is brought back step by step to the size of the input, and what earlier
 //! maps hold of the details is added on the way. Differences from the published program: the class to be explained enters
-//! (every map's channels are scaled and shifted for it), so that a model of several labels can be asked for each; the input
+//! (every map's channels are scaled and shifted for it, and those of the last one come again, each weighted with what it
+//! says for the class), so that a model of several labels can be asked for each; the input
 //! itself is the last map that is added, because the taps end where one cell is many frames; the mask is made in mel
 //! bands, which is all that the classifier hears, and spread over bins; and it covers all frames. Everything is in
 //! operations with right gradients on `[batch, time, freq, channels]`, once for listening and once for learning.
@@ -23,6 +24,9 @@ pub use spread::BandSpread;
 
 /// Fewest channels of a map, unless `channels` itself is less.
 const LEAST_CHANNELS: usize = 8;
+
+/// What each channel of the last tap says for each class, `[n_classes, embedding]`.
+pub(crate) const CLASS_EVIDENCE: &str = "late.class.evidence";
 
 /// Blocks of the classifier whose maps are read.
 const TAPS: usize = 3;
@@ -116,6 +120,9 @@ impl LmacConfig {
         layer("detail", vec![last, last + frames * bands, 3, 3]);
         layer("mask", vec![frames * bands, last, 3, 3]);
         if self.conditioned {
+            let last = self.net.embedding();
+            all.push(("late.evidence.weight".to_owned(), vec![c, last]));
+            all.push((CLASS_EVIDENCE.to_owned(), vec![self.net.n_classes, last]));
             for name in ["late", "middle", "early"] {
                 all.push((format!("{name}.class.scale"), vec![self.net.n_classes, c]));
                 all.push((format!("{name}.class.shift"), vec![self.net.n_classes, c]));
@@ -240,13 +247,13 @@ impl LmacNet {
 
     /// A tap, its channels scaled and shifted for the class, added to what came from below; then one convolution.
     fn merge(&self, below: Option<Tensor>, tap: &Tensor, name: &str, chosen: &Tensor) -> Result<Tensor> {
-        let (batch, time, freq, channels) = tap.dims4()?;
-        let weight = self.tensor(&format!("{name}.tap.weight"))?;
-        let x = tap.contiguous()?.reshape((batch * time * freq, channels))?.matmul(weight)?;
-        let x = x.broadcast_add(self.tensor(&format!("{name}.tap.bias"))?)?;
-        let mut x = x.reshape((batch, time, freq, self.config.channels))?;
-        if let Some(below) = below {
-            x = (x + below)?;
+        let batch = tap.dim(0)?;
+        let x = self.project(tap, &format!("{name}.tap.weight"))?;
+        let mut x = x.broadcast_add(self.tensor(&format!("{name}.tap.bias"))?)?;
+        match below {
+            Some(below) => x = (x + below)?,
+            None if self.config.conditioned => x = (x + self.evidence(tap, chosen)?)?,
+            None => (),
         }
         if self.config.conditioned {
             let of_class = |what: &str| -> Result<Tensor> {
@@ -256,6 +263,20 @@ impl LmacNet {
             x = x.broadcast_mul(&(of_class("scale")? + 1.0)?)?.broadcast_add(&of_class("shift")?)?;
         }
         Ok(self.convolve(&x.relu()?, name)?.relu()?)
+    }
+
+    /// What the last tap says for the class: its channels, weighted with what each says for the class.
+    fn evidence(&self, tap: &Tensor, chosen: &Tensor) -> Result<Tensor> {
+        let (batch, _, _, channels) = tap.dims4()?;
+        let weights = chosen.matmul(self.tensor(CLASS_EVIDENCE)?)?.reshape((batch, 1, 1, channels))?;
+        self.project(&tap.broadcast_mul(&weights)?, "late.evidence.weight")
+    }
+
+    /// A map's channels as as many as the decoder has.
+    fn project(&self, map: &Tensor, weight: &str) -> Result<Tensor> {
+        let (batch, time, freq, channels) = map.dims4()?;
+        let x = map.contiguous()?.reshape((batch * time * freq, channels))?.matmul(self.tensor(weight)?)?;
+        Ok(x.reshape((batch, time, freq, self.config.channels))?)
     }
 
     fn convolve(&self, x: &Tensor, name: &str) -> Result<Tensor> {

@@ -131,6 +131,14 @@ impl Vgg {
         let logits = self.head.forward(&x)?;
         Ok(Forward { logits, taps: taps.split_off(taps.len() - 3) })
     }
+
+    /// What each channel of the last block's map says for each class: the rows of the dense layer, `[n_classes, embedding]`.
+    ///
+    /// # Errors
+    /// If a device cannot give its values back.
+    pub fn class_weights(&self) -> Result<Vec<f32>> {
+        Ok(self.head.weight_t.t()?.contiguous()?.flatten_all()?.to_vec1()?)
+    }
 }
 
 /// The same network in plain candle operations (NCHW), on any device: the oracle of [`Vgg`], and the path of devices

@@ -23,6 +23,11 @@ pub(super) struct Example {
 }
 
 impl Example {
+    /// The classes of the clips in it.
+    pub(super) fn classes(&self) -> Vec<usize> {
+        self.parts.iter().flat_map(|(classes, _)| classes.iter().copied()).collect()
+    }
+
     /// The clip of a class alone; all clips without background where none has the class.
     pub(super) fn clean(&self, class: usize) -> Vec<f32> {
         if let Some((_, samples)) = self.parts.iter().find(|(classes, _)| classes.contains(&class)) {

@@ -14,6 +14,13 @@ use crate::model::vgg::Vgg;
 /// From this probability on a class of a multi-label model is active.
 const ACTIVE: f32 = 0.5;
 
+/// From this probability on a class that the sound was made from may be asked for, so that hearing one sound behind another
+/// is learned: of two sounds at once the classifier is sure of both in one pair of six.
+const PRESENT: f32 = 0.1;
+
+/// Below this probability a class counts as absent.
+const ABSENT: f32 = 0.01;
+
 /// Keeps logarithms finite.
 const EPS: f64 = 1e-6;
 
@@ -32,14 +39,34 @@ pub struct Losses {
     pub guided: f64,
 }
 
-/// The class to be explained of one segment: the likeliest, or of several that a multi-label model is sure of, any.
-pub fn explained(logits: &[f32], activation: Activation, rng: &mut impl Rng) -> usize {
-    let probs = probabilities(logits, activation);
-    let active: Vec<usize> = (0..probs.len()).filter(|class| probs[*class] >= ACTIVE).collect();
-    match (activation, active.as_slice()) {
-        (Activation::Sigmoid, [_, ..]) => active[rng.random_range(0..active.len())],
-        _ => top_class(logits).unwrap_or(0),
+/// The class that a mask of one segment is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// Its index.
+    pub class: usize,
+    /// Whether it is to be heard in what the mask keeps; an absent one only asks for a small mask.
+    pub present: bool,
+}
+
+/// What to ask of a segment that sounds of the classes `made_of` are in.
+///
+/// The published objective explains the likeliest class. A model of several labels is asked for any that it is sure of, or
+/// finds possible and is in the sound; and, so often as [`LmacTraining::absent`] says, for one that it finds nearly
+/// impossible: how masks of classes differ is then to be learned from every sound, and not only from the few in which two are
+/// active.
+pub fn ask(how: &LmacTraining, logits: &[f32], made_of: &[usize], rng: &mut impl Rng) -> Asked {
+    let likeliest = Asked { class: top_class(logits).unwrap_or(0), present: true };
+    if how.activation == Activation::Softmax || !how.net.conditioned {
+        return likeliest;
     }
+    let probs = probabilities(logits, how.activation);
+    let mut any = |fits: &dyn Fn(usize) -> bool, present: bool| {
+        let classes: Vec<usize> = (0..probs.len()).filter(|class| fits(*class)).collect();
+        (!classes.is_empty()).then(|| Asked { class: classes[rng.random_range(0..classes.len())], present })
+    };
+    let absent = any(&|class| probs[class] < ABSENT, false);
+    let present = any(&|class| probs[class] >= ACTIVE || made_of.contains(&class) && probs[class] >= PRESENT, true);
+    if rng.random_bool(how.absent) { absent } else { present }.unwrap_or(likeliest)
 }
 
 /// What a batch is judged by.
@@ -52,8 +79,8 @@ pub struct Heard<'a> {
     pub log_magnitude: &'a Tensor,
     /// The same of the explained class' sound alone, for fine-tuning.
     pub clean: Option<&'a Tensor>,
-    /// The class to be explained of each segment.
-    pub classes: &'a [usize],
+    /// What was asked of each segment.
+    pub asked: &'a [Asked],
 }
 
 /// Eq. 2 for a mask in bands, `[batch, n_frames, n_mels]`.
@@ -65,8 +92,10 @@ pub fn losses(how: &LmacTraining, mask_bands: &Tensor, heard: &Heard<'_>) -> Res
         let features = heard.front_end.features(mask_bands, heard.log_magnitude, part)?;
         Ok(heard.classifier.forward(&features)?.logits)
     };
-    let chosen = one_hot(heard.classes, how.net.net.n_classes)?;
-    let inside = recognised(&logits(Part::Inside)?, &chosen, how.activation)?;
+    let chosen = one_hot(heard.asked, how.net.net.n_classes)?;
+    let present: Vec<f32> = heard.asked.iter().map(|asked| f32::from(asked.present)).collect();
+    let present = Tensor::new(present, &Device::Cpu)?;
+    let inside = (recognised(&logits(Part::Inside)?, &chosen, how.activation)? * &present)?;
     let outside = still_recognised(&logits(Part::Outside)?, &chosen, how.activation)?;
     let size = heard.front_end.mean(mask_bands)?;
     let guides = match heard.clean {
@@ -78,7 +107,8 @@ pub fn losses(how: &LmacTraining, mask_bands: &Tensor, heard: &Heard<'_>) -> Res
     let sparsity = (&size * f64::from(how.sparsity))?;
     let (regulariser, guided) = match guides {
         None => (sparsity, 0.0),
-        Some((is_guided, distance)) => {
+        Some((alike, distance)) => {
+            let is_guided = (alike * present)?;
             let share = f64::from(is_guided.mean_all()?.to_scalar::<f32>()?);
             let free = (1.0 - &is_guided)?;
             ((((is_guided * distance)? * f64::from(how.guide))? + (free * sparsity)?)?, share)
@@ -114,7 +144,7 @@ fn still_recognised(logits: &Tensor, chosen: &Tensor, activation: Activation) ->
     })
 }
 
-/// Which segments are guided `[batch]`, 0 or 1, and how far each mask is from the loud parts of the clean sound: binary
+/// Which segments are to be guided `[batch]`, 0 or 1, where their class is present, and how far each mask is from the loud parts of the clean sound: binary
 /// cross-entropy, mean over frames and bins.
 ///
 /// A segment is guided where what its mask keeps resembles the clean sound already (cosine of the two log spectrograms at
@@ -132,9 +162,9 @@ fn guide(how: &LmacTraining, mask: &Tensor, log_magnitude: &Tensor, clean: &Tens
     Ok((is_guided, likely.mean((1, 2))?.neg()?))
 }
 
-fn one_hot(classes: &[usize], n: usize) -> Result<Tensor> {
-    let values: Vec<f32> = classes.iter().flat_map(|class| (0..n).map(move |i| f32::from(i == *class))).collect();
-    Ok(Tensor::from_vec(values, (classes.len(), n), &Device::Cpu)?)
+fn one_hot(asked: &[Asked], n: usize) -> Result<Tensor> {
+    let values: Vec<f32> = asked.iter().flat_map(|asked| (0..n).map(|i| f32::from(i == asked.class))).collect();
+    Ok(Tensor::from_vec(values, (asked.len(), n), &Device::Cpu)?)
 }
 
 /// ln(1 + e^x), in the form that does not overflow.

@@ -21,14 +21,14 @@ use super::checkpoint::Checkpoint;
 use super::classifier::{Clips, example_rng};
 use super::params;
 use crate::dsp::FrontEndParams;
-use crate::model::lmac::{LmacConfig, LmacNet};
+use crate::model::lmac::{CLASS_EVIDENCE, LmacConfig, LmacNet};
 use crate::model::manifest::Activation;
 use crate::model::tensors::Arrays;
 use crate::model::vgg::{Param, Vgg};
 use crate::{Error, Result};
 
 pub use hear::{MaskedFrontEnd, Part};
-pub use loss::{Heard, Losses, explained, losses};
+pub use loss::{Asked, Heard, Losses, ask, losses};
 pub use validate::LmacFigures;
 
 use data::{Batch, hear as hear_sounds, make_batch};
@@ -68,6 +68,8 @@ pub struct LmacTraining {
     pub crosscor_threshold: f32,
     /// Bins of the clean log spectrogram from this share of its loudest on are to be kept, 0…1.
     pub bin_threshold: f32,
+    /// Share of the examples of a multi-label model that are asked for a class that is not there, 0…1.
+    pub absent: f64,
     /// Augmentation of the clips; masks and examples of background alone are not used, and a second clip is always of
     /// another class.
     pub augment: AugmentParams,
@@ -143,7 +145,7 @@ pub fn train(
     let (mut params, mut adam, first) = match (resumed, start) {
         (Some(c), _) => (from_arrays(&how.net, &c.arrays)?, c.adam, c.epoch),
         (None, Some(arrays)) => (from_arrays(&how.net, arrays)?, adam, 0),
-        (None, None) => (initial(&how.net, &mut ChaCha8Rng::seed_from_u64(how.seed)), adam, 0),
+        (None, None) => (initial(how, classifier)?, adam, 0),
     };
     let front_end = MaskedFrontEnd::new(&how.front_end)?;
     let n_batches = clips.samples.len().div_ceil(how.batch);
@@ -189,6 +191,9 @@ fn check(how: &LmacTraining, clips: &Clips) -> Result<()> {
     }
     let pooling = how.net.net.time_pooling();
     let lengths = [how.clip_frames, how.window_frames];
+    if !(0.0..=1.0).contains(&how.absent) {
+        return Err(Error::usage(format!("a share of {} of absent classes is not possible; give 0 to 1", how.absent)));
+    }
     if !(0.0..=1.0).contains(&how.window_share) || lengths.iter().any(|n| *n == 0 || !n.is_multiple_of(pooling)) {
         return Err(Error::usage(format!(
             "a share of {} of batches of {} frames beside {} cannot be trained on; give 0 to 1, and multiples of {pooling} frames",
@@ -209,7 +214,9 @@ fn step(
 ) -> Result<[f64; 5]> {
     let decision = classifier.forward(&batch.features)?;
     let rows = decision.logits.to_vec2::<f32>()?;
-    let classes: Vec<usize> = rows.iter().map(|row| explained(row, how.activation, rng)).collect();
+    let asked = batch.examples.iter().zip(&rows);
+    let asked: Vec<Asked> = asked.map(|(example, row)| ask(how, row, &example.classes(), rng)).collect();
+    let classes: Vec<usize> = asked.iter().map(|asked| asked.class).collect();
     let clean = if how.guide > 0.0 {
         let sounds: Vec<Vec<f32>> = batch.examples.iter().zip(&classes).map(|(e, class)| e.clean(*class)).collect();
         let sounds: Vec<&[f32]> = sounds.iter().map(Vec::as_slice).collect();
@@ -224,7 +231,7 @@ fn step(
     let tensors: HashMap<String, Tensor> = vars.iter().map(|(n, v)| (n.clone(), v.as_tensor().clone())).collect();
     let mask = LmacNet::from_tensors(&how.net, &tensors)?.forward(&decision.taps, &batch.features, &classes)?;
     let heard =
-        Heard { front_end, classifier, log_magnitude: &batch.log_magnitude, clean: clean.as_ref(), classes: &classes };
+        Heard { front_end, classifier, log_magnitude: &batch.log_magnitude, clean: clean.as_ref(), asked: &asked };
     let parts = losses(how, &mask, &heard)?;
     let store = parts.total.backward()?;
     for param in params.iter_mut() {
@@ -236,17 +243,30 @@ fn step(
     Ok([scalar(&parts.total)?, scalar(&parts.inside)?, scalar(&parts.outside)?, scalar(&parts.size)?, parts.guided])
 }
 
-/// Fresh arrays: uniform within ±√(6/fan-in) for kernels, which keeps the size of what passes ReLUs, and zeros for biases
-/// and classes, so that at first every mask is near one half and the same for all classes.
-fn initial(config: &LmacConfig, rng: &mut ChaCha8Rng) -> Vec<Param> {
+/// Fresh arrays: uniform within ±√(6/fan-in) for kernels, which keeps the size of what passes ReLUs, the classifier's own
+/// weights for what its last map says for a class, and zeros for biases and the rest of the classes' arrays.
+fn initial(how: &LmacTraining, classifier: &Vgg) -> Result<Vec<Param>> {
+    let rng = &mut ChaCha8Rng::seed_from_u64(how.seed);
     let one = |(name, shape): (String, Vec<usize>)| {
         let n = shape.iter().product();
         let decays = name.ends_with(".weight");
         let bound = (6.0 / shape[1..].iter().product::<usize>() as f32).sqrt();
-        let values = if decays { (0..n).map(|_| rng.random_range(-bound..bound)).collect() } else { vec![0.0; n] };
-        Param::new(name, values, decays)
+        let values = if decays {
+            (0..n).map(|_| rng.random_range(-bound..bound)).collect()
+        } else if name == CLASS_EVIDENCE {
+            of_size_one(classifier.class_weights()?)
+        } else {
+            vec![0.0; n]
+        };
+        Ok(Param::new(name, values, decays))
     };
-    config.arrays().into_iter().map(one).collect()
+    how.net.arrays().into_iter().map(one).collect()
+}
+
+/// Values whose mean square is 1.
+fn of_size_one(values: Vec<f32>) -> Vec<f32> {
+    let size = (values.iter().map(|v| v * v).sum::<f32>() / values.len().max(1) as f32).sqrt();
+    values.into_iter().map(|v| v / size.max(f32::MIN_POSITIVE)).collect()
 }
 
 fn from_arrays(config: &LmacConfig, arrays: &Arrays) -> Result<Vec<Param>> {
