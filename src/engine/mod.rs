@@ -28,6 +28,7 @@ pub mod rows;
 pub mod shedding;
 pub mod snapshot;
 pub mod stride_level;
+mod telling;
 mod view;
 pub mod wall;
 pub mod worker;

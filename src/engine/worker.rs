@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam::channel::{Sender, TrySendError};
+use crossbeam::channel::Sender;
 
 use super::controls::{Change, Controls, Settings};
 use super::detector::DetectorParams;
@@ -18,10 +18,10 @@ use super::explainer::Explainer;
 use super::gauge::Gauge;
 use super::history::Geometry;
 use super::inference::Inference;
-use super::input::{Ended, Input, OfWorker};
+use super::input::{Ended, Input};
 use super::pipeline::{Pipeline, PipelineParams};
 use super::progress::Progress;
-use super::report::{EventReport, Explained, ListenReport, ModelRef, Report, StartReport, StopReport};
+use super::report::{EventReport, ListenReport, ModelRef, Report, StartReport, StopReport};
 use super::shedding::Governor;
 use super::snapshot::SnapshotSlot;
 use crate::audio::source::Capture;
@@ -78,12 +78,12 @@ pub struct Worker {
     governor: Governor,
     pub(super) live: Option<LiveListening>,
     pub(super) explainer: Option<Explainer>,
-    warned_slow: bool,
+    pub(super) warned_slow: bool,
 }
 
 /// Where a worker's reports go.
 pub(super) struct Outside<'a> {
-    reports: &'a Sender<Report>,
+    pub(super) reports: &'a Sender<Report>,
     pub(super) slot: &'a SnapshotSlot,
     /// Whether somebody wants the worker to stop.
     pub(super) stop: &'a AtomicBool,
@@ -425,103 +425,6 @@ impl Worker {
         self.send(outside, Report::Start(report))
     }
 
-    fn stop_report(&self, input: &Input) -> StopReport {
-        StopReport {
-            source: input.pipeline.params().source.clone(),
-            position: input.pipeline.position(),
-            clock: input.pipeline.params().clock,
-            reason: match &input.ended {
-                Some(Ended::Well(reason)) => (*reason).to_owned(),
-                Some(Ended::Broken(sentence)) => sentence.clone(),
-                None => String::new(),
-            },
-            totals: input.totals(),
-            busy_secs: self.gauge.busy_secs(),
-            wall_secs: self.gauge.wall_secs(),
-        }
-    }
-
-    fn report_onsets(&mut self, outside: &Outside<'_>) -> Result<()> {
-        let onsets: Vec<_> = self.inputs.iter_mut().flat_map(|input| input.pipeline.take_onsets()).collect();
-        if self.options.onsets {
-            for onset in onsets {
-                self.send(outside, Report::Onset(onset))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn report_reasons(&mut self, outside: &Outside<'_>) -> Result<()> {
-        let reasons: Vec<_> = self.inputs.iter_mut().flat_map(|input| input.pipeline.take_reasons()).collect();
-        if self.options.reasons {
-            for reason in reasons {
-                self.send(outside, Report::Reason(reason))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn report(&mut self, events: Vec<(usize, EventReport)>, outside: &Outside<'_>) -> Result<()> {
-        for (index, mut event) in events {
-            self.inputs[index].events += 1;
-            if self.explainer.is_some() && self.inputs[index].pipeline.history().is_of_model(event.event.class) {
-                event.postpone_explanation();
-            }
-            self.gauge.event(&event.event);
-            self.send(outside, Report::Event(Box::new(event.clone())))?;
-            if event.event.explanation == Explained::Pending
-                && let Some(explainer) = &mut self.explainer
-                && let Some(given_up) = explainer.push(event, self.options.fast)
-            {
-                self.explained(given_up, outside)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Status and snapshot, where they are due.
-    fn tell(&mut self, outside: &Outside<'_>) -> Result<()> {
-        self.turn_listening();
-        let of_worker = OfWorker {
-            load: self.gauge.load(),
-            latency: self.gauge.latency(),
-            shed: self.shed_words(),
-            device: self.inference.device_name().to_owned(),
-            trouble: self.inference.fell_back().map(str::to_owned),
-        };
-        let may_tell = self.gauge.a_second_since_told();
-        for index in 0..self.inputs.len() {
-            let input = &mut self.inputs[index];
-            if input.ended.is_some() {
-                continue;
-            }
-            let totals = input.totals();
-            let lost =
-                (totals.dropped_samples, totals.xruns) != (input.last_status.dropped_samples, input.last_status.xruns);
-            let turned = input.look_after_health();
-            if turned {
-                match &input.trouble {
-                    Some(sentence) => tracing::warn!("{sentence}"),
-                    None => tracing::info!("{} hears again", input.pipeline.params().source),
-                }
-            }
-            if input.status_due() || turned || (lost && may_tell) {
-                input.last_status = totals;
-                let mut report = input.status(&of_worker);
-                if self.options.fast {
-                    // What waits, waits for us by design.
-                    report.lag_secs = 0.0;
-                }
-                self.gauge.told();
-                self.send(outside, Report::Status(report))?;
-            }
-        }
-        if self.options.snapshots && self.gauge.snapshot_due(SNAPSHOT_EVERY) {
-            outside.slot.publish(self.snapshot());
-        }
-        Ok(())
-    }
-
     /// Under overload, work is shed in a fixed order, before any sample is lost.
     fn shed(&mut self) {
         if self.options.fast {
@@ -556,19 +459,5 @@ impl Worker {
     /// Where the input is that is furthest, in seconds.
     fn audio_secs(&self) -> f64 {
         self.inputs.iter().map(Input::secs).fold(0.0, f64::max)
-    }
-
-    pub(super) fn send(&mut self, outside: &Outside<'_>, report: Report) -> Result<()> {
-        let gone = || Error::output("the recorder has ended, so events have nowhere to go; see what it said before");
-        match outside.reports.try_send(report) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Disconnected(_)) => Err(gone()),
-            Err(TrySendError::Full(report)) => {
-                if !self.options.fast && !std::mem::replace(&mut self.warned_slow, true) {
-                    tracing::warn!("events are written more slowly than they come; waiting for the recorder");
-                }
-                outside.reports.send(report).map_err(|_| gone())
-            }
-        }
     }
 }
