@@ -185,6 +185,15 @@ fn no_classes_and_nothing_heard() {
 }
 
 #[test]
+fn a_method_without_components() {
+    let mut lmac = snapshot();
+    lmac.method = "lmac".into();
+    lmac.components.clear();
+    let lines = text(&screen(&app(options(), lmac), 80, 24)).join("\n");
+    assert!(lines.contains("lmac names no components") && lines.contains("w shows what it heard"), "{lines}");
+}
+
+#[test]
 fn labels_longer_than_the_pane_and_more_than_fit() {
     let mut snapshot = snapshot();
     snapshot.classes =
