@@ -27,10 +27,10 @@ Without --by-design the classifier stays as it is (post-hoc): Ψ learns activati
 dictionary, Θ learns to decide as the classifier.
 
 With --by-design the classifier's layers learn too, from everything the interpreter learns from,
-and the result is another model, in --out. That is worth it where the interpreter's own answer is
-to count, as it then rests on layers made for it: no share of the decision is left unexplained.
-It is not where a classifier is already in use and trusted: the new one is another, trained
-without windows and masks of the spectrum, and usually a little less accurate.";
+and the result is another model, in --out. That is for where the interpreter's own answer is to
+count: no share of such a decision is left unexplained. It is not where a classifier is already in
+use and trusted: the new one is another, trained without windows and masks of the spectrum.
+docs/tables.md has figures of both.";
 
 /// Train the listenable interpreter and add it to a package.
 #[derive(Debug, Clone, clap::Args)]
