@@ -92,6 +92,7 @@ fn it_learns_and_a_resumed_run_ends_where_an_uninterrupted_one_does() {
     assert!(epochs.iter().all(|e| e.guided == 0.0 && e.mask > 0.0 && e.mask < 1.0));
     let figures = epochs[3].figures.unwrap();
     assert!((0.0..=1.0).contains(&figures.input_fidelity) && (0.0..=100.0).contains(&figures.average_drop));
+    assert!((0.0..=1.0).contains(&figures.absent_mask) && figures.absent_mask != figures.mask, "asked for two classes");
 
     let (interrupted, before) = setting.run(&setting.how, None, true, 7);
     assert_eq!(interrupted.unwrap_err().kind(), ErrorKind::Usage);

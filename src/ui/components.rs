@@ -57,7 +57,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, snapshot: &Snapshot, theme: 
 
 /// What to say in place of components.
 fn without_components(snapshot: &Snapshot) -> Vec<String> {
-    if snapshot.explained.is_some() && snapshot.components.is_empty() {
+    if snapshot.explained.is_some() && !matches!(snapshot.method.as_str(), "l2i" | "none") {
         // A method of masks alone, such as L-MAC.
         return vec![format!("{} names no components", snapshot.method), "w shows what it heard".to_owned()];
     }

@@ -191,6 +191,15 @@ fn a_method_without_components() {
     lmac.components.clear();
     let lines = text(&screen(&app(options(), lmac), 80, 24)).join("\n");
     assert!(lines.contains("lmac names no components") && lines.contains("w shows what it heard"), "{lines}");
+
+    // While nothing is explained, no method is to blame.
+    for method in ["l2i", "none"] {
+        let mut none = snapshot();
+        none.method = method.into();
+        none.components.clear();
+        let lines = text(&screen(&app(options(), none), 80, 24)).join("\n");
+        assert!(lines.contains("nothing to explain yet"), "{lines}");
+    }
 }
 
 #[test]

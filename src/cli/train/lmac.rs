@@ -23,7 +23,7 @@ Examples:
 
 The classifier stays as it is. The decoder learns masks whose inside the classifier recognises and
 whose outside it does not (Eq. 2 of the L-MAC paper), for any class that a sound may hold; asked for
-a class that is not there (--absent), it is to keep nothing. --finetune goes on with the decoder of the
+one that the classifier rules out (--absent), it is to keep nothing. --finetune goes on with the decoder of the
 package and draws masks towards the loud parts of the clean sound, where they resemble it already:
 they then are easier to listen to, and a little less faithful.";
 
@@ -64,7 +64,8 @@ pub struct Args {
     /// Share of the examples in which a clip of another class sounds as well
     #[arg(long, value_name = "P", env = "EARWITNESS_MIX_PROB", default_value_t = 0.75, value_parser = share)]
     pub mix_prob: f64,
-    /// Share of the examples that are asked for a class that is not there
+    /// Share of the examples that are asked for a class that the classifier rules out (of models of several labels, where
+    /// masks are made for each)
     #[arg(long, value_name = "P", env = "EARWITNESS_ABSENT", default_value_t = 0.3, value_parser = share)]
     pub absent: f64,
     /// Channels of the decoder's widest maps
@@ -80,7 +81,7 @@ pub struct Args {
     #[arg(long, value_name = "W", env = "EARWITNESS_L_OUT", default_value_t = 1.0, value_parser = not_negative)]
     pub l_out: f64,
     /// Weight of the mask's mean (λ_s)
-    #[arg(long, value_name = "W", env = "EARWITNESS_L1", default_value_t = 4.0, value_parser = not_negative)]
+    #[arg(long, value_name = "W", env = "EARWITNESS_L1", default_value_t = 2.0, value_parser = not_negative)]
     pub l1: f64,
     /// Go on with the decoder of the package and draw its masks towards the clean sound
     #[arg(long, env = "EARWITNESS_FINETUNE", value_parser = FalseyValueParser::new())]
@@ -194,8 +195,8 @@ fn line(e: &LmacEpoch) -> String {
     }
     if let Some(f) = e.figures {
         line += &format!(
-            ", AI {:.1}, AD {:.1}, Fid-In {:.3}, FF {:.3}, mask {:.3}",
-            f.average_increase, f.average_drop, f.input_fidelity, f.faithfulness, f.mask
+            ", AI {:.1}, AD {:.1}, Fid-In {:.3}, FF {:.3}, mask {:.3} (of the unlikeliest class {:.3})",
+            f.average_increase, f.average_drop, f.input_fidelity, f.faithfulness, f.mask, f.absent_mask
         );
     }
     line

@@ -68,7 +68,8 @@ pub struct LmacTraining {
     pub crosscor_threshold: f32,
     /// Bins of the clean log spectrogram from this share of its loudest on are to be kept, 0…1.
     pub bin_threshold: f32,
-    /// Share of the examples of a multi-label model that are asked for a class that is not there, 0…1.
+    /// Share of the examples that are asked for a class that the classifier rules out, 0…1; of multi-label models with
+    /// masks for each class only.
     pub absent: f64,
     /// Augmentation of the clips; masks and examples of background alone are not used, and a second clip is always of
     /// another class.
@@ -276,3 +277,7 @@ fn from_arrays(config: &LmacConfig, arrays: &Arrays) -> Result<Vec<Param>> {
 fn to_arrays(config: &LmacConfig, params: &[Param]) -> Arrays {
     params::to_arrays(config.arrays(), params)
 }
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -30,6 +30,8 @@ pub struct LmacFigures {
     pub faithfulness: f64,
     /// Mean of the mask.
     pub mask: f64,
+    /// The same for the unlikeliest class: as large, where the decoder has not learned what it is asked for.
+    pub absent_mask: f64,
 }
 
 /// Clips with background at the levels of training, the same after every epoch.
@@ -51,9 +53,12 @@ pub(super) fn validate(
             let logits = classifier.forward(features)?.logits.flatten_all()?.to_vec1::<f32>()?;
             Ok(probabilities(&logits, how.activation))
         };
+        let size =
+            |mask: &Tensor| -> Result<f64> { Ok(f64::from(front_end.mean(mask)?.squeeze(0)?.to_scalar::<f32>()?)) };
         let heard = classifier.forward(&features)?;
         let logits = heard.logits.flatten_all()?.to_vec1::<f32>()?;
         let class = top_class(&logits).unwrap_or(0);
+        let unlikeliest = top_class(&logits.iter().map(|logit| -logit).collect::<Vec<_>>()).unwrap_or(0);
         let mask = net.forward(&heard.taps, &features, &[class])?;
         let inside = probs(&front_end.features(&mask, &log_magnitude, Part::Inside)?)?;
         let outside = probs(&front_end.features(&mask, &log_magnitude, Part::Outside)?)?;
@@ -67,7 +72,8 @@ pub(super) fn validate(
             average_drop: 100.0 * (p - o).max(0.0) / p.max(1e-10),
             input_fidelity: if top_class(&inside) == Some(class) { 1.0 } else { 0.0 },
             faithfulness: p - q,
-            mask: f64::from(front_end.mean(&mask)?.squeeze(0)?.to_scalar::<f32>()?),
+            mask: size(&mask)?,
+            absent_mask: size(&net.forward(&heard.taps, &features, &[unlikeliest])?)?,
         })
     };
     let all: Vec<Result<LmacFigures>> = (0..clips.samples.len()).into_par_iter().map(one).collect();
@@ -80,6 +86,7 @@ pub(super) fn validate(
         mean.input_fidelity += figures.input_fidelity / n;
         mean.faithfulness += figures.faithfulness / n;
         mean.mask += figures.mask / n;
+        mean.absent_mask += figures.absent_mask / n;
     }
     Ok((n > 0.0).then_some(mean))
 }

@@ -1,0 +1,58 @@
+//! Of what a training begins with.
+
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::dsp::{Compression, MelNorm, MelParams, MelScale, SpectrumPower, StftParams, WindowKind};
+use crate::model::vgg::{TrainableVgg, VggConfig};
+use crate::units::SampleRate;
+
+/// A small decoder of a small classifier.
+pub(super) fn settings() -> LmacTraining {
+    let net = VggConfig { n_mels: 16, input_pool: 1, widths: vec![3, 4, 5], time_pools: vec![2, 2], n_classes: 4 };
+    let stft = StftParams { n_fft: 256, hop: 128, win_length: 256, window: WindowKind::Hann, centred: true };
+    let mel = MelParams { n_mels: 16, scale: MelScale::Htk, norm: MelNorm::None, f_min_hz: 0.0, f_max_hz: 4000.0 };
+    LmacTraining {
+        net: LmacConfig { net, channels: 6, conditioned: true },
+        front_end: FrontEndParams {
+            sample_rate: SampleRate::new(8000).unwrap(),
+            stft,
+            mel,
+            power: SpectrumPower::Power,
+            compression: Compression::Log1p,
+        },
+        activation: Activation::Sigmoid,
+        clip_frames: 16,
+        window_frames: 16,
+        window_share: 0.5,
+        epochs: 1,
+        batch: 4,
+        learning_rate: 1e-3,
+        weight_decay: 0.0,
+        inside: 4.0,
+        outside: 1.0,
+        sparsity: 1.0,
+        guide: 0.0,
+        crosscor_threshold: 0.6,
+        bin_threshold: 0.35,
+        absent: 0.3,
+        augment: AugmentParams::default(),
+        seed: 1,
+    }
+}
+
+/// Otherwise a fresh decoder would make one mask for all classes, and hardly learn to make others.
+#[test]
+fn a_fresh_decoder_knows_what_the_last_layer_says_for_each_class() {
+    let how = settings();
+    let fc: Vec<f32> = (0..20).map(|i| (i as f32 * 0.7).sin() * 3.0).collect();
+    let mut arrays = TrainableVgg::new(&how.net.net, &mut ChaCha8Rng::seed_from_u64(1)).unwrap().arrays();
+    arrays.insert("fc.weight", [4, 5], fc.clone());
+    let classifier = Vgg::load(&how.net.net, &arrays).unwrap();
+    assert_eq!(classifier.class_weights().unwrap(), fc);
+    let params = initial(&how, &classifier).unwrap();
+    let evidence = &params.iter().find(|p| p.name == CLASS_EVIDENCE).unwrap().values;
+    let scale = fc[1] / evidence[1];
+    assert!(evidence.iter().zip(&fc).all(|(e, w)| (e * scale - w).abs() < 1e-5));
+    assert!((evidence.iter().map(|e| e * e).sum::<f32>() / 20.0 - 1.0).abs() < 1e-5);
+}
