@@ -279,5 +279,4 @@ fn to_arrays(config: &LmacConfig, params: &[Param]) -> Arrays {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;
