@@ -44,7 +44,11 @@
 //!         cells = x[:, :, :m // w * w].reshape(b, t // h, h, m // w, w).permute(0, 2, 4, 1, 3).reshape(b, h * w, t // h, m // w)
 //!         y = self.conv(self.conv(torch.cat([y, cells], 1), "detail").relu(), "mask")
 //!         y = y.reshape(b, h, w, t // h, m // w).permute(0, 3, 1, 4, 2).reshape(b, t, m // w * w)
-//!         return F.pad(y, (0, m % w), mode="replicate").sigmoid()
+//!         y = F.pad(y, (0, m % w), mode="replicate").sigmoid()
+//!         for axis, width in [(1, h), (2, w)]:  # triangles, as wide as a cell to both sides
+//!             a = torch.relu(width - (torch.arange(y.shape[axis])[:, None] - torch.arange(y.shape[axis])).abs().double())
+//!             y = ((a / a.sum(1, keepdim=True)) @ y.transpose(1, axis)).transpose(1, axis)
+//!         return y
 //!
 //! cases = []
 //! for mels, input_pool, widths, pools, frames, cell, steps, conditioned, softmax in [

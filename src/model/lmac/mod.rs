@@ -205,7 +205,7 @@ impl LmacNet {
         let x = self.convolve(&Tensor::cat(&[x, cells], 3)?, "detail")?.relu()?;
         let logits = self.out_of_cells(&self.convolve(&x, "mask")?)?;
         // The sigmoid as a tanh: by 1 ÷ (1 + e^−x), a logit of −90 has a gradient of 0 · ∞.
-        Ok((logits * 0.5)?.tanh()?.affine(0.5, 0.5)?)
+        self.smooth(&(logits * 0.5)?.tanh()?.affine(0.5, 0.5)?)
     }
 
     /// The taps, where they and the classifier's input fit the decoder.
@@ -229,6 +229,17 @@ impl LmacNet {
                 taps.len()
             ))),
         }
+    }
+
+    /// The mask without what it does within a cell, over frames and over bands. The classifier pools: one loud frame of four
+    /// is enough for it, so that small masks turn out as stripes, which are heard as a flutter.
+    fn smooth(&self, mask: &Tensor) -> Result<Tensor> {
+        let (batch, n_frames, n_mels) = mask.dims3()?;
+        let (frames, bands) = self.config.cell();
+        let x = mask.reshape((batch * n_frames, n_mels))?.matmul(&triangles(n_mels, bands)?)?;
+        let x = x.reshape((batch, n_frames, n_mels))?.transpose(1, 2)?.contiguous()?;
+        let x = x.reshape((batch * n_mels, n_frames))?.matmul(&triangles(n_frames, frames)?)?;
+        Ok(x.reshape((batch, n_mels, n_frames))?.transpose(1, 2)?.contiguous()?)
     }
 
     fn tensor(&self, name: &str) -> Result<&Tensor> {
@@ -312,4 +323,19 @@ impl LmacNet {
         parts.extend(std::iter::repeat_n(last, missing));
         Ok(Tensor::cat(&parts, 2)?)
     }
+}
+
+/// `[n, n]`: column i is a mean around i, whose weights fall linearly and reach 0 at a distance of `width`. What repeats
+/// every `width` values is averaged away.
+fn triangles(n: usize, width: usize) -> Result<Tensor> {
+    let mut values = vec![0.0_f32; n * n];
+    for i in 0..n {
+        let near = i.saturating_sub(width - 1)..n.min(i + width);
+        let weight = |j: usize| (width - j.abs_diff(i)) as f32;
+        let sum: f32 = near.clone().map(weight).sum();
+        for j in near {
+            values[j * n + i] = weight(j) / sum;
+        }
+    }
+    Ok(Tensor::from_vec(values, (n, n), &Device::Cpu)?)
 }
