@@ -128,9 +128,14 @@ fn without_a_device_one_sentence_says_so() {
         sound.play(pair(), false);
         wait(&sound, |sound| sound.playing().trouble.is_some());
         println!("trouble: {}", sound.playing().trouble.unwrap());
-        // Another try is another try.
-        sound.play(pair(), true);
-        assert_eq!(sound.playing().trouble, None);
+        // Another try is another try. The device may fail before this thread looks: it will not every time.
+        let cleared = (0..100).any(|_| {
+            sound.play(pair(), true);
+            let cleared = sound.playing().trouble.is_none();
+            wait(&sound, |sound| sound.playing().trouble.is_some());
+            cleared
+        });
+        assert!(cleared);
         return;
     }
     let (_dir, text) = child("without_a_device_one_sentence_says_so", "pcm.!default { type hw card 31 }\n");
