@@ -53,7 +53,7 @@ pub struct Args {
     #[arg(long, value_name = "N", env = "EARWITNESS_BATCH", default_value_t = 8, value_parser = count)]
     pub batch: usize,
     /// Highest learning rate of the one-cycle schedule
-    #[arg(long, value_name = "RATE", env = "EARWITNESS_LR", default_value_t = 1e-3, value_parser = positive)]
+    #[arg(long, value_name = "RATE", env = "EARWITNESS_LR", default_value_t = 5e-4, value_parser = positive)]
     pub lr: f64,
     /// Weight decay
     #[arg(long, value_name = "W", env = "EARWITNESS_WEIGHT_DECAY", default_value_t = 1e-4, value_parser = not_negative)]

@@ -232,7 +232,7 @@ impl LmacNet {
     }
 
     /// The mask without what it does within a cell, over frames and over bands. The classifier pools: one loud frame of four
-    /// is enough for it, so that small masks turn out as stripes, which are heard as a flutter.
+    /// is enough for it, so that small masks turn out as stripes, which in sound are a flutter.
     fn smooth(&self, mask: &Tensor) -> Result<Tensor> {
         let (batch, n_frames, n_mels) = mask.dims3()?;
         let (frames, bands) = self.config.cell();
