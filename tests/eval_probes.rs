@@ -4,7 +4,7 @@
 mod l2i_common;
 
 use earwitness::dsp::FrontEnd;
-use earwitness::eval::probe::clip_scores::clip_scores;
+use earwitness::eval::probe::clip_scores::ClipScorer;
 use earwitness::eval::probe::flipping::{Flipping, flip};
 use earwitness::eval::probe::input_map::RANDOM;
 use earwitness::eval::probe::sanity::{Sanity, cascade};
@@ -142,7 +142,11 @@ fn relevance_vectors_are_of_components_or_of_bands() {
 #[test]
 fn a_clip_page_has_the_scores_of_both_sides() {
     let (_dir, package, clips) = setting();
-    let scores = clip_scores(&package, &names(&["all-ones", "l2i"]), &clips[0], 1).unwrap();
+    let (classifier, methods) = (Classifier::load(&package).unwrap(), names(&["all-ones", "l2i"]));
+    let mut scorer = ClipScorer::new(&package, &classifier, &methods, 1).unwrap();
+    let scores = scorer.score(&clips[0]).unwrap();
+    assert_ne!(scorer.score(&clips[1]).unwrap(), scores);
+    assert_eq!(scorer.score(&clips[0]).unwrap(), scores, "a clip leaves nothing behind");
     assert_eq!(scores.features.len(), 32 * 16);
     let ones = &scores.methods[0];
     // All of the sound is the sound; nothing is left without it.

@@ -5,11 +5,12 @@ use std::path::Path;
 use super::{Bar, Subject, file_name, write_file};
 use crate::dsp::FrontEnd;
 use crate::error::{Error, Result};
-use crate::eval::probe::clip_scores::{ClipScores, clip_scores};
+use crate::eval::probe::clip_scores::{ClipScorer, ClipScores};
 use crate::eval::probe::flipping::{Flipping, MeanCurve};
 use crate::eval::probe::sanity::Sanity;
 use crate::eval::probe::tsne::{TsneOptions, embed};
 use crate::eval::probe::vectors::Vectors;
+use crate::model::classifier::Classifier;
 use crate::plot::Image;
 use crate::plot::heat::{HeatPage, HeatPanel, MAX_PANELS};
 use crate::plot::lines::{Line, LineChart};
@@ -31,8 +32,10 @@ pub(super) fn write(dir: &Path, name: &str, image: &Image) -> Result<()> {
 pub(super) fn pages(dir: &Path, subject: &Subject, chosen: &[usize], seed: u64) -> Result<()> {
     let bar = Bar::new("drawing");
     let methods = &subject.methods[..subject.methods.len().min(MAX_PANELS - 1)];
+    let classifier = Classifier::load(&subject.package)?;
+    let mut scorer = ClipScorer::new(&subject.package, &classifier, methods, seed)?;
     for (done, &i) in chosen.iter().enumerate() {
-        let scores = clip_scores(&subject.package, methods, &subject.clips[i], seed)?;
+        let scores = scorer.score(&subject.clips[i])?;
         let name = subject.metas[i].path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
         write(dir, &format!("clip-{}", file_name(&name)), &page(subject, i, &name, &scores)?)?;
         bar.at(done + 1, chosen.len());

@@ -1,11 +1,12 @@
 //! What each method says of one clip, for a page that shows them side by side.
 
-use super::batch::{Pool, hear};
 use super::input_map::mel_mask;
 use crate::Result;
 use crate::dsp::FrontEnd;
 use crate::eval::faithfulness::{Keep, Listener};
+use crate::interpret::{Interpreter, methods};
 use crate::model::classifier::Classifier;
+use crate::model::device::ComputeDevice;
 use crate::model::package::Package;
 use crate::units::ClassId;
 
@@ -37,30 +38,51 @@ pub struct MethodScores {
     pub agrees: bool,
 }
 
-/// Explains one clip by each of `methods` (as [`crate::interpret::methods`] names them).
-///
-/// # Errors
-/// Where a method cannot be loaded or fails.
-pub fn clip_scores(package: &Package, methods: &[String], clip: &[f32], seed: u64) -> Result<ClipScores> {
-    let classifier = Classifier::load(package)?;
-    let front_end = FrontEnd::new(classifier.front_end())?;
-    let heard = hear(&classifier, &[clip])?.remove(0);
-    let class = heard.classified.top();
-    let mut listener = Listener::new(&classifier)?;
-    let prob = |probs: &[f32]| probs.get(class).copied().unwrap_or(0.0);
-    let mut scores = Vec::with_capacity(methods.len());
-    for method in methods {
-        let explanation = Pool::new(package, method, seed).with(|interpreter| interpreter.explain(&heard.segment()))?;
-        let mask = explanation.whole_mask(ClassId(class));
-        let inside = listener.classify_masked(&heard, &mask, Keep::Inside)?;
-        let outside = listener.classify_masked(&heard, &mask, Keep::Outside)?;
-        scores.push(MethodScores {
-            method: method.clone(),
-            mask: mel_mask(&mask, front_end.bank()),
-            prob_in: prob(&inside.probs),
-            prob_out: prob(&outside.probs),
-            agrees: inside.top() == class,
-        });
+/// A model and methods, loaded once for all the clips that are to be scored.
+pub struct ClipScorer<'a> {
+    listener: Listener<'a>,
+    front_end: FrontEnd,
+    methods: Vec<(&'a str, Box<dyn Interpreter>)>,
+}
+
+impl<'a> ClipScorer<'a> {
+    /// Loads each of `methods` (as [`crate::interpret::methods`] names them).
+    ///
+    /// # Errors
+    /// Where a method cannot be loaded.
+    pub fn new(package: &Package, classifier: &'a Classifier, methods: &'a [String], seed: u64) -> Result<Self> {
+        let load = |method: &'a String| {
+            let interpreter = methods::load(package, method, &ComputeDevice::cpu(), seed)?;
+            Ok((method.as_str(), interpreter))
+        };
+        Ok(Self {
+            listener: Listener::new(classifier)?,
+            front_end: FrontEnd::new(classifier.front_end())?,
+            methods: methods.iter().map(load).collect::<Result<_>>()?,
+        })
     }
-    Ok(ClipScores { prob: prob(&heard.classified.probs), class, features: heard.features, methods: scores })
+
+    /// Explains one clip by each method.
+    ///
+    /// # Errors
+    /// Where a method fails.
+    pub fn score(&mut self, clip: &[f32]) -> Result<ClipScores> {
+        let heard = self.listener.hear(clip)?;
+        let class = heard.classified.top();
+        let prob = |probs: &[f32]| probs.get(class).copied().unwrap_or(0.0);
+        let mut scores = Vec::with_capacity(self.methods.len());
+        for (method, interpreter) in &mut self.methods {
+            let mask = interpreter.explain(&heard.segment())?.whole_mask(ClassId(class));
+            let inside = self.listener.classify_masked(&heard, &mask, Keep::Inside)?;
+            let outside = self.listener.classify_masked(&heard, &mask, Keep::Outside)?;
+            scores.push(MethodScores {
+                method: (*method).to_owned(),
+                mask: mel_mask(&mask, self.front_end.bank()),
+                prob_in: prob(&inside.probs),
+                prob_out: prob(&outside.probs),
+                agrees: inside.top() == class,
+            });
+        }
+        Ok(ClipScores { prob: prob(&heard.classified.probs), class, features: heard.features, methods: scores })
+    }
 }
