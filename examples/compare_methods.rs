@@ -1,5 +1,5 @@
 //! Explains a recording with every method that the model has, and says how far each explanation can be believed: what the
-//! classifier makes of the interpretation alone, and of what is left without it.
+//! classifier makes of the interpretation alone, and of what is left without it. It hears one segment, the first seconds.
 //!
 //! ```sh
 //! cargo run --release --example compare_methods -- bark.wav

@@ -1,5 +1,5 @@
 //! A method of your own: what is louder than the average of its frequency band explains the decision. It knows nothing of the
-//! classifier, and the figures show it.
+//! classifier, and the figures show it. It hears one segment, the first seconds of the recording.
 //!
 //! ```sh
 //! cargo run --release --example custom_interpreter -- bark.wav heard.wav

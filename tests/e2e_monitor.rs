@@ -311,11 +311,12 @@ fn a_reader_that_goes_away_ends_the_run_without_a_word() {
 #[test]
 fn a_slow_method_explains_events_after_they_are_told() {
     let home = fresh_folder("e2e_monitor_slow_method");
-    let args = ["monitor", "--input", "demo", "--fast", "--ui", "jsonl", "--method", "gradcam", "--record", "events"];
+    let args =
+        ["monitor", "--input", "demo", "--fast", "--ui", "jsonl", "--method", "gradcam:block5", "--record", "events"];
     let output = Run::new().command(&args).current_dir(&home).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let lines = json_lines(&String::from_utf8(output.stdout).unwrap());
-    assert_eq!((text(&lines[0], "method"), text(&lines[lines.len() - 1], "type")), ("gradcam", "stop"));
+    assert_eq!((text(&lines[0], "method"), text(&lines[lines.len() - 1], "type")), ("gradcam:block5", "stop"));
     let of_type = |name: &str| lines.iter().filter(|line| text(line, "type") == name).collect::<Vec<_>>();
     let (events, explained) = (of_type("event"), of_type("explained"));
     assert!(!events.is_empty() && events.len() == explained.len());
@@ -328,7 +329,7 @@ fn a_slow_method_explains_events_after_they_are_told() {
         assert_eq!((&event["id"], &event["files"], &event["onset_s"]), (&then["id"], &then["files"], &then["onset_s"]));
         assert!(event["faithfulness"].is_null() && is_probability(&then["faithfulness"], "prob_in"));
         let Folder { event: facts, interpretation, .. } = read_folder(Path::new(text(&event["files"], "dir")));
-        assert_eq!((&facts["faithfulness"], text(&facts, "method")), (&then["faithfulness"], "gradcam"));
+        assert_eq!((&facts["faithfulness"], text(&facts, "method")), (&then["faithfulness"], "gradcam:block5"));
         assert!(facts.get("explanation").is_none());
         assert!(interpretation.samples.iter().any(|&x| x != 0), "{}", text(event, "id"));
     }

@@ -252,7 +252,7 @@ fn a_place_that_cannot_be_recorded_into_is_exit_code_5() {
 #[test]
 fn settings_that_make_no_sense_are_exit_code_2() {
     let run = Run::new();
-    let absurd: [&[&str]; 20] = [
+    let absurd: [&[&str]; 22] = [
         &["--duration", "-1"],
         &["--duration", "soon"],
         &["--pre-roll", "nan"],
@@ -266,6 +266,8 @@ fn settings_that_make_no_sense_are_exit_code_2() {
         &["--threshold", "dog=2"],
         &["--threshold", "no such label=0.5"],
         &["--method", "tea-leaves"],
+        &["--method", "lrp:nothing"],
+        &["--method", "lrp:thesis-audio-nnls"],
         &["--ui", "gui"],
         &["--input", "stdin:48000x9:s16le"],
         &["--input", "stdin:4000x1:s16le"],

@@ -117,7 +117,7 @@ fn a_model_is_trained_measured_and_listens() {
 
     // Methods under one measure: the same figures again for the same seed, in the tables and in both files.
     let compare =
-        ["evaluate", "--data", "set", "--model", "mine", "--methods", "l2i,saliency,random", "--domain", "stft,mel"];
+        ["evaluate", "--data", "set", "--model", "mine", "--methods", "l2i,saliency,saliency:thesis-audio,random"];
     let compare =
         [&compare[..], &["--limit", "2", "--corrupt", "overlap", "--sets", "in-domain,out-of-domain"]].concat();
     let printed = run.ok(&[&compare[..], &["--json", "methods.json", "--markdown", "methods.md"]].concat()).stdout;
@@ -130,9 +130,14 @@ fn a_model_is_trained_measured_and_listens() {
     };
     let compared = read("methods.json");
     assert_eq!((&compared["sets"][0]["n"], &compared["sets"][1]["n"]), (&2.into(), &4.into()), "{compared}");
-    assert_eq!(compared["sets"][1]["rows"].as_array().unwrap().len(), 6);
+    assert_eq!(compared["sets"][1]["rows"].as_array().unwrap().len(), 8, "four methods in two domains");
+    let row = |method: &str| {
+        let rows = compared["sets"][0]["rows"].as_array().unwrap();
+        rows.iter().find(|row| row["method"] == method && row["domain"] == "mel").unwrap()["sps"].clone()
+    };
+    assert_ne!(row("saliency"), row("saliency:thesis-audio"), "another mask is another in mel bands, too");
     assert_eq!(compared["corruptions"][0]["corruption"], "corrupt-overlap");
-    assert_eq!(compared["l2i"]["n"], 12);
+    assert_eq!(compared["l2i"]["n"], 2, "--limit is for all that is measured");
     run.ok(&[&compare[..], &["--json", "again.json"]].concat());
     let again = read("again.json");
     assert_eq!((&again["sets"], &again["corruptions"]), (&compared["sets"], &compared["corruptions"]));
@@ -140,6 +145,19 @@ fn a_model_is_trained_measured_and_listens() {
     assert!(error.contains("tea-leaves") && error.contains("gradcam"), "{error}");
     let error = run.fails(2, &["evaluate", "--data", "set", "--model", "mine", "--sets", "speech"]);
     assert!(error.contains("--speech"), "{error}");
+    let error = run.fails(5, &["evaluate", "--data", "set", "--model", "mine", "--json", "nowhere/scores.json"]);
+    assert!(error.contains("nowhere"), "{error}");
+    let error = run.fails(2, &["evaluate", "--data", "set", "--model", "mine", "--sanity", "--corrupt", "noise"]);
+    assert!(error.contains("--sanity") && error.contains("--corrupt"), "{error}");
+
+    // Retrained classifiers belong to the clips that they learned from.
+    let roar = ["evaluate", "--data", "set", "--model", "mine", "--methods", "saliency", "--roar", "retrained"];
+    let roar = [&roar[..], &["--roar-shares", "50", "--roar-epochs", "1"]].concat();
+    let first = run.ok(&[&roar[..], &["--folds", "2"]].concat()).stdout;
+    assert!(first.contains("saliency") && first.contains("random"), "{first}");
+    assert_eq!(run.ok(&[&roar[..], &["--folds", "2"]].concat()).stdout, first, "nothing is left to do");
+    let error = run.fails(2, &[&roar[..], &["--folds", "1"]].concat());
+    assert!(error.contains("other clips"), "{error}");
 
     // Thresholds low enough that a net of two epochs hears something.
     write_wav(&run.home().join("yard.wav"), RATE_HZ, 1, &[sound(0, 1), sound(1, 1), sound(0, 2), sound(1, 2)].concat());
@@ -155,11 +173,51 @@ fn a_model_is_trained_measured_and_listens() {
     assert!(printed.stdout.starts_with("yard.wav: beeps "), "{}", printed.stdout);
 }
 
-/// The hash of the classifier's weights, as the manifest in `dir` has it.
-fn weights_sha256(run: &Run, dir: &str) -> String {
+/// The hash of a file of weights, as the manifest in `dir` has it.
+fn sha256_of(run: &Run, dir: &str, file: &str) -> String {
     let shown: Value = serde_json::from_str(&run.ok(&["model", "show", dir, "--json"]).stdout).unwrap();
     let files = shown["manifest"]["files"].as_object().unwrap();
-    files["classifier.safetensors"].as_str().unwrap().to_owned()
+    files[file].as_str().unwrap().to_owned()
+}
+
+fn weights_sha256(run: &Run, dir: &str) -> String {
+    sha256_of(run, dir, "classifier.safetensors")
+}
+
+/// Data sets with the same clips whose table is changed by `change`.
+fn data_set_like(run: &Run, name: &str, change: impl Fn(&str) -> String) {
+    let dir = run.home().join(name);
+    data_set(&dir);
+    let table = std::fs::read_to_string(dir.join("meta/esc50.csv")).unwrap();
+    std::fs::write(dir.join("meta/esc50.csv"), change(&table)).unwrap();
+}
+
+#[test]
+fn masks_are_learned_for_the_classes_of_the_model() {
+    let run = with_data();
+    train(&run, "classifier", &[&SHAPE[..], &["--out", "mine", "--folds", "1"]].concat());
+    train(&run, "classifier", &[&SHAPE[..], &["--out", "same", "--folds", "1"]].concat());
+    let args = ["--channels", "8", "--epochs", "1", "--batch", "4", "--folds", "1"];
+    let log = train(&run, "lmac", &[&args[..], &["--model", "mine", "--validate-folds", "2"]].concat());
+    assert!(log.contains("epoch 1: loss"), "{log}");
+    run.ok(&["model", "verify", "mine"]);
+
+    // The same classes by other numbers.
+    data_set_like(&run, "swapped", |table| table.replace(",0,hum", ",2,hum"));
+    let swapped = ["train", "lmac", "--data", "swapped", "--model", "same"];
+    run.ok(&[&swapped[..], &args[..]].concat());
+    let decoder = |dir| sha256_of(&run, dir, "lmac.safetensors");
+    assert_eq!(decoder("mine"), decoder("same"));
+
+    data_set_like(&run, "others", |table| table.replace("hum", "hiss"));
+    let error = run.fails(2, &[&["train", "lmac", "--data", "others", "--model", "same"], &args[..]].concat());
+    assert!(error.contains("no class \"hiss\""), "{error}");
+    assert_eq!(decoder("mine"), decoder("same"), "the decoder stays");
+
+    train(&run, "lmac", &[&args[..], &["--model", "mine", "--finetune"]].concat());
+    assert_ne!(decoder("mine"), decoder("same"));
+    let table = run.ok(&["evaluate", "--data", "set", "--model", "mine", "--methods", "lmac", "--limit", "1"]).stdout;
+    assert!(table.contains("| stft | lmac | ") && table.contains("| mel | lmac | "), "{table}");
 }
 
 #[test]
@@ -235,6 +293,10 @@ fn classifier_and_interpreter_learn_together_and_stand_beside_the_baselines() {
     assert!(error.contains("--out"), "{error}");
     let error = run.fails(2, &[&["train", "l2i", "--data", "set", "--out", "mine"], &joint[..]].concat());
     assert!(error.contains("whose classifier would be lost"), "{error}");
+    let error = run.fails(2, &["train", "l2i", "--data", "set", "--model", "mine", "--warm-start"]);
+    assert!(error.contains("--by-design"), "{error}");
+    let error = run.fails(2, &["train", "l2i", "--data", "set", "--model", "mine", "--dropout", "1"]);
+    assert!(error.contains("--dropout") && error.contains("below 1"), "{error}");
     let log = train(&run, "l2i", &[&joint[..], &small[..], &["--out", "joint"]].concat());
     assert!(log.contains("labels ") && log.contains("(classifier "), "{log}");
     run.ok(&["model", "verify", "joint"]);

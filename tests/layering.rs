@@ -109,6 +109,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("serde", &["toml_text", "dsp", "model", "train", "eval", "archive", "record", "review", "tune", "config", "cli"]),
     ("serde_json", &["archive", "record", "review", "sinks", "train", "eval", "cli"]),
     ("sha2", &["model", "review"]),
+    ("siphasher", &["interpret"]),
     ("signal_hook", &["cli"]),
     ("thiserror", &["error"]),
     ("toml", &["toml_text", "model", "config", "tune", "cli"]),

@@ -8,8 +8,10 @@ use clap::builder::PossibleValuesParser;
 use indicatif::ProgressBar;
 use serde::Serialize;
 
+use super::methods::MethodParser;
 use super::output;
-use super::probe::{self, ProbeArgs};
+use super::parse::count;
+use super::probe::{self, ProbeArgs, balanced};
 use crate::error::{Error, Result};
 use crate::eval::domain::Domain;
 use crate::eval::evaluate::{Evaluation, EvaluationOptions, evaluate, targets_for_model};
@@ -17,7 +19,6 @@ use crate::eval::mixtures::SetKind;
 use crate::eval::report::table;
 use crate::interpret::Segment;
 use crate::interpret::l2i::L2i;
-use crate::interpret::methods::METHODS;
 use crate::model::package::{Package, find_model};
 use crate::train::dataset::DataSet;
 use crate::train::load::load_clips;
@@ -26,7 +27,7 @@ const AFTER_HELP: &str = "\
 Examples:
   earwitness evaluate --data esc13
   earwitness evaluate --data esc13 --model models/mine --folds 4 --json scores.json
-  earwitness evaluate --data esc13 --folds 4 --noise noise --methods all --domain stft,mel
+  earwitness evaluate --data esc13 --folds 4 --noise noise --methods all --json tables.json
   earwitness evaluate --data esc13 --folds 4 --corrupt noise,overlap
   earwitness evaluate --data esc13 --folds 4 --sanity --flipping --plots pictures
   earwitness evaluate --data esc13 --folds 4 --methods l2i,lrp --roar retrained
@@ -35,7 +36,9 @@ The data set has the layout of ESC-50: audio/FOLD-SOURCE-TAKE-CLASS.wav (flac, o
 and meta/esc50.csv. Without --methods, --sets and --corrupt the classifier and the
 components of L2I are measured; with them, methods are compared as in the L-MAC and
 L2I papers, and the tables are Markdown. docs/tables.md says what each figure is.
-With a probe, the probes of --methods (default: all) are done instead.";
+With a probe, the probes of --methods (default: all) are done instead. Measuring all
+methods takes long; --limit and --probe-clips are for a quicker look. --roar trains a
+classifier for every method and share, which takes hours.";
 
 /// Measure a model on a data set, and compare methods.
 #[derive(Debug, Clone, clap::Args)]
@@ -50,17 +53,14 @@ pub struct Args {
     /// Use these folds only, as in 1,2 [default: all]
     #[arg(long, value_name = "N,…", env = "EARWITNESS_FOLDS", value_delimiter = ',')]
     pub folds: Vec<u32>,
-    /// The method to measure
-    #[arg(long, value_name = "METHOD", env = "EARWITNESS_METHOD", default_value = "l2i", value_parser = PossibleValuesParser::new(METHODS))]
-    pub method: String,
-    /// Compare these methods, as in l2i,random; `all` is every one the model has, and the baselines
-    #[arg(long, value_name = "METHOD,…", env = "EARWITNESS_METHODS", value_delimiter = ',')]
+    /// Compare these methods, as in l2i,lrp:epsilon,random; `all` is every one the model has, and the baselines
+    #[arg(long, value_name = "METHOD,…", env = "EARWITNESS_METHODS", value_delimiter = ',', value_parser = MethodParser::ANY)]
     pub methods: Vec<String>,
     /// The evaluation sets to compare on [default: in-domain,out-of-domain]
     #[arg(long, value_name = "SET,…", env = "EARWITNESS_SETS", value_delimiter = ',', value_parser = PossibleValuesParser::new(SetKind::TABLES.map(SetKind::name)))]
     pub sets: Vec<String>,
     /// Where masks are laid
-    #[arg(long, value_name = "DOMAIN,…", env = "EARWITNESS_DOMAIN", value_delimiter = ',', default_value = "stft", value_parser = PossibleValuesParser::new([Domain::Stft.name(), Domain::Mel.name()]))]
+    #[arg(long, value_name = "DOMAIN,…", env = "EARWITNESS_DOMAIN", value_delimiter = ',', default_value = "stft,mel", value_parser = PossibleValuesParser::new([Domain::Stft.name(), Domain::Mel.name()]))]
     pub domain: Vec<String>,
     /// Corrupt the clips and measure how much of the target the interpretations keep
     #[arg(long, value_name = "HOW,…", env = "EARWITNESS_CORRUPT", value_delimiter = ',', value_parser = PossibleValuesParser::new(compare::CORRUPTIONS.map(|c| c.0)))]
@@ -71,8 +71,8 @@ pub struct Args {
     /// Folder of speech recordings for the speech set
     #[arg(long, value_name = "DIR", env = "EARWITNESS_SPEECH")]
     pub speech: Option<PathBuf>,
-    /// Make each set of at most so many clips, drawn at random
-    #[arg(long, value_name = "N", env = "EARWITNESS_LIMIT")]
+    /// Make each set of at most so many clips, drawn at random, and measure L2I's components on as many
+    #[arg(long, value_name = "N", env = "EARWITNESS_LIMIT", value_parser = count)]
     pub limit: Option<usize>,
     /// Also write the figures to this file, as JSON
     #[arg(long, value_name = "FILE", env = "EARWITNESS_JSON_FILE")]
@@ -92,7 +92,7 @@ impl Args {
     /// Whether methods are to be compared, and not only the classifier and L2I's components measured.
     fn compares(&self) -> bool {
         let lists = [&self.methods, &self.sets, &self.corrupt];
-        lists.iter().any(|list| !list.is_empty()) || self.markdown.is_some() || self.method != "l2i"
+        lists.iter().any(|list| !list.is_empty()) || self.markdown.is_some()
     }
 }
 
@@ -101,6 +101,10 @@ impl Args {
 /// # Errors
 /// Where data, model or file cannot be used.
 pub fn run(args: &Args) -> Result<()> {
+    // Measuring takes long: what cannot be kept is better known now.
+    for path in [&args.json, &args.markdown].into_iter().flatten() {
+        output::check_place(path)?;
+    }
     if args.probes.is_wanted() {
         let Args { data, model, folds, methods, json, seed, .. } = args;
         return probe::run(
@@ -114,10 +118,9 @@ pub fn run(args: &Args) -> Result<()> {
     let bar = output::progress("{msg} {wide_bar} {pos}/{len}");
     let evaluation = Loaded::open(args, &bar)?.components(args, &bar)?;
     bar.finish_and_clear();
-    if let Some(path) = &args.json {
-        write_json(path, &evaluation)?;
-    }
-    output::print(&table(&evaluation))
+    let written = args.json.as_ref().map_or(Ok(()), |path| write_json(path, &evaluation));
+    output::print(&table(&evaluation))?;
+    written
 }
 
 /// A model in the form that it is measured in, and the clips.
@@ -155,7 +158,14 @@ impl Loaded {
             ..EvaluationOptions::default()
         };
         let explain = |segment: &Segment<'_>| l2i.explain_fully(segment);
-        evaluate(&self.package, &self.clips, &self.targets, explain, &options, &mut stepper(bar, "measuring"))
+        let step = &mut stepper(bar, "measuring");
+        let Some(limit) = args.limit.filter(|limit| *limit < self.clips.len()) else {
+            return evaluate(&self.package, &self.clips, &self.targets, explain, &options, step);
+        };
+        let chosen = balanced(&self.targets, limit);
+        let clips: Vec<Vec<f32>> = chosen.iter().map(|i| self.clips[*i].clone()).collect();
+        let targets: Vec<Vec<usize>> = chosen.iter().map(|i| self.targets[*i].clone()).collect();
+        evaluate(&self.package, &clips, &targets, explain, &options, step)
     }
 }
 

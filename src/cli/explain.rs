@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime};
 
 use serde::Serialize;
 
+use super::methods::{MethodParser, asked_for};
 use super::output;
 use crate::dsp::resample;
 use crate::engine::inference::Inference;
@@ -18,9 +19,6 @@ use crate::model::device::ComputeDevice;
 use crate::model::package::{Package, find_model};
 use crate::record::{EventFolders, FolderOptions};
 use crate::units::{ClassId, SampleRate, StreamClock};
-
-/// Explains with every method that the model has.
-pub const ALL_METHODS: &str = "all";
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -43,8 +41,8 @@ pub struct Args {
     /// Folder to write the explanations into
     #[arg(long, value_name = "DIR", env = "EARWITNESS_OUT")]
     pub out: PathBuf,
-    /// The methods, with commas between them, or all
-    #[arg(long, value_name = "METHOD,…", env = "EARWITNESS_METHOD", default_value = "l2i", value_delimiter = ',', value_parser = method)]
+    /// The methods, with commas between them, or all; some take options, as in lrp:epsilon-plus
+    #[arg(long, value_name = "METHOD,…", env = "EARWITNESS_METHOD", default_value = "l2i", value_delimiter = ',', value_parser = MethodParser::ANY)]
     pub method: Vec<String>,
     /// The model: a name of `earwitness model list`, or a package's folder
     #[arg(long, value_name = "NAME|DIR", env = "EARWITNESS_MODEL", default_value = crate::model::package::DEFAULT_MODEL)]
@@ -69,6 +67,9 @@ struct Explained {
     file: String,
     label: String,
     score: f32,
+    /// Whether the score is one that starts an event; otherwise the label is only the likeliest.
+    #[serde(skip)]
+    heard: bool,
     method: String,
     /// Time that the explanation took, the recording's decoding left out.
     seconds: f64,
@@ -93,7 +94,7 @@ struct Recording {
 pub fn run(args: &Args) -> Result<()> {
     let package = Package::open(&find_model(&args.model)?)?;
     let mut methods = Vec::new();
-    for method in methods_of(args, &package) {
+    for method in asked_for(&args.method, &package, false) {
         let interpreter = methods::load(&package, &method, &ComputeDevice::cpu(), SEED)?;
         methods.push((method, Inference::new(Classifier::load(&package)?, Some(interpreter))));
     }
@@ -109,42 +110,29 @@ pub fn run(args: &Args) -> Result<()> {
     let mut summary = Vec::new();
     let bar = output::progress("{msg} {wide_bar} {pos}/{len}");
     bar.set_length((args.files.len() * classes.len() * methods.len()) as u64);
-    for file in &args.files {
-        let recording = read(file, &package, sample_rate)?;
-        for class in &classes {
-            for (method, inference) in &mut methods {
-                bar.set_message(format!("{} by {method}", recording.name));
-                let explained = explain(&recording, method, inference, *class, &folders)?;
-                bar.suspend(|| output::print(&sentence(&explained)))?;
-                summary.push(explained);
-                bar.inc(1);
+    let mut explain_all = || {
+        for file in &args.files {
+            let recording = read(file, &package, sample_rate)?;
+            for class in &classes {
+                for (method, inference) in &mut methods {
+                    bar.set_message(format!("{} by {method}", recording.name));
+                    let explained = explain(&recording, method, inference, *class, &folders)?;
+                    bar.suspend(|| output::print(&sentence(&explained)))?;
+                    summary.push(explained);
+                    bar.inc(1);
+                }
             }
         }
-    }
+        Ok(())
+    };
+    let outcome = explain_all();
     bar.finish_and_clear();
-    write_summary(&args.out.join(SUMMARY), &summary)
-}
-
-/// The methods that were asked for, each once.
-fn methods_of(args: &Args, package: &Package) -> Vec<String> {
-    let mut all = Vec::new();
-    for method in &args.method {
-        let named = match method.as_str() {
-            ALL_METHODS => methods::available(package).into_iter().map(str::to_owned).collect(),
-            _ => vec![method.clone()],
-        };
-        all.extend(named.into_iter().filter(|method| !all.contains(method)).collect::<Vec<_>>());
+    if outcome.is_err() && summary.is_empty() {
+        return outcome;
     }
-    all
-}
-
-/// A method's name, or all.
-fn method(text: &str) -> Result<String, String> {
-    let name = text.split(':').next().unwrap_or_default();
-    if text == ALL_METHODS || methods::METHODS.contains(&name) || methods::BASELINES.contains(&text) {
-        return Ok(text.to_owned());
-    }
-    Err(format!("give {}, or {ALL_METHODS}", methods::METHODS.join(", ")))
+    // What was explained before something went wrong is listed, too.
+    let written = write_summary(&args.out.join(SUMMARY), &summary);
+    outcome.and(written)
 }
 
 fn write_summary(path: &Path, summary: &[Explained]) -> Result<()> {
@@ -202,10 +190,13 @@ fn explain(
     let seconds = began.elapsed().as_secs_f64();
     let dir = folders.write(&report)?;
     let figures = report.event.faithfulness;
+    let (label, score) = (report.event.label, report.event.score);
+    let starts_at = inference.classifier().labels().iter().find(|known| known.name == label).map(|l| l.on_threshold);
     Ok(Explained {
         file: recording.name.clone(),
-        label: report.event.label,
-        score: report.event.score,
+        heard: starts_at.is_none_or(|on| score >= on),
+        label,
+        score,
         method: method.to_owned(),
         seconds,
         agrees: figures.map(|f| f.agrees),
@@ -220,6 +211,9 @@ fn explain(
 fn sentence(explained: &Explained) -> String {
     let Explained { file, label, score, method, folder, .. } = explained;
     let mut line = format!("{file}: {label} {score:.2} by {method}");
+    if !explained.heard {
+        line += " (below its threshold: no such event would be reported)";
+    }
     if let (Some(agrees), Some(prob_in), Some(prob_out)) = (explained.agrees, explained.prob_in, explained.prob_out) {
         let verdict = if agrees {
             "the interpretation alone says the same"

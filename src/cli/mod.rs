@@ -11,6 +11,7 @@ pub mod explain;
 mod globals;
 mod logging;
 mod man;
+mod methods;
 mod model;
 pub mod monitor;
 mod outlet;

@@ -1,6 +1,7 @@
 //! What goes to stdout and stderr.
 
 use std::io::{ErrorKind as IoErrorKind, Write, stderr, stdout};
+use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -30,6 +31,21 @@ pub(super) fn json(what: &str, value: &impl Serialize) -> Result<String> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|e| Error::bug(format!("{what} cannot be written as JSON ({e}); please report this")))?;
     Ok(text + "\n")
+}
+
+/// Whether a file can be written to `path`, as far as can be known without writing: for what takes long to find out.
+///
+/// # Errors
+/// [`ErrorKind::Output`] where there is no folder for it, or a folder has its name.
+pub(super) fn check_place(path: &Path) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    if path.is_dir() {
+        return Err(Error::output(format!("{} is a folder; name a file in it", path.display())));
+    }
+    if !folder.is_dir() {
+        return Err(Error::output(format!("there is no folder {} to write into; make it first", folder.display())));
+    }
+    Ok(())
 }
 
 /// Tells a person what went wrong, on one line of stderr.

@@ -52,6 +52,14 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A share, at least 0 and below 1.
+pub(super) fn share_below_one(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(x) if (0.0..1.0).contains(&x) => Ok(x),
+        _ => Err("give a share of at least 0 and below 1".into()),
+    }
+}
+
 /// A count of at least 1.
 pub(super) fn count(text: &str) -> Result<usize, String> {
     match text.parse::<usize>() {
@@ -81,6 +89,7 @@ mod tests {
         assert!(positive("0").is_err() && positive("1e-3").is_ok());
         assert!(not_negative("0").is_ok() && not_negative("-0.1").is_err());
         assert!(share("0").is_ok() && share("1").is_ok() && share("1.1").is_err() && share("nan").is_err());
+        assert!(share_below_one("0").is_ok() && share_below_one("1").is_err() && share_below_one("nan").is_err());
         assert!(count("0").is_err() && count("3") == Ok(3));
     }
 

@@ -9,40 +9,45 @@ use clap::builder::FalseyValueParser;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
+use super::methods::asked_for;
 use super::output;
 use super::parse::count;
 use crate::error::{Error, Result};
 use crate::eval::evaluate::targets_for_model;
 use crate::eval::probe::{flipping, sanity, table, vectors};
-use crate::interpret::methods::{BASELINES, available};
+use crate::interpret::methods::{BASELINES, load};
+use crate::model::device::ComputeDevice;
 use crate::model::package::{Package, find_model};
 use crate::train::dataset::{ClipMeta, DataSet};
 use crate::train::load::load_clips;
+
+/// What is of the tables alone.
+const TABLES: [&str; 5] = ["sets", "domain", "corrupt", "limit", "markdown"];
 
 /// What to probe; each writes its own tables.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Probes")]
 pub struct ProbeArgs {
     /// Make the classifier random layer by layer and say how much explanations change
-    #[arg(long, env = "EARWITNESS_SANITY", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "EARWITNESS_SANITY", conflicts_with_all = TABLES, value_parser = FalseyValueParser::new())]
     pub sanity: bool,
     /// Replace the classifier's input by silence, most relevant places first, and follow the score
-    #[arg(long, env = "EARWITNESS_FLIPPING", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "EARWITNESS_FLIPPING", conflicts_with_all = TABLES, value_parser = FalseyValueParser::new())]
     pub flipping: bool,
     /// Remove what is relevant and retrain, on the folds that are not measured; results lie in DIR, and the same command goes on there
-    #[arg(long, value_name = "DIR", env = "EARWITNESS_ROAR")]
+    #[arg(long, value_name = "DIR", env = "EARWITNESS_ROAR", conflicts_with_all = TABLES)]
     pub roar: Option<PathBuf>,
-    /// Draw into DIR: a page a clip with each method's mask, the curves of flipping, and relevance vectors by t-SNE
-    #[arg(long, value_name = "DIR", env = "EARWITNESS_PLOTS")]
+    /// Draw into DIR: a page a clip with each method's mask, the curves of flipping (which are measured for it), and relevance vectors by t-SNE
+    #[arg(long, value_name = "DIR", env = "EARWITNESS_PLOTS", conflicts_with_all = TABLES)]
     pub plots: Option<PathBuf>,
     /// Randomise, flip and draw pages for so many clips, as many of each class
     #[arg(long, value_name = "N", env = "EARWITNESS_PROBE_CLIPS", default_value_t = 26, value_parser = count)]
     pub probe_clips: usize,
     /// Shares of the input that --roar removes, in percent
-    #[arg(long, value_name = "PERCENT,…", env = "EARWITNESS_ROAR_SHARES", value_delimiter = ',', default_values_t = [10, 30, 50, 70, 90], value_parser = clap::value_parser!(u8).range(1..=100))]
+    #[arg(long, value_name = "PERCENT,…", env = "EARWITNESS_ROAR_SHARES", value_delimiter = ',', default_values_t = [10, 30, 50, 70, 90], requires = "roar", value_parser = clap::value_parser!(u8).range(1..=100))]
     pub roar_shares: Vec<u8>,
     /// Passes over the data of each training of --roar
-    #[arg(long, value_name = "N", env = "EARWITNESS_ROAR_EPOCHS", default_value_t = 30, value_parser = count)]
+    #[arg(long, value_name = "N", env = "EARWITNESS_ROAR_EPOCHS", default_value_t = 30, requires = "roar", value_parser = count)]
     pub roar_epochs: usize,
 }
 
@@ -76,6 +81,9 @@ pub struct Common<'a> {
 /// # Errors
 /// Where data, model or a file cannot be used, and on an interrupt of `--roar`.
 pub fn run(args: &ProbeArgs, common: &Common<'_>) -> Result<()> {
+    if let Some(dir) = &args.plots {
+        plots::make_folder(dir)?;
+    }
     let subject = Subject::open(common)?;
     let mut figures = json!({
         "model": { "name": subject.package.manifest().name, "sha256": subject.package.sha256() },
@@ -128,11 +136,10 @@ pub fn run(args: &ProbeArgs, common: &Common<'_>) -> Result<()> {
         }
         insert(&mut figures, "roar", &results)?;
     }
-    if let Some(path) = common.json {
-        write_file(path, output::json("the figures", &figures)?.as_bytes())?;
-    }
-    output::print(text.trim_end_matches('\n'))?;
-    output::print("\n")
+    let json = output::json("the figures", &figures)?;
+    let written = common.json.map_or(Ok(()), |path| write_file(path, json.as_bytes()));
+    output::print(&format!("{}\n", text.trim_end_matches('\n')))?;
+    written
 }
 
 /// The model, the clips that are measured, and the others.
@@ -161,11 +168,11 @@ impl Subject {
         let folds = if common.folds.is_empty() { set.folds() } else { common.folds.to_vec() };
         let (metas, others) = set.split(&folds)?;
         let labels: Vec<String> = package.manifest().label_names().map(str::to_owned).collect();
-        let methods = if common.methods.is_empty() || common.methods.iter().any(|m| m == "all") {
-            available(&package).into_iter().chain(BASELINES.iter().copied()).map(str::to_owned).collect()
-        } else {
-            common.methods.to_vec()
-        };
+        let methods = asked_for(common.methods, &package, true);
+        for method in &methods {
+            // Whether it can be loaded is better known before hours of work.
+            load(&package, method, &ComputeDevice::cpu(), common.seed)?;
+        }
         let mut subject =
             Self { package, folds, methods, labels, metas, clips: Vec::new(), targets: Vec::new(), others, set };
         (subject.clips, subject.targets) = subject.load(&subject.metas)?;
@@ -185,7 +192,7 @@ impl Subject {
 }
 
 /// `n` of the clips, as many of each class as there are: the first of each, then the second, in the order of the clips.
-fn balanced(targets: &[Vec<usize>], n: usize) -> Vec<usize> {
+pub(super) fn balanced(targets: &[Vec<usize>], n: usize) -> Vec<usize> {
     let mut seen: std::collections::BTreeMap<&[usize], usize> = std::collections::BTreeMap::new();
     let mut ranked: Vec<(usize, usize)> = targets
         .iter()

@@ -1,10 +1,11 @@
 //! The flags of `monitor`, which are also the keys of the settings file; `config show` takes them too.
 
 use clap::Args;
-use clap::builder::{BoolishValueParser, PossibleValuesParser};
+use clap::builder::BoolishValueParser;
 
+use super::methods::MethodParser;
 use super::parse::{dbfs, positive, seconds, threshold, word};
-use crate::config::{ByteSize, ColorMode, ConfigLayer, InputLayer, METHODS, QuietMode, ThemeChoice, UiMode};
+use crate::config::{ByteSize, ColorMode, ConfigLayer, InputLayer, QuietMode, ThemeChoice, UiMode};
 
 /// Flags that set settings. Absent ones leave the settings file's value, or the default.
 #[derive(Debug, Clone, Default, Args)]
@@ -32,8 +33,8 @@ pub struct SettingsArgs {
     /// The model: a name of `earwitness model list`, or a package's folder [default: default]
     #[arg(long, value_name = "NAME|DIR", env = "EARWITNESS_MODEL", help_heading = "Hearing")]
     pub model: Option<String>,
-    /// The method that says what the classifier heard [default: l2i]
-    #[arg(long, value_name = "METHOD", env = "EARWITNESS_METHOD", value_parser = PossibleValuesParser::new(METHODS), help_heading = "Hearing")]
+    /// The method that says what the classifier heard, some with options, as in lrp:epsilon-plus [default: l2i]
+    #[arg(long, value_name = "METHOD", env = "EARWITNESS_METHOD", value_parser = MethodParser::LIVE, help_heading = "Hearing")]
     pub method: Option<String>,
     /// Where the networks run: cpu, cuda:N, or auto, a GPU where there is one [default: auto]
     #[arg(long, value_name = "DEVICE", env = "EARWITNESS_DEVICE", help_heading = "Hearing")]

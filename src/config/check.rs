@@ -1,9 +1,9 @@
 //! What settings must be, also together.
 
 use super::settings::{Config, DetectorConfig};
-use super::values::METHODS;
 use crate::audio::listen_spec::ListenSpec;
 use crate::audio::source::{ChannelChoice, InputSpec};
+use crate::interpret::methods::check_live;
 use crate::model::device::DeviceChoice;
 use crate::toml_text::BadValue;
 
@@ -32,9 +32,8 @@ impl Config {
         if m.model.trim().is_empty() {
             return Some(BadValue::new("monitor.model", "\"\"", "name a model, as in \"default\""));
         }
-        if !METHODS.contains(&m.method.as_str()) {
-            let remedy = format!("give one of {}", METHODS.join(", "));
-            return Some(BadValue::new("monitor.method", format!("{:?}", m.method), remedy));
+        if let Err(e) = check_live(&m.method) {
+            return Some(BadValue::new("monitor.method", format!("{:?}", m.method), e.to_string()));
         }
         if !(m.duration_secs >= 0.0 && m.duration_secs.is_finite()) {
             return Some(BadValue::new("monitor.duration_secs", m.duration_secs, "give 0 or more seconds"));

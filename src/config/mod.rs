@@ -22,7 +22,7 @@ pub use settings::{
     MqttLayer, QuietConfig, QuietLayer, RecordConfig, RecordLayer, SinkSurroundings, UiConfig, UiLayer, WebhookConfig,
     WebhookLayer,
 };
-pub use values::{ByteSize, ColorMode, KeepMode, LogLevel, LogTo, METHODS, QuietMode, TellWhen, ThemeChoice, UiMode};
+pub use values::{ByteSize, ColorMode, KeepMode, LogLevel, LogTo, QuietMode, TellWhen, ThemeChoice, UiMode};
 
 #[cfg(test)]
 mod tests;

@@ -8,8 +8,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::units::parse_bytes;
 
-pub use crate::interpret::methods::METHODS;
-
 /// Declares an enum whose values are words: in TOML, on the command line and in `Display` alike.
 macro_rules! words {
     ($(#[$meta:meta])* pub enum $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal,)+ }) => {

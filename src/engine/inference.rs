@@ -66,6 +66,8 @@ type Load = Box<dyn FnMut(&ComputeDevice) -> Result<Networks> + Send>;
 /// Classifier and method. Segments of any number of inputs go in as one batch, results come back in order.
 pub struct Inference {
     networks: Networks,
+    /// The method as it was asked for, with its options, where it was asked for by name.
+    asked: Option<String>,
     device_name: String,
     /// How to go on when the device fails; none on the CPU.
     load: Option<Load>,
@@ -79,6 +81,7 @@ impl Inference {
         Self {
             device_name: classifier.device().name(),
             networks: Networks { classifier, interpreter },
+            asked: None,
             load: None,
             fell_back: None,
         }
@@ -91,8 +94,9 @@ impl Inference {
     /// As [`device::open`], and as [`Networks::load`] on the CPU.
     pub fn open(package: &Package, method: &str, choice: DeviceChoice) -> Result<Self> {
         let (device, why_not) = device::open(choice)?;
-        let (package, method) = (package.clone(), method.to_owned());
-        let mut inference = Self::on(&device, move |device| Networks::load(&package, &method, device))?;
+        let (package, asked) = (package.clone(), method.to_owned());
+        let mut inference = Self::on(&device, move |device| Networks::load(&package, &asked, device))?;
+        inference.asked = Some(method.to_owned());
         if let Some(sentence) = why_not {
             tracing::warn!("{sentence}");
             inference.fell_back = Some(sentence);
@@ -119,7 +123,9 @@ impl Inference {
             Ok(networks)
         });
         Ok(match networks {
-            Ok(networks) => Self { networks, device_name: device.name(), load: Some(Box::new(load)), fell_back: None },
+            Ok(networks) => {
+                Self { networks, asked: None, device_name: device.name(), load: Some(Box::new(load)), fell_back: None }
+            }
             Err(e) => {
                 let mut inference = Self::new(on_cpu.classifier, on_cpu.interpreter);
                 inference.say_fell_back(&device.name(), &e);
@@ -146,10 +152,11 @@ impl Inference {
         self.fell_back.as_deref()
     }
 
-    /// The method's name; `none` without one.
+    /// The method's name, with its options where it was [opened](Self::open) by name; `none` without one.
     #[must_use]
-    pub fn method(&self) -> &'static str {
-        self.networks.interpreter.as_ref().map_or("none", |interpreter| interpreter.method())
+    pub fn method(&self) -> &str {
+        let own = || self.networks.interpreter.as_ref().map_or("none", |interpreter| interpreter.method());
+        self.asked.as_deref().unwrap_or_else(own)
     }
 
     /// Whether there is a method.

@@ -61,7 +61,7 @@ pub struct Due {
 pub struct Pipeline {
     pub(super) params: PipelineParams,
     pub(super) labels: Vec<Label>,
-    method: &'static str,
+    method: String,
     pub(super) explains_strides: bool,
     stft: StreamingStft,
     pub(super) ears: Ears,
@@ -137,7 +137,7 @@ impl Pipeline {
             keep_frames: keep_frames(&geometry, &detector, frame_secs, params.pre_roll_secs + params.post_roll_secs),
             params,
             labels: classifier.labels().to_vec(),
-            method: inference.method(),
+            method: inference.method().to_owned(),
             explains_strides: inference.explains_strides(),
             ears,
             detector,
@@ -187,14 +187,14 @@ impl Pipeline {
     }
 
     /// Events are explained elsewhere, by this method.
-    pub const fn set_method(&mut self, method: &'static str) {
-        self.method = method;
+    pub fn set_method(&mut self, method: &str) {
+        method.clone_into(&mut self.method);
     }
 
-    /// The method's name; `none` without one.
+    /// The method's name, with its options; `none` without one.
     #[must_use]
-    pub const fn method(&self) -> &'static str {
-        self.method
+    pub fn method(&self) -> &str {
+        &self.method
     }
 
     /// What is remembered of the stream.

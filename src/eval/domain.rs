@@ -6,7 +6,6 @@ use serde::Serialize;
 use super::probe::input_map::mel_mask;
 use crate::dsp::{MelFilterbank, SpectrumPower};
 use crate::interpret::Explanation;
-use crate::interpret::relevance_mask::band_mask;
 use crate::units::ClassId;
 
 /// Where a mask is laid.
@@ -31,15 +30,15 @@ impl Domain {
 
     /// The mask that an explanation gives for `class` here, `[n_frames, n_bins or n_mels]`, each 0…1.
     ///
-    /// In the mel domain this is, for methods that attribute to the classifier's input, what their STFT mask is made of
-    /// ([`band_mask`]); for the others every band gets the mean of the STFT mask over its bins, weighted as the band weights
-    /// them.
+    /// In the mel domain this is what the STFT mask is made of, where it is made of a mask of bands
+    /// ([`Explanation::band_mask`]); otherwise every band gets the mean of the STFT mask over its bins, weighted as the band
+    /// weights them.
     #[must_use]
     pub fn mask(self, explanation: &dyn Explanation, class: ClassId, bank: &MelFilterbank) -> Vec<f32> {
         match self {
             Self::Stft => explanation.whole_mask(class),
-            Self::Mel => match explanation.relevance(class) {
-                Some(relevance) => band_mask(&relevance),
+            Self::Mel => match explanation.band_mask(class) {
+                Some(bands) => bands,
                 // A mean of ones may be a little more than 1 by rounding.
                 None => mel_mask(&explanation.whole_mask(class), bank).into_iter().map(|m| m.min(1.0)).collect(),
             },

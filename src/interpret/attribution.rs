@@ -1,14 +1,15 @@
 //! What all methods share that give every value of the classifier's input a share of the decision: the relevance of a class
 //! is computed when it is first asked for, kept, and made a mask by one [`RelevanceMask`].
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use siphasher::sip::SipHasher13;
 
-use super::relevance_mask::{MaskForm, RelevanceMask};
+use super::relevance_mask::{MaskForm, RelevanceMask, band_mask};
 use super::{ComponentShare, Explanation, Interpreter, Needs, Segment};
 use crate::dsp::{Complex32, FrontEnd, periodic_window};
 use crate::model::backward::Chain;
@@ -197,6 +198,10 @@ impl Explanation for Attributed {
         Some(self.relevance_of(class))
     }
 
+    fn band_mask(&self, class: ClassId) -> Option<Vec<f32>> {
+        self.shared.mask.is_of_bands().then(|| band_mask(&self.relevance_of(class)))
+    }
+
     /// There are no components.
     fn component_mask(&self, _: usize, _: Range<usize>, out: &mut [f32]) {
         out.fill(0.0);
@@ -206,7 +211,8 @@ impl Explanation for Attributed {
 /// A generator for what is drawn about one segment: the same for the same content and seed, whichever thread asks. `item`
 /// tells the independent draws of one segment apart.
 pub(super) fn segment_rng(seed: u64, features: &[f32], item: u64) -> ChaCha8Rng {
-    let mut hasher = DefaultHasher::new();
+    // Not the standard library's, which may become another.
+    let mut hasher = SipHasher13::new();
     seed.hash(&mut hasher);
     features.iter().for_each(|value| value.to_bits().hash(&mut hasher));
     let mut rng = ChaCha8Rng::seed_from_u64(hasher.finish());

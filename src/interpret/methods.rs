@@ -8,6 +8,7 @@ use super::l2i::L2i;
 use super::lmac::LMac;
 use super::lrp;
 use super::relevance_mask::MaskForm;
+use crate::model::backward::PRESETS;
 use crate::model::device::ComputeDevice;
 use crate::model::package::Package;
 use crate::{Error, Result};
@@ -41,20 +42,18 @@ pub const BASELINES: &[&str] = &["random", "all-ones"];
 /// A usage error for a name or option that is none; a model error where the package has no weights for the method, or
 /// weights that do not fit.
 pub fn load(package: &Package, method: &str, device: &ComputeDevice, seed: u64) -> Result<Box<dyn Interpreter>> {
-    let (name, options) = method.split_once(':').unwrap_or((method, ""));
-    let gradient = |method| -> Result<Box<dyn Interpreter>> {
-        let options = Options::parse(name, options)?;
-        Ok(Box::new(gradients::load(package, method, options.form, seed)?))
-    };
-    let guided = |method| -> Result<Box<dyn Interpreter>> {
-        let options = Options::parse(name, options)?;
-        Ok(Box::new(guided::load(package, method, options.block, options.form)?))
-    };
+    let (name, options) = parse(method)?;
+    let form = options.form.unwrap_or_default();
+    let gradient =
+        |method| -> Result<Box<dyn Interpreter>> { Ok(Box::new(gradients::load(package, method, form, seed)?)) };
+    let guided =
+        |method| -> Result<Box<dyn Interpreter>> { Ok(Box::new(guided::load(package, method, options.block, form)?)) };
     match name {
-        "lrp" => {
-            let options = Options::parse(name, options)?;
-            Ok(Box::new(lrp::load(package, options.preset.unwrap_or(lrp::DEFAULT_PRESET), options.form)?))
-        }
+        "l2i" => Ok(Box::new(L2i::load_on(package, device)?)),
+        "lmac" => Ok(Box::new(LMac::load(package)?)),
+        "random" => Ok(Box::new(Random::new(package, seed))),
+        "all-ones" => Ok(Box::new(AllOnes::new(package))),
+        "lrp" => Ok(Box::new(lrp::load(package, options.preset.unwrap_or(lrp::DEFAULT_PRESET), form)?)),
         "saliency" => gradient(GradientMethod::Saliency),
         "smoothgrad" => gradient(GradientMethod::SmoothGrad),
         "integrated-gradients" => gradient(GradientMethod::IntegratedGradients),
@@ -63,42 +62,101 @@ pub fn load(package: &Package, method: &str, device: &ComputeDevice, seed: u64) 
         "guided-backprop" => guided(GuidedMethod::GuidedBackprop),
         "gradcam" => guided(GuidedMethod::GradCam),
         "guided-gradcam" => guided(GuidedMethod::GuidedGradCam),
-        _ => match method {
-            "l2i" => Ok(Box::new(L2i::load_on(package, device)?)),
-            "lmac" => Ok(Box::new(LMac::load(package)?)),
-            "random" => Ok(Box::new(Random::new(package, seed))),
-            "all-ones" => Ok(Box::new(AllOnes::new(package))),
-            _ => Err(Error::usage(format!("there is no method '{method}'; give one of {}", METHODS.join(", ")))),
-        },
+        _ => Err(unknown(method)),
     }
 }
 
+/// Says whether `method` names a method of ours, or a baseline, with options that it takes; what a package has, and how many
+/// blocks there are, is left to [`load`].
+///
+/// # Errors
+/// A usage error for a name or option that is none.
+pub fn check(method: &str) -> Result<()> {
+    parse(method).map(|_| ())
+}
+
+/// As [`check`], of methods that a monitor can use.
+///
+/// # Errors
+/// As [`check`], and for baselines and for options that are for recordings only.
+pub fn check_live(method: &str) -> Result<()> {
+    let (name, options) = parse(method)?;
+    if BASELINES.contains(&name) {
+        return Err(unknown(method));
+    }
+    if options.form == Some(MaskForm::ThesisInverted) {
+        return Err(Error::usage(format!(
+            "{method} is too slow for live sound; leave '-nnls' out, or use it in 'explain'"
+        )));
+    }
+    Ok(())
+}
+
+/// The method's own name, and what is asked of it.
+fn parse(method: &str) -> Result<(&str, Options<'_>)> {
+    let (name, options) = method.split_once(':').unwrap_or((method, ""));
+    if !METHODS.iter().chain(BASELINES).any(|known| *known == name) {
+        return Err(unknown(name));
+    }
+    Ok((name, Options::parse(name, options)?))
+}
+
+fn unknown(method: &str) -> Error {
+    Error::usage(format!("there is no method '{method}'; give one of {}", METHODS.join(", ")))
+}
+
 /// What stands behind a method's colon.
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq)]
 struct Options<'a> {
-    form: MaskForm,
+    form: Option<MaskForm>,
     preset: Option<&'a str>,
     block: Option<usize>,
 }
 
 impl<'a> Options<'a> {
+    /// Each kind of option once at most.
     fn parse(method: &str, text: &'a str) -> Result<Self> {
         let mut options = Self::default();
         for option in text.split('+').filter(|option| !option.is_empty()) {
             let block = option.strip_prefix("block").and_then(|n| n.parse().ok());
-            match (MaskForm::named(option), block) {
-                (Some(form), _) => options.form = form,
-                (None, Some(block)) if matches!(method, "gradcam" | "guided-gradcam") => options.block = Some(block),
-                (None, _) if method == "lrp" => options.preset = Some(option),
-                (None, _) => {
-                    return Err(Error::usage(format!(
-                        "the method {method} has no option '{option}'; give gain, thesis-audio or thesis-audio-nnls"
-                    )));
+            let again = match (MaskForm::named(option), block) {
+                (Some(form), _) if attributes(method) => options.form.replace(form).is_some(),
+                (None, Some(block)) if looks_at_a_block(method) => options.block.replace(block).is_some(),
+                (None, None) if method == "lrp" && PRESETS.contains(&option) => {
+                    options.preset.replace(option).is_some()
                 }
+                _ => return Err(no_option(method, option)),
+            };
+            if again {
+                return Err(Error::usage(format!(
+                    "'{method}:{text}' says the same thing twice; leave '{option}' or the other out"
+                )));
             }
         }
         Ok(options)
     }
+}
+
+/// Whether the method's mask is made of relevance.
+fn attributes(method: &str) -> bool {
+    !matches!(method, "l2i" | "lmac") && !BASELINES.contains(&method)
+}
+
+fn looks_at_a_block(method: &str) -> bool {
+    matches!(method, "gradcam" | "guided-gradcam")
+}
+
+fn no_option(method: &str, option: &str) -> Error {
+    if !attributes(method) {
+        return Error::usage(format!("the method {method} takes no options; leave ':{option}' out"));
+    }
+    let forms = MaskForm::NAMES.map(|(name, _)| name);
+    let (rules, block) = match method {
+        "lrp" => (PRESETS, None),
+        _ => (&[][..], looks_at_a_block(method).then_some("blockN")),
+    };
+    let all: Vec<&str> = rules.iter().copied().chain(block).chain(forms).collect();
+    Error::usage(format!("the method {method} has no option '{option}'; give some of {}", all.join(", ")))
 }
 
 /// The methods, without baselines, that `package` has all weights for, in the order of [`METHODS`].
@@ -119,13 +177,34 @@ mod tests {
 
     #[test]
     fn options_are_read_and_wrong_ones_refused() {
-        let options = Options::parse("lrp", "thesis+thesis-audio").unwrap();
-        assert_eq!((options.preset, options.form), (Some("thesis"), MaskForm::Thesis));
-        assert_eq!(Options::parse("gradcam", "block4").unwrap().block, Some(4));
-        assert_eq!(Options::parse("saliency", "").unwrap().form, MaskForm::Gain);
-        for (method, option) in [("saliency", "thesis"), ("smoothgrad", "block2"), ("gradcam", "blocks")] {
-            let message = Options::parse(method, option).err().unwrap().to_string();
-            assert!(message.contains(method) && message.contains(option), "{message}");
+        let options = |text| parse(text).unwrap().1;
+        let both = options("lrp:thesis+thesis-audio");
+        assert_eq!((both.preset, both.form), (Some("thesis"), Some(MaskForm::Thesis)));
+        assert_eq!(options("gradcam:block4").block, Some(4));
+        assert_eq!(options("saliency"), Options::default());
+        for (text, part) in [
+            ("saliency:thesis", "no option 'thesis'; give some of gain"),
+            ("smoothgrad:block2", "no option 'block2'"),
+            ("gradcam:blocks", "give some of blockN, gain"),
+            ("lrp:epsilom", "give some of"),
+            ("lrp:block4", "no option 'block4'"),
+            ("lrp:epsilon+thesis", "twice"),
+            ("saliency:gain+thesis-audio", "twice"),
+            ("lmac:gain", "lmac takes no options"),
+            ("random:gain", "random takes no options"),
+            ("lcap", "there is no method 'lcap'"),
+        ] {
+            let message = check(text).unwrap_err().to_string();
+            assert!(message.contains(part), "{text}: {message}");
         }
+    }
+
+    #[test]
+    fn not_all_methods_are_for_live_sound() {
+        assert!(check_live("lrp:epsilon+thesis-audio").is_ok() && check_live("l2i").is_ok());
+        for text in ["random", "lrp:thesis-audio-nnls", "lrp:nope"] {
+            assert!(check_live(text).is_err(), "{text}");
+        }
+        assert!(check("random").is_ok() && check("lrp:thesis-audio-nnls").is_ok());
     }
 }

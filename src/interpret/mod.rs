@@ -108,6 +108,13 @@ pub trait Explanation: Send + Sync {
         None
     }
 
+    /// The mask of `class` in mel bands, `[n_frames, n_mels]`, each 0…1, for methods whose mask of bins is these bands spread
+    /// over the bins; `None` for the others.
+    fn band_mask(&self, class: ClassId) -> Option<Vec<f32>> {
+        let _ = class;
+        None
+    }
+
     /// Writes the mask of one component for some frames, in the same form.
     fn component_mask(&self, index: usize, frames: Range<usize>, out: &mut [f32]);
 }

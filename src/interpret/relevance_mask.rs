@@ -35,15 +35,14 @@ pub enum MaskForm {
 }
 
 impl MaskForm {
+    /// The forms by the names of the options.
+    pub const NAMES: [(&str, Self); 3] =
+        [("gain", Self::Gain), ("thesis-audio", Self::Thesis), ("thesis-audio-nnls", Self::ThesisInverted)];
+
     /// The form that an option names.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        match name {
-            "gain" => Some(Self::Gain),
-            "thesis-audio" => Some(Self::Thesis),
-            "thesis-audio-nnls" => Some(Self::ThesisInverted),
-            _ => None,
-        }
+        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, form)| *form)
     }
 }
 
@@ -68,6 +67,12 @@ impl RelevanceMask {
     #[must_use]
     pub const fn n_bins(&self) -> usize {
         self.bank.n_bins()
+    }
+
+    /// Whether a mask is nothing but [`band_mask`] spread over the bins.
+    #[must_use]
+    pub fn is_of_bands(&self) -> bool {
+        self.form == MaskForm::Gain
     }
 
     /// The mask of signed relevance `[n_frames, n_mels]` for a spectrogram ln(1 + |X|) `[n_frames, n_bins]`: as large as the
@@ -146,7 +151,7 @@ impl RelevanceMask {
     }
 }
 
-/// The mask of [`MaskForm::Gain`] before it is spread over the bins: positive relevance divided by the 99th percentile of what
+/// The mask of [`MaskForm::Gain`] before it is spread over the bins: positive relevance divided by the 90th percentile of what
 /// is positive and cut at 1, as many values as `relevance` has; zeros where nothing is positive.
 #[must_use]
 pub fn band_mask(relevance: &[f32]) -> Vec<f32> {

@@ -165,7 +165,9 @@ fn unwritable(path: &Path, e: std::io::Error) -> Error {
         .with_source(e)
 }
 
-fn hex_sha256(bytes: &[u8]) -> String {
+/// The sha256 of `bytes` in hex digits, as `sha256sum` prints it.
+#[must_use]
+pub fn hex_sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }
 

@@ -125,7 +125,7 @@ impl EventFolders {
     pub fn new(dir: &Path, options: FolderOptions) -> Result<Self> {
         let fail = |e: io::Error| {
             let text = if dir.exists() && !dir.is_dir() {
-                format!("cannot record into {}: it is not a folder; choose another with --record", dir.display())
+                format!("cannot record into {}: it is not a folder; choose another place", dir.display())
             } else {
                 format!("cannot record into {} ({e}); {}", dir.display(), remedy(&e))
             };

@@ -38,13 +38,13 @@ pub fn load_clips(
 /// Of kind `Input`: the folder cannot be read, holds no recording, or one of them cannot be read.
 pub fn load_noise(dir: &Path, sample_rate: SampleRate) -> Result<Vec<Vec<f32>>> {
     let entries = std::fs::read_dir(dir).map_err(|e| {
-        Error::input(format!("cannot read the noise folder {}: {e}; name a folder of recordings", dir.display()))
+        Error::input(format!("cannot read the folder {}: {e}; name a folder of recordings", dir.display()))
             .with_source(e)
     })?;
     let mut paths: Vec<PathBuf> = entries.filter_map(|e| e.ok().map(|e| e.path())).filter(|p| is_audio(p)).collect();
     if paths.is_empty() {
         return Err(Error::input(format!(
-            "the noise folder {} holds no recording ({}); name another folder",
+            "the folder {} holds no recording ({}); name another folder",
             dir.display(),
             AUDIO_EXTENSIONS.join(", ")
         )));

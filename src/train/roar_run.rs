@@ -34,6 +34,9 @@ pub struct RoarResult {
     pub seed: u64,
     /// Hex sha256 of the manifest of the model that was explained.
     pub model: String,
+    /// Which clips were trained and tested on: [`RoarPlan::clips`].
+    #[serde(default)]
+    pub clips: String,
     /// How long it took; since the last start, where it was interrupted.
     pub seconds: f64,
 }
@@ -54,6 +57,8 @@ pub struct RoarPlan {
     pub how: Retraining,
     /// Hex sha256 of the manifest of the model that is explained.
     pub model: String,
+    /// What tells the clips that are trained and tested on from others, such as a hash of their names.
+    pub clips: String,
     /// The methods to compare; a random choice is added.
     pub methods: Vec<String>,
     /// Shares to remove, in percent, 1 to 100.
@@ -99,7 +104,7 @@ impl RoarPlan {
         let mut explained: Option<(&str, Explained, Explained)> = None;
         for (i, (method, percent)) in cases.iter().enumerate() {
             let file = file(dir, method, *percent);
-            let result = match self.finished(&file)? {
+            let result = match self.finished(&file, method)? {
                 Some(result) => result,
                 None => {
                     let asked = if *method == NOTHING { RANDOM } else { method };
@@ -143,7 +148,7 @@ impl RoarPlan {
         };
         let checkpoint = checkpoint(dir);
         let (train, test) = (without(train), without(test));
-        let what = format!("{method} {percent} {}", self.model);
+        let what = format!("{method} {percent} {} {}", self.model, self.clips);
         let accuracy = retrain(&self.how, &what, &train, &test, Some(&checkpoint), epochs)?;
         Ok(RoarResult {
             method: method.to_owned(),
@@ -154,12 +159,13 @@ impl RoarPlan {
             epochs: self.how.epochs,
             seed: self.how.seed,
             model: self.model.clone(),
+            clips: self.clips.clone(),
             seconds: began.elapsed().as_secs_f64(),
         })
     }
 
-    /// The result in a file, if there is one.
-    fn finished(&self, file: &Path) -> Result<Option<RoarResult>> {
+    /// The result of a method in a file, if there is one.
+    fn finished(&self, file: &Path, method: &str) -> Result<Option<RoarResult>> {
         let text = match fs::read_to_string(file) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -168,9 +174,10 @@ impl RoarPlan {
         let result: RoarResult = serde_json::from_str(&text).map_err(|e| {
             Error::input(format!("{} is damaged ({e}); delete it and start again", file.display())).with_source(e)
         })?;
-        if result.model != self.model || result.epochs != self.how.epochs || result.seed != self.how.seed {
+        let same = result.model == self.model && result.clips == self.clips && result.method == method;
+        if !same || result.epochs != self.how.epochs || result.seed != self.how.seed {
             return Err(Error::usage(format!(
-                "{} is of another model, seed or number of epochs; use the same ones, or another folder",
+                "{} is of another model, method, seed or number of epochs, or of other clips; use the same ones, or another folder",
                 file.display()
             )));
         }
@@ -243,7 +250,7 @@ mod tests {
         let net = VggConfig { n_mels: 8, input_pool: 1, widths: vec![2, 2, 2], time_pools: vec![2, 2], n_classes: 2 };
         let how = Retraining { batch: 4, ..Retraining::new(net, Activation::Sigmoid, 2, 3) };
         let methods = vec!["lrp:a+b".to_owned(), RANDOM.to_owned()];
-        RoarPlan { how, model: "abc".into(), methods, percents: vec![10, 90] }
+        RoarPlan { how, model: "abc".into(), clips: "fold 4".into(), methods, percents: vec![10, 90] }
     }
 
     fn explained(n: usize, relevance: f32) -> Explained {
@@ -305,9 +312,10 @@ mod tests {
     fn results_of_another_run_and_damaged_ones_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         run(dir.path(), &plan(), |_| false).0.unwrap();
-        let other = RoarPlan { model: "def".into(), ..plan() };
-        let e = run(dir.path(), &other, |_| false).0.unwrap_err();
-        assert!(e.to_string().contains("another model"), "{e}");
+        for other in [RoarPlan { model: "def".into(), ..plan() }, RoarPlan { clips: "fold 1".into(), ..plan() }] {
+            let e = run(dir.path(), &other, |_| false).0.unwrap_err();
+            assert!(e.to_string().contains("another model"), "{e}");
+        }
         fs::write(dir.path().join("random-10.json"), "{").unwrap();
         let e = run(dir.path(), &plan(), |_| false).0.unwrap_err();
         assert!(e.to_string().contains("random-10.json is damaged"), "{e}");

@@ -6,6 +6,7 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 
 use super::{Args, Loaded, write_file, write_json};
+use crate::cli::methods::asked_for;
 use crate::cli::output;
 use crate::error::{Error, Result};
 use crate::eval::compare::{Comparison, Subject, compare, costs};
@@ -14,14 +15,11 @@ use crate::eval::corrupt::corrupt;
 use crate::eval::domain::Domain;
 use crate::eval::evaluate::EvaluatedModel;
 use crate::eval::mixtures::{Material, MixtureSet, SetKind};
-use crate::interpret::methods::{BASELINES, METHODS, available, load};
+use crate::interpret::methods::load;
 use crate::model::classifier::Classifier;
 use crate::model::device::ComputeDevice;
 use crate::train::dataset::load_noise;
 use crate::units::SampleRate;
-
-/// Stands for every method that the model has weights for, and the baselines.
-pub(super) const ALL_METHODS: &str = "all";
 
 /// The corruptions by the names of the command line.
 pub(super) const CORRUPTIONS: [(&str, SetKind); 2] =
@@ -33,7 +31,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let bar = output::progress("{msg} {wide_bar} {pos}/{len} {eta} left");
     let loaded = Loaded::open(args, &bar)?;
     let package = &loaded.package;
-    let methods = methods(args, &available(package))?;
+    let methods = asked_for(&args.methods, package, true);
     let rate = package.manifest().front_end.params()?.sample_rate;
     let noise = recordings(args.noise.as_deref(), rate)?;
     let speech = recordings(args.speech.as_deref(), rate)?;
@@ -80,13 +78,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
     bar.finish_and_clear();
     comparison.seconds = began.elapsed().as_secs_f64();
     let text = markdown(&comparison);
-    if let Some(path) = &args.json {
-        write_json(path, &comparison)?;
-    }
-    if let Some(path) = &args.markdown {
-        write_file(path, &text)?;
-    }
-    output::print(&text)
+    let json = args.json.as_ref().map_or(Ok(()), |path| write_json(path, &comparison));
+    let markdown = args.markdown.as_ref().map_or(Ok(()), |path| write_file(path, &text));
+    output::print(&text)?;
+    json.and(markdown)
 }
 
 fn start(bar: &ProgressBar, what: &'static str, length: usize) {
@@ -94,39 +89,6 @@ fn start(bar: &ProgressBar, what: &'static str, length: usize) {
     bar.set_length(length as u64);
     bar.set_position(0);
     bar.reset_eta();
-}
-
-/// The methods that are asked for, each once; `all` stands for all that the model has weights for and the baselines.
-fn methods(args: &Args, available: &[&str]) -> Result<Vec<String>> {
-    let asked: Vec<&str> = match (args.methods.is_empty(), args.corrupt.is_empty()) {
-        (false, _) => args.methods.iter().map(String::as_str).collect(),
-        (true, false) => vec![ALL_METHODS],
-        (true, true) => vec![&args.method],
-    };
-    let mut methods: Vec<String> = Vec::new();
-    let mut add = |method: &str| {
-        if !methods.iter().any(|known| known == method) {
-            methods.push(method.to_owned());
-        }
-    };
-    for method in asked {
-        if method == ALL_METHODS {
-            available.iter().chain(BASELINES).for_each(|method| add(method));
-            let missing: Vec<&str> = METHODS.iter().copied().filter(|m| !available.contains(m)).collect();
-            if !missing.is_empty() {
-                output::note(&format!("the model has no weights for {}: left out", missing.join(", ")));
-            }
-        } else if METHODS.iter().chain(BASELINES).any(|known| method.split(':').next() == Some(*known)) {
-            add(method);
-        } else {
-            return Err(Error::usage(format!(
-                "there is no method '{method}'; give all, or some of {}, {}",
-                METHODS.join(", "),
-                BASELINES.join(", ")
-            )));
-        }
-    }
-    Ok(methods)
 }
 
 /// The sets of the tables, and the corruptions. Corruptions alone are not accompanied by tables.

@@ -20,11 +20,15 @@ use crate::train::roar_run::{NOTHING, RoarResult};
 /// Most points of a picture by t-SNE, which takes time that grows with their square.
 const MAX_POINTS: usize = 1000;
 
-/// Writes `DIR/NAME.png`.
-pub(super) fn write(dir: &Path, name: &str, image: &Image) -> Result<()> {
+/// Makes the folder of the pictures.
+pub(super) fn make_folder(dir: &Path) -> Result<()> {
     std::fs::create_dir_all(dir).map_err(|e| {
         Error::output(format!("cannot make the folder {} ({e}); choose another --plots", dir.display())).with_source(e)
-    })?;
+    })
+}
+
+/// Writes `DIR/NAME.png`.
+pub(super) fn write(dir: &Path, name: &str, image: &Image) -> Result<()> {
     write_file(&dir.join(format!("{name}.png")), &image.to_png()?)
 }
 

@@ -8,9 +8,22 @@ use super::{Bar, ProbeArgs, Subject};
 use crate::cli::output;
 use crate::error::{Error, Result};
 use crate::eval::probe::input_map::input_maps;
+use crate::model::package::hex_sha256;
 use crate::model::vgg::VggConfig;
 use crate::train::roar::{Inputs, Retraining};
 use crate::train::roar_run::{Explained, RoarPlan, RoarProgress, RoarResult};
+
+/// What tells these clips from others: a hash of their names and classes, trained on and tested on.
+fn clips_hash(subject: &Subject) -> String {
+    let mut text = String::new();
+    for (part, metas) in [("train", &subject.others), ("test", &subject.metas)] {
+        for meta in metas {
+            let name = meta.path.file_name().unwrap_or_default().to_string_lossy();
+            text += &format!("{part} {name} {:?}\n", meta.targets);
+        }
+    }
+    hex_sha256(text.as_bytes())
+}
 
 /// Trains what is not trained yet: a line on stderr for each that is done. An interrupt ends the run between two batches.
 pub(super) fn run(dir: &Path, args: &ProbeArgs, subject: &Subject, seed: u64) -> Result<Vec<RoarResult>> {
@@ -30,6 +43,7 @@ pub(super) fn run(dir: &Path, args: &ProbeArgs, subject: &Subject, seed: u64) ->
     let plan = RoarPlan {
         how,
         model: subject.package.sha256().to_owned(),
+        clips: clips_hash(subject),
         // All ones is a random choice, too.
         methods: subject.methods.iter().filter(|m| *m != "all-ones").cloned().collect(),
         percents: args.roar_shares.clone(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::{FalseyValueParser, PossibleValuesParser};
 
 use super::data::{self, Bar};
-use crate::cli::parse::{count, not_negative, positive};
+use crate::cli::parse::{count, not_negative, positive, share, share_below_one};
 use crate::dsp::{Compression, FrontEndParams, MelNorm, MelParams, MelScale, SpectrumPower, StftParams, WindowKind};
 use crate::error::{Error, Result};
 use crate::model::manifest::{
@@ -88,10 +88,10 @@ pub struct Args {
     #[arg(long, value_name = "N", env = "EARWITNESS_WINDOW_FRAMES", default_value_t = 96, value_parser = count, help_heading = "Shape")]
     pub window_frames: usize,
     /// Share of the batches that are such windows, not whole clips
-    #[arg(long, value_name = "P", env = "EARWITNESS_WINDOW_SHARE", default_value_t = 0.0, value_parser = not_negative, help_heading = "Shape")]
+    #[arg(long, value_name = "P", env = "EARWITNESS_WINDOW_SHARE", default_value_t = 0.0, value_parser = share, help_heading = "Shape")]
     pub window_share: f64,
     /// Share of pooled features dropped during training
-    #[arg(long, value_name = "P", env = "EARWITNESS_DROPOUT", default_value_t = 0.3, value_parser = not_negative)]
+    #[arg(long, value_name = "P", env = "EARWITNESS_DROPOUT", default_value_t = 0.3, value_parser = share_below_one)]
     pub dropout: f64,
     /// Default probability at which an event starts
     #[arg(long, value_name = "P", env = "EARWITNESS_ON_THRESHOLD", default_value_t = 0.9, value_parser = positive)]

@@ -9,6 +9,8 @@ use indicatif::ProgressBar;
 
 use crate::cli::output::{note, progress};
 use crate::error::{Error, Result};
+use crate::eval::evaluate::targets_for_model;
+use crate::model::manifest::Manifest;
 use crate::train::classifier::Clips;
 use crate::train::dataset::{ClipMeta, DataSet};
 use crate::train::load::{load_clips, load_noise};
@@ -60,6 +62,26 @@ pub(super) fn load(
     let validation_clips = clips(&validation, rate, length, &bar, train.len())?;
     bar.finish_and_clear();
     Ok(Loaded { labels: set.labels, train: train_clips, validation: validation_clips, noise, about })
+}
+
+impl Loaded {
+    /// Classes become those of a model, which must be the same in some order.
+    pub(super) fn for_model(mut self, manifest: &Manifest, data: &Path) -> Result<Self> {
+        let labels: Vec<&str> = manifest.label_names().collect();
+        if self.labels.len() != labels.len() {
+            return Err(Error::usage(format!(
+                "{} has {} classes and the model {}; train on the data set that the classifier was made for",
+                data.display(),
+                self.labels.len(),
+                labels.len()
+            )));
+        }
+        for clips in [&mut self.train, &mut self.validation] {
+            clips.targets = targets_for_model(&self.labels, &labels, &clips.targets)?;
+        }
+        self.labels = labels.into_iter().map(str::to_owned).collect();
+        Ok(self)
+    }
 }
 
 fn clips(metas: &[ClipMeta], rate: SampleRate, length: usize, bar: &ProgressBar, before: usize) -> Result<Clips> {

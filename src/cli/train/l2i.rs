@@ -7,9 +7,8 @@ use clap::builder::{FalseyValueParser, PossibleValuesParser};
 use super::by_design;
 use super::data::{self, Bar, Loaded};
 use crate::cli::output::note;
-use crate::cli::parse::{count, not_negative, positive};
+use crate::cli::parse::{count, not_negative, positive, share_below_one};
 use crate::error::{Error, Result};
-use crate::eval::evaluate::targets_for_model;
 use crate::model::l2i::L2iConfig;
 use crate::model::manifest::{Manifest, Pooling, Training};
 use crate::model::package::Package;
@@ -55,17 +54,17 @@ pub struct Args {
     #[arg(long, env = "EARWITNESS_BY_DESIGN", value_parser = FalseyValueParser::new(), help_heading = "By design")]
     pub by_design: bool,
     /// Folder of the package to make with --by-design; its name becomes the model's
-    #[arg(long, value_name = "DIR", env = "EARWITNESS_OUT", help_heading = "By design")]
+    #[arg(long, value_name = "DIR", env = "EARWITNESS_JOINT_OUT", requires = "by_design", help_heading = "By design")]
     pub out: Option<PathBuf>,
     /// Whose answer the labels teach with --by-design: the classifier's, which the interpreter repeats, or the
     /// interpreter's alone (the paper's variant NoPred)
-    #[arg(long, value_name = "WHOSE", env = "EARWITNESS_PREDICTION_ON", default_value = "classifier", value_parser = PossibleValuesParser::new(["classifier", "interpreter"]), help_heading = "By design")]
+    #[arg(long, value_name = "WHOSE", env = "EARWITNESS_PREDICTION_ON", default_value = "classifier", requires = "by_design", value_parser = PossibleValuesParser::new(["classifier", "interpreter"]), help_heading = "By design")]
     pub prediction_on: String,
     /// Weight of the loss on the labels with --by-design
-    #[arg(long, value_name = "W", env = "EARWITNESS_PREDICTION", default_value_t = 1.0, value_parser = positive, help_heading = "By design")]
+    #[arg(long, value_name = "W", env = "EARWITNESS_PREDICTION", default_value_t = 1.0, requires = "by_design", value_parser = positive, help_heading = "By design")]
     pub prediction: f64,
     /// Begin with the weights of the model's classifier, not with random ones, with --by-design
-    #[arg(long, env = "EARWITNESS_WARM_START", value_parser = FalseyValueParser::new(), help_heading = "By design")]
+    #[arg(long, env = "EARWITNESS_WARM_START", requires = "by_design", value_parser = FalseyValueParser::new(), help_heading = "By design")]
     pub warm_start: bool,
     /// Passes over the data [default: 35, and 100 with --by-design]
     #[arg(long, value_name = "N", env = "EARWITNESS_EPOCHS", value_parser = count)]
@@ -92,10 +91,10 @@ pub struct Args {
     #[arg(long, value_name = "N", env = "EARWITNESS_THETA_HIDDEN", default_value_t = 128, value_parser = count)]
     pub theta_hidden: usize,
     /// Share of Θ's attention inputs dropped during training
-    #[arg(long, value_name = "P", env = "EARWITNESS_DROPOUT", default_value_t = 0.2, value_parser = not_negative)]
+    #[arg(long, value_name = "P", env = "EARWITNESS_DROPOUT", default_value_t = 0.2, value_parser = share_below_one)]
     pub dropout: f64,
     /// Share of Θ's pooled activations dropped during training: spreads a decision over more components
-    #[arg(long, value_name = "P", env = "EARWITNESS_POOLED_DROPOUT", default_value_t = 0.0, value_parser = not_negative)]
+    #[arg(long, value_name = "P", env = "EARWITNESS_POOLED_DROPOUT", default_value_t = 0.0, value_parser = share_below_one)]
     pub pooled_dropout: f64,
     /// Weight of the squared size of Θ's dense layer: spreads a decision over more components
     #[arg(long, value_name = "W", env = "EARWITNESS_THETA_DECAY", default_value_t = 0.02, value_parser = not_negative)]
@@ -172,19 +171,8 @@ pub(super) fn prepare(args: &Args) -> Result<Prepared> {
     let dictionary = tensors.get("W", &[manifest.front_end.n_bins(), how.net.n_components])?.to_vec();
     let length = manifest.segment.clip_samples(how.front_end.stft.hop);
     let rate = how.front_end.sample_rate;
-    let mut loaded = data::load(&args.data, args.noise.as_deref(), &args.folds, &args.validate_folds, rate, length)?;
-    let labels: Vec<&str> = manifest.label_names().collect();
-    if loaded.labels.len() != labels.len() {
-        return Err(Error::usage(format!(
-            "{} has {} classes and the model {}; train on the data set that the classifier was made for",
-            args.data.display(),
-            loaded.labels.len(),
-            labels.len()
-        )));
-    }
-    for clips in [&mut loaded.train, &mut loaded.validation] {
-        clips.targets = targets_for_model(&loaded.labels, &labels, &clips.targets)?;
-    }
+    let loaded = data::load(&args.data, args.noise.as_deref(), &args.folds, &args.validate_folds, rate, length)?
+        .for_model(&manifest, &args.data)?;
     Ok(Prepared { package, manifest, how, dictionary, loaded })
 }
 

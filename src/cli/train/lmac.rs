@@ -19,7 +19,7 @@ use crate::train::lmac::{LmacData, LmacEpoch, LmacProgress, LmacTraining, train}
 const AFTER_HELP: &str = "\
 Examples:
   earwitness train lmac --data esc13 --noise noise --model models/mine
-  earwitness train lmac --data esc13 --noise noise --model models/mine --finetune --epochs 10 --lr 0.0005
+  earwitness train lmac --data esc13 --noise noise --model models/mine --finetune --epochs 10 --lr 3e-4
 
 The classifier stays as it is. The decoder learns masks whose inside the classifier recognises and
 whose outside it does not (Eq. 2 of the L-MAC paper), for any class that a sound may hold; asked for
@@ -119,15 +119,8 @@ pub fn run(args: &Args) -> Result<()> {
     let start = if args.finetune { Some(trained(&package, &how)?) } else { None };
     let length = manifest.segment.clip_samples(how.front_end.stft.hop);
     let rate = how.front_end.sample_rate;
-    let loaded = data::load(&args.data, args.noise.as_deref(), &args.folds, &args.validate_folds, rate, length)?;
-    if loaded.labels.len() != manifest.labels.len() {
-        return Err(Error::usage(format!(
-            "{} has {} classes and the model {}; train on the data set that the classifier was made for",
-            args.data.display(),
-            loaded.labels.len(),
-            manifest.labels.len()
-        )));
-    }
+    let loaded = data::load(&args.data, args.noise.as_deref(), &args.folds, &args.validate_folds, rate, length)?
+        .for_model(&manifest, &args.data)?;
     let checkpoint = data::checkpoint(&args.model, "lmac", args.resume)?;
     let mut bar = Bar::new(args.epochs)?;
     let sounds = LmacData { clips: &loaded.train, noise: &loaded.noise, validation: &loaded.validation };

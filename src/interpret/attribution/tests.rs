@@ -123,3 +123,14 @@ fn the_box_ends_where_a_sine_at_full_scale_is() {
     // Neighbouring bins of the window's main lobe fall into the band, too.
     assert!((0.0..0.3).contains(&(largest - want)), "{largest} and {want}");
 }
+
+/// ```python
+/// import struct  # with PYTHONHASHSEED=0, where sys.hash_info.algorithm is siphash13
+/// print(hash(struct.pack("<Qff", 1, 0.5, -1.0)) % 2**64)
+/// ```
+#[test]
+fn what_is_drawn_stays_the_same_with_every_compiler() {
+    let mut want = ChaCha8Rng::seed_from_u64(737_463_979_928_642_610);
+    want.set_stream(3);
+    assert_eq!(segment_rng(1, &[0.5, -1.0], 3), want);
+}

@@ -1,0 +1,74 @@
+//! Methods on the command line: what may be named, and what a list of names stands for.
+
+use std::ffi::OsStr;
+
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{Arg, Command};
+
+use super::output;
+use crate::error::Result;
+use crate::interpret::methods::{self, BASELINES, METHODS};
+use crate::model::package::Package;
+
+/// Stands for every method that the model has weights for.
+const ALL: &str = "all";
+
+/// One method's name with its options; help and completions list the names.
+#[derive(Clone)]
+pub(super) struct MethodParser {
+    check: fn(&str) -> Result<()>,
+    /// What may be said besides the methods.
+    besides: &'static [&'static str],
+}
+
+impl MethodParser {
+    /// What a monitor can use.
+    pub(super) const LIVE: Self = Self { check: methods::check_live, besides: &[] };
+    /// All there are, and [`ALL`].
+    pub(super) const ANY: Self = Self {
+        check: |text| if text == ALL { Ok(()) } else { methods::check(text) },
+        besides: &["random", "all-ones", ALL],
+    };
+}
+
+impl TypedValueParser for MethodParser {
+    type Value = String;
+
+    fn parse_ref(&self, cmd: &Command, arg: Option<&Arg>, value: &OsStr) -> std::result::Result<String, clap::Error> {
+        let check = self.check;
+        let parse = move |text: &str| check(text).map(|()| text.to_owned()).map_err(|e| e.to_string());
+        TypedValueParser::parse_ref(&parse, cmd, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(METHODS.iter().chain(self.besides).map(|name| PossibleValue::new(*name))))
+    }
+}
+
+/// The methods that are asked for, each once; all, where none is. All are those that the model has weights for, and the
+/// baselines with `baselines`; which others there are is said.
+pub(super) fn asked_for(asked: &[String], package: &Package, baselines: bool) -> Vec<String> {
+    let available = methods::available(package);
+    let none = [ALL.to_owned()];
+    let asked = if asked.is_empty() { &none } else { asked };
+    let mut named: Vec<&str> = Vec::new();
+    for method in asked {
+        if method == ALL {
+            named.extend(&available);
+            named.extend(BASELINES.iter().filter(|_| baselines));
+            let missing: Vec<&str> = METHODS.iter().copied().filter(|m| !available.contains(m)).collect();
+            if !missing.is_empty() {
+                output::note(&format!("the model has no weights for {}: left out", missing.join(", ")));
+            }
+        } else {
+            named.push(method);
+        }
+    }
+    let mut each_once: Vec<String> = Vec::new();
+    for method in named {
+        if !each_once.iter().any(|known| known == method) {
+            each_once.push(method.to_owned());
+        }
+    }
+    each_once
+}
