@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{FalseyValueParser, PossibleValuesParser};
 
-use super::data::{self, Bar};
+use super::data::{self, Bar, DataArgs};
 use crate::cli::parse::{count, not_negative, positive, share, share_below_one};
 use crate::dsp::{Compression, FrontEndParams, MelNorm, MelParams, MelScale, SpectrumPower, StftParams, WindowKind};
 use crate::error::{Error, Result};
@@ -32,21 +32,12 @@ An interrupted training goes on where it was with --resume; the same seed gives 
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// Folder of the data set
-    #[arg(long, value_name = "DIR", env = "EARWITNESS_DATA")]
-    pub data: PathBuf,
-    /// Folder of recordings of background, mixed in during training
-    #[arg(long, value_name = "DIR", env = "EARWITNESS_NOISE")]
-    pub noise: Option<PathBuf>,
+    /// The data set.
+    #[command(flatten)]
+    pub set: DataArgs,
     /// Folder of the package to make; its name becomes the model's
     #[arg(long, value_name = "DIR", env = "EARWITNESS_OUT")]
     pub out: PathBuf,
-    /// Train on these folds, as in 1,2,3 [default: all that are not validated on]
-    #[arg(long, value_name = "N,…", env = "EARWITNESS_FOLDS", value_delimiter = ',')]
-    pub folds: Vec<u32>,
-    /// Measure on these folds after every epoch [default: none]
-    #[arg(long, value_name = "N,…", env = "EARWITNESS_VALIDATE_FOLDS", value_delimiter = ',')]
-    pub validate_folds: Vec<u32>,
     /// Width of the net: 1 has blocks of 16, 32, 64, 128, 256 and 512 channels
     #[arg(long, value_name = "F", env = "EARWITNESS_WIDTH", default_value_t = 1.0, value_parser = positive)]
     pub width: f64,
@@ -142,7 +133,7 @@ pub fn run(args: &Args) -> Result<()> {
     let how_without_classes = training(args, 0)?;
     let rate = how_without_classes.front_end.sample_rate;
     let length = segment(args).clip_samples(args.hop);
-    let loaded = data::load(&args.data, args.noise.as_deref(), &args.folds, &args.validate_folds, rate, length)?;
+    let loaded = args.set.load(rate, length)?;
     let how = training(args, loaded.labels.len())?;
     how.net.validate()?;
     if args.window_frames < how.net.time_pooling() {
@@ -256,7 +247,7 @@ fn manifest(args: &Args, how: &ClassifierTraining, loaded: &data::Loaded) -> Res
         off_threshold: args.off_threshold as f32,
     };
     let description = match args.description.as_str() {
-        "" => format!("Sound events of {}, {} classes", data::folder_name(&args.data), loaded.labels.len()),
+        "" => format!("Sound events of {}, {} classes", data::folder_name(&args.set.data), loaded.labels.len()),
         given => given.to_string(),
     };
     let taps = ["block4", "block5", "block6"].map(str::to_string).to_vec();

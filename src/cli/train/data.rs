@@ -16,6 +16,30 @@ use crate::train::dataset::{ClipMeta, DataSet};
 use crate::train::load::{load_clips, load_noise};
 use crate::units::SampleRate;
 
+/// What the trainings of networks are told of their data.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DataArgs {
+    /// Folder of the data set
+    #[arg(long, value_name = "DIR", env = "EARWITNESS_DATA")]
+    pub data: PathBuf,
+    /// Folder of recordings of background, mixed in during training
+    #[arg(long, value_name = "DIR", env = "EARWITNESS_NOISE")]
+    pub noise: Option<PathBuf>,
+    /// Train on these folds, as in 1,2,3 [default: all that are not validated on]
+    #[arg(long, value_name = "N,…", env = "EARWITNESS_FOLDS", value_delimiter = ',')]
+    pub folds: Vec<u32>,
+    /// Measure on these folds after every epoch [default: none]
+    #[arg(long, value_name = "N,…", env = "EARWITNESS_VALIDATE_FOLDS", value_delimiter = ',')]
+    pub validate_folds: Vec<u32>,
+}
+
+impl DataArgs {
+    /// Loads what they name.
+    pub(super) fn load(&self, rate: SampleRate, length: usize) -> Result<Loaded> {
+        load(&self.data, self.noise.as_deref(), &self.folds, &self.validate_folds, rate, length)
+    }
+}
+
 /// A data set in memory.
 pub(super) struct Loaded {
     pub(super) labels: Vec<String>,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{FalseyValueParser, PossibleValuesParser};
 
 use super::by_design;
-use super::data::{self, Bar, Loaded};
+use super::data::{self, Bar, DataArgs, Loaded};
 use crate::cli::output::note;
 use crate::cli::parse::{count, not_negative, positive, share_below_one};
 use crate::error::{Error, Result};
@@ -35,21 +35,12 @@ docs/tables.md has figures of both.";
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// Folder of the data set
-    #[arg(long, value_name = "DIR", env = "EARWITNESS_DATA")]
-    pub data: PathBuf,
-    /// Folder of recordings of background, mixed in during training
-    #[arg(long, value_name = "DIR", env = "EARWITNESS_NOISE")]
-    pub noise: Option<PathBuf>,
+    /// The data set.
+    #[command(flatten)]
+    pub set: DataArgs,
     /// Folder of the package, with a classifier and a dictionary
     #[arg(long, value_name = "DIR", env = "EARWITNESS_MODEL")]
     pub model: PathBuf,
-    /// Train on these folds, as in 1,2,3 [default: all that are not validated on]
-    #[arg(long, value_name = "N,…", env = "EARWITNESS_FOLDS", value_delimiter = ',')]
-    pub folds: Vec<u32>,
-    /// Measure on these folds after every epoch [default: none]
-    #[arg(long, value_name = "N,…", env = "EARWITNESS_VALIDATE_FOLDS", value_delimiter = ',')]
-    pub validate_folds: Vec<u32>,
     /// Train the classifier too, together with the interpreter, and make another package of both in --out
     #[arg(long, env = "EARWITNESS_BY_DESIGN", value_parser = FalseyValueParser::new(), help_heading = "By design")]
     pub by_design: bool,
@@ -171,8 +162,7 @@ pub(super) fn prepare(args: &Args) -> Result<Prepared> {
     let dictionary = tensors.get("W", &[manifest.front_end.n_bins(), how.net.n_components])?.to_vec();
     let length = manifest.segment.clip_samples(how.front_end.stft.hop);
     let rate = how.front_end.sample_rate;
-    let loaded = data::load(&args.data, args.noise.as_deref(), &args.folds, &args.validate_folds, rate, length)?
-        .for_model(&manifest, &args.data)?;
+    let loaded = args.set.load(rate, length)?.for_model(&manifest, &args.set.data)?;
     Ok(Prepared { package, manifest, how, dictionary, loaded })
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::{BoolishValueParser, FalseyValueParser};
 
-use super::data::{self, Bar};
+use super::data::{self, Bar, DataArgs};
 use crate::cli::output::note;
 use crate::cli::parse::{count, not_negative, positive, share};
 use crate::error::{Error, Result};
@@ -31,21 +31,12 @@ they then are easier to listen to, and a little less faithful.";
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// Folder of the data set
-    #[arg(long, value_name = "DIR", env = "EARWITNESS_DATA")]
-    pub data: PathBuf,
-    /// Folder of recordings of background, mixed in during training
-    #[arg(long, value_name = "DIR", env = "EARWITNESS_NOISE")]
-    pub noise: Option<PathBuf>,
+    /// The data set.
+    #[command(flatten)]
+    pub set: DataArgs,
     /// Folder of the package, with a classifier
     #[arg(long, value_name = "DIR", env = "EARWITNESS_MODEL")]
     pub model: PathBuf,
-    /// Train on these folds, as in 1,2,3 [default: all that are not validated on]
-    #[arg(long, value_name = "N,…", env = "EARWITNESS_FOLDS", value_delimiter = ',')]
-    pub folds: Vec<u32>,
-    /// Measure on these folds, with background, after every epoch [default: none]
-    #[arg(long, value_name = "N,…", env = "EARWITNESS_VALIDATE_FOLDS", value_delimiter = ',')]
-    pub validate_folds: Vec<u32>,
     /// Passes over the data
     #[arg(long, value_name = "N", env = "EARWITNESS_EPOCHS", default_value_t = 40, value_parser = count)]
     pub epochs: usize,
@@ -119,8 +110,7 @@ pub fn run(args: &Args) -> Result<()> {
     let start = if args.finetune { Some(trained(&package, &how)?) } else { None };
     let length = manifest.segment.clip_samples(how.front_end.stft.hop);
     let rate = how.front_end.sample_rate;
-    let loaded = data::load(&args.data, args.noise.as_deref(), &args.folds, &args.validate_folds, rate, length)?
-        .for_model(&manifest, &args.data)?;
+    let loaded = args.set.load(rate, length)?.for_model(&manifest, &args.set.data)?;
     let checkpoint = data::checkpoint(&args.model, "lmac", args.resume)?;
     let mut bar = Bar::new(args.epochs)?;
     let sounds = LmacData { clips: &loaded.train, noise: &loaded.noise, validation: &loaded.validation };
