@@ -9,7 +9,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use siphasher::sip::SipHasher13;
 
-use super::relevance_mask::{MaskForm, RelevanceMask, band_mask};
+use super::relevance_mask::{MaskForm, RelevanceMask};
 use super::{ComponentShare, Explanation, Interpreter, Needs, Segment};
 use crate::dsp::{Complex32, FrontEnd, periodic_window};
 use crate::model::backward::Chain;
@@ -199,7 +199,7 @@ impl Explanation for Attributed {
     }
 
     fn band_mask(&self, class: ClassId) -> Option<Vec<f32>> {
-        self.shared.mask.is_of_bands().then(|| band_mask(&self.relevance_of(class)))
+        self.shared.mask.band_mask(&self.relevance_of(class))
     }
 
     /// There are no components.

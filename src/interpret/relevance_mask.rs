@@ -25,6 +25,8 @@ pub enum MaskForm {
     /// gets 0.
     #[default]
     Gain,
+    /// The same, divided by the maximum, as the published programs do.
+    GainByMaximum,
     /// The audio of the thesis on concept-based explanations (section 3.3): positive relevance, what is not above its
     /// median becomes 0, a Gaussian blur of 5×5; this gain, spread over the bins as above, multiplies the linear spectrum,
     /// is raised until the sound is as loud (RMS) as the original, and is cut at 1.
@@ -36,8 +38,12 @@ pub enum MaskForm {
 
 impl MaskForm {
     /// The forms by the names of the options.
-    pub const NAMES: [(&str, Self); 3] =
-        [("gain", Self::Gain), ("thesis-audio", Self::Thesis), ("thesis-audio-nnls", Self::ThesisInverted)];
+    pub const NAMES: [(&str, Self); 4] = [
+        ("gain", Self::Gain),
+        ("gain-by-maximum", Self::GainByMaximum),
+        ("thesis-audio", Self::Thesis),
+        ("thesis-audio-nnls", Self::ThesisInverted),
+    ];
 
     /// The form that an option names.
     #[must_use]
@@ -69,34 +75,39 @@ impl RelevanceMask {
         self.bank.n_bins()
     }
 
-    /// Whether a mask is nothing but [`band_mask`] spread over the bins.
+    /// The mask of bands that [`mask`](Self::mask) spreads over the bins, as many values as `relevance` has, each 0…1; `None`
+    /// for forms that do more. Zeros where nothing is positive.
     #[must_use]
-    pub fn is_of_bands(&self) -> bool {
-        self.form == MaskForm::Gain
+    pub fn band_mask(&self, relevance: &[f32]) -> Option<Vec<f32>> {
+        let share = match self.form {
+            MaskForm::Gain => FULL_AT,
+            MaskForm::GainByMaximum => 1.0,
+            MaskForm::Thesis | MaskForm::ThesisInverted => return None,
+        };
+        let mut bands = rectified(relevance);
+        let full = quantile_of_positive(&bands, share);
+        if full > 0.0 {
+            bands.iter_mut().for_each(|r| *r = (*r / full).min(1.0));
+        }
+        Some(bands)
     }
 
     /// The mask of signed relevance `[n_frames, n_mels]` for a spectrogram ln(1 + |X|) `[n_frames, n_bins]`: as large as the
     /// spectrogram, each value 0…1; zeros where nothing is positive.
     #[must_use]
     pub fn mask(&self, relevance: &[f32], log_magnitude: &[f32]) -> Vec<f32> {
-        let n_mels = self.bank.n_mels();
-        match self.form {
-            MaskForm::Gain => {
-                let bands = band_mask(relevance);
-                let mut mask = self.spread(&bands, log_magnitude.len());
-                // Rounding may leave the mean of ones above 1.
-                mask.iter_mut().for_each(|m| *m = m.min(1.0));
-                mask
-            }
-            MaskForm::Thesis => {
-                let gain = self.spread(&thesis_bands(relevance, n_mels), log_magnitude.len());
-                as_loud(&gain, log_magnitude)
-            }
-            MaskForm::ThesisInverted => {
-                let bands = thesis_bands(relevance, n_mels);
-                as_loud(&self.invert(&bands, log_magnitude), log_magnitude)
-            }
+        if let Some(bands) = self.band_mask(relevance) {
+            let mut mask = self.spread(&bands, log_magnitude.len());
+            // Rounding may leave the mean of ones above 1.
+            mask.iter_mut().for_each(|m| *m = m.min(1.0));
+            return mask;
         }
+        let bands = thesis_bands(relevance, self.bank.n_mels());
+        let gain = match self.form {
+            MaskForm::ThesisInverted => self.invert(&bands, log_magnitude),
+            _ => self.spread(&bands, log_magnitude.len()),
+        };
+        as_loud(&gain, log_magnitude)
     }
 
     /// Bands to bins by the transposed filterbank.
@@ -149,18 +160,6 @@ impl RelevanceMask {
             out[first..].iter_mut().zip(weights).for_each(|(out, w)| *out += w * band);
         }
     }
-}
-
-/// The mask of [`MaskForm::Gain`] before it is spread over the bins: positive relevance divided by the 90th percentile of what
-/// is positive and cut at 1, as many values as `relevance` has; zeros where nothing is positive.
-#[must_use]
-pub fn band_mask(relevance: &[f32]) -> Vec<f32> {
-    let mut bands = rectified(relevance);
-    let full = quantile_of_positive(&bands, FULL_AT);
-    if full > 0.0 {
-        bands.iter_mut().for_each(|r| *r = (*r / full).min(1.0));
-    }
-    bands
 }
 
 fn rectified(relevance: &[f32]) -> Vec<f32> {

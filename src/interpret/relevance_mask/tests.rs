@@ -36,10 +36,21 @@ fn even_relevance_covers_what_the_bands_cover() {
 }
 
 #[test]
+fn bands_are_full_at_a_share_of_what_is_positive_or_at_the_maximum() {
+    let relevance: Vec<f32> = (-4..=10).map(|r| r as f32).collect();
+    let of = |form| mask(form).band_mask(&relevance);
+    let by = |full: f32| Some(relevance.iter().map(|r| (r.max(0.0) / full).min(1.0)).collect());
+    // Nine of the ten positive values do not exceed 9.
+    assert_eq!(of(MaskForm::Gain), by(9.0));
+    assert_eq!(of(MaskForm::GainByMaximum), by(10.0));
+    assert_eq!(of(MaskForm::Thesis), None);
+}
+
+#[test]
 fn what_is_not_positive_is_masked_away() {
     let mut relevance = vec![-1.0; N_FRAMES * N_MELS];
     let log = spectrogram();
-    for form in [MaskForm::Gain, MaskForm::Thesis, MaskForm::ThesisInverted] {
+    for form in [MaskForm::Gain, MaskForm::GainByMaximum, MaskForm::Thesis, MaskForm::ThesisInverted] {
         assert!(mask(form).mask(&relevance, &log).iter().all(|m| *m == 0.0), "{form:?}");
     }
     relevance[3 * N_MELS + 2] = 0.5;
