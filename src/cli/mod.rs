@@ -124,10 +124,10 @@ pub fn guard(work: impl FnOnce() -> Result<()>) -> u8 {
 }
 
 fn parse_and_run(args: Vec<OsString>) -> Result<()> {
-    let parsed = command().try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed = command().try_get_matches_from(&args).and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed {
         Ok(cli) => run(cli),
-        Err(e) => match usage::sentence(&e) {
+        Err(e) => match usage::sentence(&e, &args) {
             Some(sentence) => Err(Error::usage(sentence)),
             None => output::print(&usage::help(&e)),
         },

@@ -151,7 +151,12 @@ fn explainer(inference: &mut Inference, package: &Package, config: &Config) -> R
             "{method} explains events only, and the model has no method to play while they happen; use --listen off"
         )));
     }
-    *inference = Inference::open(package, quick.unwrap_or(&"none"), config.monitor.device.parse()?)?;
+    let quick = Inference::open(package, quick.unwrap_or(&"none"), config.monitor.device.parse()?)?;
+    let slow = std::mem::replace(inference, quick);
+    // The thread has the CPU, where the networks may be already.
+    if slow.classifier().device().has_own_kernels() {
+        return Ok(Some(slow));
+    }
     Inference::open(package, method, DeviceChoice::Cpu).map(Some)
 }
 

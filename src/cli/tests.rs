@@ -249,7 +249,7 @@ fn the_defaults_that_the_help_names_are_the_defaults() {
 
 fn sentence(args: &[&str]) -> String {
     let e = command().try_get_matches_from(args).unwrap_err();
-    usage::sentence(&e).unwrap()
+    usage::sentence(&e, &args.iter().map(Into::into).collect::<Vec<_>>()).unwrap()
 }
 
 #[test]
@@ -271,6 +271,7 @@ fn a_wrong_command_line_is_told_in_one_sentence() {
     }
     let e = sentence(&["earwitness", "config", "show", "--ui", "gui"]);
     assert!(e.starts_with("invalid value 'gui' for '--ui <MODE>'") && e.contains("silent"), "{e}");
+    assert!(e.ends_with("'earwitness config show --help' tells more"), "{e}");
     let e = sentence(&["earwitness", "completions"]);
     assert!(e.contains("<SHELL>") && !e.contains('\n'), "{e}");
 }
@@ -280,7 +281,7 @@ fn help_and_version_are_not_errors() {
     for flag in ["--help", "-h", "--version", "-V"] {
         let e = command().try_get_matches_from(["earwitness", flag]).unwrap_err();
         assert!(matches!(e.kind(), ClapErrorKind::DisplayHelp | ClapErrorKind::DisplayVersion));
-        assert_eq!(usage::sentence(&e), None);
+        assert_eq!(usage::sentence(&e, &[]), None);
     }
 }
 

@@ -1,16 +1,16 @@
 //! What clap says of a wrong command line, in one sentence.
 
+use std::ffi::OsString;
 use std::io::{IsTerminal, stdout};
 
 use clap::error::{Error, ErrorKind};
 
-/// The sentence for a wrong command line; `None` where help or the version was asked for.
-pub(super) fn sentence(e: &Error) -> Option<String> {
+/// The sentence for what clap says of a wrong command line, `args`; `None` where help or the version was asked for.
+pub(super) fn sentence(e: &Error, args: &[OsString]) -> Option<String> {
+    let command = named_command(args);
     match e.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return None,
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            let text = e.render().to_string();
-            let command = usage_line(&text);
             return Some(format!("{command} needs a command to do; '{command} --help' lists them"));
         }
         _ => {}
@@ -23,7 +23,7 @@ pub(super) fn sentence(e: &Error) -> Option<String> {
         .map(|p| p.strip_prefix("error: ").map_or(p.clone(), str::to_string))
         .filter(|p| !p.is_empty())
         .collect();
-    Some(format!("{}; '{} --help' tells more", parts.join("; "), usage_line(&text)))
+    Some(format!("{}; '{command} --help' tells more", parts.join("; ")))
 }
 
 /// The help or version that was asked for, coloured for a terminal.
@@ -32,8 +32,14 @@ pub(super) fn help(e: &Error) -> String {
     if stdout().is_terminal() && !plain { e.render().ansi().to_string() } else { e.render().to_string() }
 }
 
-/// The command that clap's usage line is about, as in `earwitness train classifier`.
-fn usage_line(text: &str) -> String {
-    let words = text.lines().find_map(|l| l.trim().strip_prefix("Usage:")).unwrap_or("earwitness");
-    words.split_whitespace().take_while(|w| !w.starts_with(['[', '<', '-'])).collect::<Vec<_>>().join(" ")
+/// The command that the arguments name, as in `earwitness train classifier`; clap does not always say.
+fn named_command(args: &[OsString]) -> String {
+    let mut command = super::command();
+    let mut name = command.get_name().to_owned();
+    for word in args.iter().skip(1) {
+        let Some(next) = command.find_subcommand(word).cloned() else { break };
+        name = format!("{name} {}", next.get_name());
+        command = next;
+    }
+    name
 }
