@@ -46,16 +46,14 @@ impl TypedValueParser for MethodParser {
 }
 
 /// The methods that are asked for, each once; all, where none is. All are those that the model has weights for, and the
-/// baselines with `baselines`; which others there are is said.
+/// baselines with `baselines`; where all are asked for, it is said which others there are.
 pub(super) fn asked_for(asked: &[String], package: &Package, baselines: bool) -> Vec<String> {
     let available = methods::available(package);
-    let none = [ALL.to_owned()];
-    let asked = if asked.is_empty() { &none } else { asked };
-    let mut named: Vec<&str> = Vec::new();
+    let all = || available.iter().chain(BASELINES.iter().filter(|_| baselines)).copied();
+    let mut named: Vec<&str> = if asked.is_empty() { all().collect() } else { Vec::new() };
     for method in asked {
         if method == ALL {
-            named.extend(&available);
-            named.extend(BASELINES.iter().filter(|_| baselines));
+            named.extend(all());
             let missing: Vec<&str> = METHODS.iter().copied().filter(|m| !available.contains(m)).collect();
             if !missing.is_empty() {
                 output::note(&format!("the model has no weights for {}: left out", missing.join(", ")));

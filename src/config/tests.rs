@@ -88,7 +88,7 @@ fn each_wrong_file_has_an_error_that_names_it() {
         ("[monitor]\nui = \"gui\"\n", "c.toml, line 2: monitor.ui = \"gui\" cannot be used (unknown variant"),
         (
             "[monitor]\nmethod = \"magic\"\n",
-            "c.toml, line 2: monitor.method = \"magic\" cannot be used; give one of l2i",
+            "c.toml, line 2: monitor.method = \"magic\" cannot be used; there is no method 'magic'; give one of l2i",
         ),
         (
             "[monitor]\ninput = \"\"\n",

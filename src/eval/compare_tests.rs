@@ -84,7 +84,7 @@ fn masks_that_hold_what_the_class_listens_to_are_faithful_and_others_are_not() {
     assert!((find(&result, "own", Domain::Stft).mask_mean.unwrap() - 0.5).abs() < 1e-6);
     // Its Gini index is the share of zeros.
     near(find(&result, "own", Domain::Stft).sps, 0.5);
-    // What a relevance says is the mel mask: 1 on 6 or 5 of 16 bands.
+    // The mask of bands is the mel mask: 1 on 6 or 5 of 16 bands.
     assert!((find(&result, "attributes", Domain::Mel).mask_mean.unwrap() - 5.5 / 16.0).abs() < 1e-6);
 }
 

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
 
 use candle_core::Tensor;
 
@@ -109,7 +108,7 @@ pub(super) fn tone(class: usize, k: usize) -> Vec<f32> {
 }
 
 /// Masks made of the class: `own` is 1 on the bins that the class listens to (up to the middle for `low`), `other` on the
-/// rest, `empty` nowhere, `attributes` the same as `own` as a relevance of the classifier's input.
+/// rest, `empty` nowhere, `attributes` the same as `own`, made of a mask of the bands it listens to.
 pub(super) fn load(method: &str) -> Result<Box<dyn Interpreter>> {
     let method = *["own", "other", "empty", "all-ones", "attributes"].iter().find(|m| **m == method).unwrap();
     Ok(Box::new(Known { method }))
@@ -165,8 +164,8 @@ impl Explanation for Known {
         }
     }
 
-    fn relevance(&self, class: ClassId) -> Option<Arc<[f32]>> {
-        let of = |band: usize| if LISTENS[class.0].contains(&band) { 2.0 } else { -1.0 };
+    fn band_mask(&self, class: ClassId) -> Option<Vec<f32>> {
+        let of = |band: usize| f32::from(u8::from(LISTENS[class.0].contains(&band)));
         (self.method == "attributes").then(|| (0..N_FRAMES * N_MELS).map(|i| of(i % N_MELS)).collect())
     }
 
