@@ -118,6 +118,7 @@ pub fn run(args: &Args) -> Result<()> {
     let bar = output::progress("{msg} {wide_bar} {pos}/{len}");
     let evaluation = Loaded::open(args, &bar)?.components(args, &bar)?;
     bar.finish_and_clear();
+    // What was measured is shown, also where the file cannot be written.
     let written = args.json.as_ref().map_or(Ok(()), |path| write_json(path, &evaluation));
     output::print(&table(&evaluation))?;
     written

@@ -78,6 +78,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     bar.finish_and_clear();
     comparison.seconds = began.elapsed().as_secs_f64();
     let text = markdown(&comparison);
+    // What was measured is shown, also where a file cannot be written.
     let json = args.json.as_ref().map_or(Ok(()), |path| write_json(path, &comparison));
     let markdown = args.markdown.as_ref().map_or(Ok(()), |path| write_file(path, &text));
     output::print(&text)?;
