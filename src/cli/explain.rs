@@ -12,10 +12,9 @@ use crate::engine::inference::Inference;
 use crate::engine::offline::{RecordingParams, explain_recording};
 use crate::engine::report::ModelRef;
 use crate::error::{Error, Result};
-use crate::interpret::methods;
 use crate::media::decode::read_recording;
 use crate::model::classifier::Classifier;
-use crate::model::device::ComputeDevice;
+use crate::model::device::DeviceChoice;
 use crate::model::package::{Package, find_model};
 use crate::record::{EventFolders, FolderOptions};
 use crate::units::{ClassId, SampleRate, StreamClock};
@@ -58,9 +57,6 @@ const MAX_COMPONENTS: usize = 5;
 /// What the folder of explanations holds, beside them.
 const SUMMARY: &str = "summary.json";
 
-/// Seed of the methods that draw at random.
-const SEED: u64 = 1;
-
 /// One line of the summary.
 #[derive(Serialize)]
 struct Explained {
@@ -93,12 +89,10 @@ struct Recording {
 /// Where the model, a recording or the output folder cannot be used.
 pub fn run(args: &Args) -> Result<()> {
     let package = Package::open(&find_model(&args.model)?)?;
-    let mut methods = Vec::new();
-    for method in asked_for(&args.method, &package, false) {
-        let interpreter = methods::load(&package, &method, &ComputeDevice::cpu(), SEED)?;
-        methods.push((method, Inference::new(Classifier::load(&package)?, Some(interpreter))));
-    }
-    let Some((_, first)) = methods.first() else {
+    let open = |method: &String| Inference::open(&package, method, DeviceChoice::Cpu);
+    let mut methods: Vec<Inference> =
+        asked_for(&args.method, &package, false).iter().map(open).collect::<Result<_>>()?;
+    let Some(first) = methods.first() else {
         return Err(Error::usage(format!(
             "the model {} has no method; name one with --method",
             package.manifest().name
@@ -114,9 +108,9 @@ pub fn run(args: &Args) -> Result<()> {
         for file in &args.files {
             let recording = read(file, &package, sample_rate)?;
             for class in &classes {
-                for (method, inference) in &mut methods {
-                    bar.set_message(format!("{} by {method}", recording.name));
-                    let explained = explain(&recording, method, inference, *class, &folders)?;
+                for inference in &mut methods {
+                    bar.set_message(format!("{} by {}", recording.name, inference.method()));
+                    let explained = explain(&recording, inference, *class, &folders)?;
                     bar.suspend(|| output::print(&sentence(&explained)))?;
                     summary.push(explained);
                     bar.inc(1);
@@ -178,15 +172,12 @@ fn read(file: &Path, package: &Package, sample_rate: SampleRate) -> Result<Recor
 
 fn explain(
     recording: &Recording,
-    method: &str,
     inference: &mut Inference,
     class: Option<ClassId>,
     folders: &EventFolders,
 ) -> Result<Explained> {
     let began = Instant::now();
-    let mut report = explain_recording(&recording.samples, inference, class, &recording.params)?;
-    // With what was asked of it, as in `lrp:epsilon-plus`.
-    method.clone_into(&mut report.event.method);
+    let report = explain_recording(&recording.samples, inference, class, &recording.params)?;
     let seconds = began.elapsed().as_secs_f64();
     let dir = folders.write(&report)?;
     let figures = report.event.faithfulness;
@@ -197,7 +188,7 @@ fn explain(
         heard: starts_at.is_none_or(|on| score >= on),
         label,
         score,
-        method: method.to_owned(),
+        method: report.event.method,
         seconds,
         agrees: figures.map(|f| f.agrees),
         prob: figures.map(|f| f.prob),

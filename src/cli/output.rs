@@ -48,6 +48,16 @@ pub(super) fn check_place(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Makes the folder that the flag `flag` names, with its parents, unless it is there.
+///
+/// # Errors
+/// [`ErrorKind::Output`] where it cannot be made.
+pub(super) fn make_folder(dir: &Path, flag: &str) -> Result<()> {
+    std::fs::create_dir_all(dir).map_err(|e| {
+        Error::output(format!("cannot make the folder {} ({e}); choose another {flag}", dir.display())).with_source(e)
+    })
+}
+
 /// Tells a person what went wrong, on one line of stderr.
 pub(super) fn error_sentence(sentence: &str) {
     let one_line = sentence.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -82,7 +82,7 @@ pub struct Common<'a> {
 /// Where data, model or a file cannot be used, and on an interrupt of `--roar`.
 pub fn run(args: &ProbeArgs, common: &Common<'_>) -> Result<()> {
     if let Some(dir) = &args.plots {
-        plots::make_folder(dir)?;
+        output::make_folder(dir, "--plots")?;
     }
     let subject = Subject::open(common)?;
     let mut figures = json!({

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Bar, Subject, file_name, write_file};
 use crate::dsp::FrontEnd;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::eval::probe::clip_scores::{ClipScorer, ClipScores};
 use crate::eval::probe::flipping::{Flipping, MeanCurve};
 use crate::eval::probe::sanity::Sanity;
@@ -19,13 +19,6 @@ use crate::train::roar_run::{NOTHING, RoarResult};
 
 /// Most points of a picture by t-SNE, which takes time that grows with their square.
 const MAX_POINTS: usize = 1000;
-
-/// Makes the folder of the pictures.
-pub(super) fn make_folder(dir: &Path) -> Result<()> {
-    std::fs::create_dir_all(dir).map_err(|e| {
-        Error::output(format!("cannot make the folder {} ({e}); choose another --plots", dir.display())).with_source(e)
-    })
-}
 
 /// Writes `DIR/NAME.png`.
 pub(super) fn write(dir: &Path, name: &str, image: &Image) -> Result<()> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 
-use crate::cli::output::{note, progress};
+use crate::cli::output::{make_folder, note, progress};
 use crate::error::{Error, Result};
 use crate::eval::evaluate::targets_for_model;
 use crate::model::manifest::Manifest;
@@ -115,9 +115,7 @@ fn clips(metas: &[ClipMeta], rate: SampleRate, length: usize, bar: &ProgressBar,
 
 /// Where a run keeps its checkpoint; without `resume` an old one is removed.
 pub(super) fn checkpoint(out: &Path, what: &str, resume: bool) -> Result<PathBuf> {
-    std::fs::create_dir_all(out).map_err(|e| {
-        Error::output(format!("cannot make the folder {} ({e}); choose another --out", out.display())).with_source(e)
-    })?;
+    make_folder(out, "--out")?;
     let path = out.join(format!("{what}.checkpoint"));
     if !resume {
         discard(&path);
