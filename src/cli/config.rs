@@ -46,6 +46,9 @@ pub(super) struct InitArgs {
 pub(super) struct ShowArgs {
     #[command(flatten)]
     settings: SettingsArgs,
+    /// Show webhooks' addresses and headers in full, which may hold passwords
+    #[arg(long, env = "EARWITNESS_SECRETS", value_parser = FalseyValueParser::new())]
+    secrets: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -59,7 +62,11 @@ pub(super) fn run(command: ConfigCommand, globals: &Globals) -> Result<()> {
     globals.start_log()?;
     match command {
         ConfigCommand::Init(args) => init(&args, globals),
-        ConfigCommand::Show(args) => output::print(&globals.settings(args.settings.layer())?.to_toml()?),
+        ConfigCommand::Show(args) => {
+            let config = globals.settings(args.settings.layer())?;
+            let shown = if args.secrets { config } else { config.without_secrets() };
+            output::print(&shown.to_toml()?)
+        }
         ConfigCommand::Check(args) => {
             let file = chosen(args.file.as_deref(), globals)?;
             let loaded = Loaded::of_file(ConfigFile::read(&file)?)?;

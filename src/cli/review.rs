@@ -57,7 +57,7 @@ pub struct Args {
     /// Sum up listening tests, from files or (without any) from what was imported
     #[arg(long, value_name = "FILE", env = "EARWITNESS_RATINGS", group = "what", num_args = 0..)]
     pub ratings: Option<Vec<PathBuf>>,
-    /// File to write the table into, instead of stdout
+    /// File to write the table into, instead of stdout (-)
     #[arg(long, value_name = "FILE", env = "EARWITNESS_OUT")]
     pub out: Option<PathBuf>,
     /// Only the newest N events [default: 50 in a page, all in a table]
@@ -208,7 +208,7 @@ fn html(index: &Index, filter: &Filter, args: &Args, file: &Path) -> Result<()> 
 fn export(index: &Index, filter: &Filter, limit: Option<u64>, out: Option<&Path>) -> Result<()> {
     let rows = index.query(filter, Page { skip: 0, limit: limit.unwrap_or(u64::MAX) })?;
     let entries = rows.iter().filter_map(|row| entry(index, &row.dir));
-    match out {
+    match out.filter(|file| *file != Path::new("-")) {
         Some(file) => {
             write_whole(readers(index, rows.first().map(|row| row.dir.as_str())), file, |out| write_table(out, entries))
                 .map(|_| ())

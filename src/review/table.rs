@@ -105,14 +105,17 @@ fn text(value: &str) -> String {
     harmless(value).into_owned()
 }
 
-/// `value`, with an apostrophe before what a spreadsheet would compute.
+/// `value`, with an apostrophe before what a spreadsheet would compute, and without control characters: a terminal would obey
+/// them. Line breaks and tabs stay.
 #[must_use]
 pub fn harmless(value: &str) -> Cow<'_, str> {
-    if value.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
-        Cow::Owned(format!("'{value}"))
-    } else {
-        Cow::Borrowed(value)
+    let obeyed = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    let computed = value.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
+    if !computed && !value.contains(obeyed) {
+        return Cow::Borrowed(value);
     }
+    let shown: String = value.chars().map(|c| if obeyed(c) { char::REPLACEMENT_CHARACTER } else { c }).collect();
+    Cow::Owned(if computed { format!("'{shown}") } else { shown })
 }
 
 #[cfg(test)]
@@ -120,6 +123,13 @@ pub fn harmless(value: &str) -> Cow<'_, str> {
 mod tests {
     use super::super::page::tests::entry;
     use super::*;
+
+    #[test]
+    fn no_cell_steers_a_terminal() {
+        assert_eq!(harmless("a\u{1b}[31mb\rc\u{9b}d"), "a\u{fffd}[31mb\u{fffd}c\u{fffd}d");
+        assert_eq!(harmless("two\nlines\tand a tab"), "two\nlines\tand a tab");
+        assert_eq!(harmless("=1\u{7}"), "'=1\u{fffd}");
+    }
 
     fn table(entries: Vec<Entry>) -> Vec<Vec<String>> {
         let mut out = Vec::new();

@@ -15,6 +15,15 @@ use crate::engine::report::Report;
 use crate::record::relay::Aside;
 use crate::record::report_json;
 
+/// States as they are published.
+const ONLINE: &str = "online";
+const OFFLINE: &str = "offline";
+const ON: &str = "ON";
+const OFF: &str = "OFF";
+
+/// Inputs that get topics and entities of their own; a folder of recordings may bring any number of them.
+const MAX_INPUTS: usize = 64;
+
 /// The topics below one base.
 #[derive(Debug)]
 pub(super) struct Topics {
@@ -52,6 +61,26 @@ impl Topics {
     pub(super) fn input_status(&self, slug: &str) -> String {
         format!("{}/input/{slug}/status", self.base)
     }
+
+    /// `ON` while any label sounds at an input, or `OFF`.
+    pub(super) fn input_state(&self, slug: &str) -> String {
+        format!("{}/input/{slug}/state", self.base)
+    }
+
+    /// The newest event of an input.
+    pub(super) fn input_event(&self, slug: &str) -> String {
+        format!("{}/input/{slug}/event", self.base)
+    }
+
+    /// `ON` while a label sounds at an input, or `OFF`.
+    fn input_label_state(&self, input: &str, label: &str) -> String {
+        format!("{}/input/{input}/label/{label}/state", self.base)
+    }
+
+    /// The retained topics of our own that another client may overwrite with less than we know, as subscriptions.
+    pub(super) fn contested(&self) -> [String; 3] {
+        [self.availability(), format!("{}/+/+/state", self.base), self.input_label_state("+", "+")]
+    }
 }
 
 /// Names that stand in topics and ids, one for each thing.
@@ -82,7 +111,7 @@ struct Retained {
     published: u64,
 }
 
-/// A label that sounds.
+/// A state that is ON: a label that sounds, somewhere or at one input.
 #[derive(Debug, Default)]
 struct On {
     /// Events that have begun and are not over, and until when they are waited for.
@@ -100,6 +129,7 @@ impl On {
 #[derive(Debug)]
 struct Inner {
     topics: BTreeMap<String, Retained>,
+    /// By the topic of the state.
     on: BTreeMap<String, On>,
     labels: Slugs,
     inputs: Slugs,
@@ -162,11 +192,10 @@ impl Board {
     pub(super) fn turn_off(&self, now: Instant) -> Option<Instant> {
         let mut inner = self.inner();
         let over: Vec<String> =
-            inner.on.iter().filter(|(_, on)| on.ends().is_none_or(|end| end <= now)).map(|(l, _)| l.clone()).collect();
-        for label in over {
-            inner.on.remove(&label);
-            let slug = inner.labels.of(&label);
-            inner.set(self.topics.label_state(&slug), "OFF".to_owned());
+            inner.on.iter().filter(|(_, on)| on.ends().is_none_or(|end| end <= now)).map(|(t, _)| t.clone()).collect();
+        for topic in over {
+            inner.on.remove(&topic);
+            inner.set(topic, OFF.to_owned());
         }
         inner.on.values().filter_map(On::ends).min()
     }
@@ -194,22 +223,33 @@ impl Board {
     pub(super) fn connected(&self) {
         let mut inner = self.inner();
         inner.topics.values_mut().for_each(|retained| retained.published = 0);
-        inner.set(self.topics.availability(), "online".to_owned());
+        inner.set(self.topics.availability(), ONLINE.to_owned());
+    }
+
+    /// The broker has published `text` under a topic of ours. Where another client said less than we know (its last will,
+    /// while we are online; its OFF, while a label sounds here), our own text is due again. The other way round nothing is
+    /// corrected: two monitors that share topics never answer each other without end.
+    pub(super) fn overheard(&self, topic: &str, text: &str) {
+        let mut inner = self.inner();
+        let Some(retained) = inner.topics.get_mut(topic) else { return };
+        if matches!(retained.text.as_str(), ONLINE | ON) && retained.text != text {
+            retained.published = 0;
+            drop(inner);
+            self.changed();
+        }
     }
 
     /// Nothing sounds any more.
     pub(super) fn silence(&self) {
         let mut inner = self.inner();
-        let labels: Vec<String> = std::mem::take(&mut inner.on).into_keys().collect();
-        for label in labels {
-            let slug = inner.labels.of(&label);
-            inner.set(self.topics.label_state(&slug), "OFF".to_owned());
+        for topic in std::mem::take(&mut inner.on).into_keys() {
+            inner.set(topic, OFF.to_owned());
         }
     }
 
     /// Nobody is there any more.
     pub(super) fn leave(&self) {
-        self.inner().set(self.topics.availability(), "offline".to_owned());
+        self.inner().set(self.topics.availability(), OFFLINE.to_owned());
     }
 
     fn announce_labels(&self) {
@@ -217,7 +257,7 @@ impl Board {
         let wanted = &self.options.filter.labels;
         for label in self.options.all_labels.iter().filter(|label| wanted.is_empty() || wanted.contains(label)) {
             let slug = inner.labels.of(label);
-            inner.set(self.topics.label_state(&slug), "OFF".to_owned());
+            inner.set(self.topics.label_state(&slug), OFF.to_owned());
             self.announce(&mut inner, ha::label(&self.options, &self.topics, label, &slug));
         }
         self.announce(&mut inner, ha::last_event(&self.options, &self.topics));
@@ -225,10 +265,12 @@ impl Board {
 
     fn announce_input(&self, source: &str) {
         let mut inner = self.inner();
-        if !inner.announced.insert(source.to_owned()) {
+        if inner.announced.contains(source) || inner.announced.len() >= MAX_INPUTS {
             return;
         }
+        inner.announced.insert(source.to_owned());
         let slug = inner.inputs.of(source);
+        inner.set(self.topics.input_state(&slug), OFF.to_owned());
         for entity in ha::input(&self.options, &self.topics, source, &slug) {
             self.announce(&mut inner, entity);
         }
@@ -267,6 +309,9 @@ impl Observe for Board {
             Report::Status(status) => {
                 let Ok(json) = report_json(report, &Aside::default()) else { return };
                 let mut inner = self.inner();
+                if !inner.announced.contains(&status.source) {
+                    return;
+                }
                 let slug = inner.inputs.of(&status.source);
                 inner.set(self.topics.input_status(&slug), json.to_string());
             }
@@ -279,21 +324,32 @@ impl Observe for Board {
         let now = Instant::now();
         let secs = |secs: f64| now + Duration::try_from_secs_f64(secs).unwrap_or_default();
         let mut inner = self.inner();
-        let slug = inner.labels.of(&message.label);
-        let on = inner.on.entry(message.label.clone()).or_default();
-        match message.kind {
-            Kind::Onset => {
-                on.open.insert(message.id.clone(), secs(self.options.longest_on_secs));
-            }
-            Kind::Event => {
-                on.open.remove(&message.id);
-                on.until = on.until.max(Some(secs(self.options.off_delay_secs)));
-                let text = message.text();
-                inner.set(self.topics.label_event(&slug), text.clone());
-                inner.set(self.topics.last_event(), text);
-            }
+        let label = inner.labels.of(&message.label);
+        let source = message.field("source");
+        let input = inner.announced.contains(source).then(|| inner.inputs.of(source));
+        let mut states = vec![self.topics.label_state(&label)];
+        if let Some(input) = &input {
+            states.extend([self.topics.input_state(input), self.topics.input_label_state(input, &label)]);
         }
-        inner.set(self.topics.label_state(&slug), "ON".to_owned());
+        for topic in states {
+            let on = inner.on.entry(topic.clone()).or_default();
+            match message.kind {
+                Kind::Onset => {
+                    on.open.insert(message.id.clone(), secs(self.options.longest_on_secs));
+                }
+                Kind::Event => {
+                    on.open.remove(&message.id);
+                    on.until = on.until.max(Some(secs(self.options.off_delay_secs)));
+                }
+            }
+            inner.set(topic, ON.to_owned());
+        }
+        if message.kind == Kind::Event {
+            let text = message.text();
+            let of_input = input.map(|input| self.topics.input_event(&input));
+            let topics = [self.topics.label_event(&label), self.topics.last_event()].into_iter().chain(of_input);
+            topics.for_each(|topic| inner.set(topic, text.clone()));
+        }
         drop(inner);
         self.changed();
     }
@@ -378,6 +434,69 @@ pub(super) mod tests {
         assert_eq!(topics, ["house/ear/availability", "house/ear/label/dog/state"]);
         board.connected();
         assert_eq!(board.due().len(), 8);
+    }
+
+    /// The board as a broker has it, with one input announced.
+    fn published_board() -> Board {
+        let board = Board::new(&options());
+        board.announce_input("demo");
+        board.connected();
+        board.due().iter().for_each(|due| board.published(due));
+        board
+    }
+
+    fn due_topics(board: &Board) -> Vec<String> {
+        board.due().into_iter().map(|due| due.topic).collect()
+    }
+
+    #[test]
+    fn another_client_that_says_less_than_we_know_is_corrected() {
+        let board = published_board();
+        board.overheard("house/ear/availability", "offline");
+        assert_eq!(due_topics(&board), ["house/ear/availability"]);
+        board.due().iter().for_each(|due| board.published(due));
+        board.message(&message(Kind::Onset, "A", "dog", 0.9));
+        board.due().iter().for_each(|due| board.published(due));
+        for topic in ["label/dog/state", "input/demo/state", "input/demo/label/dog/state"] {
+            board.overheard(&format!("house/ear/{topic}"), "OFF");
+        }
+        assert_eq!(due_topics(&board).len(), 3);
+    }
+
+    #[test]
+    fn what_others_know_more_and_our_own_echo_are_left_as_they_are() {
+        let board = published_board();
+        board.overheard("house/ear/availability", "online");
+        board.overheard("house/ear/label/dog/state", "ON");
+        board.overheard("house/ear/label/dog/state", "OFF");
+        board.overheard("house/ear/label/cat/state", "OFF");
+        assert!(board.due().is_empty());
+        board.leave();
+        board.due().iter().for_each(|due| board.published(due));
+        board.overheard("house/ear/availability", "online");
+        assert!(board.due().is_empty(), "another monitor is there, and we are not");
+    }
+
+    #[test]
+    fn an_input_has_a_state_an_event_and_a_state_for_each_label_that_sounded_there() {
+        let board = published_board();
+        assert_eq!(board.inner().topics["house/ear/input/demo/state"].text, "OFF");
+        board.message(&message(Kind::Onset, "A", "dog", 0.9));
+        board.message(&message(Kind::Event, "A", "dog", 0.9));
+        let states = ["input/demo/state", "input/demo/label/dog/state"].map(|t| format!("house/ear/{t}"));
+        assert!(states.iter().all(|topic| board.inner().topics[topic].text == "ON"));
+        assert!(board.inner().topics["house/ear/input/demo/event"].text.contains("\"id\":\"A\""));
+        let wait = board.turn_off(Instant::now()).unwrap();
+        assert_eq!(board.turn_off(wait), None);
+        assert!(states.iter().all(|topic| board.inner().topics[topic].text == "OFF"));
+    }
+
+    #[test]
+    fn a_folder_of_recordings_does_not_fill_the_broker() {
+        let board = Board::new(&options());
+        (0..200).for_each(|n| board.announce_input(&format!("file:{n}.wav")));
+        let inputs = board.inner().topics.keys().filter(|topic| topic.starts_with("house/ear/input/")).count();
+        assert_eq!(inputs, MAX_INPUTS);
     }
 
     #[test]

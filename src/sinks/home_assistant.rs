@@ -44,8 +44,16 @@ pub(super) fn last_event(options: &MqttOptions, topics: &Topics) -> Entity {
     entity(options, topics, "sensor", "last_event", about)
 }
 
-/// An input: its level, and whether something is wrong with it.
-pub(super) fn input(options: &MqttOptions, topics: &Topics, source: &str, slug: &str) -> [Entity; 2] {
+/// An input: whether anything sounds there, its level, and whether something is wrong with it.
+pub(super) fn input(options: &MqttOptions, topics: &Topics, source: &str, slug: &str) -> [Entity; 3] {
+    let sound = json!({
+        "name": format!("Sound at {source}"),
+        "device_class": "sound",
+        "state_topic": topics.input_state(slug),
+        "payload_on": "ON",
+        "payload_off": "OFF",
+        "json_attributes_topic": topics.input_event(slug),
+    });
     let level = json!({
         "name": format!("Level of {source}"),
         "icon": "mdi:volume-medium",
@@ -63,6 +71,7 @@ pub(super) fn input(options: &MqttOptions, topics: &Topics, source: &str, slug: 
         "json_attributes_topic": topics.input_status(slug),
     });
     [
+        entity(options, topics, "binary_sensor", &format!("sound_{slug}"), sound),
         entity(options, topics, "sensor", &format!("level_{slug}"), level),
         entity(options, topics, "binary_sensor", &format!("problem_{slug}"), problem),
     ]

@@ -5,6 +5,8 @@
 
 #[cfg(feature = "net")]
 mod board;
+#[cfg(feature = "net")]
+mod client_id;
 mod exec;
 mod filter;
 #[cfg(feature = "net")]

@@ -7,7 +7,7 @@ use crossbeam::channel::Receiver;
 
 use super::board::Board;
 use super::message::Message;
-use super::mqtt_link::Link;
+use super::mqtt_link::{Link, Standing};
 use super::options::MqttOptions;
 use super::runner::{Deliver, Failure};
 use super::stats::Stats;
@@ -29,8 +29,16 @@ impl Mqtt {
     /// # Errors
     /// As [`Link::start`].
     pub(super) fn new(options: &MqttOptions, board: Board, stats: Arc<Stats>) -> Result<Self> {
-        let will = (board.topics().availability(), "offline".to_owned());
-        let link = Link::start(options, will, board.waker())?;
+        let overheard = {
+            let board = board.clone();
+            move |topic: &str, text: &str| board.overheard(topic, text)
+        };
+        let standing = Standing {
+            will: (board.topics().availability(), "offline".to_owned()),
+            subscriptions: board.topics().contested().to_vec(),
+            overheard: Box::new(overheard),
+        };
+        let link = Link::start(options, standing, board.waker())?;
         Ok(Self { link, board, stats, connection: 0 })
     }
 
@@ -39,6 +47,7 @@ impl Mqtt {
         let connection = self.link.connection()?;
         if connection != self.connection {
             self.board.connected();
+            self.link.listen();
             self.connection = connection;
         }
         for due in self.board.due() {

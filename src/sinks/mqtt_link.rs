@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use crossbeam::channel::{self, Receiver, Sender};
 use rumqttc::{
-    Client, ConnectReturnCode, Connection, ConnectionError, Event, LastWill, Outgoing, Packet, QoS, TlsConfiguration,
-    Transport,
+    Broker, Client, ConnectReturnCode, Connection, ConnectionError, Event, LastWill, NoticeFailureReason, Outgoing,
+    Packet, PublishOptions, QoS, SubscribeFilter, TlsConfiguration, Transport,
 };
 
+use super::client_id::ClientId;
 use super::options::MqttOptions;
 use crate::error::{Error, Result};
 
@@ -19,7 +20,7 @@ use crate::error::{Error, Result};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A connection over which nothing goes is tested this often; a broker tells our death after one and a half.
-const KEEP_ALIVE: Duration = Duration::from_secs(20);
+const KEEP_ALIVE_SECS: u16 = 20;
 
 /// The pause before another attempt to connect; it doubles …
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -38,6 +39,19 @@ const SYSTEM_CERTIFICATES: &[&str] = &[
     "/etc/ssl/ca-bundle.pem",
 ];
 
+/// A connection that is lost so soon after subscribing was probably lost because of it.
+const SUSPICION: Duration = Duration::from_secs(3);
+
+/// What a connection stands for at the broker, each time anew.
+pub(super) struct Standing {
+    /// What the broker publishes when we are gone: topic and text.
+    pub(super) will: (String, String),
+    /// Topics to listen to.
+    pub(super) subscriptions: Vec<String>,
+    /// Hears what is published there: topic and text. Runs on the connection's thread and must not wait.
+    pub(super) overheard: Box<dyn Fn(&str, &str) + Send>,
+}
+
 /// What the connection's thread tells.
 enum Signal {
     Sent(u16),
@@ -45,16 +59,38 @@ enum Signal {
     Down,
 }
 
+/// Whether the broker lets us listen. One that answers a subscription by hanging up (some do where rights are missing, and one
+/// message too large does the same) gets a connection without it the next time: to publish matters more.
+#[derive(Debug, Default, Clone, Copy)]
+enum Subscribed {
+    #[default]
+    NotYet,
+    Since(Instant),
+    LeftOut,
+}
+
+impl Subscribed {
+    /// What is to become of the next connection's subscription when one is lost.
+    fn after_a_loss(self) -> Self {
+        match self {
+            Self::Since(when) if when.elapsed() < SUSPICION => Self::LeftOut,
+            _ => Self::NotYet,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Shared {
     /// Counts connections; 0 while there is none.
     generation: AtomicU64,
     trouble: Mutex<String>,
+    subscribed: Mutex<Subscribed>,
 }
 
 /// A connection that is kept.
 pub(super) struct Link {
     client: Client,
+    subscriptions: Vec<String>,
     shared: Arc<Shared>,
     signals: Receiver<Signal>,
     /// Dropped at the end.
@@ -62,32 +98,41 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Connects, and again whenever the connection is lost; `wake` hears of both. `will` is what the broker publishes when we
-    /// are gone: topic and text.
+    /// Connects, and again whenever the connection is lost; `wake` hears of both.
     ///
     /// # Errors
     /// `Usage` for certificates that cannot be used, `Output` when the system gives no thread.
-    pub(super) fn start(options: &MqttOptions, will: (String, String), wake: Sender<()>) -> Result<Self> {
-        let id = format!("earwitness-{}-{:08x}", std::process::id(), id_of_now());
-        let mut mqtt = rumqttc::MqttOptions::new(id, options.host.clone(), options.port);
-        mqtt.set_keep_alive(KEEP_ALIVE);
+    pub(super) fn start(options: &MqttOptions, standing: Standing, wake: Sender<()>) -> Result<Self> {
+        let id = ClientId::claim(&options.base_topic);
+        let mut mqtt = rumqttc::MqttOptions::new(id.text(), Broker::tcp(options.host.clone(), options.port));
+        mqtt.set_keep_alive(KEEP_ALIVE_SECS);
         mqtt.set_max_packet_size(MAX_PACKET, MAX_PACKET);
-        mqtt.set_last_will(LastWill::new(will.0, will.1, QoS::AtLeastOnce, true));
+        let (topic, text) = standing.will;
+        mqtt.set_last_will(LastWill::new(topic, text, QoS::AtLeastOnce, true));
         if !options.user.is_empty() {
             mqtt.set_credentials(options.user.clone(), options.password.0.clone());
         }
         if options.tls {
             mqtt.set_transport(encrypted(options)?);
         }
-        let (client, connection) = Client::new(mqtt, 16);
+        let (client, connection) = Client::builder(mqtt).capacity(16).build();
         let (stop, stopped) = channel::bounded(0);
         let (signal, signals) = channel::bounded(256);
         let shared = Arc::new(Shared::default());
-        let keeper = Keeper { connection, shared: Arc::clone(&shared), signal, wake, stopped, connections: 0 };
+        let keeper = Keeper {
+            connection,
+            overheard: standing.overheard,
+            shared: Arc::clone(&shared),
+            signal,
+            wake,
+            stopped,
+            connections: 0,
+            _id: id,
+        };
         Builder::new().name("mqtt".to_owned()).spawn(move || keeper.run()).map_err(|e| {
             Error::output(format!("the connection to MQTT could not start ({e}); end other programs")).with_source(e)
         })?;
-        Ok(Self { client, shared, signals, _stop: stop })
+        Ok(Self { client, subscriptions: standing.subscriptions, shared, signals, _stop: stop })
     }
 
     /// The number of the connection, or why there is none; no reason is given before the first attempt has ended.
@@ -98,13 +143,25 @@ impl Link {
         }
     }
 
+    /// Asks to hear what is published under the subscribed topics; once for each connection.
+    pub(super) fn listen(&self) {
+        let mut subscribed = self.shared.subscribed.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*subscribed, Subscribed::LeftOut) {
+            return;
+        }
+        let filters = self.subscriptions.iter().map(|topic| SubscribeFilter::new(topic.clone(), QoS::AtLeastOnce));
+        if self.client.try_subscribe_many(filters).is_ok() {
+            *subscribed = Subscribed::Since(Instant::now());
+        }
+    }
+
     /// Publishes and waits until the broker has confirmed it.
     pub(super) fn publish(&self, topic: &str, text: &str, retain: bool) -> Result<(), String> {
         self.connection()?;
         // What is left of an earlier message that was given up.
         self.signals.try_iter().for_each(drop);
         self.client
-            .try_publish(topic, QoS::AtLeastOnce, retain, text)
+            .try_publish(topic, text, PublishOptions::at_least_once().retain(retain))
             .map_err(|_| "the connection takes no more messages".to_owned())?;
         let deadline = Instant::now() + PATIENCE;
         let mut number = None;
@@ -132,11 +189,14 @@ impl Link {
 /// The connection's thread.
 struct Keeper {
     connection: Connection,
+    overheard: Box<dyn Fn(&str, &str) + Send>,
     shared: Arc<Shared>,
     signal: Sender<Signal>,
     wake: Sender<()>,
     stopped: Receiver<()>,
     connections: u64,
+    /// Ours as long as the thread lives.
+    _id: ClientId,
 }
 
 impl Keeper {
@@ -155,6 +215,12 @@ impl Keeper {
                     self.shared.generation.store(self.connections, Ordering::Release);
                     let _ = self.wake.try_send(());
                 }
+                Ok(Event::Incoming(Packet::Publish(publish))) => {
+                    let utf8 = |bytes| std::str::from_utf8(bytes).ok();
+                    if let (Some(topic), Some(text)) = (utf8(&publish.topic), utf8(&publish.payload)) {
+                        (self.overheard)(topic, text);
+                    }
+                }
                 Ok(Event::Incoming(Packet::PubAck(ack))) => self.tell(Signal::Confirmed(ack.pkid)),
                 Ok(Event::Outgoing(Outgoing::Publish(id))) => self.tell(Signal::Sent(id)),
                 Ok(Event::Outgoing(Outgoing::Disconnect)) => return,
@@ -163,7 +229,8 @@ impl Keeper {
                     *self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner) = sentence(&e);
                     self.shared.generation.store(0, Ordering::Release);
                     // Whoever waits for a confirmation tries again, and knows better what is still worth telling.
-                    self.connection.eventloop.pending.clear();
+                    self.connection.eventloop.drain_pending_as_failed(NoticeFailureReason::SessionReset);
+                    self.doubt_subscription();
                     self.tell(Signal::Down);
                     let _ = self.wake.try_send(());
                     if self.stopped.recv_timeout(pause) != Err(channel::RecvTimeoutError::Timeout) {
@@ -172,6 +239,15 @@ impl Keeper {
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
+        }
+    }
+
+    /// The connection was lost.
+    fn doubt_subscription(&self) {
+        let mut subscribed = self.shared.subscribed.lock().unwrap_or_else(PoisonError::into_inner);
+        *subscribed = subscribed.after_a_loss();
+        if matches!(*subscribed, Subscribed::LeftOut) {
+            tracing::debug!("the broker hung up after a subscription; the next connection does without it");
         }
     }
 
@@ -218,7 +294,17 @@ fn encrypted(options: &MqttOptions) -> Result<Transport> {
     Ok(Transport::tls_with_config(TlsConfiguration::Simple { ca, alpn: None, client_auth: None }))
 }
 
-/// Something that another monitor with the same process id, in another container, does not have.
-fn id_of_now() -> u32 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.subsec_nanos())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_that_hangs_up_on_a_subscription_is_not_asked_twice_in_a_row() {
+        let now = Instant::now();
+        assert!(matches!(Subscribed::Since(now).after_a_loss(), Subscribed::LeftOut));
+        assert!(matches!(Subscribed::LeftOut.after_a_loss(), Subscribed::NotYet));
+        if let Some(long_ago) = now.checked_sub(SUSPICION * 2) {
+            assert!(matches!(Subscribed::Since(long_ago).after_a_loss(), Subscribed::NotYet));
+        }
+    }
 }

@@ -1,8 +1,16 @@
 //! Templates of a webhook: the fields of an event put into text.
 
+use std::io::Write;
+
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
 use serde_json::{Map, Value, json};
+
+/// Steps that a template may take: far more than a message needs, and few enough to take no time.
+const MAX_STEPS: u64 = 20_000;
+
+/// The longest text that a template may give, in bytes.
+const MAX_BYTES: usize = 256 * 1024;
 
 /// Templates with the names they were given.
 pub(super) struct Templates {
@@ -18,6 +26,7 @@ impl Templates {
         let mut environment = Environment::new();
         // What one event has and another has not is empty text, all the way down.
         environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+        environment.set_fuel(Some(MAX_STEPS));
         for (name, text) in texts {
             environment.add_template_owned(name, text).map_err(|e| sentence(&e))?;
         }
@@ -30,7 +39,9 @@ impl Templates {
     /// What is wrong, as a sentence's part.
     pub(super) fn render(&self, name: &str, fields: &Map<String, Value>) -> Result<String, String> {
         let template = self.environment.get_template(name).map_err(|e| sentence(&e))?;
-        template.render(Serde(fields)).map_err(|e| sentence(&e))
+        let mut text = Bounded(Vec::new());
+        template.render_captured_to(Serde(fields), &mut text).map_err(|e| sentence(&e))?;
+        String::from_utf8(text.0).map_err(|_| "the template gives no text".to_owned())
     }
 
     /// Tries every template on an event that has every field, so that a wrong name is found before there is an alarm.
@@ -44,6 +55,23 @@ impl Templates {
         let tried = names.iter().try_for_each(|name| self.render(name, &sample).map(drop));
         self.environment.set_undefined_behavior(UndefinedBehavior::Chainable);
         tried
+    }
+}
+
+/// Takes so much text and no more.
+struct Bounded(Vec<u8>);
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.0.len() + bytes.len() > MAX_BYTES {
+            return Err(std::io::Error::other(format!("it gives more than {} KiB of text", MAX_BYTES / 1024)));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
@@ -93,6 +121,17 @@ mod tests {
             one("{{ label }} {{ files.dir }}{% if suppressed %} and {{ suppressed }} more{% endif %}").unwrap();
         let fields = Map::from_iter([("label".to_owned(), Value::from("dog"))]);
         assert_eq!(templates.render("body", &fields).unwrap(), "dog ");
+    }
+
+    #[test]
+    fn a_template_that_runs_on_or_swells_is_refused() {
+        let e =
+            one("{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}").unwrap().try_all();
+        assert!(e.is_err_and(|e| e.contains("line 1")));
+        let e =
+            one("{% for i in range(2000) %}{{ label * 1000 }}{{ \"%1000s\" | format(label) }}{% endfor %}").unwrap();
+        let Value::Object(fields) = sample() else { unreachable!() };
+        assert!(e.render("body", &fields).is_err());
     }
 
     #[test]

@@ -119,6 +119,12 @@ impl Subscriber {
         }
     }
 
+    /// Listens until there is one more than `n` messages.
+    fn next_after(&mut self, n: usize) {
+        let heard = self.messages.recv_timeout(PATIENCE).unwrap_or_else(|e| panic!("{e}: {:?}", &self.heard[..n]));
+        self.heard.push(heard);
+    }
+
     fn up_to_text(&mut self, topic: &str, text: &str) {
         self.up_to(&format!("{topic} {text}"), |m| m.topic == topic && m.text == text);
     }
@@ -182,8 +188,10 @@ fn events_states_and_discovery_reach_the_broker() {
     assert!(onsets.len() >= expected.len(), "{} onsets of {} events", onsets.len(), expected.len());
     assert!(subscriber.heard.iter().filter(|m| m.topic == "ear/event").all(|m| !m.retained));
 
-    // Every label begins and ends OFF.
-    let labels: Vec<&Message> = subscriber.heard.iter().filter(|m| m.topic.ends_with("/state")).collect();
+    // Every label and the input begin and end OFF.
+    let states = || subscriber.heard.iter().filter(|m| m.topic.ends_with("/state"));
+    let (of_labels_here, labels): (Vec<&Message>, Vec<&Message>) =
+        states().partition(|m| m.topic.contains("/label/") && m.topic.contains("/input/"));
     let mut last = BTreeMap::new();
     for message in &labels {
         assert!(message.text == "ON" || message.text == "OFF");
@@ -191,6 +199,16 @@ fn events_states_and_discovery_reach_the_broker() {
         assert!(before.is_some() || message.text == "OFF", "{message:?}");
     }
     assert!(last.values().all(|text| *text == "OFF"), "{last:?}");
+    assert!(last.contains_key(&"ear/input/stdin/state".to_owned()), "{last:?}");
+    // A label's state at an input appears once it sounds there.
+    let here: Vec<&str> = of_labels_here
+        .iter()
+        .filter(|m| m.topic == format!("ear/input/stdin/label/{slug}/state"))
+        .map(|m| m.text.as_str())
+        .collect();
+    assert_eq!((here.first(), here.last()), (Some(&"ON"), Some(&"OFF")), "{here:?}");
+    let newest_here = json_line(&subscriber.up_to("the input's event", |m| m.topic == "ear/input/stdin/event").text);
+    assert_eq!(newest_here["source"], "stdin");
 
     // Who comes later finds the announcements, and that nobody is there.
     let mut later = Subscriber::of(&broker, &[]);
@@ -202,7 +220,11 @@ fn events_states_and_discovery_reach_the_broker() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), about.len());
-    assert_eq!(about.len(), last.len() + 1 + 2, "each label, the newest event, the input's level and trouble");
+    assert_eq!(
+        about.len(),
+        last.len() + 1 + 2,
+        "each label and the input, the newest event, the input's level and trouble"
+    );
     for entity in &about {
         assert_eq!(text(entity, "availability_topic"), "ear/availability");
         assert_eq!(entity["device"], about[0]["device"]);
@@ -277,6 +299,37 @@ fn our_death_is_told_by_the_broker() {
     subscriber.up_to_text("ear/availability", "online");
     live.signal("KILL");
     subscriber.up_to_text("ear/availability", "offline");
+}
+
+/// Two monitors share the topics of one broker. However one of them ends, the other is there, and the broker says so.
+#[test]
+fn a_monitor_that_goes_on_is_online_whatever_becomes_of_another() {
+    for end in ["INT", "KILL"] {
+        let port = free_port();
+        let (ours, another) = (home(port, ""), home(port, ""));
+        let Some(broker) = Broker::start(ours.home(), port, OPEN) else { return };
+        let mut subscriber = Subscriber::of(&broker, &[]);
+        let (live, stdin) = on_stdin(&ours, &[]);
+        subscriber.up_to_text("ear/availability", "online");
+        let (second, _its_stdin) = on_stdin(&another, &[]);
+        let times_online =
+            |s: &Subscriber| s.of_topic("ear/availability").iter().filter(|m| m.text == "online").count();
+        while times_online(&subscriber) < 2 {
+            let n = subscriber.heard.len();
+            subscriber.next_after(n);
+        }
+        second.signal(end);
+        subscriber.up_to_text("ear/availability", "offline");
+        let n = subscriber.heard.iter().position(|m| m.text == "offline").unwrap();
+        while !subscriber.heard[n..].iter().any(|m| m.topic == "ear/availability" && m.text == "online") {
+            let n = subscriber.heard.len();
+            subscriber.next_after(n);
+        }
+        let mut later = Subscriber::of(&broker, &[]);
+        later.up_to_text("ear/availability", "online");
+        drop(stdin);
+        assert_eq!(live.finish().code, Some(0));
+    }
 }
 
 #[test]

@@ -28,7 +28,7 @@ section! {
         user: String = String::new(),
         /// File that holds the password; without one, the variable EARWITNESS_MQTT_PASSWORD.
         password_file: String = String::new(),
-        /// What every topic begins with; each monitor of a broker needs its own.
+        /// What every topic begins with. Monitors that share it share their states, too.
         base_topic: String = "earwitness".into(),
         /// Where Home Assistant looks for devices; "" announces nothing.
         discovery_topic: String = "homeassistant".into(),
@@ -123,6 +123,9 @@ pub struct SinkSurroundings {
 
 /// Longest time from the end of an event to its report: gaps, what follows an event, computing under load.
 const REPORT_SECS: f64 = 30.0;
+
+/// Stands where a secret is not shown.
+const HIDDEN: &str = "(hidden)";
 
 /// The variable that holds the broker's password where no file does.
 const PASSWORD_VARIABLE: &str = "EARWITNESS_MQTT_PASSWORD";
@@ -228,6 +231,21 @@ impl From<TellWhen> for TellOf {
 }
 
 impl Config {
+    /// The same settings with what may be a secret replaced by a word: the paths and users of webhooks' addresses, and the
+    /// values of their headers. For people to read.
+    #[must_use]
+    pub fn without_secrets(&self) -> Self {
+        let mut config = self.clone();
+        for webhook in &mut config.webhook {
+            webhook.url = host_alone(&webhook.url);
+            for header in &mut webhook.headers {
+                let name = header.split_once(':').map_or("", |(name, _)| name);
+                *header = format!("{name}: {HIDDEN}");
+            }
+        }
+        config
+    }
+
     /// Who is told, with the passwords and tokens read from their files.
     ///
     /// # Errors
@@ -297,6 +315,15 @@ impl Config {
     }
 }
 
+/// An address without user, password, path and query: on services for notifications, the path is the password.
+fn host_alone(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return HIDDEN.to_owned() };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let hidden = if path.trim_matches('/').is_empty() && host == authority { "" } else { HIDDEN };
+    format!("{scheme}://{host}/{hidden}")
+}
+
 fn named(kind: &str, name: &str, number: usize) -> String {
     if name.is_empty() { format!("{kind} {number}") } else { format!("{kind} {name}") }
 }
@@ -308,4 +335,36 @@ fn secret(file: &str, key: &str) -> Result<Secret> {
             .with_source(e)
     })?;
     Ok(Secret(text.lines().next().unwrap_or_default().trim().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_what_opens_it() {
+        for (url, shown) in [
+            ("https://ntfy.sh/my-topic", "https://ntfy.sh/(hidden)"),
+            ("https://user:pass@host:8443/x?token=1", "https://host:8443/(hidden)"),
+            ("http://u:p@host", "http://host/(hidden)"),
+            ("http://host?key=1", "http://host/(hidden)"),
+            ("http://host/", "http://host/"),
+            ("nonsense", "(hidden)"),
+        ] {
+            assert_eq!(host_alone(url), shown);
+        }
+    }
+
+    #[test]
+    fn settings_are_shown_without_secrets() {
+        let webhook = WebhookConfig {
+            url: "https://u:hunter2@ntfy.sh/secret-topic".into(),
+            headers: vec!["Authorization: Bearer abc".into()],
+            ..WebhookConfig::default()
+        };
+        let config = Config { webhook: vec![webhook], ..Config::default() };
+        let shown = config.without_secrets().to_toml().unwrap_or_default();
+        assert!(shown.contains("https://ntfy.sh/(hidden)") && shown.contains("Authorization: (hidden)"), "{shown}");
+        assert!(!["hunter2", "secret-topic", "abc"].iter().any(|secret| shown.contains(secret)), "{shown}");
+    }
 }
