@@ -1,0 +1,12 @@
+//! The commands that come to an end by themselves, run as a person would.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod basics;
+mod config;
+mod explain;
+mod model;
+mod panic;
+mod train;
+mod tune;

@@ -1,0 +1,334 @@
+//! From a data set to a model that listens: `train classifier`, `train dictionary`, `train l2i`, `evaluate`, `monitor`, on
+//! two made-up classes, and a training that is killed and goes on.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::Stdio;
+
+use crate::support::e2e::{self, keys, write_wav};
+use crate::support::run::Run;
+use serde_json::Value;
+
+const RATE_HZ: u32 = 22_050;
+
+/// A net small enough for a test, and clips as long.
+const SHAPE: [&str; 10] =
+    ["--width", "0.25", "--clip-frames", "64", "--segment-frames", "64", "--epochs", "2", "--batch", "4"];
+
+/// A second of one of two sounds, each time a little different: a low hum that swells, or short high beeps.
+fn sound(class: usize, take: usize) -> Vec<f32> {
+    let hz = if class == 0 { 150.0 + 20.0 * take as f32 } else { 3_000.0 + 250.0 * take as f32 };
+    let at = |i: u32| {
+        let t = i as f32 / RATE_HZ as f32;
+        let gain = if class == 0 { 0.1 + 0.4 * t } else { f32::from((t * 8.0).fract() < 0.4) * 0.4 };
+        // Far from silent between beeps, so that no frame is a special case.
+        gain * (t * hz * std::f32::consts::TAU).sin() + 0.001 * ((i * i % 1_013) as f32 / 506.5 - 1.0)
+    };
+    (0..RATE_HZ).map(at).collect()
+}
+
+/// A data set in the layout of ESC-50: two classes, two folds, three clips of each in each.
+fn data_set(dir: &Path) {
+    std::fs::create_dir_all(dir.join("audio")).unwrap();
+    std::fs::create_dir_all(dir.join("meta")).unwrap();
+    let mut table = "filename,fold,target,category,esc10,src_file,take\n".to_owned();
+    for fold in 1..=2 {
+        for (class, name) in ["hum", "beeps"].into_iter().enumerate() {
+            for take in 0..3 {
+                let file = format!("{fold}-{}-A-{class}.wav", 100 * fold + take);
+                write_wav(&dir.join("audio").join(&file), RATE_HZ, 1, &sound(class, 3 * fold + take));
+                writeln!(table, "{file},{fold},{class},{name},False,{},A", 100 * fold + take).unwrap();
+            }
+        }
+    }
+    std::fs::write(dir.join("meta/esc50.csv"), table).unwrap();
+}
+
+fn with_data() -> Run {
+    let run = Run::new();
+    data_set(&run.home().join("set"));
+    run
+}
+
+fn train(run: &Run, what: &str, args: &[&str]) -> String {
+    let whole = [&["train", what, "--data", "set"], args].concat();
+    let printed = run.ok(&whole);
+    assert_eq!(printed.stdout, "", "{whole:?}");
+    printed.stderr
+}
+
+#[test]
+fn a_model_is_trained_measured_and_listens() {
+    let run = with_data();
+    let log =
+        train(&run, "classifier", &[&SHAPE[..], &["--out", "mine", "--folds", "1", "--validate-folds", "2"]].concat());
+    assert!(log.contains("epoch 1: loss") && log.contains("epoch 2: loss") && log.contains("accuracy"), "{log}");
+    // A classifier alone cannot explain, and says so.
+    let error = run.fails(4, &["monitor", "--input", "demo", "--model", "./mine", "--ui", "jsonl"]);
+    assert!(error.contains("l2i"), "{error}");
+
+    train(
+        &run,
+        "dictionary",
+        &["--model", "mine", "--components-per-class", "3", "--iterations", "20", "--folds", "1"],
+    );
+    train(
+        &run,
+        "l2i",
+        &[
+            "--model",
+            "mine",
+            "--epochs",
+            "2",
+            "--batch",
+            "4",
+            "--psi-channels",
+            "16",
+            "--theta-hidden",
+            "16",
+            "--folds",
+            "1",
+        ],
+    );
+    run.ok(&["model", "verify", "mine"]);
+
+    let table = run.ok(&["evaluate", "--data", "set", "--model", "mine", "--folds", "2", "--json", "scores.json"]);
+    assert!(table.stdout.contains("accuracy"), "{}", table.stdout);
+    let scores: Value =
+        serde_json::from_str(&std::fs::read_to_string(run.home().join("scores.json")).unwrap()).unwrap();
+    assert_eq!(scores["n"], 6, "{scores}");
+    for key in ["accuracy", "macro_auprc", "fidelity_top1", "fidelity_top5"] {
+        let value = scores[key].as_f64().unwrap_or_else(|| panic!("no {key} in {scores}"));
+        assert!((0.0..=1.0).contains(&value), "{key} is {value}");
+    }
+    for key in ["ff_median", "ff_median_random"] {
+        assert_eq!(keys(&scores[key]), ["0.1", "0.3", "0.5", "0.7", "0.9"], "{key} of {scores}");
+        let values: Vec<&Value> = scores[key].as_object().unwrap().values().collect();
+        assert!(values.iter().all(|v| v.is_number()), "{key} of {scores}");
+    }
+    let all = run.ok(&["evaluate", "--data", "set", "--model", "mine", "--json", "all.json"]);
+    assert!(all.stdout.contains("12"), "without --folds, every clip is measured: {}", all.stdout);
+
+    // Methods under one measure: the same figures again for the same seed, in the tables and in both files.
+    let compare =
+        ["evaluate", "--data", "set", "--model", "mine", "--methods", "l2i,saliency,saliency:thesis-audio,random"];
+    let compare =
+        [&compare[..], &["--limit", "2", "--corrupt", "overlap", "--sets", "in-domain,out-of-domain"]].concat();
+    let printed = run.ok(&[&compare[..], &["--json", "methods.json", "--markdown", "methods.md"]].concat()).stdout;
+    assert_eq!(printed, std::fs::read_to_string(run.home().join("methods.md")).unwrap());
+    for row in ["| stft | l2i | ", "| mel | saliency | ", "| stft | random | ", "| ideal | "] {
+        assert!(printed.contains(row), "no {row} in {printed}");
+    }
+    let read = |file: &str| -> Value {
+        serde_json::from_str(&std::fs::read_to_string(run.home().join(file)).unwrap()).unwrap()
+    };
+    let compared = read("methods.json");
+    assert_eq!((&compared["sets"][0]["n"], &compared["sets"][1]["n"]), (&2.into(), &4.into()), "{compared}");
+    assert_eq!(compared["sets"][1]["rows"].as_array().unwrap().len(), 8, "four methods in two domains");
+    let row = |method: &str| {
+        let rows = compared["sets"][0]["rows"].as_array().unwrap();
+        rows.iter().find(|row| row["method"] == method && row["domain"] == "mel").unwrap()["sps"].clone()
+    };
+    assert_ne!(row("saliency"), row("saliency:thesis-audio"), "another mask is another in mel bands, too");
+    assert_eq!(compared["corruptions"][0]["corruption"], "corrupt-overlap");
+    assert_eq!(compared["l2i"]["n"], 2, "--limit is for all that is measured");
+    run.ok(&[&compare[..], &["--json", "again.json"]].concat());
+    let again = read("again.json");
+    assert_eq!((&again["sets"], &again["corruptions"]), (&compared["sets"], &compared["corruptions"]));
+    let error = run.fails(2, &["evaluate", "--data", "set", "--model", "mine", "--methods", "tea-leaves"]);
+    assert!(error.contains("tea-leaves") && error.contains("gradcam"), "{error}");
+    let error = run.fails(2, &["evaluate", "--data", "set", "--model", "mine", "--sets", "speech"]);
+    assert!(error.contains("--speech"), "{error}");
+    let error = run.fails(5, &["evaluate", "--data", "set", "--model", "mine", "--json", "nowhere/scores.json"]);
+    assert!(error.contains("nowhere"), "{error}");
+    let error = run.fails(2, &["evaluate", "--data", "set", "--model", "mine", "--sanity", "--corrupt", "noise"]);
+    assert!(error.contains("--sanity") && error.contains("--corrupt"), "{error}");
+
+    // Retrained classifiers belong to the clips that they learned from.
+    let roar = ["evaluate", "--data", "set", "--model", "mine", "--methods", "saliency", "--roar", "retrained"];
+    let roar = [&roar[..], &["--roar-shares", "50", "--roar-epochs", "1"]].concat();
+    let first = run.ok(&[&roar[..], &["--folds", "2"]].concat()).stdout;
+    assert!(first.contains("saliency") && first.contains("random"), "{first}");
+    assert_eq!(run.ok(&[&roar[..], &["--folds", "2"]].concat()).stdout, first, "nothing is left to do");
+    let error = run.fails(2, &[&roar[..], &["--folds", "1"]].concat());
+    assert!(error.contains("other clips"), "{error}");
+
+    // Thresholds low enough that a net of two epochs hears something.
+    write_wav(&run.home().join("yard.wav"), RATE_HZ, 1, &[sound(0, 1), sound(1, 1), sound(0, 2), sound(1, 2)].concat());
+    let listen = ["monitor", "--input", "file:yard.wav", "--fast", "--model", "mine", "--record", "r"];
+    let lines = run.ok(&[&listen[..], &["--threshold", "hum=0.01,beeps=0.01"]].concat()).stdout;
+    let lines = e2e::json_lines(&lines);
+    let events = e2e::check_lines(&lines);
+    assert!(!events.is_empty(), "{lines:?}");
+    let folders = e2e::event_folders(&run.home().join("r"));
+    assert_eq!(folders.len(), events.len());
+    folders.iter().for_each(|folder| drop(e2e::read_folder(folder)));
+    let printed = run.ok(&["explain", "yard.wav", "--model", "mine", "--out", "explained", "--label", "beeps"]);
+    assert!(printed.stdout.starts_with("yard.wav: beeps "), "{}", printed.stdout);
+}
+
+/// The hash of a file of weights, as the manifest in `dir` has it.
+fn sha256_of(run: &Run, dir: &str, file: &str) -> String {
+    let shown: Value = serde_json::from_str(&run.ok(&["model", "show", dir, "--json"]).stdout).unwrap();
+    let files = shown["manifest"]["files"].as_object().unwrap();
+    files[file].as_str().unwrap().to_owned()
+}
+
+fn weights_sha256(run: &Run, dir: &str) -> String {
+    sha256_of(run, dir, "classifier.safetensors")
+}
+
+/// Data sets with the same clips whose table is changed by `change`.
+fn data_set_like(run: &Run, name: &str, change: impl Fn(&str) -> String) {
+    let dir = run.home().join(name);
+    data_set(&dir);
+    let table = std::fs::read_to_string(dir.join("meta/esc50.csv")).unwrap();
+    std::fs::write(dir.join("meta/esc50.csv"), change(&table)).unwrap();
+}
+
+#[test]
+fn masks_are_learned_for_the_classes_of_the_model() {
+    let run = with_data();
+    train(&run, "classifier", &[&SHAPE[..], &["--out", "mine", "--folds", "1"]].concat());
+    train(&run, "classifier", &[&SHAPE[..], &["--out", "same", "--folds", "1"]].concat());
+    let args = ["--channels", "8", "--epochs", "1", "--batch", "4", "--folds", "1"];
+    let log = train(&run, "lmac", &[&args[..], &["--model", "mine", "--validate-folds", "2"]].concat());
+    assert!(log.contains("epoch 1: loss"), "{log}");
+    run.ok(&["model", "verify", "mine"]);
+
+    // The same classes by other numbers.
+    data_set_like(&run, "swapped", |table| table.replace(",0,hum", ",2,hum"));
+    let swapped = ["train", "lmac", "--data", "swapped", "--model", "same"];
+    run.ok(&[&swapped[..], &args[..]].concat());
+    let decoder = |dir| sha256_of(&run, dir, "lmac.safetensors");
+    assert_eq!(decoder("mine"), decoder("same"));
+
+    data_set_like(&run, "others", |table| table.replace("hum", "hiss"));
+    let error = run.fails(2, &[&["train", "lmac", "--data", "others", "--model", "same"], &args[..]].concat());
+    assert!(error.contains("no class \"hiss\""), "{error}");
+    assert_eq!(decoder("mine"), decoder("same"), "the decoder stays");
+
+    train(&run, "lmac", &[&args[..], &["--model", "mine", "--finetune"]].concat());
+    assert_ne!(decoder("mine"), decoder("same"));
+    let table = run.ok(&["evaluate", "--data", "set", "--model", "mine", "--methods", "lmac", "--limit", "1"]).stdout;
+    assert!(table.contains("| stft | lmac | ") && table.contains("| mel | lmac | "), "{table}");
+}
+
+#[test]
+fn a_training_that_was_killed_goes_on_to_the_same_weights() {
+    let run = with_data();
+    let args = [&SHAPE[..6], &["--batch", "4", "--epochs", "24", "--seed", "3"]].concat();
+    train(&run, "classifier", &[&args[..], &["--out", "whole"]].concat());
+
+    let command = [&["train", "classifier", "--data", "set", "--out", "killed"], &args[..]].concat();
+    for (signal, epoch) in [("KILL", "epoch 2:"), ("INT", "epoch 4:")] {
+        let resume: &[&str] = if signal == "KILL" { &[] } else { &["--resume"] };
+        let mut child = run.command(&[&command[..], resume].concat()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+        let seen = log.find(|line| line.contains(epoch));
+        assert!(seen.is_some(), "{epoch} was not reached");
+        e2e::signal(child.id(), signal);
+        let rest: Vec<String> = log.collect();
+        child.wait().unwrap();
+        assert!(!rest.iter().any(|line| line.contains("epoch 24:")), "it ended by itself before {signal} came");
+        assert!(!run.home().join("killed/model.toml").exists(), "no package before the training is over");
+        if signal == "INT" {
+            let sentence = rest.last().unwrap();
+            assert!(sentence.contains("--resume"), "{sentence}");
+        }
+    }
+    // Another setting is another training: it does not go on from here.
+    let other = [&command[..], &["--resume", "--lr", "0.1"]].concat();
+    assert!(run.fails(2, &other).contains("other settings"));
+    let log = train(&run, "classifier", &[&args[..], &["--out", "killed", "--resume"]].concat());
+    assert!(!log.contains("epoch 2:") && log.contains("epoch 24:"), "{log}");
+    assert_eq!(weights_sha256(&run, "./killed"), weights_sha256(&run, "./whole"));
+    assert!(!run.home().join("killed/classifier.checkpoint").exists());
+}
+
+/// A dictionary of two patterns as NumPy saves it, low and high, for 513 bins.
+fn npy(path: &Path) {
+    let mut header = "{'descr': '<f8', 'fortran_order': False, 'shape': (513, 2), }".to_owned();
+    while !(header.len() + 11).is_multiple_of(64) {
+        header.push(' ');
+    }
+    header.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend(u16::try_from(header.len()).unwrap().to_le_bytes());
+    bytes.extend(header.as_bytes());
+    for bin in 0..513 {
+        for low in [true, false] {
+            bytes.extend(f64::from(u8::from((bin < 60) == low)).to_le_bytes());
+        }
+    }
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn classifier_and_interpreter_learn_together_and_stand_beside_the_baselines() {
+    let run = with_data();
+    train(&run, "classifier", &[&SHAPE[..], &["--out", "mine", "--folds", "1"]].concat());
+    npy(&run.home().join("w.npy"));
+    let told = run.ok(&["model", "import", "w.npy", "--model", "mine", "--from-rate", "44100"]).stderr;
+    assert!(
+        told.contains("43.1 Hz apart") && told.contains("21.5 Hz apart") && told.contains("2 components"),
+        "{told}"
+    );
+    let told = run.ok(&["model", "import", "w.npy", "--model", "mine"]).stderr;
+    assert!(told.contains("row k of w.npy was taken for bin k") && told.contains("--from-rate"), "{told}");
+    std::fs::write(run.home().join("broken.npy"), "no matrix").unwrap();
+    let error = run.fails(3, &["model", "import", "broken.npy", "--model", "mine"]);
+    assert!(error.contains("broken.npy is no .npy file"), "{error}");
+
+    let joint =
+        ["--model", "mine", "--by-design", "--epochs", "1", "--batch", "4", "--folds", "1", "--validate-folds", "2"];
+    let small = ["--psi-channels", "8", "--theta-hidden", "8"];
+    let error = run.fails(2, &[&["train", "l2i", "--data", "set"], &joint[..]].concat());
+    assert!(error.contains("--out"), "{error}");
+    let error = run.fails(2, &[&["train", "l2i", "--data", "set", "--out", "mine"], &joint[..]].concat());
+    assert!(error.contains("whose classifier would be lost"), "{error}");
+    let error = run.fails(2, &["train", "l2i", "--data", "set", "--model", "mine", "--warm-start"]);
+    assert!(error.contains("--by-design"), "{error}");
+    let error = run.fails(2, &["train", "l2i", "--data", "set", "--model", "mine", "--dropout", "1"]);
+    assert!(error.contains("--dropout") && error.contains("below 1"), "{error}");
+    let log = train(&run, "l2i", &[&joint[..], &small[..], &["--out", "joint"]].concat());
+    assert!(log.contains("labels ") && log.contains("(classifier "), "{log}");
+    run.ok(&["model", "verify", "joint"]);
+    assert_ne!(weights_sha256(&run, "mine"), weights_sha256(&run, "joint"));
+
+    let table = run.ok(&[
+        "train",
+        "baseline",
+        "--data",
+        "set",
+        "--folds",
+        "1",
+        "--validate-folds",
+        "2",
+        "--out",
+        "nmf",
+        "--model",
+        "mine",
+        "--components",
+        "4",
+        "--iterations",
+        "10",
+        "--epochs",
+        "1",
+        "--beside",
+        "mine,joint",
+        "--json",
+        "table.json",
+    ]);
+    let rows: Value = serde_json::from_str(&std::fs::read_to_string(run.home().join("table.json")).unwrap()).unwrap();
+    let systems: Vec<&str> = rows.as_array().unwrap().iter().map(|row| row["system"].as_str().unwrap()).collect();
+    assert_eq!(
+        systems,
+        ["unsupervised-nmf", "task-driven-nmf", "mine: classifier", "joint: classifier", "joint: interpreter"]
+    );
+    assert!(systems.iter().all(|system| table.stdout.contains(&format!("| {system} | 6 | "))), "{}", table.stdout);
+    assert!(rows[4]["fidelity_top1"].is_number() && rows[0]["fidelity_top1"].is_null(), "{rows}");
+}

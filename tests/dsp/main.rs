@@ -1,0 +1,5 @@
+//! The signal processing: against other libraries' numbers, and in pieces of any length.
+
+mod golden;
+mod resample;
+mod streaming;

@@ -1,0 +1,13 @@
+//! The built program from end to end: the monitor with everything that it hears and tells, and the review.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod detect;
+mod faults;
+mod jack;
+mod monitor;
+mod review;
+mod service;
+mod sources;
+mod tui;

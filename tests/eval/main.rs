@@ -1,0 +1,11 @@
+//! What is measured of models and methods, and how.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod evaluate;
+mod l2i;
+mod metrics_events;
+mod metrics_sklearn;
+mod probes;
+mod stream;

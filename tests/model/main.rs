@@ -1,0 +1,19 @@
+//! Networks, methods and their training: against PyTorch's numbers, and by their properties.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod backward_golden;
+mod dataset_load;
+mod gradients;
+mod gradients_ops;
+mod gradients_taps;
+mod import_dictionary;
+mod inference;
+mod l2i_golden;
+mod lmac_golden;
+mod lmac_interpret;
+mod lmac_train;
+mod nmf_properties;
+mod resume;
+mod vgg_golden;
