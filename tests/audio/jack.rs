@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::support::process::full_name;
+use crate::support::process::{alone, full_name};
 use earwitness::audio::devices::{Direction, list_devices};
 use earwitness::audio::jack_out::JackOut;
 use earwitness::audio::source::{Capture, CaptureOptions, CaptureState, ChannelChoice, InputSpec, open};
@@ -321,6 +321,7 @@ fn no_client_of_ours_listens_to_another() {
 /// This process stands still for a second, while a server that waits for no one goes on.
 #[test]
 fn frames_that_the_server_skips_are_gaps_of_their_length() {
+    let _alone = alone();
     in_child("frames_that_the_server_skips_are_gaps_of_their_length", || {
         let _server = Server::start(&[]);
         // The player must not stand still, too.

@@ -244,6 +244,7 @@ impl Drop for Pulse {
 #[cfg(feature = "pulseaudio")]
 #[test]
 fn a_sound_server_gets_what_was_pushed() {
+    let _alone = crate::support::process::alone();
     if is_child() {
         return play(ListenMode::Interpretation);
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::process::full_name;
+use crate::support::process::{alone, full_name};
 use earwitness::audio::devices::{Direction, list_devices};
 use earwitness::audio::source::{Capture, CaptureOptions, CaptureState, ChannelChoice, InputSpec, open};
 
@@ -215,6 +215,7 @@ fn balanced(capture: &Capture) -> bool {
 
 #[test]
 fn what_the_server_plays_is_heard_bit_for_bit_on_each_channel() {
+    let _alone = alone();
     if !is_child() {
         let Some(server) = Server::start(2) else { return };
         let mut child = server.child("what_the_server_plays_is_heard_bit_for_bit_on_each_channel");
@@ -243,6 +244,7 @@ fn what_the_server_plays_is_heard_bit_for_bit_on_each_channel() {
 
 #[test]
 fn a_server_that_is_killed_and_comes_back_is_heard_again() {
+    let _alone = alone();
     const TURNS: usize = 3;
     if !is_child() {
         let Some(mut server) = Server::start(1) else { return };

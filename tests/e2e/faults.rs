@@ -8,6 +8,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use crate::support::e2e::*;
+use crate::support::process::alone;
 use crate::support::run::Run;
 use earwitness::archive::{Filter, Index, Page};
 
@@ -144,6 +145,7 @@ fn a_run_that_cannot_record_says_so_and_ends_by_how_it_stands_at_the_end() {
 /// A pipe that lives but says nothing, then says the same for ever, then speaks again: the status tells each of it.
 #[test]
 fn a_live_pipe_that_falls_silent_is_told_within_five_seconds_and_when_it_speaks_again() {
+    let _alone = alone();
     const RATE: usize = 8_000;
     let run = Run::new().env("EARWITNESS_LOG_LEVEL", "error");
     let mut command = run.command(&["monitor", "--input", "stdin:8000x1:s16le", "--ui", "jsonl"]);

@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::support::e2e::*;
-use crate::support::process::full_name;
+use crate::support::process::{alone, full_name};
 use crate::support::run::Run;
 use earwitness::dsp::resample;
 use earwitness::media::decode::read_recording;
@@ -128,6 +128,7 @@ fn times(events: &[&Value]) -> Vec<(String, f64, f64)> {
 
 #[test]
 fn what_jack_carries_gives_the_files_events_and_the_interpretation_comes_back_after_the_stated_delay() {
+    let _alone = alone();
     let Some(server) = Server::start("live") else { return };
     let run = server.run();
     let (yard, back) = (run.home().join("yard.wav"), run.home().join("back.wav"));
@@ -230,6 +231,7 @@ fn find(needle: &[i16], hay: &[Vec<i16>; 4], places: std::ops::Range<usize>) -> 
 /// The server dies in the middle and comes back: it is said, and listening goes on by itself with the gap in its time.
 #[test]
 fn a_server_that_is_killed_and_comes_back_is_survived() {
+    let _alone = alone();
     let Some(mut server) = Server::start("killed") else { return };
     let run = server.run();
     let yard = run.home().join("yard.wav");

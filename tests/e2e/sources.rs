@@ -294,6 +294,7 @@ mod device {
     use std::time::{Duration, Instant};
 
     use super::*;
+    use crate::support::process::alone;
 
     const CONFIG: &str = r#"
 pcm.fifocap {
@@ -314,6 +315,7 @@ defaults.namehint.showall on
 
     #[test]
     fn a_sound_card_gives_the_same_events_as_a_file() {
+        let _alone = alone();
         let home = tempfile::tempdir().unwrap();
         let fifo = home.path().join("cap.fifo");
         match Command::new("mkfifo").arg(&fifo).status() {
