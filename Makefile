@@ -1,21 +1,27 @@
-# The two commands of the README: `make demo` and `make test`. Both install, or name, the system packages they need.
+# What people run: `make demo`, `make test`, `make install`, `make deb`. Each installs, or names, the system packages it needs.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
 CARGO ?= cargo
-PROGRAM := $(or $(CARGO_TARGET_DIR),target)/release/earwitness
+BUILD_DIR := $(or $(CARGO_TARGET_DIR),target)
+PROGRAM := $(BUILD_DIR)/release/earwitness
+# How the program is run here. A package for another processor is built with an emulator.
+RUN_PROGRAM = $(PROGRAM)
+# The build of the JACK bindings finds a stub here (.cargo/config.toml says why).
+STUBS := $(CURDIR)/.cargo/pkgconfig
+export PKG_CONFIG_PATH := $(STUBS)$(addprefix :,$(filter-out $(STUBS),$(PKG_CONFIG_PATH)))
 DEMO_DIR ?= demo-events
 PREFIX ?= /usr/local
 # Settings of the whole system lie in /etc; those of an installation elsewhere lie with it.
 SYSCONFDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),/etc,$(PREFIX)/etc)
 COMPLETION_DIRS := share/bash-completion/completions share/zsh/site-functions share/fish/vendor_completions.d
 
-.PHONY: help demo test install uninstall packages servers
+.PHONY: help demo test fresh install uninstall deb deb-check packages servers
 
 help: ## Lists the targets.
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: packages ## Builds the program, lets it hear the scene it makes itself, and says where the evidence lies.
 	$(CARGO) build --release --locked
@@ -33,16 +39,19 @@ test: packages servers ## Checks format and lints, runs every test, and builds t
 	PROPTEST_RNG_SEED=20261120 $(CARGO) test --locked
 	$(CARGO) check --locked --no-default-features --lib
 
+fresh: ## Runs `make demo` (TARGET=test: the tests) on a bare Debian, as a new user would. Needs root.
+	.ci/fresh $(or $(TARGET),demo)
+
 install: packages ## Installs program, models, manual, completions and service below PREFIX (/usr/local).
 	$(CARGO) build --release --locked
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/earwitness
 	install -d $(DESTDIR)$(PREFIX)/share/earwitness
 	cp -r models $(DESTDIR)$(PREFIX)/share/earwitness/
-	$(PROGRAM) man --out $(DESTDIR)$(PREFIX)/share/man/man1
+	$(RUN_PROGRAM) man --out $(DESTDIR)$(PREFIX)/share/man/man1
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,$(COMPLETION_DIRS))
-	$(PROGRAM) completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/earwitness
-	$(PROGRAM) completions zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_earwitness
-	$(PROGRAM) completions fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/earwitness.fish
+	$(RUN_PROGRAM) completions bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/earwitness
+	$(RUN_PROGRAM) completions zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_earwitness
+	$(RUN_PROGRAM) completions fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/earwitness.fish
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed -e 's|/usr/local/bin|$(PREFIX)/bin|; s|/etc/earwitness|$(SYSCONFDIR)/earwitness|' systemd/earwitness.service \
 		> $(DESTDIR)$(PREFIX)/lib/systemd/system/earwitness.service
@@ -61,6 +70,41 @@ uninstall: ## Removes what install has put there; settings and recordings stay.
 	rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/earwitness.fish
 	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/earwitness.service
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/earwitness.conf
+
+# The Debian package: for this machine's architecture, or cross-built with ARCH=arm64.
+THIS_ARCH := $(shell dpkg --print-architecture 2>/dev/null)
+ARCH ?= $(THIS_ARCH)
+CARGO_DEB := $(BUILD_DIR)/tools/bin/cargo-deb
+CARGO_DEB_VERSION := 3.8.0
+# `make install` fills this folder; Cargo.toml says where the package takes its files.
+STAGE := target/deb
+deb: PACKAGES := dpkg-dev
+CROSS := $(filter-out $(THIS_ARCH),$(ARCH))
+ifeq ($(CROSS),arm64)
+RUST_TARGET := aarch64-unknown-linux-gnu
+deb: PACKAGES += gcc-aarch64-linux-gnu libc6-dev-arm64-cross libasound2-dev:arm64 qemu-user-static
+deb: PROGRAM := $(BUILD_DIR)/$(RUST_TARGET)/release/earwitness
+deb: RUN_PROGRAM = qemu-aarch64-static $(PROGRAM)
+deb: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER := aarch64-linux-gnu-gcc
+deb: export PKG_CONFIG_ALLOW_CROSS := 1
+deb: export PKG_CONFIG_LIBDIR_aarch64_unknown_linux_gnu := /usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig
+endif
+
+deb: packages $(CARGO_DEB) ## Builds a Debian package in target/debian. With ARCH=arm64, for 64-bit ARM.
+	$(if $(filter-out arm64,$(CROSS)),$(error make deb builds for this machine and for arm64, not for $(ARCH)))
+	$(if $(RUST_TARGET),rustup target add $(RUST_TARGET))
+	$(CARGO) build --release --locked $(addprefix --target=,$(RUST_TARGET))
+	rm -rf $(STAGE)
+	$(MAKE) --no-print-directory install DESTDIR=$(STAGE) PREFIX=/usr CARGO=true \
+		PROGRAM='$(PROGRAM)' RUN_PROGRAM='$(RUN_PROGRAM)'
+	.ci/debian-changelog > $(STAGE)/changelog
+	$(CARGO_DEB) --no-build --locked --output target/debian/ $(addprefix --target=,$(RUST_TARGET))
+
+$(CARGO_DEB):
+	$(CARGO) install cargo-deb --version $(CARGO_DEB_VERSION) --locked --root $(BUILD_DIR)/tools
+
+deb-check: deb ## Installs, runs, removes and purges the package on a bare Debian. Needs root.
+	.ci/deb-check target/debian/earwitness_*_$(THIS_ARCH).deb
 
 # Servers and a browser that some tests start for themselves; where they cannot be installed, those tests say that they skip.
 servers:
@@ -82,12 +126,13 @@ servers:
 		fi; \
 	fi
 
-# A C compiler links, pkg-config finds ALSA, and ALSA is how Linux reaches sound cards.
+# A C compiler links, pkg-config finds ALSA, and ALSA is how Linux reaches sound cards. PACKAGES are those that one target needs besides.
 packages:
 	@missing=(); \
 	command -v cc >/dev/null || missing+=(gcc libc6-dev); \
 	command -v pkg-config >/dev/null || missing+=(pkg-config); \
 	pkg-config --exists alsa 2>/dev/null || missing+=(libasound2-dev); \
+	for package in $(PACKAGES); do dpkg -s "$$package" >/dev/null 2>&1 || missing+=("$$package"); done; \
 	if [ $${#missing[@]} -gt 0 ]; then \
 		if ! command -v apt-get >/dev/null; then \
 			echo "Please install a C compiler, pkg-config and the development files of ALSA, then run make again" \
@@ -96,10 +141,15 @@ packages:
 		as_root=(); \
 		if [ "$$(id -u)" != 0 ]; then \
 			if command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then as_root=(sudo); else \
-				echo "Please install these packages, then run make again: apt-get install $${missing[*]}" >&2; exit 1; \
+				echo "Please install these packages, then run make again: apt-get install $${missing[*]}" >&2; \
+				if [[ "$${missing[*]}" = *:arm64* ]]; then \
+					echo "Before that: dpkg --add-architecture arm64 && apt-get update" >&2; \
+				fi; \
+				exit 1; \
 			fi; \
 		fi; \
 		echo "Installing $${missing[*]}"; \
+		if [[ "$${missing[*]}" = *:arm64* ]]; then "$${as_root[@]}" dpkg --add-architecture arm64; fi; \
 		"$${as_root[@]}" apt-get update -q; \
 		"$${as_root[@]}" apt-get install -y -q --no-install-recommends "$${missing[@]}"; \
 	fi
