@@ -7,6 +7,15 @@ use std::time::{Duration, SystemTime};
 pub struct SampleRate(u32);
 
 impl SampleRate {
+    /// The rates that sound can have to be heard, in Hz: below lies no use, above a slip is likelier than a recorder.
+    pub const HEARD_HZ: std::ops::RangeInclusive<u32> = 8_000..=500_000;
+
+    /// Whether sound of this rate can be heard.
+    #[must_use]
+    pub fn is_heard(self) -> bool {
+        Self::HEARD_HZ.contains(&self.0)
+    }
+
     /// A sample rate of `hz`; `None` for 0 Hz, which no stream can have.
     #[must_use]
     pub const fn new(hz: u32) -> Option<Self> {

@@ -54,6 +54,7 @@ mod keeper;
 pub mod listen_spec;
 #[cfg_attr(not(any(feature = "cpal", feature = "jack")), allow(dead_code))]
 mod live;
+pub mod opening;
 pub mod playback;
 pub mod playback_clock;
 pub mod playback_device;
@@ -63,6 +64,7 @@ mod playback_keeper;
 mod pulse_probe;
 pub mod ring;
 pub mod sample;
+mod sample_format;
 pub mod source;
 mod spec;
 mod stdin_source;

@@ -8,12 +8,13 @@ pub use super::capture::{Capture, CaptureState, SourceInfo};
 pub use super::fan::ChannelChoice;
 pub use super::live::Lost;
 pub use super::ring::Account;
-pub use super::spec::{InputSpec, SampleFormat};
+pub use super::sample_format::SampleFormat;
+pub use super::spec::InputSpec;
 
 use super::capture::Origin;
 use super::demo::DemoFeed;
 use super::fan::{CaptureFan, Lane};
-use super::file_source::FileFeed;
+use super::file_source::{FileFeed, Place, open_recording, open_stdin};
 use super::keeper::{Keeper, Timing};
 use super::live::Attach;
 use super::ring::{CapturePull, capture_ring};
@@ -60,13 +61,15 @@ impl Default for CaptureOptions {
 /// Opens `spec` and begins to capture: one input for each channel chosen, in that order, or one for the mean of all. A device
 /// that is lost later is tried again until it is back or the capture is stopped.
 ///
+/// A pipe through which a recording comes is waited for until its header is there; [`Opening`](super::opening::Opening) does not wait.
+///
 /// # Errors
 /// [`crate::ErrorKind::Usage`] for `fast` on a device and a ring length out of range, [`crate::ErrorKind::Input`] where
 /// the device or the recording cannot be opened, or has not the channels asked for.
 pub fn open(spec: &InputSpec, options: CaptureOptions) -> Result<Vec<Capture>> {
     if options.fast && !spec.can_be_fast() {
         return Err(Error::usage(format!(
-            "--fast is for file:, stdin: and demo; {spec} delivers at its own pace, so leave --fast out"
+            "--fast is for recordings, stdin: and demo; {spec} delivers at its own pace, so leave --fast out"
         )));
     }
     check(&options)?;
@@ -75,11 +78,10 @@ pub fn open(spec: &InputSpec, options: CaptureOptions) -> Result<Vec<Capture>> {
         InputSpec::Device(id) => open_device(spec, Some(id), options),
         InputSpec::Jack(pattern) => open_jack(spec, pattern.as_deref(), options),
         InputSpec::File(path) => {
-            let reader = RecordingReader::open(path)?;
-            let (rate, channels) = (reader.sample_rate(), reader.channels());
-            let thread = Thread { name: "file-source", rate, channels, speed: 1.0, may_block: false };
-            thread.start(spec.to_string(), FileFeed { reader, name: spec.to_string() }, &options)
+            let place = Place::of(path)?;
+            play(spec, open_recording(path, place)?, place, &options)
         }
+        InputSpec::StdinAuto => play(spec, open_stdin()?, Place::Pipe, &options),
         &InputSpec::Stdin { rate, channels, format } => {
             open_raw_lanes(spec.to_string(), std::io::stdin(), rate, channels, format, &options)
         }
@@ -90,6 +92,16 @@ pub fn open(spec: &InputSpec, options: CaptureOptions) -> Result<Vec<Capture>> {
             thread.start(spec.to_string(), feed, &options)
         }
     }
+}
+
+/// Hears a recording that is open.
+fn play(spec: &InputSpec, reader: RecordingReader, place: Place, options: &CaptureOptions) -> Result<Vec<Capture>> {
+    let (rate, channels) = (reader.sample_rate(), reader.channels());
+    let thread = match place {
+        Place::File => Thread { name: "file-source", rate, channels, speed: 1.0, may_block: false },
+        Place::Pipe => Thread { name: "pipe-source", rate, channels, speed: PIPE_SPEED, may_block: true },
+    };
+    thread.start(spec.to_string(), FileFeed { reader, name: spec.to_string() }, options)
 }
 
 /// Opens a stream of raw interleaved samples under the name `name`, as one input: the mean of its channels, whatever the

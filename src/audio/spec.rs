@@ -1,31 +1,36 @@
 //! How a person names an input: the `--input` specifications of the command line's contract.
 
+use std::ffi::OsStr;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use super::sample_format::SampleFormat;
 use crate::error::{Error, Result};
 use crate::units::SampleRate;
 
-/// Rates that a stream may have, in Hz. Outside of them a typing error is likelier than a sound card.
-const RATES_HZ: std::ops::RangeInclusive<u32> = 8_000..=192_000;
+/// What `--input` takes, for messages.
+const KNOWN: &str = "default, device:ID, jack, jack:PATTERN, the path of a recording or folder that is there, file:PATH, stdin:auto, \
+                     stdin:RATExCHANNELS:FORMAT or demo";
 
 /// Which input to open.
 ///
-/// Parses what `--input` takes (`default`, `device:ID`, `jack`, `jack:PATTERN`, `file:PATH`,
-/// `stdin:RATExCHANNELS:FORMAT`, `demo`); displays as the
-/// source is named in events, where a file goes by its name without its folders.
+/// Parses what `--input` takes (`default`, `device:ID`, `jack`, `jack:PATTERN`, `file:PATH`, a plain path, `stdin:auto`,
+/// `stdin:RATExCHANNELS:FORMAT`, `demo`); displays as the source is named in events, where a file goes by its name without
+/// its folders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InputSpec {
     /// The system's default capture device.
     Default,
     /// The capture device with this id, as `earwitness devices` lists it.
     Device(String),
-    /// A recording.
+    /// A recording, a folder of recordings, or a pipe that a recording comes through.
     File(PathBuf),
+    /// A recording from standard input; its first bytes say what it is.
+    StdinAuto,
     /// Raw samples from standard input.
     Stdin {
-        /// Their rate, 8 to 192 kHz.
+        /// Their rate, one of [`SampleRate::HEARD_HZ`].
         rate: SampleRate,
         /// Channels, 1 to 8, interleaved.
         channels: u16,
@@ -39,32 +44,47 @@ pub enum InputSpec {
     Demo,
 }
 
-/// How raw samples are coded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SampleFormat {
-    /// Signed 16-bit integers, little-endian.
-    S16Le,
-    /// 32-bit floats, little-endian, full scale ±1.
-    F32Le,
-}
-
-impl SampleFormat {
-    /// Bytes of one sample.
-    #[must_use]
-    pub const fn n_bytes(self) -> usize {
-        match self {
-            Self::S16Le => 2,
-            Self::F32Le => 4,
+impl InputSpec {
+    /// What `--input` says, in a path's own bytes: names of files need not be text.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`], saying what was expected.
+    pub fn parse(spec: &OsStr) -> Result<Self> {
+        if let Some(text) = spec.to_str() {
+            return text.parse();
+        }
+        // Only a path can be no text; what stands before it is.
+        let bytes = spec.as_encoded_bytes();
+        match bytes.strip_prefix(b"file:") {
+            Some(path) => Ok(Self::File(path_of(path))),
+            None => Ok(Self::File(PathBuf::from(spec))),
         }
     }
-}
 
-impl InputSpec {
     /// Whether this input exists without a clock of its own, so that it can be read faster than real time.
     #[must_use]
     pub const fn can_be_fast(&self) -> bool {
-        matches!(self, Self::File(_) | Self::Stdin { .. } | Self::Demo)
+        matches!(self, Self::File(_) | Self::StdinAuto | Self::Stdin { .. } | Self::Demo)
     }
+
+    /// Whether it reads standard input.
+    #[must_use]
+    pub const fn is_stdin(&self) -> bool {
+        matches!(self, Self::StdinAuto | Self::Stdin { .. })
+    }
+}
+
+/// The path of these bytes.
+#[cfg(unix)]
+fn path_of(bytes: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    PathBuf::from(OsStr::from_bytes(bytes))
+}
+
+/// The path of these bytes, as far as they are text.
+#[cfg(not(unix))]
+fn path_of(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
 }
 
 impl fmt::Display for InputSpec {
@@ -76,7 +96,7 @@ impl fmt::Display for InputSpec {
                 let name = path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy());
                 write!(f, "file:{name}")
             }
-            Self::Stdin { .. } => f.write_str("stdin"),
+            Self::StdinAuto | Self::Stdin { .. } => f.write_str("stdin"),
             Self::Jack(None) => f.write_str("jack"),
             Self::Jack(Some(pattern)) => write!(f, "jack:{pattern}"),
             Self::Demo => f.write_str("demo"),
@@ -88,7 +108,7 @@ impl FromStr for InputSpec {
     type Err = Error;
 
     /// # Errors
-    /// [`crate::ErrorKind::Usage`], saying what was expected.
+    /// As [`InputSpec::parse`].
     fn from_str(spec: &str) -> Result<Self> {
         let (kind, rest) = spec.split_once(':').map_or((spec, None), |(kind, rest)| (kind, Some(rest)));
         match (kind, rest) {
@@ -105,12 +125,30 @@ impl FromStr for InputSpec {
             ("stdin", rest) => parse_stdin(rest.unwrap_or_default()),
             ("jack", None) => Ok(Self::Jack(None)),
             ("jack", Some(pattern)) => parse_jack(pattern),
-            _ => Err(Error::usage(format!(
-                "--input '{spec}' is not known; use default, device:ID, jack, jack:PATTERN, file:PATH, \
-                 stdin:RATExCHANNELS:FORMAT or demo"
-            ))),
+            ("default" | "demo", Some(_)) | ("", _) => Err(unknown(spec)),
+            _ => parse_path(spec),
         }
     }
+}
+
+/// A path, unless it is an address or a word that seems to be misspelt.
+fn parse_path(spec: &str) -> Result<InputSpec> {
+    if spec.contains("://") {
+        return Err(Error::usage(format!(
+            "--input '{spec}' is an address, and only files are opened; pipe it in, as in \
+             ffmpeg -i {spec} -f wav - | earwitness monitor --input stdin:auto"
+        )));
+    }
+    let path = Path::new(spec);
+    // A single word without an ending can be a folder in this one, or a keyword with a slip in it.
+    if !spec.contains(['/', '.', std::path::MAIN_SEPARATOR]) && !path.exists() {
+        return Err(unknown(spec));
+    }
+    Ok(InputSpec::File(path.to_path_buf()))
+}
+
+fn unknown(spec: &str) -> Error {
+    Error::usage(format!("--input '{spec}' is not known; use {KNOWN}"))
 }
 
 /// A regular expression over port names, as in `system:capture_[12]`.
@@ -134,25 +172,24 @@ fn parse_jack(pattern: &str) -> Result<InputSpec> {
     }
 }
 
-/// `RATExCHANNELS:FORMAT`, as in `48000x2:s16le`.
+/// `auto`, or `RATExCHANNELS:FORMAT`, as in `48000x2:s16le`.
 fn parse_stdin(text: &str) -> Result<InputSpec> {
+    if text == "auto" {
+        return Ok(InputSpec::StdinAuto);
+    }
     let shape = || {
         Error::usage(format!(
-            "--input 'stdin:{text}' is not complete; write stdin:RATExCHANNELS:FORMAT, for instance stdin:48000x1:s16le"
+            "--input 'stdin:{text}' is not complete; write stdin:auto for a WAV, FLAC, Ogg or MP3 stream, or \
+             stdin:RATExCHANNELS:FORMAT for raw samples, for instance stdin:48000x1:s16le"
         ))
     };
     let (size, format) = text.split_once(':').ok_or_else(shape)?;
     let (rate, channels) = size.split_once('x').ok_or_else(shape)?;
-    let format = match format {
-        "s16le" => SampleFormat::S16Le,
-        "f32le" => SampleFormat::F32Le,
-        other => {
-            return Err(Error::usage(format!("--input stdin: knows the formats s16le and f32le, not '{other}'")));
-        }
-    };
-    let in_range = rate.parse().ok().filter(|hz| RATES_HZ.contains(hz)).and_then(SampleRate::new);
-    let rate = in_range.ok_or_else(|| {
-        let (low, high) = (RATES_HZ.start(), RATES_HZ.end());
+    let format = SampleFormat::parse(format).ok_or_else(|| {
+        Error::usage(format!("--input stdin: knows the formats {}, not '{format}'", SampleFormat::ABOUT))
+    })?;
+    let rate = rate.parse().ok().and_then(SampleRate::new).filter(|rate| rate.is_heard()).ok_or_else(|| {
+        let (low, high) = SampleRate::HEARD_HZ.into_inner();
         Error::usage(format!("--input stdin: takes a sample rate from {low} to {high} Hz, not '{rate}'"))
     })?;
     let channels = channels
@@ -169,10 +206,12 @@ mod tests {
     use super::*;
     use crate::error::ErrorKind;
 
+    fn stdin(hz: u32, channels: u16, format: SampleFormat) -> InputSpec {
+        InputSpec::Stdin { rate: SampleRate::new(hz).unwrap(), channels, format }
+    }
+
     #[test]
     fn every_input_of_the_contract_parses_and_names_itself() {
-        let stdin =
-            InputSpec::Stdin { rate: SampleRate::new(44_100).unwrap(), channels: 2, format: SampleFormat::F32Le };
         for (text, spec, name) in [
             ("default", InputSpec::Default, "default"),
             ("demo", InputSpec::Demo, "demo"),
@@ -189,10 +228,43 @@ mod tests {
                 "jack:system:capture_[12]",
             ),
             ("file:a/b:c/yard.wav", InputSpec::File("a/b:c/yard.wav".into()), "file:yard.wav"),
-            ("stdin:44100x2:f32le", stdin, "stdin"),
+            ("stdin:44100x2:f32le", stdin(44_100, 2, SampleFormat::F32Le), "stdin"),
+            ("stdin:500000x1:S24_3LE", stdin(500_000, 1, SampleFormat::S24In3Le), "stdin"),
+            ("stdin:8000x8:U8", stdin(8_000, 8, SampleFormat::U8), "stdin"),
+            ("stdin:auto", InputSpec::StdinAuto, "stdin"),
+            // A plain path is a recording.
+            ("yard.wav", InputSpec::File("yard.wav".into()), "file:yard.wav"),
+            ("./demo", InputSpec::File("./demo".into()), "file:demo"),
+            ("card/2026-05-01", InputSpec::File("card/2026-05-01".into()), "file:2026-05-01"),
+            ("12:30.wav", InputSpec::File("12:30.wav".into()), "file:12:30.wav"),
+            ("/dev/stdin", InputSpec::File("/dev/stdin".into()), "file:stdin"),
         ] {
             let parsed: InputSpec = text.parse().unwrap();
             assert_eq!((&parsed, parsed.to_string().as_str()), (&spec, name));
+            assert_eq!(InputSpec::parse(OsStr::new(text)).unwrap(), spec);
+        }
+    }
+
+    #[test]
+    fn a_single_word_is_a_path_where_there_is_such_a_file() {
+        // Tests run in the repository's folder.
+        assert_eq!("src".parse::<InputSpec>().unwrap(), InputSpec::File("src".into()));
+        assert!("srcs".parse::<InputSpec>().is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_need_not_be_text() {
+        use std::os::unix::ffi::OsStrExt;
+        let file = |bytes: &[u8]| InputSpec::File(path_of(bytes));
+        for (given, spec) in [
+            (&b"caf\xe9.wav"[..], file(b"caf\xe9.wav")),
+            (b"file:caf\xe9.wav", file(b"caf\xe9.wav")),
+            (b"caf\xe9", file(b"caf\xe9")),
+        ] {
+            let parsed = InputSpec::parse(OsStr::from_bytes(given)).unwrap();
+            assert_eq!(parsed, spec);
+            assert!(parsed.to_string().starts_with("file:caf\u{fffd}"), "{parsed}");
         }
     }
 
@@ -200,6 +272,7 @@ mod tests {
     fn what_does_not_parse_says_what_would() {
         for (text, hint) in [
             ("", "use default"),
+            (":x", "use default"),
             ("microphone", "use default"),
             ("demo:1", "use default"),
             ("default:1", "use default"),
@@ -210,14 +283,20 @@ mod tests {
             ("jack:", "jack:system:capture_.*"),
             ("jack:(left", "regular expression (unclosed group)"),
             ("jack:a{9999999}", "regular expression"),
+            ("rtsp://camera.lan/1", "ffmpeg -i rtsp://camera.lan/1"),
             ("stdin", "stdin:48000x1:s16le"),
+            ("stdin", "stdin:auto"),
             ("stdin:48000", "stdin:48000x1:s16le"),
             ("stdin:48000x1", "stdin:48000x1:s16le"),
             ("stdin:48000:s16le", "stdin:48000x1:s16le"),
-            ("stdin:48000x1:s24le", "s16le and f32le"),
-            ("stdin:0x1:s16le", "8000 to 192000"),
-            ("stdin:-5x1:s16le", "8000 to 192000"),
-            ("stdin:48kx1:s16le", "8000 to 192000"),
+            (
+                "stdin:48000x1:s16be",
+                "s24le (4 bytes a sample, as arecord's S24_LE), s24_3le (3 bytes, as ffmpeg's s24le)",
+            ),
+            ("stdin:0x1:s16le", "8000 to 500000"),
+            ("stdin:-5x1:s16le", "8000 to 500000"),
+            ("stdin:48kx1:s16le", "8000 to 500000"),
+            ("stdin:500001x1:s16le", "8000 to 500000"),
             ("stdin:48000x0:s16le", "1 to 8"),
             ("stdin:48000x9:s16le", "1 to 8"),
             ("stdin:48000x:s16le", "1 to 8"),

@@ -2,12 +2,14 @@
 
 mod compare;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
 use indicatif::ProgressBar;
 use serde::Serialize;
 
+use super::clips::{Clips, ClipsLeftOut};
 use super::methods::MethodParser;
 use super::output;
 use super::parse::count;
@@ -21,7 +23,6 @@ use crate::interpret::Segment;
 use crate::interpret::l2i::L2i;
 use crate::model::package::{Package, find_model};
 use crate::train::dataset::DataSet;
-use crate::train::load::load_clips;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -49,7 +50,7 @@ pub struct Args {
     pub data: PathBuf,
     /// The model: a name of `earwitness model list`, or a package's folder
     #[arg(long, value_name = "NAME|DIR", env = "EARWITNESS_MODEL", default_value = crate::model::package::DEFAULT_MODEL)]
-    pub model: String,
+    pub model: OsString,
     /// Use these folds only, as in 1,2 [default: all]
     #[arg(long, value_name = "N,…", env = "EARWITNESS_FOLDS", value_delimiter = ',')]
     pub folds: Vec<u32>,
@@ -116,12 +117,14 @@ pub fn run(args: &Args) -> Result<()> {
         return compare::run(args);
     }
     let bar = output::progress("{msg} {wide_bar} {pos}/{len}");
-    let evaluation = Loaded::open(args, &bar)?.components(args, &bar)?;
+    let loaded = Loaded::open(args, &bar)?;
+    let evaluation = loaded.components(args, &bar)?;
     bar.finish_and_clear();
     // What was measured is shown, also where the file cannot be written.
     let written = args.json.as_ref().map_or(Ok(()), |path| write_json(path, &evaluation));
     output::print(&table(&evaluation))?;
-    written
+    written?;
+    loaded.left_out.outcome()
 }
 
 /// A model in the form that it is measured in, and the clips.
@@ -131,6 +134,7 @@ struct Loaded {
     clips: Vec<Vec<f32>>,
     /// The model's classes of each clip.
     targets: Vec<Vec<usize>>,
+    left_out: ClipsLeftOut,
 }
 
 impl Loaded {
@@ -140,13 +144,13 @@ impl Loaded {
         let set = DataSet::open(&args.data)?;
         let folds = if args.folds.is_empty() { set.folds() } else { args.folds.clone() };
         let (metas, _) = set.split(&folds)?;
-        let labels: Vec<&str> = package.manifest().label_names().collect();
-        let classes: Vec<Vec<usize>> = metas.iter().map(|m| m.targets.clone()).collect();
-        let targets = targets_for_model(&set.labels, &labels, &classes)?;
         let length = package.manifest().segment.clip_samples(front_end.stft.hop);
         let mut step = stepper(bar, "loading");
-        let clips = load_clips(&metas, front_end.sample_rate, length, &mut step)?;
-        Ok(Self { package, folds, clips, targets })
+        let clips = Clips::load(&metas, front_end.sample_rate, length, &mut step, &Clips::note_above(bar))?;
+        let labels: Vec<&str> = package.manifest().label_names().collect();
+        let classes: Vec<Vec<usize>> = clips.metas.iter().map(|m| m.targets.clone()).collect();
+        let targets = targets_for_model(&set.labels, &labels, &classes)?;
+        Ok(Self { package, folds, clips: clips.samples, targets, left_out: clips.left_out })
     }
 
     /// The classifier's figures, Θ's fidelity, and what taking out L2I's components does.

@@ -1,18 +1,21 @@
 //! `earwitness explain`: what the classifier heard in a recording.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use serde::Serialize;
 
+use super::left_out::LeftOut;
 use super::methods::{MethodParser, asked_for};
 use super::output;
 use crate::dsp::resample;
 use crate::engine::inference::Inference;
-use crate::engine::offline::{RecordingParams, explain_recording};
+use crate::engine::offline::{MAX_SECS, RecordingParams, explain_recording};
 use crate::engine::report::ModelRef;
-use crate::error::{Error, Result};
-use crate::media::decode::read_recording;
+use crate::error::{Error, ErrorKind, Result};
+use crate::media::decode::read_recording_within;
+use crate::media::folder::FolderOfRecordings;
 use crate::model::classifier::Classifier;
 use crate::model::device::DeviceChoice;
 use crate::model::package::{Package, find_model};
@@ -23,19 +26,21 @@ const AFTER_HELP: &str = "\
 Examples:
   earwitness explain bark.wav --out explained
   earwitness explain *.flac --out explained --label dog
+  earwitness explain card/ --out explained     every recording in a folder and below
   earwitness explain bark.wav --out explained --method lrp,gradcam
   earwitness explain bark.wav --out explained --method all
 
 Writes one folder a recording and method, with clip.wav, interpretation.wav, a file for each
 relevant component, spectrogram.png and event.json; and summary.json, which lists them with
-what the classifier says of each interpretation alone, and the seconds that it took.";
+what the classifier says of each interpretation alone, and the seconds that it took.
+A recording among several that cannot be used is told and left out; the exit code is 3 then.";
 
 /// Explain recordings offline.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// Recordings: wav, flac, ogg, mp3
-    #[arg(required = true, value_name = "FILE")]
+    /// Recordings, and folders of recordings
+    #[arg(required = true, value_name = "FILE|DIR")]
     pub files: Vec<PathBuf>,
     /// Folder to write the explanations into
     #[arg(long, value_name = "DIR", env = "EARWITNESS_OUT")]
@@ -45,7 +50,7 @@ pub struct Args {
     pub method: Vec<String>,
     /// The model: a name of `earwitness model list`, or a package's folder
     #[arg(long, value_name = "NAME|DIR", env = "EARWITNESS_MODEL", default_value = crate::model::package::DEFAULT_MODEL)]
-    pub model: String,
+    pub model: OsString,
     /// Explain this label, whatever its score; may be given again [default: the top label]
     #[arg(long, value_name = "LABEL", env = "EARWITNESS_LABEL", value_delimiter = ',')]
     pub label: Vec<String>,
@@ -76,6 +81,13 @@ struct Explained {
     folder: String,
 }
 
+/// A recording that is named, or found in a folder that is.
+struct Named {
+    path: PathBuf,
+    /// Its name; in a folder, the path below it.
+    name: String,
+}
+
 /// A recording at the model's rate.
 struct Recording {
     name: String,
@@ -102,31 +114,68 @@ pub fn run(args: &Args) -> Result<()> {
     let sample_rate = first.classifier().front_end().sample_rate;
     let folders = EventFolders::new(&args.out, FolderOptions { private: false, ..FolderOptions::default() })?;
     let mut summary = Vec::new();
+    let mut left_out = LeftOut::default();
+    let (files, unreadable) = recordings(&args.files);
+    let n_files = files.len() + unreadable.len();
     let bar = output::progress("{msg} {wide_bar} {pos}/{len}");
-    bar.set_length((args.files.len() * classes.len() * methods.len()) as u64);
-    let mut explain_all = || {
-        for file in &args.files {
-            let recording = read(file, &package, sample_rate)?;
-            for class in &classes {
-                for inference in &mut methods {
-                    bar.set_message(format!("{} by {}", recording.name, inference.method()));
-                    let explained = explain(&recording, inference, *class, &folders)?;
-                    bar.suspend(|| output::print(&sentence(&explained)))?;
-                    summary.push(explained);
-                    bar.inc(1);
-                }
+    bar.set_length((files.len() * classes.len() * methods.len()) as u64);
+    let mut explain_one = |file: &Named| {
+        let recording = read(file, &package, sample_rate)?;
+        for class in &classes {
+            for inference in &mut methods {
+                bar.set_message(format!("{} by {}", recording.name, inference.method()));
+                let explained = explain(&recording, inference, *class, &folders)?;
+                bar.suspend(|| output::print(&sentence(&explained)))?;
+                summary.push(explained);
+                bar.inc(1);
             }
         }
         Ok(())
     };
-    let outcome = explain_all();
+    let mut pass_over = |name: &str, e: Error| {
+        // The only recording cannot be left out, and what is wrong with the output is wrong for all.
+        if n_files == 1 || e.kind() != ErrorKind::Input {
+            return Err(e);
+        }
+        bar.suspend(|| output::note(&format!("left out: {e}")));
+        left_out.add(name);
+        Ok(())
+    };
+    let mut outcome = unreadable.into_iter().try_for_each(|(name, e)| pass_over(&name, e));
+    for file in &files {
+        outcome = outcome.and_then(|()| explain_one(file).or_else(|e| pass_over(&file.name, e)));
+    }
     bar.finish_and_clear();
+    let outcome = outcome.and_then(|()| left_out.outcome(n_files, "recordings"));
     if outcome.is_err() && summary.is_empty() {
         return outcome;
     }
     // What was explained before something went wrong is listed, too.
     let written = write_summary(&args.out.join(SUMMARY), &summary);
-    outcome.and(written)
+    written.and(outcome)
+}
+
+/// The recordings that are named, those of folders in order; and the folders that cannot be read, with why.
+fn recordings(named: &[PathBuf]) -> (Vec<Named>, Vec<(String, Error)>) {
+    let (mut files, mut unreadable) = (Vec::new(), Vec::new());
+    for path in named {
+        if !path.is_dir() {
+            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+            files.push(Named { path: path.clone(), name });
+            continue;
+        }
+        match FolderOfRecordings::list(path) {
+            Ok(folder) => {
+                files.extend(folder.files.into_iter().map(|file| {
+                    let name = file.strip_prefix(path).unwrap_or(&file).to_string_lossy().into_owned();
+                    Named { path: file, name }
+                }));
+                unreadable.extend(folder.unreadable.into_iter().map(|e| (path.display().to_string(), e)));
+            }
+            Err(e) => unreadable.push((path.display().to_string(), e)),
+        }
+    }
+    (files, unreadable)
 }
 
 fn write_summary(path: &Path, summary: &[Explained]) -> Result<()> {
@@ -151,13 +200,15 @@ fn classes(classifier: &Classifier, labels: &[String]) -> Result<Vec<Option<Clas
     labels.iter().map(find).collect()
 }
 
-fn read(file: &Path, package: &Package, sample_rate: SampleRate) -> Result<Recording> {
-    let recording = read_recording(file)?;
-    if recording.truncated {
-        output::note(&format!("{} ends too early; what is there is explained", file.display()));
+fn read(named: &Named, package: &Package, sample_rate: SampleRate) -> Result<Recording> {
+    let file = named.path.as_path();
+    let recording = read_recording_within(file, MAX_SECS)?;
+    if let Some(sentence) = recording.faults.sentence(&file.display().to_string()) {
+        output::note(&format!("{sentence}; what is there is explained"));
     }
-    let samples = resample(&recording.mono(), recording.sample_rate, sample_rate)?;
-    let name = file.file_name().map_or_else(|| file.to_string_lossy(), |n| n.to_string_lossy()).into_owned();
+    let samples = resample(&recording.mono(), recording.sample_rate, sample_rate)
+        .map_err(|e| Error::new(e.kind(), format!("{}: {e}", file.display())))?;
+    let name = named.name.clone();
     // A recording starts when its file was last written less its length, as far as anyone can tell.
     let written = std::fs::metadata(file).and_then(|m| m.modified()).unwrap_or_else(|_| SystemTime::now());
     let length = std::time::Duration::from_secs_f64(sample_rate.secs(samples.len() as u64));

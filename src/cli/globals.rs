@@ -1,5 +1,6 @@
 //! Flags that every command takes.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -24,7 +25,7 @@ pub struct Globals {
     pub log_to: Option<LogTo>,
     /// File to append the log to, instead of stderr
     #[arg(long, global = true, value_name = "FILE", env = "EARWITNESS_LOG_FILE")]
-    pub log_file: Option<String>,
+    pub log_file: Option<OsString>,
 }
 
 impl Globals {
@@ -44,7 +45,7 @@ impl Globals {
     pub(super) fn loaded(&self, mut given: ConfigLayer) -> Result<Loaded> {
         given.log.level = self.log_level;
         given.log.to = self.log_to;
-        given.log.file.clone_from(&self.log_file);
+        given.log.file = self.log_file.clone().map(Into::into);
         Loaded::read(self.config.as_deref(), given)
     }
 
@@ -53,7 +54,7 @@ impl Globals {
         let mut given = ConfigLayer::default();
         given.log.level = self.log_level;
         given.log.to = self.log_to;
-        given.log.file.clone_from(&self.log_file);
+        given.log.file = self.log_file.clone().map(Into::into);
         let mut config = Config::default();
         given.put_onto(&mut config);
         logging::start(&config.log, false)

@@ -88,7 +88,7 @@ const fn filter(level: LogLevel) -> LevelFilter {
 }
 
 fn place(config: &LogConfig, screen_is_drawn_on: bool) -> Place {
-    let file = || Place::File(PathBuf::from(&config.file));
+    let file = || Place::File(config.file.as_path().to_path_buf());
     let to_stderr = || if screen_is_drawn_on { Place::Nowhere } else { Place::Stderr };
     match config.to {
         LogTo::Auto if !config.file.is_empty() => file(),

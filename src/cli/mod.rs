@@ -3,12 +3,15 @@
 //! stdout carries only what was asked for; logs go to stderr or a file; an error is one sentence on stderr and an
 //! exit code. Nothing in the library imports this room.
 
+mod clips;
 mod completions;
 mod config;
 mod devices;
 pub mod evaluate;
 pub mod explain;
 mod globals;
+mod inputs;
+mod left_out;
 mod logging;
 mod man;
 mod methods;
@@ -24,6 +27,8 @@ mod reload;
 pub mod review;
 mod service;
 pub mod settings;
+mod summary;
+mod told;
 pub mod train;
 mod tune;
 mod usage;

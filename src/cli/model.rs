@@ -2,6 +2,8 @@
 
 mod import;
 
+use std::ffi::OsString;
+
 use clap::Subcommand;
 use clap::builder::FalseyValueParser;
 use serde_json::json;
@@ -45,7 +47,7 @@ pub(super) struct ListArgs {
 pub(super) struct ShowArgs {
     /// Name of a model, or a package's folder
     #[arg(value_name = "NAME|DIR", default_value = DEFAULT_MODEL)]
-    model: String,
+    model: OsString,
     /// Print JSON
     #[arg(long, env = "EARWITNESS_JSON", value_parser = FalseyValueParser::new())]
     json: bool,
@@ -55,7 +57,7 @@ pub(super) struct ShowArgs {
 pub(super) struct VerifyArgs {
     /// Names of models, or packages' folders [default: all that can be named]
     #[arg(value_name = "NAME|DIR")]
-    models: Vec<String>,
+    models: Vec<OsString>,
 }
 
 pub(super) fn run(command: ModelCommand, globals: &Globals) -> Result<()> {
@@ -160,11 +162,11 @@ fn push_scores(rows: &mut Vec<(&'static str, String)>, scores: &toml::Table, pre
     }
 }
 
-fn verify(models: &[String]) -> Result<()> {
+fn verify(models: &[OsString]) -> Result<()> {
     let dirs = if models.is_empty() {
         SearchPath::from_environment().list().into_iter().map(|m| m.dir).collect()
     } else {
-        models.iter().map(|m| find_model(m)).collect::<Result<Vec<_>>>()?
+        models.iter().map(find_model).collect::<Result<Vec<_>>>()?
     };
     if dirs.is_empty() {
         return Err(Error::model("there is no model to verify; name a folder, or set EARWITNESS_MODELS"));

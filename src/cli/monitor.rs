@@ -1,20 +1,22 @@
 //! `earwitness monitor`: listen, name what is heard, keep the evidence.
 
 use std::io::{IsTerminal, Write, stdout};
-use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::thread::Builder;
 use std::time::Duration;
 
 use crossbeam::channel::Receiver;
 
+use super::inputs::{self, Inputs};
 use super::outlet::Outlet;
 use super::outside::Outside;
 use super::reload::Reload;
 use super::settings::SettingsArgs;
+use super::summary::Summary;
+use super::told::Told;
 use super::{Globals, logging, output, reload};
-use crate::audio::source::{Capture, CaptureOptions, InputSpec, open};
+use crate::audio::source::CaptureOptions;
 use crate::config::{Config, Loaded, UiMode};
 use crate::engine::controls::Controls;
 use crate::engine::inference::{DeviceChoice, Inference};
@@ -26,7 +28,7 @@ use crate::interpret::methods;
 use crate::model::manifest::Label;
 use crate::model::package::{Package, find_model};
 use crate::record::{
-    FolderOptions, JsonLines, Limits, Notice, Recorder, RecorderHandle, RecorderOptions, RecorderStats, Store,
+    FolderOptions, JsonLines, Limits, Notice, Recorder, RecorderHandle, RecorderOptions, RecorderStats, Relay, Store,
     StoreOptions,
 };
 
@@ -35,7 +37,9 @@ Examples:
   earwitness monitor                                      the default microphone
   earwitness monitor --input demo                         a scene that the program makes
   earwitness monitor --record events --threshold dog=0.7  record events; the dog if it is sure
-  earwitness monitor --input file:yard.wav --fast --ui jsonl
+  earwitness monitor --input yard.wav --fast --ui jsonl   a recording
+  earwitness monitor --input card/ --fast --record found  every recording in a folder and below
+  arecord -f S16_LE -r 48000 | earwitness monitor --input stdin:auto
   arecord -t raw -f S16_LE -r 48000 | earwitness monitor --input stdin:48000x1:s16le
 
 Each setting lies in the settings file too; `earwitness config init` writes one.";
@@ -90,22 +94,25 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     let mut options = options(&loaded, &package, &labels, ui)?;
     options.onsets |= sinks.wants_onsets();
     let outlet = Outlet::of(config)?;
-    let captures = captures(config, &outlet)?;
-    let worker = Worker::new(captures, inference, options)?;
+    // From here on the program ends when it is asked to, also while a pipe is waited for.
+    let stop = watch_signals(ui)?;
+    let told = Arc::new(Told::new(ui == UiMode::Tui));
+    let Some(Inputs { lanes, several_recordings }) = inputs::open(config, &outlet, &stop, &told)? else {
+        return told.outcome();
+    };
+    let worker = Worker::of_lanes(lanes, inference, options)?;
     let worker = match explainer {
         Some(explainer) => worker.with_explainer(explainer)?,
         None => worker,
     };
     let (worker, _playback) = outlet.listen(worker)?;
     let mut outside = Outside::start(config, &sinks, worker.progress())?;
-    let recorder = recorder(config, ui, &outside)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    // With a screen, a hang-up says that the terminal is gone.
-    let hang_up = (ui == UiMode::Tui).then_some(signal_hook::consts::SIGHUP);
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM].into_iter().chain(hang_up) {
-        signal_hook::flag::register(signal, Arc::clone(&stop))
-            .map_err(|e| Error::bug(format!("signals cannot be watched ({e}); please report this")))?;
+    let (summary, total) = Summary::new(Arc::clone(&told));
+    let mut relays = outside.relays();
+    if several_recordings {
+        relays.push(Box::new(summary));
     }
+    let recorder = recorder(config, ui, &outside, relays)?;
     let slot = Arc::new(SnapshotSlot::default());
     let controls = worker.controls();
     let name = package.manifest().name.clone();
@@ -132,10 +139,27 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     let reader_left = recorder.lines_closed();
     let stats = recorder.finish()?;
     outside.finish();
+    if several_recordings {
+        told.say(total.lock().unwrap_or_else(PoisonError::into_inner).line());
+    }
+    told.print();
     // The first thing that went wrong is the one to tell: the screen, then the input, then the disk.
     screen?;
     listened?;
-    told(stats, reader_left)
+    written(stats, reader_left)?;
+    told.outcome()
+}
+
+/// Set when a signal asks the program to end.
+fn watch_signals(ui: UiMode) -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    // With a screen, a hang-up says that the terminal is gone.
+    let hang_up = (ui == UiMode::Tui).then_some(signal_hook::consts::SIGHUP);
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM].into_iter().chain(hang_up) {
+        signal_hook::flag::register(signal, Arc::clone(&stop))
+            .map_err(|e| Error::bug(format!("signals cannot be watched ({e}); please report this")))?;
+    }
+    Ok(stop)
 }
 
 /// Networks for a thread of its own, where the method is too slow for every stride. What happens at every stride, such as
@@ -158,32 +182,6 @@ fn explainer(inference: &mut Inference, package: &Package, config: &Config) -> R
         return Ok(Some(slow));
     }
     Inference::open(package, method, DeviceChoice::Cpu).map(Some)
-}
-
-/// Opens all inputs. No two have the same name.
-fn captures(config: &Config, outlet: &Outlet) -> Result<Vec<Capture>> {
-    let mut captures: Vec<Capture> = Vec::new();
-    for input in config.inputs() {
-        let spec: InputSpec = input.spec.parse()?;
-        let channels = input.channels.parse()?;
-        let mut options = CaptureOptions { fast: config.monitor.fast, channels, ..CaptureOptions::default() };
-        if captures.is_empty() {
-            outlet.offer(&spec, &mut options)?;
-        }
-        let its_own = spec.to_string();
-        for mut capture in open(&spec, options)? {
-            // Behind the name stands the channel, where it is one of several.
-            let channel = capture.info().name.strip_prefix(&its_own).unwrap_or_default().to_owned();
-            let given = if input.name.is_empty() { &its_own } else { &input.name };
-            let given = format!("{given}{channel}");
-            let taken = |name: &String| captures.iter().any(|other| other.info().name == *name);
-            let numbered = (2..).map(|n| format!("{given} ({n})"));
-            let name = std::iter::once(given.clone()).chain(numbered).find(|name| !taken(name));
-            capture.rename(name.unwrap_or(given));
-            captures.push(capture);
-        }
-    }
-    Ok(captures)
 }
 
 /// Lets the screen know what becomes of events, until the recorder has ended.
@@ -256,20 +254,18 @@ fn options(loaded: &Loaded, package: &Package, labels: &[Label], ui: UiMode) -> 
         onsets: settings.onsets,
         reasons: settings.reasons,
         duration_secs: (config.monitor.duration_secs > 0.0).then_some(config.monitor.duration_secs),
-        record_dir: (!config.record.dir.is_empty()).then(|| config.record.dir.clone()),
+        record_dir: (!config.record.dir.is_empty()).then(|| config.record.dir.to_string()),
         snapshots: ui == UiMode::Tui,
     })
 }
 
 /// Event folders and lines, as far as they are wanted, and who else is told.
-fn recorder(config: &Config, ui: UiMode, outside: &Outside) -> Result<RecorderHandle> {
-    let store = match config.record.dir.as_str() {
-        "" => None,
-        dir => Some(Store::open(Path::new(dir), store_options(config))?),
-    };
+fn recorder(config: &Config, ui: UiMode, outside: &Outside, relays: Vec<Box<dyn Relay>>) -> Result<RecorderHandle> {
+    let dir = &config.record.dir;
+    let store = if dir.is_empty() { None } else { Some(Store::open(dir.as_path(), store_options(config))?) };
     let lines = (ui == UiMode::Jsonl)
         .then(|| JsonLines::new(Box::new(stdout()) as Box<dyn Write + Send>).with_onsets_if(outside.onset_lines()));
-    Recorder::spawn(RecorderOptions { capacity: REPORTS, store, lines, relays: outside.relays() })
+    Recorder::spawn(RecorderOptions { capacity: REPORTS, store, lines, relays })
 }
 
 /// How events are recorded, as far as it can change while a monitor runs.
@@ -292,7 +288,7 @@ pub(super) fn store_options(config: &Config) -> StoreOptions {
 
 /// Turns what the recorder could not write into the program's error. What failed and was mended meanwhile is said, and is
 /// no error: a run that can record ends as one. A reader of the lines that has gone away has seen enough.
-fn told(stats: RecorderStats, reader_left: bool) -> Result<()> {
+fn written(stats: RecorderStats, reader_left: bool) -> Result<()> {
     if stats.folders_failed > 0 {
         output::note(&format!("{} of {} events could not be recorded", stats.folders_failed, stats.events));
     }

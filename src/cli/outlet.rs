@@ -39,6 +39,11 @@ impl Outlet {
         })
     }
 
+    /// Whether anything is to be played.
+    pub(super) fn plays(&self) -> bool {
+        self.spec != ListenSpec::Off
+    }
+
     /// The first input is about to be opened: a JACK client gets its port for playing at the same time as the others.
     ///
     /// # Errors
@@ -72,7 +77,7 @@ impl Outlet {
     /// # Errors
     /// [`crate::ErrorKind::Output`] where the playback device cannot be used.
     pub(super) fn listen(self, worker: Worker) -> Result<(Worker, Option<Playback>)> {
-        let (geometry, model_rate, input_rate) = worker.first_input();
+        let Some((geometry, model_rate, input_rate)) = worker.first_input() else { return Ok((worker, None)) };
         let device = match self.spec {
             ListenSpec::Off => return Ok((worker, None)),
             ListenSpec::Device(_) => Some(choose(&self.spec)?),

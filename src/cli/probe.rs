@@ -3,12 +3,14 @@
 mod plots;
 mod roar;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use clap::builder::FalseyValueParser;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
+use super::clips::{Clips, ClipsLeftOut};
 use super::methods::asked_for;
 use super::output;
 use super::parse::count;
@@ -19,7 +21,6 @@ use crate::interpret::methods::{BASELINES, load};
 use crate::model::device::ComputeDevice;
 use crate::model::package::{Package, find_model};
 use crate::train::dataset::{ClipMeta, DataSet};
-use crate::train::load::load_clips;
 
 /// What is of the tables alone.
 const TABLES: [&str; 5] = ["sets", "domain", "corrupt", "limit", "markdown"];
@@ -65,7 +66,7 @@ pub struct Common<'a> {
     /// Folder of the data set.
     pub data: &'a Path,
     /// Name or folder of the model.
-    pub model: &'a str,
+    pub model: &'a OsStr,
     /// The folds that are measured; all, where none is named.
     pub folds: &'a [u32],
     /// The methods; every one that the model has and the baselines, where none is named or `all`.
@@ -139,7 +140,8 @@ pub fn run(args: &ProbeArgs, common: &Common<'_>) -> Result<()> {
     let json = output::json("the figures", &figures)?;
     let written = common.json.map_or(Ok(()), |path| write_file(path, json.as_bytes()));
     output::print(&format!("{}\n", text.trim_end_matches('\n')))?;
-    written
+    written?;
+    subject.left_out.outcome()
 }
 
 /// The model, the clips that are measured, and the others.
@@ -156,10 +158,8 @@ struct Subject {
     /// The data set's, of its other folds.
     others: Vec<ClipMeta>,
     set: DataSet,
+    left_out: ClipsLeftOut,
 }
-
-/// Sound and classes of clips.
-type Labelled = (Vec<Vec<f32>>, Vec<Vec<usize>>);
 
 impl Subject {
     fn open(common: &Common<'_>) -> Result<Self> {
@@ -173,21 +173,38 @@ impl Subject {
             // Whether it can be loaded is better known before hours of work.
             load(&package, method, &ComputeDevice::cpu(), common.seed)?;
         }
-        let mut subject =
-            Self { package, folds, methods, labels, metas, clips: Vec::new(), targets: Vec::new(), others, set };
-        (subject.clips, subject.targets) = subject.load(&subject.metas)?;
+        let mut subject = Self {
+            package,
+            folds,
+            methods,
+            labels,
+            metas: Vec::new(),
+            clips: Vec::new(),
+            targets: Vec::new(),
+            others,
+            set,
+            left_out: ClipsLeftOut::default(),
+        };
+        let clips = subject.load(&metas)?;
+        subject.targets = subject.targets_of(&clips.metas)?;
+        (subject.metas, subject.clips, subject.left_out) = (clips.metas, clips.samples, clips.left_out);
         Ok(subject)
     }
 
-    /// Sound and the model's classes of some clips.
-    fn load(&self, metas: &[ClipMeta]) -> Result<Labelled> {
+    /// The sound of some clips.
+    fn load(&self, metas: &[ClipMeta]) -> Result<Clips> {
         let front_end = self.package.manifest().front_end.params()?;
         let length = self.package.manifest().segment.clip_samples(front_end.stft.hop);
         let bar = Bar::new("loading");
-        let clips = load_clips(metas, front_end.sample_rate, length, &mut |done, all| bar.at(done, all))?;
+        let tell = Clips::note_above(&bar.0);
+        Clips::load(metas, front_end.sample_rate, length, &mut |done, all| bar.at(done, all), &tell)
+    }
+
+    /// The model's classes of clips.
+    fn targets_of(&self, metas: &[ClipMeta]) -> Result<Vec<Vec<usize>>> {
         let labels: Vec<&str> = self.labels.iter().map(String::as_str).collect();
         let classes: Vec<Vec<usize>> = metas.iter().map(|m| m.targets.clone()).collect();
-        Ok((clips, targets_for_model(&self.set.labels, &labels, &classes)?))
+        targets_for_model(&self.set.labels, &labels, &classes)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The flags of `monitor`, which are also the keys of the settings file; `config show` takes them too.
 
+use std::ffi::OsString;
+
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
@@ -10,15 +12,18 @@ use crate::config::{ByteSize, ColorMode, ConfigLayer, InputLayer, QuietMode, The
 /// Flags that set settings. Absent ones leave the settings file's value, or the default.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SettingsArgs {
-    /// What to listen to: default, device:ID, jack, jack:PATTERN, file:PATH, stdin:RATExCHANNELS:s16le|f32le, demo; may be
-    /// given again, to listen to several at once [default: default]
+    /// What to listen to: default, device:ID, jack, jack:PATTERN, demo, or the path of a recording, of a named pipe or of a
+    /// folder (every recording in it and below, one after another); file:PATH where the name is one of these words;
+    /// stdin:auto for a WAV, FLAC, Ogg or MP3 stream; stdin:RATExCHANNELS:FORMAT for raw samples: u8, s16le, s24le (in 4
+    /// bytes, as arecord's S24_LE), s24_3le (in 3 bytes, as ffmpeg's s24le), s32le, f32le, f64le. May be given again, to
+    /// listen to several at once [default: default]
     #[arg(long, value_name = "SPEC", env = "EARWITNESS_INPUT", help_heading = "Sound in")]
-    pub input: Vec<String>,
+    pub input: Vec<OsString>,
     /// What to do with the channels of the inputs given: mix hears their mean; each, or a list as in 1,3, makes them inputs
     /// of their own [default: mix]
     #[arg(long, value_name = "CHANNELS", env = "EARWITNESS_CHANNELS", help_heading = "Sound in")]
     pub channels: Option<String>,
-    /// Read a file, stdin or the demo as quickly as possible, not at the pace of the sound
+    /// Read recordings, stdin or the demo as quickly as possible, not at the pace of the sound
     #[arg(
         long,
         env = "EARWITNESS_FAST",
@@ -32,7 +37,7 @@ pub struct SettingsArgs {
 
     /// The model: a name of `earwitness model list`, or a package's folder [default: default]
     #[arg(long, value_name = "NAME|DIR", env = "EARWITNESS_MODEL", help_heading = "Hearing")]
-    pub model: Option<String>,
+    pub model: Option<OsString>,
     /// The method that says what the classifier heard, some with options, as in lrp:epsilon-plus [default: l2i]
     #[arg(long, value_name = "METHOD", env = "EARWITNESS_METHOD", value_parser = MethodParser::LIVE, help_heading = "Hearing")]
     pub method: Option<String>,
@@ -112,7 +117,7 @@ pub struct SettingsArgs {
     pub ui: Option<UiMode>,
     /// Folder to record events in, one folder an event: clip, interpretation, picture, JSON
     #[arg(long, value_name = "DIR", env = "EARWITNESS_RECORD", help_heading = "What comes out")]
-    pub record: Option<String>,
+    pub record: Option<OsString>,
     /// Keep audio and pictures of events; --clips=false keeps figures alone [default: true]
     #[arg(
         long,
@@ -213,7 +218,7 @@ impl SettingsArgs {
         monitor.listen.clone_from(&self.listen);
         monitor.fast = self.fast;
         monitor.duration_secs = self.duration;
-        monitor.model.clone_from(&self.model);
+        monitor.model = self.model.clone().map(Into::into);
         monitor.method.clone_from(&self.method);
         monitor.ui = self.ui;
         monitor.onsets = self.onsets;
@@ -222,12 +227,12 @@ impl SettingsArgs {
         match self.input.as_slice() {
             [] => {}
             [one] => {
-                monitor.input = Some(one.clone());
+                monitor.input = Some(one.clone().into());
                 layer.input = Some(Vec::new());
             }
             several => {
-                let input = |spec: &String| InputLayer {
-                    spec: Some(spec.clone()),
+                let input = |spec: &OsString| InputLayer {
+                    spec: Some(spec.clone().into()),
                     channels: self.channels.clone(),
                     name: None,
                 };
@@ -256,7 +261,7 @@ impl SettingsArgs {
         layer.quiet.labels = some(&self.quiet_labels);
         layer.quiet.what = self.quiet_what;
         let record = &mut layer.record;
-        record.dir.clone_from(&self.record);
+        record.dir = self.record.clone().map(Into::into);
         record.clips = self.clips;
         record.no_audio = (!self.no_audio.is_empty()).then(|| self.no_audio.clone());
         record.private = self.private;

@@ -1,5 +1,6 @@
 //! `earwitness tune`: thresholds for a wanted number of false alarms an hour.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -79,7 +80,7 @@ pub(super) struct Args {
     reference: Option<PathBuf>,
     /// The model [default: the settings file's]
     #[arg(long, value_name = "NAME|DIR", env = "EARWITNESS_MODEL")]
-    model: Option<String>,
+    model: Option<OsString>,
     /// Write nothing
     #[arg(long, env = "EARWITNESS_DRY_RUN", value_parser = FalseyValueParser::new())]
     dry_run: bool,
@@ -120,7 +121,7 @@ pub(super) fn run(args: &Args, globals: &Globals) -> Result<()> {
         ));
     }
     let mut given = ConfigLayer::default();
-    given.monitor.model.clone_from(&args.model);
+    given.monitor.model = args.model.clone().map(Into::into);
     let loaded = globals.loaded(given)?;
     let package = Package::open(&find_model(&loaded.config.monitor.model)?)?;
     let labels: Vec<String> = package.manifest().label_names().map(str::to_owned).collect();

@@ -1,6 +1,7 @@
 //! What settings must be, also together.
 
-use super::settings::{Config, DetectorConfig};
+use super::os_text::OsText;
+use super::settings::{Config, DetectorConfig, InputConfig};
 use crate::audio::listen_spec::ListenSpec;
 use crate::audio::source::{ChannelChoice, InputSpec};
 use crate::interpret::methods::check_live;
@@ -29,7 +30,7 @@ impl Config {
         if let Some(bad) = self.input_problem() {
             return Some(bad);
         }
-        if m.model.trim().is_empty() {
+        if m.model.to_string().trim().is_empty() {
             return Some(BadValue::new("monitor.model", "\"\"", "name a model, as in \"default\""));
         }
         if let Err(e) = check_live(&m.method) {
@@ -53,8 +54,8 @@ impl Config {
 
     fn input_problem(&self) -> Option<BadValue> {
         let m = &self.monitor;
-        let one = |key: String, spec: &str, channels_key: String, channels: &str| {
-            if let Err(e) = spec.parse::<InputSpec>() {
+        let one = |key: String, spec: &OsText, channels_key: String, channels: &str| {
+            if let Err(e) = InputSpec::parse(spec.as_os_str()) {
                 return Some(BadValue::new(key, format!("{spec:?}"), e.to_string()));
             }
             let wrong = channels.parse::<ChannelChoice>().err()?;
@@ -67,9 +68,18 @@ impl Config {
             return Some(BadValue::new("input", self.input.len(), format!("give at most {MAX_INPUTS} inputs")));
         }
         let mut all = self.input.iter().enumerate();
-        all.find_map(|(i, input)| {
+        let wrong = all.find_map(|(i, input)| {
             one(format!("input[{i}].spec"), &input.spec, format!("input[{i}].channels"), &input.channels)
-        })
+        });
+        wrong.or_else(|| self.second_stdin())
+    }
+
+    /// An input that wants what another one reads already.
+    fn second_stdin(&self) -> Option<BadValue> {
+        let is_stdin = |input: &InputConfig| InputSpec::parse(input.spec.as_os_str()).is_ok_and(|spec| spec.is_stdin());
+        let (i, second) = self.input.iter().enumerate().filter(|(_, input)| is_stdin(input)).nth(1)?;
+        let remedy = "standard input can be heard once; give the second sound through a file or a named pipe";
+        Some(BadValue::new(format!("input[{i}].spec"), format!("{:?}", second.spec), remedy))
     }
 }
 

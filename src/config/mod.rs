@@ -10,12 +10,14 @@ mod check_sinks;
 mod detector;
 mod file;
 mod loaded;
+mod os_text;
 mod render;
 mod settings;
 mod values;
 
 pub use file::{ConfigFile, standard_path};
 pub use loaded::Loaded;
+pub use os_text::OsText;
 pub use settings::{
     ClassConfig, Classes, Config, ConfigLayer, DetectorConfig, DetectorLayer, ExecConfig, ExecLayer, Groups,
     InputConfig, InputLayer, LogConfig, LogLayer, MetricsConfig, MetricsLayer, MonitorConfig, MonitorLayer, MqttConfig,

@@ -30,6 +30,11 @@ impl Config {
             ("log", LogConfig::ABOUT, self.log.entries()),
         ];
         let mut text = HEAD.to_string();
+        let not_text = self.not_text();
+        if !not_text.is_empty() {
+            line(&mut text, &format!("# Not UTF-8, so that no settings file can hold it: {}.", not_text.join(", ")));
+            line(&mut text, "# U+FFFD stands for what is not; give such names as flags or variables.");
+        }
         for (name, about, entries) in sections {
             text.push('\n');
             comment(&mut text, about);
@@ -70,6 +75,21 @@ impl Config {
             }
         }
         Ok(text)
+    }
+}
+
+impl Config {
+    /// The settings whose names TOML cannot hold.
+    fn not_text(&self) -> Vec<String> {
+        let inputs = self.input.iter().enumerate().map(|(i, input)| (format!("input[{i}].spec"), &input.spec));
+        let others = [
+            ("monitor.input", &self.monitor.input),
+            ("monitor.model", &self.monitor.model),
+            ("record.dir", &self.record.dir),
+            ("log.file", &self.log.file),
+        ];
+        let all = others.into_iter().map(|(key, name)| (key.to_owned(), name)).chain(inputs);
+        all.filter(|(_, name)| !name.is_text()).map(|(key, _)| key).collect()
     }
 }
 

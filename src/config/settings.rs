@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::os_text::OsText;
 use super::values::{ByteSize, ColorMode, LogLevel, LogTo, QuietMode, TellWhen, ThemeChoice, UiMode};
 
 /// How a given value is put onto the one below it.
@@ -16,6 +17,7 @@ macro_rules! replaces {
 }
 replaces!(
     String,
+    OsText,
     bool,
     u32,
     f64,
@@ -219,9 +221,12 @@ impl InputLayer {
 section! {
     /// What listens, and what comes out.
     pub struct MonitorConfig / MonitorLayer {
-        /// What to listen to: "default", "device:ID" (see `earwitness devices`), "jack" or "jack:PATTERN",
-        /// "file:PATH", "stdin:RATExCHANNELS:s16le" or "…:f32le", "demo". For several at once, see [[input]].
-        input: String = "default".into(),
+        /// What to listen to: "default", "device:ID" (see `earwitness devices`), "jack" or "jack:PATTERN", "demo"; the path
+        /// of a recording, or of a folder: every recording in it and below, one after another; "file:PATH", also where
+        /// PATH is a named pipe or one of these words. "stdin:auto" reads a WAV, FLAC, Ogg or MP3 stream,
+        /// "stdin:RATExCHANNELS:FORMAT" raw samples: u8, s16le, s24le (in 4 bytes, as arecord's S24_LE), s24_3le (in 3,
+        /// as ffmpeg's s24le), s32le, f32le, f64le. Rates are 8000 to 500000 Hz. For several at once, see [[input]].
+        input: OsText = "default".into(),
         /// What to do with its channels: "mix" hears their mean; "each" makes every one an input of its own, as does a
         /// list, as in "1,3", with some of them.
         channels: String = "mix".into(),
@@ -234,7 +239,7 @@ section! {
         /// Tell, in a line of type "reason", why a label with a noteworthy score is not reported, whenever that changes.
         reasons: bool = false,
         /// The model: a name of `earwitness model list`, or a package's folder.
-        model: String = "default".into(),
+        model: OsText = "default".into(),
         /// The method that says what the classifier heard: "l2i".
         method: String = "l2i".into(),
         /// Where the networks run: "cpu", "cuda:0" (a build with the feature cuda), or "auto": a GPU where there is one.
@@ -250,7 +255,7 @@ section! {
     /// Several inputs at once: one table like this for each. They replace `input` and `channels` of [monitor].
     pub struct InputConfig / InputLayer {
         /// As `input` of [monitor].
-        spec: String = "default".into(),
+        spec: OsText = "default".into(),
         /// As `channels` of [monitor].
         channels: String = "mix".into(),
         /// What events call it; "" is what `spec` says.
@@ -301,7 +306,7 @@ section! {
     /// Where the evidence goes.
     pub struct RecordConfig / RecordLayer {
         /// Folder for one folder an event (clip, interpretation, picture, JSON); "" records nothing.
-        dir: String = String::new(),
+        dir: OsText = OsText::default(),
         /// Keep audio and pictures; without them an event is its figures: what, when, how sure.
         clips: bool = true,
         /// Labels and groups whose audio and picture are never written, as in ["speech"].
@@ -343,6 +348,6 @@ section! {
         /// (as in a service), and stderr otherwise, or nowhere while the terminal UI runs.
         to: LogTo = LogTo::Auto,
         /// File to append to. One that is moved away or removed (logrotate) is made anew.
-        file: String = String::new(),
+        file: OsText = OsText::default(),
     }
 }

@@ -6,9 +6,6 @@ use rubato::{Fft, FixedSync, Resampler, WindowFunction};
 use crate::error::{Error, Result};
 use crate::units::SampleRate;
 
-/// Rates converted from and to, in Hz.
-const RATES_HZ: std::ops::RangeInclusive<u32> = 8_000..=192_000;
-
 /// Length of the anti-aliasing filter in samples of the lower of the two rates, at least. It sets how far the pass band reaches
 /// and the delay.
 const MIN_FILTER_SAMPLES: usize = 512;
@@ -45,7 +42,7 @@ impl StreamingResampler {
     /// A resampler at the beginning of a stream.
     ///
     /// # Errors
-    /// [`ErrorKind::Input`](crate::ErrorKind::Input) for different rates of which one lies outside 8 to 192 kHz.
+    /// [`ErrorKind::Input`](crate::ErrorKind::Input) for different rates of which one lies outside [`SampleRate::HEARD_HZ`].
     pub fn new(from: SampleRate, to: SampleRate) -> Result<Self> {
         let blocks = if from == to { None } else { Some(Blocks::new(from, to)?) };
         Ok(Self { from, to, blocks, n_in: 0, n_out: 0 })
@@ -89,13 +86,8 @@ impl StreamingResampler {
 impl Blocks {
     fn new(from: SampleRate, to: SampleRate) -> Result<Self> {
         for rate in [from, to] {
-            if !RATES_HZ.contains(&rate.hz()) {
-                return Err(Error::input(format!(
-                    "cannot convert from {} Hz to {} Hz: {} Hz lies outside 8000 to 192000 Hz; convert the sound with another program first",
-                    from.hz(),
-                    to.hz(),
-                    rate.hz()
-                )));
+            if !rate.is_heard() {
+                return Err(out_of_range(from, to, rate));
             }
         }
         let (from_hz, to_hz) = (from.hz() as usize, to.hz() as usize);
@@ -163,6 +155,16 @@ impl Blocks {
         self.filled = 0;
         self.to_drop = self.fft.output_delay();
     }
+}
+
+fn out_of_range(from: SampleRate, to: SampleRate, wrong: SampleRate) -> Error {
+    let (low, high) = SampleRate::HEARD_HZ.into_inner();
+    Error::input(format!(
+        "cannot convert from {} Hz to {} Hz: {} Hz lies outside {low} to {high} Hz; convert the sound with another program first",
+        from.hz(),
+        to.hz(),
+        wrong.hz()
+    ))
 }
 
 /// `round(n * to / from)`.

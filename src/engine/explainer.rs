@@ -142,6 +142,7 @@ impl Worker {
     /// [`crate::ErrorKind::Bug`] where the system gives no thread.
     pub fn with_explainer(mut self, inference: Inference) -> Result<Self> {
         self.inputs.iter_mut().for_each(|input| input.pipeline.set_method(inference.method()));
+        self.explained_by = Some(inference.method().to_owned());
         self.explainer = Some(Explainer::start(inference, self.options.max_components)?);
         Ok(self)
     }
@@ -164,7 +165,7 @@ impl Worker {
             }
             self.report_explained(outside)?;
             if self.options.snapshots && self.gauge.snapshot_due(SNAPSHOT_EVERY) {
-                outside.slot.publish(self.snapshot());
+                self.publish(outside);
             }
             std::thread::sleep(NAP);
         }

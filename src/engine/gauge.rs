@@ -4,10 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::input::Input;
-use super::report::{Event, Latency};
+use super::report::{Event, Latency, Totals};
 use super::snapshot::{EventSummary, Snapshot};
-use super::worker::Worker;
+use super::worker::{Outside, Worker};
 
 /// The load is taken over this much audio, in seconds.
 const LOAD_SECS: f64 = 10.0;
@@ -127,14 +126,21 @@ impl Gauge {
 }
 
 impl Worker {
-    /// The state as it is now, of the input that is looked at.
-    pub(super) fn snapshot(&self) -> Snapshot {
-        let focus = self.controls.focus().min(self.inputs.len() - 1);
-        let input = &self.inputs[focus];
+    /// Shows the state as it is now, of the input that is looked at; nothing before one is open.
+    pub(super) fn publish(&self, outside: &Outside<'_>) {
+        if let Some(snapshot) = self.snapshot() {
+            outside.slot.publish(snapshot);
+        }
+    }
+
+    fn snapshot(&self) -> Option<Snapshot> {
+        let focus = self.controls.focus().min(self.inputs.len().checked_sub(1)?);
+        let input = self.inputs.get(focus)?;
         let pipeline = &input.pipeline;
         let params = pipeline.params();
         let level = input.level();
-        Snapshot {
+        let summaries = self.summaries();
+        Some(Snapshot {
             source: params.source.clone(),
             model: params.model.name.clone(),
             method: pipeline.method().to_owned(),
@@ -150,11 +156,11 @@ impl Worker {
             load: self.gauge.load(),
             lag_secs: if self.options.fast || input.ended.is_some() { 0.0 } else { input.lag_secs() },
             latency: self.gauge.latency(),
-            totals: input.totals(),
+            totals: summaries.get(focus).map_or_else(Totals::default, |summary| summary.totals),
             shed: self.shed_words(),
             health: input.health,
             trouble: input.trouble.clone().or_else(|| self.inference.fell_back().map(str::to_owned)),
-            inputs: self.inputs.iter().map(Input::summary).collect(),
+            inputs: summaries,
             focus,
             listen: self.listening(),
             device: self.inference.device_name().to_owned(),
@@ -162,6 +168,6 @@ impl Worker {
             // The slot knows.
             recording_fails: None,
             phase: input.phase(),
-        }
+        })
     }
 }

@@ -28,6 +28,18 @@ pub(super) enum Ended {
     Broken(String),
 }
 
+impl Ended {
+    /// The source has no more samples.
+    pub(super) const OF_INPUT: &str = "end of input";
+}
+
+/// What the worker had spent when an input was opened, in seconds.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Before {
+    pub(super) busy_secs: f64,
+    pub(super) wall_secs: f64,
+}
+
 /// Time between two looks at the clocks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -43,6 +55,9 @@ pub(super) struct OfWorker {
 
 /// One input.
 pub(super) struct Input {
+    /// Number of its lane.
+    pub(super) lane: usize,
+    pub(super) before: Before,
     pub(super) capture: Capture,
     pub(super) pipeline: Pipeline,
     resampler: StreamingResampler,
@@ -72,9 +87,18 @@ pub(super) struct Input {
 }
 
 impl Input {
-    pub(super) fn new(capture: Capture, pipeline: Pipeline, duration_secs: Option<f64>, watched: bool) -> Result<Self> {
+    pub(super) fn new(
+        capture: Capture,
+        pipeline: Pipeline,
+        duration_secs: Option<f64>,
+        watched: bool,
+        lane: usize,
+        before: Before,
+    ) -> Result<Self> {
         let rate = capture.info().sample_rate;
         Ok(Self {
+            lane,
+            before,
             resampler: StreamingResampler::new(rate, pipeline.params().clock.sample_rate)?,
             capture,
             pipeline,
@@ -211,7 +235,7 @@ impl Input {
         match self.capture.state() {
             CaptureState::Failed(sentence) => Some(Ended::Broken(sentence)),
             CaptureState::Ended if stopping => Some(Ended::Well("stopped")),
-            CaptureState::Ended => Some(Ended::Well("end of input")),
+            CaptureState::Ended => Some(Ended::Well(Ended::OF_INPUT)),
             // The time without the device counts, though its samples come only with the device.
             CaptureState::Lost => {
                 let away = self.capture.lost().map_or(0.0, |lost| lost.since.elapsed().as_secs_f64());
@@ -241,6 +265,12 @@ impl Input {
     /// `position` does not know yet.
     pub(super) fn captured_position(&self) -> u64 {
         self.capture.account().captured + self.capture.away()
+    }
+
+    /// The same at another rate.
+    pub(super) fn captured_position_at(&self, rate: SampleRate) -> u64 {
+        let position = u128::from(self.captured_position()) * u128::from(rate.hz()) / u128::from(self.rate.hz());
+        u64::try_from(position).unwrap_or(u64::MAX)
     }
 
     /// Whether a gap of `n` samples is too long to be heard as silence: it would cost as much as what was lost.

@@ -12,6 +12,8 @@ pub mod health;
 pub mod history;
 pub mod inference;
 mod input;
+pub mod lane;
+mod lanes;
 mod level_scale;
 pub mod listen;
 mod live_listening;

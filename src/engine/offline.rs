@@ -15,7 +15,7 @@ use crate::units::{ClassId, SamplePos, StreamClock};
 use crate::{Error, Result};
 
 /// Longest recording, in seconds: its spectra are kept in memory, about 20 MB a minute.
-const MAX_SECS: f64 = 600.0;
+pub const MAX_SECS: f64 = 600.0;
 
 /// A segment counts where the class has this share of its highest probability: a label that is asked for, though the
 /// classifier hardly believes it, is explained too, where it is believed most.

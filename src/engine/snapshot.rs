@@ -107,6 +107,8 @@ pub enum Phase {
     Ended(String),
     /// The stream broke, with the sentence to show.
     Failed(String),
+    /// It is not open yet: nothing has been written into the pipe.
+    Waiting,
 }
 
 /// One class as it stands.

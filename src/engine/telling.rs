@@ -20,8 +20,8 @@ impl Worker {
                 None => String::new(),
             },
             totals: input.totals(),
-            busy_secs: self.gauge.busy_secs(),
-            wall_secs: self.gauge.wall_secs(),
+            busy_secs: self.gauge.busy_secs() - input.before.busy_secs,
+            wall_secs: self.gauge.wall_secs() - input.before.wall_secs,
         }
     }
 
@@ -101,7 +101,7 @@ impl Worker {
             }
         }
         if self.options.snapshots && self.gauge.snapshot_due(SNAPSHOT_EVERY) {
-            outside.slot.publish(self.snapshot());
+            self.publish(outside);
         }
         Ok(())
     }

@@ -19,14 +19,14 @@ use super::gauge::Gauge;
 use super::history::Geometry;
 use super::inference::Inference;
 use super::input::{Ended, Input};
-use super::pipeline::{Pipeline, PipelineParams};
+use super::lane::{Lane, LaneState};
 use super::progress::Progress;
 use super::report::{EventReport, ListenReport, ModelRef, Report, StartReport, StopReport};
-use super::shedding::Governor;
+use super::shedding::{Governor, ShedLevel};
 use super::snapshot::SnapshotSlot;
 use crate::audio::source::Capture;
 use crate::interpret::Segment;
-use crate::units::{SampleRate, StreamClock};
+use crate::units::SampleRate;
 use crate::{Error, Result};
 
 pub use super::live_listening::LiveListening;
@@ -69,7 +69,9 @@ pub struct MonitorOptions {
 
 /// A monitor that is ready to run.
 pub struct Worker {
+    /// Those that are open, lane by lane.
     pub(super) inputs: Vec<Input>,
+    pub(super) lanes: Vec<LaneState>,
     pub(super) inference: Inference,
     pub(super) options: MonitorOptions,
     pub(super) gauge: Gauge,
@@ -77,7 +79,13 @@ pub struct Worker {
     progress: Arc<Progress>,
     governor: Governor,
     pub(super) live: Option<LiveListening>,
+    /// The lane whose first input is played, and the rate that its positions are told in; none before an input is open.
+    listened: Option<(usize, SampleRate)>,
     pub(super) explainer: Option<Explainer>,
+    /// The method of the explainer.
+    pub(super) explained_by: Option<String>,
+    /// What broke, in order: the first sentence, and how many did.
+    broken: (Option<String>, usize),
     pub(super) warned_slow: bool,
 }
 
@@ -96,29 +104,24 @@ impl Worker {
     /// [`crate::ErrorKind::Usage`] for options that cannot be used, [`crate::ErrorKind::Input`] where there is no input or a
     /// source's rate cannot be converted to the model's.
     pub fn new(captures: Vec<Capture>, inference: Inference, options: MonitorOptions) -> Result<Self> {
-        if captures.is_empty() {
+        Self::of_lanes(captures.into_iter().map(Lane::of).collect(), inference, options)
+    }
+
+    /// Puts a monitor together that hears several lanes at the same time, and on each one source after another. The inputs of
+    /// a lane may come later.
+    ///
+    /// # Errors
+    /// As [`Worker::new`].
+    pub fn of_lanes(lanes: Vec<Lane>, inference: Inference, options: MonitorOptions) -> Result<Self> {
+        if lanes.iter().all(|lane| lane.inputs.is_empty() && lane.supply.is_none()) {
             return Err(Error::input("there is nothing to listen to; give at least one --input"));
         }
-        let model_rate = inference.classifier().front_end().sample_rate;
-        let mut inputs = Vec::with_capacity(captures.len());
-        for capture in captures {
-            let info = capture.info();
-            let params = PipelineParams {
-                source: info.name.clone(),
-                model: options.model.clone(),
-                clock: StreamClock { start: info.started, sample_rate: model_rate },
-                detector: options.detector.clone(),
-                pre_roll_secs: options.pre_roll_secs,
-                post_roll_secs: options.post_roll_secs,
-                max_components: options.max_components,
-            };
-            // A file may be silent for as long as it likes.
-            let watched = !options.fast && capture.is_live();
-            let pipeline = Pipeline::new(params, &inference)?;
-            inputs.push(Input::new(capture, pipeline, options.duration_secs, watched)?);
-        }
-        Ok(Self {
-            inputs,
+        let first = |(i, lane): (usize, &Lane)| Some((i, lane.inputs.first()?.info().sample_rate));
+        let listened = lanes.iter().enumerate().find_map(first);
+        let (supplies, open): (Vec<_>, Vec<_>) = lanes.into_iter().map(|lane| (lane.supply, lane.inputs)).unzip();
+        let mut worker = Self {
+            inputs: Vec::new(),
+            lanes: supplies.into_iter().map(LaneState::new).collect(),
             inference,
             gauge: Gauge::new(),
             controls: Arc::default(),
@@ -126,24 +129,35 @@ impl Worker {
             governor: Governor::new(options.ring_secs),
             options,
             live: None,
+            listened,
             explainer: None,
+            explained_by: None,
+            broken: (None, 0),
             warned_slow: false,
-        })
+        };
+        for (lane, captures) in open.into_iter().enumerate() {
+            for capture in captures {
+                let input = worker.input(capture, lane)?;
+                worker.inputs.push(input);
+            }
+        }
+        Ok(worker)
     }
 
-    /// Plays the interpretation of the first input while it happens.
+    /// Plays the interpretation of the first input while it happens, and then that of what follows on its lane.
     #[must_use]
     pub fn with_listening(mut self, live: LiveListening) -> Self {
         self.live = Some(live);
         self
     }
 
-    /// What is played live: how the segments of the first input lie in the stream, the model's rate, and the input's.
+    /// What is played live: how the segments of the first input lie in the stream, the model's rate, and the input's. `None`
+    /// where no input is open yet.
     #[must_use]
-    pub fn first_input(&self) -> (Geometry, SampleRate, SampleRate) {
-        let input = &self.inputs[0];
+    pub fn first_input(&self) -> Option<(Geometry, SampleRate, SampleRate)> {
+        let input = self.inputs.first()?;
         let params = input.pipeline.params();
-        (*input.pipeline.history().geometry(), params.clock.sample_rate, input.capture.info().sample_rate)
+        Some((*input.pipeline.history().geometry(), params.clock.sample_rate, input.capture.info().sample_rate))
     }
 
     /// What a screen may ask of it.
@@ -174,10 +188,11 @@ impl Worker {
         })
     }
 
-    /// Listens until every source has ended, `stop` is set or the duration is reached. Whatever is open on an input is closed
-    /// and reported when it ends, and a stop report is its last one. An input that breaks does not end the others.
+    /// Listens until every source has ended and nothing follows, `stop` is set or the duration is reached. Whatever is open on
+    /// an input is closed and reported when it ends, and a stop report is its last one. An input that breaks does not end the
+    /// others, nor what follows on its lane.
     ///
-    /// Gives the stop reports in the order of the inputs.
+    /// Gives the stop reports of the inputs that were open last, in their order.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Input`] where a source broke, [`crate::ErrorKind::Output`] where no one takes the reports any
@@ -192,14 +207,20 @@ impl Worker {
         if let Some(e) = &failure {
             // What ended the worker ended every input that was still open.
             let reason = e.to_string();
+            self.close_lanes();
             let _ = self.end_all(&Ended::Broken(reason), &outside);
         }
-        let broken = self.inputs.iter().find_map(|input| match &input.ended {
-            Some(Ended::Broken(sentence)) => Some(Error::input(sentence.clone())),
-            _ => None,
-        });
+        let broken = match std::mem::take(&mut self.broken) {
+            (None, _) => None,
+            (Some(sentence), 1) => Some(Error::input(sentence)),
+            (Some(sentence), n) => Some(Error::input(format!("{n} inputs broke; the first: {sentence}"))),
+        };
         if self.options.snapshots {
-            outside.slot.publish(self.snapshot());
+            self.publish(&outside);
+            if self.inputs.is_empty() {
+                // A screen that has nothing to show need not stay.
+                outside.stop.store(true, Ordering::Relaxed);
+            }
         }
         match failure.or(broken) {
             Some(e) => Err(e),
@@ -213,6 +234,7 @@ impl Worker {
         loop {
             if !stopping && outside.stop.load(Ordering::Relaxed) {
                 self.inputs.iter_mut().for_each(|input| input.capture.stop());
+                self.close_lanes();
                 // What was heard up to now counts; what a fast source has read ahead was not heard by anyone yet.
                 stopping = true;
                 if self.options.fast {
@@ -225,10 +247,10 @@ impl Worker {
                     continue;
                 }
                 let n = self.hear(index, outside)?;
-                if index == 0
+                if self.is_listened_to(index)
                     && let Some(clock) = self.live.as_ref().and_then(|live| live.clock.as_ref())
                 {
-                    clock.set(self.inputs[0].captured_position());
+                    clock.set(self.listened_position(index));
                 }
                 idle &= n == 0;
                 moving &= n > 0 || self.inputs[index].capture.pending() == 0;
@@ -236,6 +258,7 @@ impl Worker {
                     self.end(index, ended, outside)?;
                 }
             }
+            self.go_on()?;
             self.compute(outside)?;
             self.shed();
             self.report_explained(outside)?;
@@ -243,7 +266,7 @@ impl Worker {
             if moving {
                 self.progress.beat();
             }
-            if self.inputs.iter().all(|input| input.ended.is_some()) {
+            if self.is_over() {
                 return Ok(());
             }
             if idle {
@@ -302,7 +325,11 @@ impl Worker {
     /// Listens for something else from here on, on all inputs.
     fn change(&mut self, change: Change) {
         match change {
-            Change::Edit(edit) => self.inputs.iter_mut().for_each(|input| input.pipeline.edit(edit)),
+            Change::Edit(edit) => {
+                // What is opened later goes by it, too.
+                self.options.detector.edit(edit);
+                self.inputs.iter_mut().for_each(|input| input.pipeline.edit(edit));
+            }
             Change::Settings(settings) => {
                 let Settings { detector, pre_roll_secs, post_roll_secs, onsets, reasons } = &*settings;
                 for input in &mut self.inputs {
@@ -311,6 +338,8 @@ impl Worker {
                         return;
                     }
                 }
+                self.options.detector.clone_from(detector);
+                (self.options.pre_roll_secs, self.options.post_roll_secs) = (*pre_roll_secs, *post_roll_secs);
                 (self.options.onsets, self.options.reasons) = (*onsets, *reasons);
             }
         }
@@ -318,7 +347,8 @@ impl Worker {
 
     /// One batch: the segments that are due, one of each input in `due`.
     fn resolve(&mut self, due: &[usize], events: &mut Vec<(usize, EventReport)>) -> Result<()> {
-        let Self { inputs, inference, options, live, .. } = self;
+        let played = (0..self.inputs.len()).find(|index| self.is_listened_to(*index));
+        let Self { inputs, inference, options, live, lanes, .. } = self;
         let mut features = Vec::with_capacity(due.len());
         let mut ends = Vec::with_capacity(due.len());
         for input in due.iter().map(|i| &inputs[*i]) {
@@ -347,9 +377,13 @@ impl Worker {
             let pipeline = &mut inputs[*index].pipeline;
             let mut done = pipeline.resolve(inference, classified, explanation, lag_secs, &mut found);
             if let Some(live) = live
-                && *index == 0
+                && Some(*index) == played
             {
-                let heard = live.listener.stride(pipeline.history(), pipeline.origin(), &pipeline.open_classes());
+                // To whoever listens, a lane is one stream.
+                let secs_before = lanes.get(inputs[*index].lane).map_or(0.0, |lane| lane.secs_before);
+                let pipeline = &inputs[*index].pipeline;
+                let origin = pipeline.origin().plus(pipeline.params().clock.sample_rate.samples(secs_before));
+                let heard = live.listener.stride(pipeline.history(), origin, &pipeline.open_classes());
                 done = done.and(heard);
             }
             events.extend(found.into_iter().map(|event| (*index, event)));
@@ -377,17 +411,21 @@ impl Worker {
         }
         let flushed = self.flush(index, outside);
         self.inputs[index].capture.stop();
-        if let Ended::Broken(sentence) = &ended
-            && self.inputs.len() > 1
-        {
-            tracing::error!("{sentence}; the other inputs go on");
-        }
-        self.inputs[index].ended = Some(ended);
-        if let Some(live) = self.live.as_mut().filter(|_| index == 0) {
+        self.inputs[index].ended = Some(ended.clone());
+        let listened_to = self.is_listened_to(index);
+        if let Some(live) = self.live.as_mut().filter(|_| listened_to) {
             live.listener.finish();
         }
+        self.look_ahead(self.inputs[index].lane, &ended);
+        if let Ended::Broken(sentence) = ended {
+            if !self.is_over() {
+                tracing::error!("{sentence}; the other inputs go on");
+            }
+            self.broken.0.get_or_insert(sentence);
+            self.broken.1 += 1;
+        }
         // While other inputs go on, events of this one may be explained behind its stop.
-        if self.inputs.iter().all(|input| input.ended.is_some()) {
+        if self.is_over() {
             self.finish_explaining(outside)?;
         }
         let report = self.stop_report(&self.inputs[index]);
@@ -407,7 +445,7 @@ impl Worker {
 
     /// An input's first report, once its capture clock is known: it is as soon as something has been read.
     fn start(&mut self, index: usize, outside: &Outside<'_>) -> Result<()> {
-        let live = self.live.as_ref().filter(|_| index == 0);
+        let live = self.live.as_ref().filter(|_| self.is_listened_to(index));
         let input = &mut self.inputs[index];
         let info = input.capture.info().clone();
         input.begin(info.started);
@@ -456,8 +494,27 @@ impl Worker {
         self.governor.level().words()
     }
 
-    /// Where the input is that is furthest, in seconds.
+    /// How much work is being shed.
+    pub(super) const fn shedding(&self) -> ShedLevel {
+        self.governor.level()
+    }
+
+    /// Where the input is that is furthest on its lane, in seconds.
     fn audio_secs(&self) -> f64 {
-        self.inputs.iter().map(Input::secs).fold(0.0, f64::max)
+        self.inputs.iter().map(|input| self.lane_secs(input)).fold(0.0, f64::max)
+    }
+
+    /// Whether this input is the one that can be played.
+    fn is_listened_to(&self, index: usize) -> bool {
+        let Some((lane, _)) = self.listened else { return false };
+        self.inputs.iter().position(|input| input.lane == lane) == Some(index)
+    }
+
+    /// How far the lane that is played has been captured, at the rate of its first source.
+    fn listened_position(&self, index: usize) -> u64 {
+        let input = &self.inputs[index];
+        let rate = self.listened.map_or(input.capture.info().sample_rate, |(_, rate)| rate);
+        let before = self.lane_secs(input) - input.secs();
+        rate.samples(before) + input.captured_position_at(rate)
     }
 }

@@ -1,12 +1,16 @@
-//! Decodes recordings packet by packet: wav, flac, ogg/vorbis and mp3, recognised by their content.
+//! Decodes recordings packet by packet, recognised by their content: files, and streams from a pipe.
 
 use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use symphonia::core::errors::Error as DecodeError;
 
+use super::faults::Faults;
 use super::packets::{Packets, Step};
 use super::riff::MendedFile;
+use super::sniff::{READABLE, SNIFF_BYTES};
+use super::stream::Stream;
 use crate::error::{Error, Result};
 use crate::units::SampleRate;
 
@@ -27,9 +31,8 @@ pub struct Recording {
     /// Interleaved samples, `[n_channel_frames, channels]`, full scale ±1. Always whole channel frames, never empty.
     /// A file of floats may hold values that are not finite; they are passed on as they are.
     pub samples: Vec<f32>,
-    /// Whether the file breaks off: it is shorter than its own header says, or (ogg) lacks its last page.
-    /// `samples` then holds what is there. An mp3 does not say enough to tell.
-    pub truncated: bool,
+    /// What is missing; `samples` hold what is there.
+    pub faults: Faults,
 }
 
 impl Recording {
@@ -48,27 +51,37 @@ impl Recording {
 
 /// Reads a whole recording.
 ///
-/// A file that breaks off gives what can be read, with [`Recording::truncated`] set. A damaged packet inside a file
-/// becomes silence of its length, so that everything after it keeps its time.
+/// A file that breaks off gives what can be read, and [`Recording::faults`] says what is missing. A damaged packet inside
+/// a file becomes silence of its length, so that everything after it keeps its time.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Input`] where the file is missing, empty, of an unknown format, without any sample, more damaged
 /// than sound, of 0 Hz or more than [`MAX_CHANNELS`] channels, or changes its rate or channels on the way.
 pub fn read_recording(path: &Path) -> Result<Recording> {
+    read_recording_within(path, f64::INFINITY)
+}
+
+/// As [`read_recording`], for recordings of at most `max_secs` seconds: no more than that is ever held in memory.
+///
+/// # Errors
+/// As [`read_recording`], and where the recording is longer.
+pub fn read_recording_within(path: &Path, max_secs: f64) -> Result<Recording> {
     let mut reader = RecordingReader::open(path)?;
+    let most = f64::from(reader.sample_rate().hz()) * max_secs * f64::from(reader.channels());
     let mut samples = Vec::new();
     while let Some(chunk) = reader.next_chunk()? {
+        if (samples.len() + chunk.len()) as f64 > most {
+            return Err(Error::input(format!(
+                "{} is longer than the {max_secs} s that can be taken at once; cut it into pieces",
+                path.display()
+            )));
+        }
         samples.extend_from_slice(chunk);
     }
-    if reader.damaged_packets() > reader.sound_packets {
+    if reader.damaged_packets > reader.sound_packets {
         return Err(no_sound(&reader.name));
     }
-    Ok(Recording {
-        sample_rate: reader.sample_rate(),
-        channels: reader.channels(),
-        samples,
-        truncated: reader.truncated(),
-    })
+    Ok(Recording { sample_rate: reader.sample_rate(), channels: reader.channels(), samples, faults: reader.faults() })
 }
 
 /// Reads a recording packet by packet, for those that should not be held in memory.
@@ -86,6 +99,8 @@ pub struct RecordingReader {
     frames_read: u64,
     sound_packets: u64,
     damaged_packets: u64,
+    damaged_frames: u64,
+    promised_frames: Option<u64>,
     interrupted: bool,
     ended: bool,
 }
@@ -110,9 +125,33 @@ impl RecordingReader {
         if let Some(n) = source.channels() {
             some_channels(n.into(), &name)?;
         }
-        let mut interrupted = source.interrupted();
-        let extension = path.extension().and_then(|e| e.to_str());
-        let mut packets = Packets::open(source, extension).map_err(|e| not_readable(&name, e))?;
+        let interrupted = source.interrupted();
+        let packets = Packets::open(source).map_err(|e| not_readable(&name, e))?;
+        Self::start(name, packets, interrupted)
+    }
+
+    /// Reads a recording from a stream that cannot be wound back, such as a pipe; `name` is for messages. The formats that
+    /// can be read so are those that begin with what they need: WAV, FLAC, Ogg, MP3 (see [`super::sniff::sniff`]).
+    ///
+    /// # Errors
+    /// As [`read_recording`].
+    pub fn from_stream(reader: impl Read + Send + 'static, name: impl Into<String>) -> Result<Self> {
+        let (mut reader, name) = (Box::new(reader), name.into());
+        let mut first_bytes = Vec::new();
+        reader
+            .by_ref()
+            .take(SNIFF_BYTES as u64)
+            .read_to_end(&mut first_bytes)
+            .map_err(|e| Error::input(format!("cannot read {name}: {e}")).with_source(e))?;
+        if first_bytes.is_empty() {
+            return Err(Error::input(format!("{name} is empty: it ended before the first byte came")));
+        }
+        let packets = Packets::of_stream(Stream::new(first_bytes, reader)).map_err(|e| not_readable(&name, e))?;
+        Self::start(name, packets, false)
+    }
+
+    /// Decodes the first packet.
+    fn start(name: String, mut packets: Packets, mut interrupted: bool) -> Result<Self> {
         let mut chunk = Vec::new();
         let (mut owed_frames, mut damaged_packets) = (0, 0);
         let spec = loop {
@@ -141,6 +180,8 @@ impl RecordingReader {
             frames_read: 0,
             sound_packets: 1,
             damaged_packets,
+            damaged_frames: 0,
+            promised_frames: None,
             interrupted,
             ended: false,
         };
@@ -160,16 +201,17 @@ impl RecordingReader {
         self.channels
     }
 
-    /// Packets so far that could not be decoded and became silence.
+    /// What is missing, as far as it is known: all of it once `next_chunk` has given `None`.
     #[must_use]
-    pub const fn damaged_packets(&self) -> u64 {
-        self.damaged_packets
-    }
-
-    /// Whether the file breaks off (see [`Recording::truncated`]); final once `next_chunk` has given `None`.
-    #[must_use]
-    pub const fn truncated(&self) -> bool {
-        self.interrupted
+    pub fn faults(&self) -> Faults {
+        let secs = |frames| self.sample_rate.secs(frames);
+        Faults {
+            ends_early: self.interrupted,
+            read_secs: secs(self.frames_read),
+            promised_secs: self.promised_frames.map(secs),
+            damaged_packets: self.damaged_packets,
+            damaged_secs: secs(self.damaged_frames),
+        }
     }
 
     /// The next packet, interleaved `[n_channel_frames, channels]`, in whole channel frames and not empty; `None` at the
@@ -215,6 +257,7 @@ impl RecordingReader {
                     return Ok(false);
                 }
                 Step::End { expected_frames } => {
+                    self.promised_frames = expected_frames;
                     self.interrupted |= expected_frames.is_some_and(|n| self.frames_read < n);
                     return Ok(false);
                 }
@@ -226,6 +269,7 @@ impl RecordingReader {
     fn settle_owed(&mut self) {
         let frames = std::mem::take(&mut self.owed_frames).min(MAX_GAP_SECS * u64::from(self.sample_rate.hz()));
         if frames > 0 {
+            self.damaged_frames += frames;
             let n = frames as usize * usize::from(self.channels);
             self.chunk.splice(0..0, std::iter::repeat_n(0.0, n));
         }
@@ -259,8 +303,6 @@ fn not_readable(name: &str, e: DecodeError) -> Error {
         DecodeError::IoError(io) if io.kind() == std::io::ErrorKind::UnexpectedEof => "it ends too early".to_owned(),
         other => other.to_string(),
     };
-    Error::input(format!(
-        "{name} is not a recording that can be read ({why}); wav, flac, ogg/vorbis and mp3 are, so convert it to one of them"
-    ))
-    .with_source(e)
+    Error::input(format!("{name} is not a recording that can be read ({why}); convert it to one of these: {READABLE}"))
+        .with_source(e)
 }

@@ -6,10 +6,11 @@ use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::{Error, Result};
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
-use symphonia::core::io::MediaSourceStream;
+use symphonia::core::io::{MediaSource, MediaSourceStream};
 use symphonia::core::meta::MetadataOptions;
 
 use super::riff::MendedFile;
+use super::stream::Stream;
 
 /// How much of a file's end is searched for an ogg page; a page has at most 65 307 bytes.
 const LAST_PAGE_SEARCH_BYTES: u64 = 65_536;
@@ -43,16 +44,21 @@ pub(super) struct Packets {
 }
 
 impl Packets {
-    /// Recognises the format by its content (`extension` is a hint) and makes a decoder for its main track.
-    pub(super) fn open(mut source: MendedFile, extension: Option<&str>) -> Result<Self> {
+    /// Recognises the format by its content and makes a decoder for its main track.
+    pub(super) fn open(mut source: MendedFile) -> Result<Self> {
         let has_last_page = ogg_has_last_page(&mut source)?;
-        let mut hint = Hint::new();
-        if let Some(extension) = extension {
-            hint.with_extension(extension);
-        }
-        let stream = MediaSourceStream::new(Box::new(source), Default::default());
+        Self::probe(Box::new(source), has_last_page)
+    }
+
+    /// As [`Self::open`], for a stream that is read front to end.
+    pub(super) fn of_stream(source: Stream) -> Result<Self> {
+        Self::probe(Box::new(source), true)
+    }
+
+    fn probe(source: Box<dyn MediaSource>, has_last_page: bool) -> Result<Self> {
+        let stream = MediaSourceStream::new(source, Default::default());
         let format = symphonia::default::get_probe().probe(
-            &hint,
+            &Hint::new(),
             stream,
             FormatOptions::default(),
             MetadataOptions::default(),

@@ -15,6 +15,11 @@ use crate::{
 pub(super) struct Pieces(HashMap<(String, ClassId), (SamplePos, String)>);
 
 impl Pieces {
+    /// Nothing more comes of `source`.
+    pub(super) fn ended(&mut self, source: &str) {
+        self.0.retain(|(of, _), _| of != source);
+    }
+
     /// The id of the event that `event` goes on from, if it is a piece of a longer one.
     pub(super) fn before(&mut self, event: &Event) -> Option<String> {
         let last = self.0.insert((event.source.clone(), event.class), (event.offset, event.id.clone()));

@@ -171,6 +171,9 @@ impl Recorder {
             Report::Explained(event) => self.take_explained(event, report),
             Report::Status(status) => self.take_status(status, report),
             _ => {
+                if let Report::Stop(stop) = report {
+                    self.pieces.ended(&stop.source);
+                }
                 self.write_line(|lines| lines.write(report, None));
                 self.pass(report, &Aside::default());
             }

@@ -23,13 +23,26 @@ pub fn load_clips(
     clip_samples: usize,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Vec<Vec<f32>>> {
+    try_load_clips(clips, sample_rate, clip_samples, progress)?.into_iter().collect()
+}
+
+/// As [`load_clips`], with the error in the place of each recording that cannot be read.
+///
+/// # Errors
+/// A defect; what is wrong with a recording stands in its place.
+pub fn try_load_clips(
+    clips: &[ClipMeta],
+    sample_rate: SampleRate,
+    clip_samples: usize,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Vec<Result<Vec<f32>>>> {
     let one = |i: usize| {
         let mut samples = load_mono(&clips[i].path, sample_rate)?;
         samples.resize(clip_samples, 0.0);
         samples.shrink_to_fit();
         Ok(samples)
     };
-    for_each(clips.len(), one, progress)
+    for_each(clips.len(), |i| Ok(one(i)), progress)
 }
 
 /// Decodes every recording that lies in `dir` itself, ordered by name, at `sample_rate` and in full length.
@@ -72,4 +85,5 @@ fn load_mono(path: &Path, sample_rate: SampleRate) -> Result<Vec<f32>> {
         )));
     }
     resample(&mono, recording.sample_rate, sample_rate)
+        .map_err(|e| Error::new(e.kind(), format!("{}: {e}", path.display())))
 }

@@ -58,8 +58,8 @@ const STALL: Duration = Duration::from_secs(3);
 
 /// Whether nothing is listened to any more.
 pub(super) fn is_over(snapshot: &Snapshot) -> bool {
-    let shown = snapshot.phase != Phase::Running;
-    shown && snapshot.inputs.iter().all(|input| input.phase != Phase::Running)
+    let over = |phase: &Phase| matches!(phase, Phase::Ended(_) | Phase::Failed(_));
+    over(&snapshot.phase) && snapshot.inputs.iter().all(|input| over(&input.phase))
 }
 
 /// State of the terminal UI.

@@ -62,6 +62,7 @@ fn shown(snapshot: &Snapshot) -> Option<Banner> {
     let quit = first_key(Action::Quit);
     let then = if is_over(snapshot) { format!("Press {quit} to quit.") } else { "The other inputs go on.".to_owned() };
     match &snapshot.phase {
+        Phase::Waiting => None,
         Phase::Ended(reason) => Some(Banner::new(Tone::Notice, format!("ENDED: {reason}. {then}"))),
         Phase::Failed(sentence) => {
             let sentence = sentence.trim_end_matches('.');
@@ -86,7 +87,7 @@ fn trouble(input: &InputSummary) -> Option<&str> {
         Phase::Failed(_) => Some("has failed"),
         Phase::Running if input.health == Health::Lost => Some("is lost"),
         Phase::Running if input.health.is_deaf() => Some(input.health.as_str()),
-        Phase::Running | Phase::Ended(_) => None,
+        Phase::Running | Phase::Waiting | Phase::Ended(_) => None,
     }
 }
 
@@ -100,7 +101,9 @@ fn others(snapshot: &Snapshot) -> Option<Banner> {
         [(number, input, _)] => match &input.phase {
             Phase::Failed(sentence) if sentence.contains(&input.source) => format!("INPUT {number}: {sentence}"),
             Phase::Failed(sentence) => format!("INPUT {number} FAILED: {}: {sentence}", input.source),
-            Phase::Running | Phase::Ended(_) => format!("INPUT {number}: {}", input.health.sentence(&input.source)),
+            Phase::Running | Phase::Waiting | Phase::Ended(_) => {
+                format!("INPUT {number}: {}", input.health.sentence(&input.source))
+            }
         },
         _ => {
             let each = troubled.iter().map(|(number, input, what)| format!("{number} {} ({what})", input.source));

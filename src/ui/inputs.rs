@@ -29,6 +29,7 @@ fn mark(input: &InputSummary, theme: Theme) -> (&'static str, Style) {
     match (&input.phase, input.health) {
         (Phase::Ended(_), _) => ("ended", theme.dim()),
         (Phase::Failed(_), _) => ("FAILED", theme.alarm()),
+        (Phase::Waiting, _) => ("waits", theme.dim()),
         (Phase::Running, Health::Hearing) => ("hears", theme.good()),
         (Phase::Running, Health::DigitalSilence) => ("SILENT", theme.alarm()),
         (Phase::Running, Health::Stalled) => ("STALLED", theme.alarm()),

@@ -50,7 +50,7 @@ fn check_golden(name: &str, numbers: [f32; 8], rms: f64, tolerance: f32) -> Reco
     let recording = read_recording(&fixture(name)).unwrap();
     assert_eq!((recording.sample_rate, recording.channels), (rate(22_050), 2));
     assert_eq!(recording.samples.len(), 2 * 11_025, "{name}");
-    assert!(!recording.truncated, "{name}");
+    assert!(!recording.faults.ends_early, "{name}");
     let frames = [0, 1000, 5000, 11_000].map(|f| [recording.samples[2 * f], recording.samples[2 * f + 1]]);
     for (got, want) in frames.as_flattened().iter().zip(numbers) {
         assert!((got - want).abs() <= tolerance, "{name}: {got} is not {want}");
@@ -155,7 +155,7 @@ fn a_truncated_wav_gives_every_whole_frame_that_is_there() {
     // In the middle of a channel frame, after 7000 whole ones.
     std::fs::write(&path, &bytes[..header + 4 * 7000 + 3]).unwrap();
     let recording = read_recording(&path).unwrap();
-    assert!(recording.truncated);
+    assert!(recording.faults.ends_early);
     assert_eq!(recording.samples.len(), 2 * 7000);
     assert_eq!(recording.samples[13_999], 13_999.0 / 32_768.0);
 }
@@ -176,7 +176,7 @@ fn truncated_flac_ogg_and_mp3_give_a_true_beginning() {
             assert!(part.samples.len() <= whole.samples.len());
             assert_eq!(part.samples.len() % usize::from(whole.channels), 0);
             if name != "tone.mp3" {
-                assert!(part.truncated, "{name} at {tenths}0 %");
+                assert!(part.faults.ends_early, "{name} at {tenths}0 %");
                 assert_eq!(part.samples, whole.samples[..part.samples.len()], "{name} at {tenths}0 %");
             }
             some = part.samples.len();
@@ -197,14 +197,14 @@ fn a_wav_whose_recorder_crashed_is_read_to_its_end() {
     bytes[data_len_at..data_len_at + 4].copy_from_slice(&0_u32.to_le_bytes());
     std::fs::write(&path, &bytes).unwrap();
     let recording = read_recording(&path).unwrap();
-    assert!(recording.truncated);
+    assert!(recording.faults.ends_early);
     assert_eq!(recording.samples.len(), 5000);
     // As a program writes it that streams into a pipe: complete, its length unknown.
     bytes[4..8].fill(0xff);
     bytes[data_len_at..data_len_at + 4].fill(0xff);
     std::fs::write(&path, &bytes).unwrap();
     let recording = read_recording(&path).unwrap();
-    assert!(!recording.truncated);
+    assert!(!recording.faults.ends_early);
     assert_eq!(recording.samples.len(), 5000);
 }
 
@@ -223,7 +223,7 @@ fn chunks_before_and_after_the_samples_are_no_sound() {
     bytes[4..8].copy_from_slice(&riff_len.to_le_bytes());
     std::fs::write(&path, &bytes).unwrap();
     let recording = read_recording(&path).unwrap();
-    assert_eq!((recording.samples.len(), recording.truncated), (100, false));
+    assert_eq!((recording.samples.len(), recording.faults.ends_early), (100, false));
 }
 
 #[test]

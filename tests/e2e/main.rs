@@ -5,6 +5,8 @@ mod support;
 
 mod detect;
 mod faults;
+#[cfg(unix)]
+mod inputs;
 mod jack;
 mod monitor;
 mod review;

@@ -8,6 +8,7 @@ mod support;
 mod detector;
 mod explainer;
 mod faults;
+mod lanes;
 mod listen;
 mod masks;
 mod offline;

@@ -82,7 +82,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let json = args.json.as_ref().map_or(Ok(()), |path| write_json(path, &comparison));
     let markdown = args.markdown.as_ref().map_or(Ok(()), |path| write_file(path, &text));
     output::print(&text)?;
-    json.and(markdown)
+    json.and(markdown)?;
+    loaded.left_out.outcome()
 }
 
 fn start(bar: &ProgressBar, what: &'static str, length: usize) {

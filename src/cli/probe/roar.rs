@@ -48,7 +48,10 @@ pub(super) fn run(dir: &Path, args: &ProbeArgs, subject: &Subject, seed: u64) ->
         methods: subject.methods.iter().filter(|m| *m != "all-ones").cloned().collect(),
         percents: args.roar_shares.clone(),
     };
-    let (others, other_targets) = subject.load(&subject.others)?;
+    let clips = subject.load(&subject.others)?;
+    // Hours of training on less than was asked for would be for nothing.
+    clips.left_out.outcome()?;
+    let (others, other_targets) = (clips.samples, subject.targets_of(&clips.metas)?);
     let explained = |method: &str, clips: &[Vec<f32>], targets: &[Vec<usize>]| -> Result<Explained> {
         let clips: Vec<&[f32]> = clips.iter().map(Vec::as_slice).collect();
         let bar = Bar::new(&format!("explaining by {method}"));

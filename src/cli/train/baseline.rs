@@ -1,5 +1,6 @@
 //! `earwitness train baseline`: what a dictionary decides without a network, beside what models decide.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::{FalseyValueParser, PossibleValuesParser};
@@ -52,10 +53,10 @@ pub struct Args {
     pub validate_folds: Vec<u32>,
     /// The model whose sample rate, transform and length of clips are used: a name, or a package's folder
     #[arg(long, value_name = "NAME|DIR", env = "EARWITNESS_MODEL", default_value = DEFAULT_MODEL)]
-    pub model: String,
+    pub model: OsString,
     /// Models to measure on the same clips, in the same table
     #[arg(long, value_name = "NAME|DIR,…", env = "EARWITNESS_BESIDE", value_delimiter = ',')]
-    pub beside: Vec<String>,
+    pub beside: Vec<OsString>,
     /// What the dictionary is learnt from: ln(1+|X|), or the root of mel bands of power
     #[arg(long, value_name = "WHAT", env = "EARWITNESS_SPECTRUM", default_value = "log-magnitude", value_parser = PossibleValuesParser::new(["log-magnitude", "mel"]))]
     pub spectrum: String,

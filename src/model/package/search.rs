@@ -1,6 +1,7 @@
 //! Where model packages are looked for.
 
 use std::env;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::{MANIFEST_FILE, Package};
@@ -67,18 +68,20 @@ impl SearchPath {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Model`], saying where was looked and what there is.
-    pub fn find(&self, name_or_dir: &str) -> Result<PathBuf> {
-        let as_dir = Path::new(name_or_dir);
+    pub fn find(&self, name_or_dir: impl AsRef<OsStr>) -> Result<PathBuf> {
+        let as_dir = Path::new(&name_or_dir);
         if is_package(as_dir) {
             return Ok(as_dir.to_path_buf());
         }
+        // A name is joined with the folders as it is; what a person reads of it is text.
+        let name_or_dir = as_dir.to_string_lossy();
         if name_or_dir.is_empty() || name_or_dir == "." || name_or_dir == ".." || name_or_dir.contains(['/', '\\']) {
             return Err(Error::model(format!(
                 "'{name_or_dir}' is not a model package; name a folder that holds a {MANIFEST_FILE}, \
                  or a model of `earwitness model list`"
             )));
         }
-        if let Some(dir) = self.dirs.iter().map(|d| d.join(name_or_dir)).find(|d| is_package(d)) {
+        if let Some(dir) = self.dirs.iter().map(|d| d.join(as_dir)).find(|d| is_package(d)) {
             return Ok(dir);
         }
         let known: Vec<String> = self.packages().into_iter().map(|(name, _)| name).collect();
@@ -121,7 +124,7 @@ impl SearchPath {
 ///
 /// # Errors
 /// [`crate::ErrorKind::Model`], saying where was looked and what there is.
-pub fn find_model(name_or_dir: &str) -> Result<PathBuf> {
+pub fn find_model(name_or_dir: impl AsRef<OsStr>) -> Result<PathBuf> {
     SearchPath::from_environment().find(name_or_dir)
 }
 

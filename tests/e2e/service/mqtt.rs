@@ -188,6 +188,9 @@ fn events_states_and_discovery_reach_the_broker() {
     assert!(onsets.len() >= expected.len(), "{} onsets of {} events", onsets.len(), expected.len());
     assert!(subscriber.heard.iter().filter(|m| m.topic == "ear/event").all(|m| !m.retained));
 
+    let newest_here = json_line(&subscriber.up_to("the input's event", |m| m.topic == "ear/input/stdin/event").text);
+    assert_eq!(newest_here["source"], "stdin");
+
     // Every label and the input begin and end OFF.
     let states = || subscriber.heard.iter().filter(|m| m.topic.ends_with("/state"));
     let (of_labels_here, labels): (Vec<&Message>, Vec<&Message>) =
@@ -207,8 +210,6 @@ fn events_states_and_discovery_reach_the_broker() {
         .map(|m| m.text.as_str())
         .collect();
     assert_eq!((here.first(), here.last()), (Some(&"ON"), Some(&"OFF")), "{here:?}");
-    let newest_here = json_line(&subscriber.up_to("the input's event", |m| m.topic == "ear/input/stdin/event").text);
-    assert_eq!(newest_here["source"], "stdin");
 
     // Who comes later finds the announcements, and that nobody is there.
     let mut later = Subscriber::of(&broker, &[]);
