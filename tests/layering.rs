@@ -87,6 +87,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("ringbuf", &["audio"]),
     // `record` reads back, in its tests, what it wrote.
     ("hound", &["media", "record"]),
+    ("ropus", &["media"]),
     ("symphonia", &["media"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),

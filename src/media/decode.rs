@@ -4,13 +4,11 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use symphonia::core::errors::Error as DecodeError;
-
+use super::bytes::Bytes;
 use super::faults::Faults;
-use super::packets::{Packets, Step};
-use super::riff::MendedFile;
-use super::sniff::{READABLE, SNIFF_BYTES};
-use super::stream::Stream;
+use super::open;
+use super::sniff::READABLE;
+use super::steps::{Step, Steps, Trouble};
 use crate::error::{Error, Result};
 use crate::units::SampleRate;
 
@@ -87,7 +85,7 @@ pub fn read_recording_within(path: &Path, max_secs: f64) -> Result<Recording> {
 /// Reads a recording packet by packet, for those that should not be held in memory.
 pub struct RecordingReader {
     name: String,
-    packets: Packets,
+    steps: Box<dyn Steps>,
     sample_rate: SampleRate,
     channels: u16,
     /// What `next_chunk` gives out.
@@ -120,14 +118,9 @@ impl RecordingReader {
     pub fn open(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
         let file = open_file(path, &name)?;
-        let source = MendedFile::new(file)
+        let bytes = Bytes::of_file(file)
             .map_err(|e| Error::input(format!("cannot read {name}: {e}; check the disk")).with_source(e))?;
-        if let Some(n) = source.channels() {
-            some_channels(n.into(), &name)?;
-        }
-        let interrupted = source.interrupted();
-        let packets = Packets::open(source).map_err(|e| not_readable(&name, e))?;
-        Self::start(name, packets, interrupted)
+        Self::start(name, bytes)
     }
 
     /// Reads a recording from a stream that cannot be wound back, such as a pipe; `name` is for messages. The formats that
@@ -136,42 +129,36 @@ impl RecordingReader {
     /// # Errors
     /// As [`read_recording`].
     pub fn from_stream(reader: impl Read + Send + 'static, name: impl Into<String>) -> Result<Self> {
-        let (mut reader, name) = (Box::new(reader), name.into());
-        let mut first_bytes = Vec::new();
-        reader
-            .by_ref()
-            .take(SNIFF_BYTES as u64)
-            .read_to_end(&mut first_bytes)
-            .map_err(|e| Error::input(format!("cannot read {name}: {e}")).with_source(e))?;
-        if first_bytes.is_empty() {
+        let (mut bytes, name) = (Bytes::of_pipe(reader), name.into());
+        let first = bytes.peek(1).map_err(|e| Error::input(format!("cannot read {name}: {e}")).with_source(e))?;
+        if first.is_empty() {
             return Err(Error::input(format!("{name} is empty: it ended before the first byte came")));
         }
-        let packets = Packets::of_stream(Stream::new(first_bytes, reader)).map_err(|e| not_readable(&name, e))?;
-        Self::start(name, packets, false)
+        Self::start(name, bytes)
     }
 
-    /// Decodes the first packet.
-    fn start(name: String, mut packets: Packets, mut interrupted: bool) -> Result<Self> {
+    /// Recognises the format and decodes the first piece.
+    fn start(name: String, bytes: Bytes) -> Result<Self> {
+        let mut steps = open::open(bytes).map_err(|e| not_readable(&name, e))?;
         let mut chunk = Vec::new();
         let (mut owed_frames, mut damaged_packets) = (0, 0);
         let spec = loop {
-            match packets.next(&mut chunk) {
+            match steps.next(&mut chunk) {
                 Step::Sound(spec) => break spec,
                 Step::Damaged { frames } => {
                     damaged_packets += 1;
                     owed_frames += frames;
                 }
-                Step::End { .. } => return Err(no_sound(&name)),
+                Step::End(_) => return Err(no_sound(&name)),
                 Step::Failed(e) => return Err(not_readable(&name, e)),
             }
         };
         let sample_rate = SampleRate::new(spec.rate_hz)
             .ok_or_else(|| Error::input(format!("{name} says its sample rate is 0 Hz; its header is damaged")))?;
         let channels = some_channels(spec.channels, &name)?;
-        interrupted |= packets.lacks_last_page();
         let mut reader = Self {
             name,
-            packets,
+            steps,
             sample_rate,
             channels,
             chunk,
@@ -182,7 +169,7 @@ impl RecordingReader {
             damaged_packets,
             damaged_frames: 0,
             promised_frames: None,
-            interrupted,
+            interrupted: false,
             ended: false,
         };
         reader.settle_owed();
@@ -235,7 +222,7 @@ impl RecordingReader {
     /// Fills `chunk`; false at the end.
     fn decode_next(&mut self) -> Result<bool> {
         loop {
-            match self.packets.next(&mut self.chunk) {
+            match self.steps.next(&mut self.chunk) {
                 Step::Sound(spec) => {
                     if spec.rate_hz != self.sample_rate.hz() || spec.channels != usize::from(self.channels) {
                         return Err(Error::input(format!(
@@ -256,9 +243,9 @@ impl RecordingReader {
                     self.interrupted = true;
                     return Ok(false);
                 }
-                Step::End { expected_frames } => {
-                    self.promised_frames = expected_frames;
-                    self.interrupted |= expected_frames.is_some_and(|n| self.frames_read < n);
+                Step::End(ending) => {
+                    self.promised_frames = ending.promised_frames;
+                    self.interrupted |= ending.is_cut || ending.promised_frames.is_some_and(|n| self.frames_read < n);
                     return Ok(false);
                 }
             }
@@ -298,11 +285,9 @@ fn no_sound(name: &str) -> Error {
     Error::input(format!("{name} holds no sound that can be decoded; it is empty or damaged"))
 }
 
-fn not_readable(name: &str, e: DecodeError) -> Error {
-    let why = match &e {
-        DecodeError::IoError(io) if io.kind() == std::io::ErrorKind::UnexpectedEof => "it ends too early".to_owned(),
-        other => other.to_string(),
-    };
-    Error::input(format!("{name} is not a recording that can be read ({why}); convert it to one of these: {READABLE}"))
-        .with_source(e)
+fn not_readable(name: &str, trouble: Trouble) -> Error {
+    Error::input(format!(
+        "{name} is not a recording that can be read ({trouble}); convert it to one of these: {READABLE}"
+    ))
+    .with_source(trouble)
 }

@@ -1,6 +1,7 @@
 //! What a recording is, told by its first bytes and never by its name.
 
 use super::mpeg::Header;
+use super::tags;
 
 /// Endings of names that recordings usually have, in lower case and without the dot. They choose files in a folder; what
 /// a file holds is told by its content.
@@ -81,12 +82,12 @@ pub fn sniff(first_bytes: &[u8]) -> Option<Kind> {
     Some(match b.get(..4)? {
         b"RIFF" | b"RIFX" | b"RF64" | b"BW64" if at(8, b"WAVE") => Kind::Wave,
         b"riff" if at(0, &W64_RIFF) && at(24, &W64_WAVE) => Kind::Wave,
-        b"fLaC" => Kind::Flac,
+        b"fLaC" if at(5, &[0, 0, 34]) && b[4] & 0x7f == 0 => Kind::Flac,
         b"OggS" if at(4, &[0]) => Kind::Ogg,
         b"FORM" if form(&[b"AIFF", b"AIFC"]) => Kind::Aiff,
         b"caff" if at(4, &[0, 1]) => Kind::Caf,
         [0x1a, 0x45, 0xdf, 0xa3] => Kind::Matroska,
-        [b'I', b'D', b'3', version] if id3v2_len(b).is_some() && *version < 0x10 => Kind::Tag,
+        b"ID3\x02" | b"ID3\x03" | b"ID3\x04" if tags::id3v2_len(b).is_some() => Kind::Tag,
         b"wvpk" => Kind::Foreign("WavPack"),
         b"MAC " => Kind::Foreign("Monkey's Audio"),
         b"TTA1" => Kind::Foreign("TTA"),
@@ -102,23 +103,12 @@ pub fn sniff(first_bytes: &[u8]) -> Option<Kind> {
     })
 }
 
-/// The whole length of the ID3v2 tag that begins `bytes`, with its header and footer; `None` where none begins.
-pub(super) fn id3v2_len(bytes: &[u8]) -> Option<u64> {
-    let [b'I', b'D', b'3', major, revision, flags, size @ ..] = bytes.first_chunk::<10>()? else { return None };
-    if *major == 0xff || *revision == 0xff || size.iter().any(|byte| byte & 0x80 != 0) {
-        return None;
-    }
-    let len = size.iter().fold(0, |len, &byte| len << 7 | u64::from(byte));
-    let footer = if flags & 0x10 != 0 { 10 } else { 0 };
-    Some(10 + len + footer)
-}
-
 /// Whether several frames of MPEG audio stand one behind the other.
 fn is_mpeg(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     let mut first: Option<Header> = None;
     for _ in 0..MPEG_FRAMES {
-        let Some(header) = Header::parse(rest).filter(|h| first.is_none_or(|f| f.is_like(h))) else { return false };
+        let Some(header) = Header::parse(rest).filter(|h| first.is_none_or(|f| f.is_same(h))) else { return false };
         first = first.or(Some(header));
         match rest.get(header.n_bytes..) {
             // A short recording may end here.

@@ -42,6 +42,9 @@ const SYSTEM_CERTIFICATES: &[&str] = &[
 /// A connection that is lost so soon after subscribing was probably lost because of it.
 const SUSPICION: Duration = Duration::from_secs(3);
 
+/// Hears topic and text.
+type Overheard = Box<dyn Fn(&str, &str) + Send>;
+
 /// What a connection stands for at the broker, each time anew.
 pub(super) struct Standing {
     /// What the broker publishes when we are gone: topic and text.
@@ -49,7 +52,7 @@ pub(super) struct Standing {
     /// Topics to listen to.
     pub(super) subscriptions: Vec<String>,
     /// Hears what is published there: topic and text. Runs on the connection's thread and must not wait.
-    pub(super) overheard: Box<dyn Fn(&str, &str) + Send>,
+    pub(super) overheard: Overheard,
 }
 
 /// What the connection's thread tells.
@@ -189,7 +192,7 @@ impl Link {
 /// The connection's thread.
 struct Keeper {
     connection: Connection,
-    overheard: Box<dyn Fn(&str, &str) + Send>,
+    overheard: Overheard,
     shared: Arc<Shared>,
     signal: Sender<Signal>,
     wake: Sender<()>,

@@ -16,7 +16,7 @@ const KBITS: [[[u16; 15]; 3]; 2] = [
 
 /// What the first four bytes of a frame say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Header {
+pub(in super::super) struct Header {
     /// 1, 2 or 3.
     pub(super) layer: u8,
     /// MPEG 1, rather than 2 or 2.5.
@@ -26,12 +26,12 @@ pub(super) struct Header {
     /// Whether 16 bits of a checksum follow.
     pub(super) has_crc: bool,
     /// The frame's length, these four bytes included.
-    pub(super) n_bytes: usize,
+    pub(in super::super) n_bytes: usize,
 }
 
 impl Header {
     /// Reads the header that `bytes` begin with, if they begin with one.
-    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+    pub(in super::super) fn parse(bytes: &[u8]) -> Option<Self> {
         let [sync, kind, rates, mode] = *bytes.first_chunk::<4>()?;
         if sync != 0xff || kind & 0xe0 != 0xe0 || mode & 3 == 2 {
             return None;
@@ -59,7 +59,6 @@ impl Header {
         Some(Self { layer, is_mpeg1, rate_hz, channels, has_crc: kind & 1 == 0, n_bytes: n_bytes as usize })
     }
 
-    #[allow(dead_code)]
     /// Channel frames that one such frame holds.
     pub(super) const fn n_frames(&self) -> u64 {
         match self.layer {
@@ -69,8 +68,9 @@ impl Header {
         }
     }
 
-    /// Whether `other` can be a frame of the same stream.
-    pub(super) fn is_like(&self, other: &Self) -> bool {
-        (self.layer, self.is_mpeg1, self.rate_hz) == (other.layer, other.is_mpeg1, other.rate_hz)
+    /// Whether `other` can be a frame of the same recording.
+    pub(in super::super) fn is_same(&self, other: &Self) -> bool {
+        let essence = |h: &Self| (h.layer, h.is_mpeg1, h.rate_hz, h.channels);
+        essence(self) == essence(other)
     }
 }
