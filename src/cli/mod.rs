@@ -24,6 +24,7 @@ mod reload;
 pub mod review;
 mod service;
 pub mod settings;
+mod time_zone;
 pub mod train;
 mod tune;
 mod usage;
@@ -149,7 +150,11 @@ fn run(cli: Cli) -> Result<()> {
     let globals = cli.globals;
     match cli.command {
         Command::Monitor(args) => monitor::run(&args, &globals),
-        Command::Explain(args) => explain::run(&args),
+        Command::Explain(args) => {
+            globals.start_log()?;
+            time_zone::warn(false, false);
+            explain::run(&args)
+        }
         Command::Review(args) => review::run(&args, &globals),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Train(command) => train::run(&command),

@@ -13,7 +13,7 @@ use super::outlet::Outlet;
 use super::outside::Outside;
 use super::reload::Reload;
 use super::settings::SettingsArgs;
-use super::{Globals, logging, output, reload};
+use super::{Globals, logging, output, reload, time_zone};
 use crate::audio::source::{Capture, CaptureOptions, InputSpec, open};
 use crate::config::{Config, Loaded, UiMode};
 use crate::engine::controls::Controls;
@@ -81,6 +81,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     let config = &loaded.config;
     let ui = config.monitor.ui.decide(stdout().is_terminal());
     logging::start(&config.log, ui == UiMode::Tui)?;
+    time_zone::warn(!config.quiet.hours.is_empty(), ui == UiMode::Tui);
     let package = Package::open(&find_model(&config.monitor.model)?)?;
     let mut inference = Inference::open(&package, &config.monitor.method, config.monitor.device.parse()?)?;
     let explainer = explainer(&mut inference, &package, config)?;
@@ -166,7 +167,10 @@ fn captures(config: &Config, outlet: &Outlet) -> Result<Vec<Capture>> {
     for input in config.inputs() {
         let spec: InputSpec = input.spec.parse()?;
         let channels = input.channels.parse()?;
-        let mut options = CaptureOptions { fast: config.monitor.fast, channels, ..CaptureOptions::default() };
+        let start_time =
+            Some(&input.start_time).filter(|time| !time.is_empty()).map(|time| time.parse()).transpose()?;
+        let fast = config.monitor.fast;
+        let mut options = CaptureOptions { fast, channels, start_time, ..CaptureOptions::default() };
         if captures.is_empty() {
             outlet.offer(&spec, &mut options)?;
         }

@@ -2,7 +2,7 @@
 
 use super::settings::{Config, DetectorConfig};
 use crate::audio::listen_spec::ListenSpec;
-use crate::audio::source::{ChannelChoice, InputSpec};
+use crate::audio::source::{ChannelChoice, InputSpec, StartTime};
 use crate::interpret::methods::check_live;
 use crate::model::device::DeviceChoice;
 use crate::toml_text::BadValue;
@@ -60,8 +60,13 @@ impl Config {
             let wrong = channels.parse::<ChannelChoice>().err()?;
             Some(BadValue::new(channels_key, format!("{channels:?}"), wrong.to_string()))
         };
+        let start = |key: String, start_time: &str| {
+            let wrong = start_time.parse::<StartTime>().err().filter(|_| !start_time.is_empty())?;
+            Some(BadValue::new(key, format!("{start_time:?}"), wrong.to_string()))
+        };
         if self.input.is_empty() {
-            return one("monitor.input".into(), &m.input, "monitor.channels".into(), &m.channels);
+            let wrong = one("monitor.input".into(), &m.input, "monitor.channels".into(), &m.channels);
+            return wrong.or_else(|| start("monitor.start_time".into(), &m.start_time));
         }
         if self.input.len() > MAX_INPUTS {
             return Some(BadValue::new("input", self.input.len(), format!("give at most {MAX_INPUTS} inputs")));
@@ -69,6 +74,7 @@ impl Config {
         let mut all = self.input.iter().enumerate();
         all.find_map(|(i, input)| {
             one(format!("input[{i}].spec"), &input.spec, format!("input[{i}].channels"), &input.channels)
+                .or_else(|| start(format!("input[{i}].start_time"), &input.start_time))
         })
     }
 }

@@ -383,6 +383,9 @@ impl Worker {
             tracing::error!("{sentence}; the other inputs go on");
         }
         self.inputs[index].ended = Some(ended);
+        let input = &mut self.inputs[index];
+        let channels = input.look_after_channels();
+        channels.into_iter().chain(input.nothing_heard()).for_each(|sentence| tracing::warn!("{sentence}"));
         if let Some(live) = self.live.as_mut().filter(|_| index == 0) {
             live.listener.finish();
         }

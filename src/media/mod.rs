@@ -2,5 +2,6 @@
 
 pub mod decode;
 mod packets;
+pub mod recorded_at;
 mod riff;
 pub mod wav;

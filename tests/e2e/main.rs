@@ -7,6 +7,7 @@ mod detect;
 mod faults;
 mod jack;
 mod monitor;
+mod recordings;
 mod review;
 mod service;
 mod sources;
