@@ -11,6 +11,7 @@ pub mod engine;
 pub mod error;
 pub mod eval;
 pub mod interpret;
+pub mod local_zone;
 pub mod media;
 pub mod model;
 pub mod plot;

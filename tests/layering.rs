@@ -14,20 +14,22 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("error", &[]),
     ("toml_text", &["error"]),
+    // The zone of local times, which must be the same for all.
+    ("local_zone", &[]),
     ("dsp", &["units", "error"]),
     ("model", &["units", "error", "toml_text", "dsp"]),
     ("interpret", &["units", "error", "dsp", "model"]),
-    ("media", &["units", "error"]),
+    ("media", &["units", "error", "local_zone"]),
     ("audio", &["units", "error", "media"]),
-    ("engine", &["units", "error", "dsp", "model", "interpret", "audio"]),
+    ("engine", &["units", "error", "local_zone", "dsp", "model", "interpret", "audio"]),
     // Recorded events read back, marked, indexed and removed: what `record` and whatever shows recordings share.
     ("archive", &["units", "error"]),
     // Pictures of plain numbers.
     ("plot", &["error"]),
-    ("record", &["units", "error", "engine", "media", "archive", "plot"]),
+    ("record", &["units", "error", "local_zone", "engine", "media", "archive", "plot"]),
     // Who is told besides; it speaks the lines' JSON.
     ("sinks", &["units", "error", "engine", "record"]),
-    ("ui", &["units", "error", "engine"]),
+    ("ui", &["units", "error", "local_zone", "engine"]),
     // The review draws with the monitor's screen parts (and the engine's plain data that they take), plays through `audio`, and
     // computes its pictures from the recorded sound.
     ("review", &["units", "error", "dsp", "media", "audio", "engine", "archive", "ui"]),
@@ -44,6 +46,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "units",
             "error",
+            "local_zone",
             "dsp",
             "model",
             "interpret",
@@ -104,7 +107,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("directories", &["config", "model"]),
     ("indicatif", &["cli"]),
     // In the engine: when quiet hours are, by the local time of an event.
-    ("jiff", &["engine", "archive", "record", "review", "ui", "tune", "cli"]),
+    // In `media`: when a recording began.
+    ("jiff", &["local_zone", "engine", "media", "archive", "record", "review", "ui", "tune", "cli"]),
     ("png", &["plot"]),
     ("ratatui", &["ui", "review"]),
     ("serde", &["toml_text", "dsp", "model", "train", "eval", "archive", "record", "review", "tune", "config", "cli"]),

@@ -207,7 +207,10 @@ fn whole(folder: &Path) -> Fallible<StoredEvent> {
         if name.ends_with(".wav") {
             let wav = read_recording(&path)?;
             let length = wav.mono().len() as u64;
-            if !wav.faults.is_none() || Some(length) != clip.samples || Some(wav.sample_rate.hz()) != clip.sample_rate_hz {
+            if !wav.faults.is_none()
+                || Some(length) != clip.samples
+                || Some(wav.sample_rate.hz()) != clip.sample_rate_hz
+            {
                 return Err(format!("{name} has {length} samples, and the clip {:?}", clip.samples).into());
             }
         } else {

@@ -14,6 +14,9 @@ use crate::error::{Error, Result};
 /// Longest `event.json` that is read, in bytes. Those written here have a few thousand.
 pub const MAX_EVENT_BYTES: u64 = 1 << 20;
 
+/// Furthest place in a recording, in seconds: a century.
+const MAX_FILE_SECS: f64 = 3.2e9;
+
 /// Longest id, in bytes.
 const MAX_ID_BYTES: usize = 256;
 
@@ -48,6 +51,8 @@ pub struct StoredEvent {
     pub onset_s: Option<f64>,
     /// Seconds from the stream's beginning to the offset.
     pub offset_s: Option<f64>,
+    /// Of a recording: seconds from its beginning to the onset; finite and not negative.
+    pub in_file_secs: Option<f64>,
     /// The recording computer's offset from UTC at that time.
     pub local_offset: Option<Offset>,
     /// The input, as in `file:yard.wav`.
@@ -190,6 +195,7 @@ struct RawEvent {
     offset_s: Option<f64>,
     onset: String,
     offset: String,
+    offset_in_file_s: Option<f64>,
     source: String,
     model: StoredModel,
     method: String,
@@ -250,6 +256,9 @@ impl RawEvent {
             _ => Ok(()),
         };
         share("score", self.score)?;
+        if let Some(secs) = self.offset_in_file_s.filter(|secs| !(0.0..=MAX_FILE_SECS).contains(secs)) {
+            return Err(format!("offset_in_file_s = {secs} is not in 0 to {MAX_FILE_SECS}"));
+        }
         if let Some(f) = &self.faithfulness {
             share("prob", f.prob)?;
             share("prob_in", f.prob_in)?;
@@ -282,6 +291,7 @@ impl RawEvent {
             offset,
             onset_s: self.onset_s,
             offset_s: self.offset_s,
+            in_file_secs: self.offset_in_file_s,
             local_offset,
             source: self.source,
             model: self.model,
@@ -319,7 +329,7 @@ pub(crate) mod tests {
         json!({
             "type": "event", "id": "01JD", "label": "dog", "class": 0, "score": 0.93,
             "onset_s": 12.341, "offset_s": 14.102,
-            "onset": "2026-11-20T15:00:12.341Z", "offset": "2026-11-20T15:00:14.102Z",
+            "onset": "2026-11-20T15:00:12.341Z", "offset": "2026-11-20T15:00:14.102Z", "offset_in_file_s": 12.341,
             "source": "file:yard.wav", "model": {"name": "esc13", "sha256": "0123abcd"}, "method": "l2i",
             "components": [{"index": 17, "relevance": 1.0, "name": "dog 3"}, {"index": 4, "relevance": -0.41}],
             "faithfulness": {"agrees": true, "prob": 0.93, "prob_in": 0.95, "prob_out": 0.11},
@@ -347,6 +357,7 @@ pub(crate) mod tests {
         assert_eq!(event.onset.as_millisecond(), 1_795_186_812_341);
         assert!((event.duration_secs() - 1.761).abs() < 1e-9);
         assert_eq!(event.local_offset.unwrap().seconds(), 3600);
+        assert_eq!(event.in_file_secs, Some(12.341));
         assert_eq!(event.components[1].file.as_deref(), Some("component-04.wav"));
         assert_eq!(event.faithfulness.as_ref().unwrap().prob_in, Some(0.95));
         assert_eq!(event.clip.as_ref().unwrap().pre_roll_s, Some(0.5));
@@ -357,9 +368,18 @@ pub(crate) mod tests {
     #[test]
     fn what_may_be_missing_may_be_missing() {
         let mut record = record();
-        for key in
-            ["class", "score", "components", "faithfulness", "latency_s", "files", "local_offset", "clip", "version"]
-        {
+        for key in [
+            "class",
+            "score",
+            "offset_in_file_s",
+            "components",
+            "faithfulness",
+            "latency_s",
+            "files",
+            "local_offset",
+            "clip",
+            "version",
+        ] {
             record.as_object_mut().unwrap().remove(key);
         }
         let event = parse(&record).unwrap();
@@ -373,6 +393,7 @@ pub(crate) mod tests {
             ("id", json!("a\nb"), "an id"),
             ("label", json!(3), "expected a string"),
             ("score", json!(1.5), "score = 1.5"),
+            ("offset_in_file_s", json!(-0.5), "offset_in_file_s = -0.5"),
             ("onset", json!("yesterday"), "onset = \"yesterday\""),
             ("onset", json!("2026-11-20T15:00:14.103Z"), "before it begins"),
             ("local_offset", json!("one hour"), "local_offset"),

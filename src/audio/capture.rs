@@ -5,6 +5,7 @@ use std::thread::Thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::capture_clock::CaptureClock;
+use super::channel_tally::ChannelLook;
 use super::keeper::Keeper;
 use super::live::{Attachment, Lost, Status};
 use super::ring::{Account, CapturePull};
@@ -23,6 +24,8 @@ pub struct SourceInfo {
     /// Wall time of sample 0. For a device it is the moment of opening until the first samples have been read, and from
     /// then on what the capture clock says.
     pub started: SystemTime,
+    /// Whether it is a recording, or is read like one: its times are its own, whatever the clock says meanwhile.
+    pub recorded: bool,
 }
 
 /// Whether more samples will come.
@@ -139,6 +142,11 @@ impl Capture {
         self.info.name = name;
     }
 
+    /// It is a recording that began at `start`.
+    pub(super) const fn date(&mut self, start: SystemTime) {
+        (self.info.started, self.info.recorded) = (start, true);
+    }
+
     /// Whether this input has a life of its own: it must not be kept waiting, and should never fall silent for good.
     #[must_use]
     pub const fn is_live(&self) -> bool {
@@ -209,6 +217,11 @@ impl Capture {
     #[must_use]
     pub const fn gap_before(&self) -> u64 {
         self.gap_before
+    }
+
+    /// The next look at the channels that are mixed here, if one waits.
+    pub fn channel_look(&mut self) -> Option<ChannelLook> {
+        self.pull.channel_look()
     }
 
     /// Whether more samples will come.

@@ -279,6 +279,36 @@ mod tests {
     }
 
     #[test]
+    fn the_channels_of_a_mix_are_looked_at_whatever_the_chunks() {
+        // The second channel cancels the first, the third is silent.
+        let tone = |i: usize| ((i % 50) as f32 / 25.0 - 1.0) / 4.0;
+        let stream: Vec<f32> = (0..20_000).flat_map(|i| [tone(i), -tone(i), 0.1]).collect();
+        let ports: Vec<Vec<f32>> = (0..3).map(|c| stream.iter().skip(c).step_by(3).copied().collect()).collect();
+        let looks = |pulls: &mut [CapturePull]| std::iter::from_fn(|| pulls[0].channel_look()).collect::<Vec<_>>();
+        let (mut whole, mut from_whole) = fan("mix", 3);
+        whole.push_interleaved(&stream);
+        let expected = looks(&mut from_whole);
+        assert_eq!(expected.len(), 2);
+        for look in &expected {
+            assert_eq!((look.frames, look.channels, look.live, look.silent), (8192, 3, 2, 0b100));
+            assert!(look.mean_power > 0.01 && look.mix_power < 1e-9, "{look:?}");
+        }
+        let (mut pieces, mut from_pieces) = fan("mix", 3);
+        stream.chunks(997).for_each(|chunk| pieces.push_interleaved(chunk));
+        assert_eq!(looks(&mut from_pieces), expected);
+        let (mut planar, mut from_planar) = fan("mix", 3);
+        for at in (0..20_000).step_by(500) {
+            let ports: Vec<&[f32]> = ports.iter().map(|port| &port[at..at + 500]).collect();
+            planar.push_planar(&ports);
+        }
+        assert_eq!(looks(&mut from_planar), expected);
+        // A channel of its own hides nothing.
+        let (mut each, mut from_each) = fan("each", 3);
+        each.push_interleaved(&stream);
+        assert_eq!(looks(&mut from_each), []);
+    }
+
+    #[test]
     fn a_port_that_is_missing_or_short_is_silence() {
         let (mut each, mut pulls) = fan("each", 3);
         each.push_planar(&[&[0.5, 0.25], &[1.0]]);

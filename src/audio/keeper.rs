@@ -433,6 +433,7 @@ mod tests {
                 sample_rate: opened.held.rate,
                 channels: opened.held.channels,
                 started: std::time::UNIX_EPOCH,
+                recorded: false,
             };
             Capture::new(
                 info,

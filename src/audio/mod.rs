@@ -9,9 +9,9 @@
 //!
 //! A playback callback reads, mixes and converts under the same rule; what it does not find in time is silence.
 //!
-//! Everything that runs inside a callback is [`fan::CaptureFan`], [`ring::CapturePush`], [`playback::PlaybackPull`],
-//! [`playback_clock::ClockFollower`], `jack_cycle.rs`, the closures in `cpal_source.rs` and `cpal_playback.rs`, and what stands
-//! between the marks in `jack_client.rs`.
+//! Everything that runs inside a callback is [`fan::CaptureFan`], [`ring::CapturePush`], `channel_tally.rs`,
+//! [`playback::PlaybackPull`], [`playback_clock::ClockFollower`], `jack_cycle.rs`, the closures in `cpal_source.rs` and
+//! `cpal_playback.rs`, and what stands between the marks in `jack_client.rs`.
 //! `tests/realtime.rs` runs the former under an allocator that aborts, and reads the latter for what must not be there.
 //!
 //! Channel frames end here: behind the ring there is one channel, at the input's own rate. Resampling is the worker's.
@@ -19,6 +19,8 @@
 mod capture;
 #[cfg_attr(not(any(feature = "cpal", feature = "jack")), allow(dead_code))]
 mod capture_clock;
+mod channel_tally;
+pub mod channel_watch;
 #[cfg(feature = "cpal")]
 mod cpal_choice;
 #[cfg(feature = "cpal")]
@@ -29,6 +31,7 @@ mod cpal_list;
 mod cpal_playback;
 #[cfg(feature = "cpal")]
 mod cpal_source;
+mod dated;
 pub mod demo;
 #[cfg(feature = "cpal")]
 mod device_ids;

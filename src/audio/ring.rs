@@ -7,6 +7,7 @@ use std::time::Duration;
 use ringbuf::traits::{Consumer as _, Observer as _, Producer as _, Split as _};
 use ringbuf::{HeapCons, HeapProd, HeapRb};
 
+use super::channel_tally::{ChannelLook, ChannelTally};
 use super::sample::{ToF32, flush_denormal, valid};
 
 /// Mono samples converted at a time, on the callback's stack.
@@ -14,6 +15,9 @@ const BLOCK: usize = 256;
 
 /// Gaps that can wait for the reader. With more, the last one stays open until there is room, and swallows what comes.
 const MAX_GAPS: usize = 64;
+
+/// Looks at the channels that can wait for the reader: as many as the ring has seconds of sound for, mostly. More are dropped.
+const MAX_LOOKS: usize = 256;
 
 /// How often a reader of the counters looks again while a callback is at work, without and with a nap in between. A
 /// callback is done after some microseconds; one that was killed in the middle (a sound server may do that to its
@@ -92,18 +96,30 @@ struct Gap {
 pub fn capture_ring(capacity: usize, channels: u16) -> (CapturePush, CapturePull) {
     let (samples_in, samples_out) = HeapRb::new(capacity.max(1)).split();
     let (gaps_in, gaps_out) = HeapRb::new(MAX_GAPS).split();
+    let (looks_in, looks_out) = HeapRb::new(MAX_LOOKS).split();
     let counters = Arc::new(CaptureCounters::default());
-    let push = CapturePush {
+    let mut push = CapturePush {
         samples: samples_in,
         gaps: gaps_in,
+        looks: looks_in,
+        tally: None,
         counters: Arc::clone(&counters),
-        channels: channels.max(1),
+        channels: 1,
         sum: 0.0,
         have: 0,
         pushed: 0,
         lost: 0,
     };
-    let pull = CapturePull { samples: samples_out, gaps: gaps_out, counters, read: 0, next_gap: None, gap_before: 0 };
+    push.set_channels(channels);
+    let pull = CapturePull {
+        samples: samples_out,
+        gaps: gaps_out,
+        looks: looks_out,
+        counters,
+        read: 0,
+        next_gap: None,
+        gap_before: 0,
+    };
     (push, pull)
 }
 
@@ -111,6 +127,9 @@ pub fn capture_ring(capacity: usize, channels: u16) -> (CapturePush, CapturePull
 pub struct CapturePush {
     samples: HeapProd<f32>,
     gaps: HeapProd<Gap>,
+    looks: HeapProd<ChannelLook>,
+    /// Of the channels, where there are several.
+    tally: Option<ChannelTally>,
     counters: Arc<CaptureCounters>,
     channels: u16,
     /// Sum of the channels of the channel frame under way, and how many of them there were: a chunk may end anywhere.
@@ -130,9 +149,10 @@ impl CapturePush {
         self.channels
     }
 
-    /// What the chunks will have from now on; for one who lays out channels after the ring is made.
+    /// What the chunks will have from now on; for one who lays out channels after the ring is made. This allocates.
     pub(super) fn set_channels(&mut self, channels: u16) {
         self.channels = channels.max(1);
+        self.tally = (channels > 1).then(|| ChannelTally::new(channels));
         (self.sum, self.have) = (0.0, 0);
     }
 
@@ -202,13 +222,18 @@ impl CapturePush {
             let len = BLOCK.min(n - at);
             for (i, slot) in block.iter_mut().take(len).enumerate() {
                 let mut sum = 0.0;
-                for sample in ports.iter().filter_map(|port| port.get(at + i)) {
+                for (channel, sample) in ports.iter().enumerate().filter_map(|(c, port)| Some((c, port.get(at + i)?))) {
                     match valid(*sample) {
-                        Some(sample) => sum += f64::from(sample),
+                        Some(sample) => {
+                            sum += f64::from(sample);
+                            self.tally_sample(channel, sample);
+                        }
                         None => invalid += 1,
                     }
                 }
-                *slot = flush_denormal((sum / f64::from(self.channels)) as f32);
+                let mean = sum / f64::from(self.channels);
+                self.tally_frame(mean);
+                *slot = flush_denormal(mean as f32);
             }
             self.push_mono(block.get(..len).unwrap_or_default());
             at += len;
@@ -237,17 +262,36 @@ impl CapturePush {
         while let Some((first, others)) = rest.split_first() {
             *rest = others;
             match valid(first.to_f32()) {
-                Some(sample) => self.sum += f64::from(sample),
+                Some(sample) => {
+                    self.sum += f64::from(sample);
+                    self.tally_sample(self.have.into(), sample);
+                }
                 None => *invalid += 1,
             }
             self.have += 1;
             if self.have == self.channels {
-                let mean = (self.sum / f64::from(self.channels)) as f32;
+                let mean = self.sum / f64::from(self.channels);
                 (self.sum, self.have) = (0.0, 0);
-                return Some(flush_denormal(mean));
+                self.tally_frame(mean);
+                return Some(flush_denormal(mean as f32));
             }
         }
         None
+    }
+
+    #[inline]
+    fn tally_sample(&mut self, channel: usize, sample: f32) {
+        if let Some(tally) = &mut self.tally {
+            tally.sample(channel, f64::from(sample));
+        }
+    }
+
+    #[inline]
+    fn tally_frame(&mut self, mean: f64) {
+        if let Some(look) = self.tally.as_mut().and_then(|tally| tally.frame(mean)) {
+            // Where the reader is late, it has enough to look at.
+            let _ = self.looks.try_push(look);
+        }
     }
 
     /// Pushes mono samples, cleaned, and says how many could not be sound.
@@ -308,6 +352,7 @@ impl CapturePush {
 pub struct CapturePull {
     samples: HeapCons<f32>,
     gaps: HeapCons<Gap>,
+    looks: HeapCons<ChannelLook>,
     counters: Arc<CaptureCounters>,
     read: u64,
     next_gap: Option<Gap>,
@@ -348,6 +393,11 @@ impl CapturePull {
     #[must_use]
     pub const fn gap_before(&self) -> u64 {
         self.gap_before
+    }
+
+    /// The next look at the channels that are mixed here, if one waits. It may be ahead of the samples.
+    pub fn channel_look(&mut self) -> Option<ChannelLook> {
+        self.looks.try_pop()
     }
 
     /// Samples that wait to be read.

@@ -10,8 +10,10 @@ pub use super::live::Lost;
 pub use super::ring::Account;
 pub use super::sample_format::SampleFormat;
 pub use super::spec::InputSpec;
+pub use crate::media::recorded_at::StartTime;
 
 use super::capture::Origin;
+use super::dated;
 use super::demo::DemoFeed;
 use super::fan::{CaptureFan, Lane};
 use super::file_source::{FileFeed, Place, open_recording, open_stdin};
@@ -41,6 +43,8 @@ pub struct CaptureOptions {
     pub ring_secs: f64,
     /// Which channels become inputs.
     pub channels: ChannelChoice,
+    /// When the recording began; without it, what the recording itself tells.
+    pub start_time: Option<StartTime>,
     /// What the client of a JACK input plays on a port of its own, `interpretation`.
     #[cfg(feature = "jack")]
     pub jack_out: Option<Arc<super::jack_out::JackOut>>,
@@ -52,6 +56,7 @@ impl Default for CaptureOptions {
             fast: false,
             ring_secs: 10.0,
             channels: ChannelChoice::Mix,
+            start_time: None,
             #[cfg(feature = "jack")]
             jack_out: None,
         }
@@ -64,9 +69,18 @@ impl Default for CaptureOptions {
 /// A pipe through which a recording comes is waited for until its header is there; [`Opening`](super::opening::Opening) does not wait.
 ///
 /// # Errors
-/// [`crate::ErrorKind::Usage`] for `fast` on a device and a ring length out of range, [`crate::ErrorKind::Input`] where
-/// the device or the recording cannot be opened, or has not the channels asked for.
+/// [`crate::ErrorKind::Usage`] for `fast` or a start time on a device, a start time in the future and a ring length out of
+/// range, [`crate::ErrorKind::Input`] where the device or the recording cannot be opened, or has not the channels asked for.
 pub fn open(spec: &InputSpec, options: CaptureOptions) -> Result<Vec<Capture>> {
+    let start = dated::start_of(spec, &options)?;
+    let mut captures = open_undated(spec, options)?;
+    if let Some(start) = start {
+        dated::date(&mut captures, start);
+    }
+    Ok(captures)
+}
+
+fn open_undated(spec: &InputSpec, options: CaptureOptions) -> Result<Vec<Capture>> {
     if options.fast && !spec.can_be_fast() {
         return Err(Error::usage(format!(
             "--fast is for recordings, stdin: and demo; {spec} delivers at its own pace, so leave --fast out"
@@ -191,7 +205,7 @@ impl Thread {
         let origin = Origin::Thread { name, state, source: Arc::new(Mutex::new(thread)), waker, may_block };
         let capture = |(lane, pull)| {
             let name = lane_name(&source, lane);
-            let info = SourceInfo { name, sample_rate: self.rate, channels: self.channels, started };
+            let info = SourceInfo { name, sample_rate: self.rate, channels: self.channels, started, recorded: false };
             Capture::new(info, pull, origin.clone())
         };
         Ok(pulls.into_iter().map(capture).collect())
@@ -210,7 +224,8 @@ fn open_live(source: &str, attach: Attach) -> Result<Vec<Capture>> {
     let keeper = Arc::new(opened.keeper);
     let capture = |(index, (lane, pull))| {
         let name = lane_name(source, lane);
-        let info = SourceInfo { name, sample_rate: opened.held.rate, channels: opened.held.channels, started };
+        let (sample_rate, channels) = (opened.held.rate, opened.held.channels);
+        let info = SourceInfo { name, sample_rate, channels, started, recorded: false };
         let origin = Origin::Live { keeper: Arc::clone(&keeper), clock: Arc::clone(&opened.clock), lane: index };
         Capture::new(info, pull, origin)
     };

@@ -11,6 +11,7 @@ use super::settings::SettingsArgs;
 use super::{Globals, io_error, output};
 use crate::config::{Config, ConfigFile, Loaded, standard_path};
 use crate::error::{Error, ErrorKind, Result};
+use crate::local_zone::trouble;
 use crate::model::package::{Package, find_model};
 
 const AFTER_HELP: &str = "\
@@ -71,6 +72,8 @@ pub(super) fn run(command: ConfigCommand, globals: &Globals) -> Result<()> {
             let file = chosen(args.file.as_deref(), globals)?;
             let loaded = Loaded::of_file(ConfigFile::read(&file)?)?;
             check_labels(&loaded)?;
+            let trouble = trouble(!loaded.config.quiet.hours.is_empty());
+            trouble.iter().for_each(|sentence| output::note(sentence));
             output::print(&format!("{}: ok\n", file.display()))
         }
     }

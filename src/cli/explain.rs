@@ -2,13 +2,14 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use super::left_out::LeftOut;
 use super::methods::{MethodParser, asked_for};
 use super::output;
+use crate::audio::channel_watch::channel_trouble;
 use crate::dsp::resample;
 use crate::engine::inference::Inference;
 use crate::engine::offline::{MAX_SECS, RecordingParams, explain_recording};
@@ -16,11 +17,12 @@ use crate::engine::report::ModelRef;
 use crate::error::{Error, ErrorKind, Result};
 use crate::media::decode::read_recording_within;
 use crate::media::folder::FolderOfRecordings;
+use crate::media::recorded_at::{StartTime, recorded_at};
 use crate::model::classifier::Classifier;
 use crate::model::device::DeviceChoice;
 use crate::model::package::{Package, find_model};
 use crate::record::{EventFolders, FolderOptions};
-use crate::units::{ClassId, SampleRate, StreamClock};
+use crate::units::{ClassId, SamplePos, SampleRate, StreamClock};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -54,6 +56,10 @@ pub struct Args {
     /// Explain this label, whatever its score; may be given again [default: the top label]
     #[arg(long, value_name = "LABEL", env = "EARWITNESS_LABEL", value_delimiter = ',')]
     pub label: Vec<String>,
+    /// When the first recording began, as in 2026-07-02T06:44:04+02:00; the others follow it without a gap [default: what its
+    /// bext or GUANO chunk or its name says, else the file's time of change less its length]
+    #[arg(long, value_name = "RFC3339", env = "EARWITNESS_START_TIME", value_parser = str::parse::<StartTime>)]
+    pub start_time: Option<StartTime>,
 }
 
 /// Most components that get a file of their own.
@@ -119,8 +125,10 @@ pub fn run(args: &Args) -> Result<()> {
     let n_files = files.len() + unreadable.len();
     let bar = output::progress("{msg} {wide_bar} {pos}/{len}");
     bar.set_length((files.len() * classes.len() * methods.len()) as u64);
+    let mut start_time = args.start_time;
     let mut explain_one = |file: &Named| {
-        let recording = read(file, &package, sample_rate)?;
+        let recording = read(file, &package, sample_rate, start_time)?;
+        start_time = start_time.map(|_| recording.end());
         for class in &classes {
             for inference in &mut methods {
                 bar.set_message(format!("{} by {}", recording.name, inference.method()));
@@ -200,22 +208,33 @@ fn classes(classifier: &Classifier, labels: &[String]) -> Result<Vec<Option<Clas
     labels.iter().map(find).collect()
 }
 
-fn read(named: &Named, package: &Package, sample_rate: SampleRate) -> Result<Recording> {
+impl Recording {
+    /// When the one that follows it begins.
+    fn end(&self) -> StartTime {
+        StartTime(self.params.clock.wall(SamplePos(self.samples.len() as u64)))
+    }
+}
+
+fn read(named: &Named, package: &Package, sample_rate: SampleRate, start_time: Option<StartTime>) -> Result<Recording> {
     let file = named.path.as_path();
     let recording = read_recording_within(file, MAX_SECS)?;
     if let Some(sentence) = recording.faults.sentence(&file.display().to_string()) {
         output::note(&format!("{sentence}; what is there is explained"));
     }
+    if let Some(trouble) = channel_trouble(&recording.samples, recording.channels, recording.sample_rate) {
+        let fault = trouble.fault(&file.display().to_string());
+        output::note(&format!("{fault}; write one channel into a file of its own, and explain that"));
+    }
     let samples = resample(&recording.mono(), recording.sample_rate, sample_rate)
         .map_err(|e| Error::new(e.kind(), format!("{}: {e}", file.display())))?;
     let name = named.name.clone();
-    // A recording starts when its file was last written less its length, as far as anyone can tell.
-    let written = std::fs::metadata(file).and_then(|m| m.modified()).unwrap_or_else(|_| SystemTime::now());
-    let length = std::time::Duration::from_secs_f64(sample_rate.secs(samples.len() as u64));
+    let heard = Duration::try_from_secs_f64(sample_rate.secs(samples.len() as u64)).ok();
+    let began = recorded_at(file, start_time, heard)?;
+    tracing::info!("{}", began.sentence(&name));
     let params = RecordingParams {
         source: format!("file:{name}"),
         model: ModelRef { name: package.manifest().name.clone(), sha256: package.sha256().to_string() },
-        clock: StreamClock { start: written.checked_sub(length).unwrap_or(written), sample_rate },
+        clock: StreamClock { start: began.at, sample_rate },
         max_components: MAX_COMPONENTS,
     };
     Ok(Recording { name, samples, params })

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::outlet::Outlet;
 use super::told::Told;
 use crate::audio::opening::Opening;
-use crate::audio::source::{Capture, CaptureOptions, InputSpec};
+use crate::audio::source::{Capture, CaptureOptions, InputSpec, StartTime};
 use crate::config::{Config, InputConfig};
 use crate::engine::lane::{Lane, Next, Supply};
 use crate::error::Result;
@@ -113,6 +113,7 @@ fn queues(config: &Config, told: &Arc<Told>) -> Result<Vec<Queue>> {
             options: CaptureOptions {
                 fast: config.monitor.fast,
                 channels: input.channels.parse()?,
+                start_time: start_time(input)?,
                 ..CaptureOptions::default()
             },
             told: Arc::clone(told),
@@ -120,6 +121,10 @@ fn queues(config: &Config, told: &Arc<Told>) -> Result<Vec<Queue>> {
         });
     }
     Ok(queues)
+}
+
+fn start_time(input: &InputConfig) -> Result<Option<StartTime>> {
+    Some(&input.start_time).filter(|time| !time.is_empty()).map(|time| time.parse()).transpose()
 }
 
 /// What one input of the settings stands for.
@@ -186,6 +191,10 @@ impl Supply for Queue {
             let Some((item, mut opening)) = self.opening.take() else {
                 let Some(item) = self.items.pop_front() else { return Next::Nothing };
                 let opening = Opening::start(&item.spec, self.options.clone());
+                if let (Some(start), InputSpec::File(path)) = (self.options.start_time, &item.spec) {
+                    // Those of a folder follow one another.
+                    self.options.start_time = start.behind(path);
+                }
                 self.opening = Some((item, opening));
                 continue;
             };

@@ -28,6 +28,7 @@ pub mod review;
 mod service;
 pub mod settings;
 mod summary;
+mod time_zone;
 mod told;
 pub mod train;
 mod tune;
@@ -154,7 +155,11 @@ fn run(cli: Cli) -> Result<()> {
     let globals = cli.globals;
     match cli.command {
         Command::Monitor(args) => monitor::run(&args, &globals),
-        Command::Explain(args) => explain::run(&args),
+        Command::Explain(args) => {
+            globals.start_log()?;
+            time_zone::warn(false, false);
+            explain::run(&args)
+        }
         Command::Review(args) => review::run(&args, &globals),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Train(command) => train::run(&command),

@@ -15,7 +15,7 @@ use super::reload::Reload;
 use super::settings::SettingsArgs;
 use super::summary::Summary;
 use super::told::Told;
-use super::{Globals, logging, output, reload};
+use super::{Globals, logging, output, reload, time_zone};
 use crate::audio::source::CaptureOptions;
 use crate::config::{Config, Loaded, UiMode};
 use crate::engine::controls::Controls;
@@ -85,6 +85,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     let config = &loaded.config;
     let ui = config.monitor.ui.decide(stdout().is_terminal());
     logging::start(&config.log, ui == UiMode::Tui)?;
+    time_zone::warn(!config.quiet.hours.is_empty(), ui == UiMode::Tui);
     let package = Package::open(&find_model(&config.monitor.model)?)?;
     let mut inference = Inference::open(&package, &config.monitor.method, config.monitor.device.parse()?)?;
     let explainer = explainer(&mut inference, &package, config)?;

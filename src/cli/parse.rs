@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use crate::audio::source::StartTime;
+
 /// A parser for settings that are one of `words`.
 pub(super) fn word<T>(words: &'static [&'static str]) -> impl TypedValueParser<Value = T>
 where
@@ -18,6 +20,11 @@ pub(super) fn seconds(text: &str) -> Result<f64, String> {
         Ok(secs) if secs >= 0.0 && secs.is_finite() => Ok(secs),
         _ => Err("give 0 or more seconds, as in 1.5".into()),
     }
+}
+
+/// A start time, as it was written.
+pub(super) fn start_time(text: &str) -> Result<String, String> {
+    text.parse::<StartTime>().map(|_| text.to_owned()).map_err(|e| e.to_string())
 }
 
 /// A level in dB full scale, -120 to 0.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::{FalseyValueParser, PossibleValuesParser};
 use jiff::Timestamp;
 
-use super::{Globals, logging, output};
+use super::{Globals, logging, output, time_zone};
 use crate::archive::{Filter, Index, IndexOptions, Judged, Page};
 use crate::error::{Error, Result};
 use crate::review::entry::Entry;
@@ -144,6 +144,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     let config = globals.settings(crate::config::ConfigLayer::default())?;
     let in_terminal = args.html.is_none() && args.export.is_none() && args.import.is_empty() && args.ratings.is_none();
     logging::start(&config.log, in_terminal)?;
+    time_zone::warn(false, in_terminal);
     if let Some(files) = args.ratings.as_ref().filter(|files| !files.is_empty()) {
         return print_ratings(read_files(files)?);
     }

@@ -6,7 +6,7 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 
 use super::methods::MethodParser;
-use super::parse::{dbfs, positive, seconds, threshold, word};
+use super::parse::{dbfs, positive, seconds, start_time, threshold, word};
 use crate::config::{ByteSize, ColorMode, ConfigLayer, InputLayer, QuietMode, ThemeChoice, UiMode};
 
 /// Flags that set settings. Absent ones leave the settings file's value, or the default.
@@ -23,6 +23,10 @@ pub struct SettingsArgs {
     /// of their own [default: mix]
     #[arg(long, value_name = "CHANNELS", env = "EARWITNESS_CHANNELS", help_heading = "Sound in")]
     pub channels: Option<String>,
+    /// When the recording began, as in 2026-07-02T06:44:04+02:00; those of a folder follow one another [default: what its bext or
+    /// GUANO chunk or its name says, else the file's time of change less its length; for stdin: now]
+    #[arg(long, value_name = "RFC3339", env = "EARWITNESS_START_TIME", value_parser = start_time, help_heading = "Sound in")]
+    pub start_time: Option<String>,
     /// Read recordings, stdin or the demo as quickly as possible, not at the pace of the sound
     #[arg(
         long,
@@ -214,6 +218,7 @@ impl SettingsArgs {
         let mut layer = ConfigLayer::default();
         let monitor = &mut layer.monitor;
         monitor.channels.clone_from(&self.channels);
+        monitor.start_time.clone_from(&self.start_time);
         monitor.device.clone_from(&self.device);
         monitor.listen.clone_from(&self.listen);
         monitor.fast = self.fast;
@@ -234,6 +239,7 @@ impl SettingsArgs {
                 let input = |spec: &OsString| InputLayer {
                     spec: Some(spec.clone().into()),
                     channels: self.channels.clone(),
+                    start_time: self.start_time.clone(),
                     name: None,
                 };
                 layer.input = Some(several.iter().map(input).collect());

@@ -76,6 +76,7 @@ fn every_command_says_what_it_does_and_shows_examples() {
 const ALL_SETTINGS: &[&str] = &[
     "--input=demo",
     "--channels=each",
+    "--start-time=2026-07-02T06:44:04+02:00",
     "--device=cpu",
     "--listen=device",
     "--fast",
@@ -139,6 +140,7 @@ fn every_flag_reaches_its_setting() {
     assert!(m.input == "demo" && m.model == "other", "{m:?}");
     assert_eq!((m.method.as_str(), m.ui), ("l2i", UiMode::Silent));
     assert_eq!((m.channels.as_str(), m.device.as_str(), m.listen.as_str()), ("each", "cpu", "device"));
+    assert_eq!(m.start_time, "2026-07-02T06:44:04+02:00");
     let d = &config.detector;
     assert_eq!((d.min_strides, d.of_strides, d.thresholds["dog"]), (3, 4, 0.7));
     assert_eq!(d.sure_threshold, 0.95);

@@ -3,7 +3,7 @@
 use super::os_text::OsText;
 use super::settings::{Config, DetectorConfig, InputConfig};
 use crate::audio::listen_spec::ListenSpec;
-use crate::audio::source::{ChannelChoice, InputSpec};
+use crate::audio::source::{ChannelChoice, InputSpec, StartTime};
 use crate::interpret::methods::check_live;
 use crate::model::device::DeviceChoice;
 use crate::toml_text::BadValue;
@@ -61,8 +61,13 @@ impl Config {
             let wrong = channels.parse::<ChannelChoice>().err()?;
             Some(BadValue::new(channels_key, format!("{channels:?}"), wrong.to_string()))
         };
+        let start = |key: String, start_time: &str| {
+            let wrong = start_time.parse::<StartTime>().err().filter(|_| !start_time.is_empty())?;
+            Some(BadValue::new(key, format!("{start_time:?}"), wrong.to_string()))
+        };
         if self.input.is_empty() {
-            return one("monitor.input".into(), &m.input, "monitor.channels".into(), &m.channels);
+            let wrong = one("monitor.input".into(), &m.input, "monitor.channels".into(), &m.channels);
+            return wrong.or_else(|| start("monitor.start_time".into(), &m.start_time));
         }
         if self.input.len() > MAX_INPUTS {
             return Some(BadValue::new("input", self.input.len(), format!("give at most {MAX_INPUTS} inputs")));
@@ -70,6 +75,7 @@ impl Config {
         let mut all = self.input.iter().enumerate();
         let wrong = all.find_map(|(i, input)| {
             one(format!("input[{i}].spec"), &input.spec, format!("input[{i}].channels"), &input.channels)
+                .or_else(|| start(format!("input[{i}].start_time"), &input.start_time))
         });
         wrong.or_else(|| self.second_stdin())
     }

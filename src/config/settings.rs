@@ -204,7 +204,8 @@ impl Config {
     pub fn inputs(&self) -> Vec<InputConfig> {
         if self.input.is_empty() {
             let (spec, channels) = (self.monitor.input.clone(), self.monitor.channels.clone());
-            return vec![InputConfig { spec, channels, ..InputConfig::default() }];
+            let start_time = self.monitor.start_time.clone();
+            return vec![InputConfig { spec, channels, start_time, ..InputConfig::default() }];
         }
         self.input.clone()
     }
@@ -230,6 +231,9 @@ section! {
         /// What to do with its channels: "mix" hears their mean; "each" makes every one an input of its own, as does a
         /// list, as in "1,3", with some of them.
         channels: String = "mix".into(),
+        /// When the recording began (RFC 3339), as in "2026-07-02T06:44:04+02:00"; "" goes by its bext or GUANO chunk or its
+        /// name, else by the file's time of change less its length. Not for devices.
+        start_time: String = String::new(),
         /// Read files, stdin and the demo as quickly as possible, not at the pace of the sound.
         fast: bool = false,
         /// What to show: "tui", "jsonl", "silent"; "auto" is tui on a terminal and jsonl otherwise.
@@ -252,12 +256,14 @@ section! {
 }
 
 section! {
-    /// Several inputs at once: one table like this for each. They replace `input` and `channels` of [monitor].
+    /// Several inputs at once: one table like this for each. They replace `input`, `channels` and `start_time` of [monitor].
     pub struct InputConfig / InputLayer {
         /// As `input` of [monitor].
         spec: OsText = "default".into(),
         /// As `channels` of [monitor].
         channels: String = "mix".into(),
+        /// As `start_time` of [monitor].
+        start_time: String = String::new(),
         /// What events call it; "" is what `spec` says.
         name: String = String::new(),
     }

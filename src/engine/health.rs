@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::repetition::Repetition;
+use super::stillness::Stillness;
 use crate::units::SampleRate;
 
 /// Equal samples for this long, in seconds, are no room.
@@ -31,6 +32,8 @@ pub enum Health {
     Hearing,
     /// Every sample has had the same value for 4 s: a muted or unconnected input.
     DigitalSilence,
+    /// The samples have held an offset for 4 s, and nothing but their last bits has changed: a converter without a microphone.
+    ConstantOffset,
     /// Nothing has come for 4 s.
     Stalled,
     /// The same buffer comes over and over, sample by sample: a stuck driver, or a feed whose writer has gone.
@@ -40,12 +43,13 @@ pub enum Health {
 }
 
 impl Health {
-    /// In lower-case words, as for `status`: `hearing`, `digital silence`, `stalled`, `repeating` or `lost`.
+    /// In lower-case words, as for `status`: `hearing`, `digital silence`, `constant offset`, `stalled`, `repeating` or `lost`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Hearing => "hearing",
             Self::DigitalSilence => "digital silence",
+            Self::ConstantOffset => "constant offset",
             Self::Stalled => "stalled",
             Self::Repeating => "repeating",
             Self::Lost => "lost",
@@ -60,6 +64,10 @@ impl Health {
             Self::DigitalSilence => format!(
                 "{source} is deaf: it delivers digital silence; check that the microphone is connected, switched on and \
                  not muted"
+            ),
+            Self::ConstantOffset => format!(
+                "{source} is deaf: it delivers a constant offset and no sound; check that a microphone is connected, and to \
+                 the right channel"
             ),
             Self::Stalled => format!(
                 "{source} is deaf: it has delivered nothing for {} s; check that it is connected and that what feeds it \
@@ -76,6 +84,12 @@ impl Health {
         }
     }
 
+    /// Whether samples come and nothing is in them.
+    #[must_use]
+    pub const fn is_silent(self) -> bool {
+        matches!(self, Self::DigitalSilence | Self::ConstantOffset)
+    }
+
     /// Whether the input hears nothing.
     #[must_use]
     pub const fn is_deaf(self) -> bool {
@@ -89,6 +103,7 @@ pub struct HealthMonitor {
     last: f32,
     /// How many of the newest samples are equal.
     run: u64,
+    stillness: Stillness,
     repetition: Repetition,
     /// What was wrong, until enough sound has come.
     state: Health,
@@ -109,6 +124,7 @@ impl HealthMonitor {
             // Not equal to any first sample.
             last: f32::NAN,
             run: 0,
+            stillness: Stillness::new(),
             repetition: Repetition::new(rate.hz()),
             state: Health::Hearing,
             sound: 0,
@@ -160,9 +176,12 @@ impl HealthMonitor {
     fn sample(&mut self, sample: f32) {
         self.run = if sample == self.last { self.run + 1 } else { 1 };
         self.last = sample;
+        self.stillness.push(sample);
         self.repetition.push(sample);
         if self.run >= self.silence_samples {
             (self.state, self.sound) = (Health::DigitalSilence, 0);
+        } else if self.stillness.run() >= self.silence_samples && self.stillness.offset().is_some() {
+            (self.state, self.sound) = (Health::ConstantOffset, 0);
         } else if self.repetition.repeats() {
             (self.state, self.sound) = (Health::Repeating, 0);
         } else if self.state.is_deaf() {
@@ -172,9 +191,11 @@ impl HealthMonitor {
 
     /// A deaf input has delivered one more sample.
     fn recover(&mut self) {
-        if self.run >= self.relapse_samples || self.repetition.may_repeat() {
+        // Last bits that change are no sound where there was nothing else.
+        let run = if self.stillness.offset().is_some() { self.stillness.run() } else { self.run };
+        if run >= self.relapse_samples || self.repetition.may_repeat() {
             self.sound = 0;
-        } else if self.run <= self.sound_samples {
+        } else if run <= self.sound_samples {
             self.sound += 1;
             if self.sound >= self.recovery_samples {
                 self.state = Health::Hearing;
@@ -257,6 +278,38 @@ mod tests {
         let mut monitor = HealthMonitor::new(rate(RATE));
         (0..16_000).for_each(|_| monitor.hear(&[0.0, -0.0]));
         assert_eq!(now(&monitor), Health::DigitalSilence);
+    }
+
+    #[test]
+    fn an_offset_with_its_last_bits_is_no_room() {
+        let noisy = |offset: f32, secs, seed| {
+            let noise = noise(secs, RATE, -100.0, 16, seed);
+            noise.into_iter().map(|x| x.clamp(-1.0 / 32_768.0, 1.0 / 32_768.0) + offset).collect::<Vec<_>>()
+        };
+        for offset in [0.25, -0.6, 0.02] {
+            let mut monitor = HealthMonitor::new(rate(RATE));
+            monitor.hear(&noise(3.0, RATE, -40.0, 16, 20));
+            let took = secs_until(Health::ConstantOffset, &mut monitor, &noisy(offset, 6.0, 21), RATE).unwrap();
+            assert!((3.999..=4.01).contains(&took), "{offset}: {took}");
+            // Clicks are no recovery, sound is, whatever its offset.
+            for seed in 0..5 {
+                monitor.hear(&noise(0.01, RATE, -40.0, 16, 30 + seed));
+                monitor.hear(&noisy(offset, 3.0, 40 + seed));
+                assert_eq!(now(&monitor), Health::ConstantOffset, "{offset}: a click every 3 s");
+            }
+            let sound: Vec<f32> = noise(3.0, RATE, -40.0, 16, 22).iter().map(|x| x + offset).collect();
+            let took = secs_until(Health::Hearing, &mut monitor, &sound, RATE).unwrap();
+            assert!((0.9..1.1).contains(&took), "{offset}: {took}");
+        }
+        // A room at the converter's last bits, and one with an offset and a little more noise.
+        for (offset, dbfs) in [(0.0, -100.0), (0.25, -80.0)] {
+            let mut monitor = HealthMonitor::new(rate(RATE));
+            let room: Vec<f32> = noise(20.0, RATE, dbfs, 16, 23).iter().map(|x| x + offset).collect();
+            for chunk in room.chunks(1000) {
+                monitor.hear(chunk);
+                assert_ne!(now(&monitor), Health::ConstantOffset, "{offset}, {dbfs} dBFS");
+            }
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::rows::Rows;
-use crate::dsp::{Complex32, FrontEnd, FrontEndParams, StftParams, log1p_magnitude};
+use crate::dsp::{Complex32, FrontEnd, FrontEndParams, OffsetFilter, StftParams, log1p_magnitude};
 use crate::interpret::Explanation;
 use crate::units::ClassId;
 use crate::{Error, Result};
@@ -113,6 +113,9 @@ pub struct History {
     /// Below its gate a class was not decided, and a segment's mask for it counts as 0.
     gates: Vec<f32>,
     samples: Rows<f32>,
+    /// The same without a constant offset: what levels are taken of.
+    levelled: Rows<f32>,
+    offset: OffsetFilter,
     frames: Rows<Complex32>,
     log_magnitude: Rows<f32>,
     features: Rows<f32>,
@@ -136,6 +139,8 @@ impl History {
         Self {
             gates,
             samples: Rows::new(1),
+            levelled: Rows::new(1),
+            offset: OffsetFilter::new(front_end.params().sample_rate),
             frames: Rows::new(n_bins),
             log_magnitude: Rows::new(n_bins),
             features: Rows::new(geometry.n_mels),
@@ -158,6 +163,12 @@ impl History {
     #[must_use]
     pub const fn samples(&self) -> &Rows<f32> {
         &self.samples
+    }
+
+    /// The samples held, without a constant offset.
+    #[must_use]
+    pub const fn levelled(&self) -> &Rows<f32> {
+        &self.levelled
     }
 
     /// The complex frames held.
@@ -187,16 +198,13 @@ impl History {
     /// Samples of any range: zeros where they are not held.
     #[must_use]
     pub fn samples_or_silence(&self, range: &Range<i64>) -> Vec<f32> {
-        let len = usize::try_from(range.end - range.start).unwrap_or(0);
-        let mut out = vec![0.0; len];
-        let held = self.samples.clamp(range.start.max(0) as u64..range.end.max(0) as u64);
-        if let Some(samples) = self.samples.slice(held.clone())
-            && !samples.is_empty()
-        {
-            let at = (held.start as i64 - range.start) as usize;
-            out[at..at + samples.len()].copy_from_slice(samples);
-        }
-        out
+        or_silence(&self.samples, range)
+    }
+
+    /// The same without a constant offset.
+    #[must_use]
+    pub fn levelled_or_silence(&self, range: &Range<i64>) -> Vec<f32> {
+        or_silence(&self.levelled, range)
     }
 
     /// Whether `class` counts as decided with this probability.
@@ -219,6 +227,17 @@ impl History {
     /// Appends samples.
     pub fn push_samples(&mut self, samples: &[f32]) {
         self.samples.push(samples);
+        let mut block = [0.0; 64];
+        for piece in samples.chunks(block.len()) {
+            block.iter_mut().zip(piece).for_each(|(out, sample)| *out = self.offset.next(*sample));
+            self.levelled.push(&block[..piece.len()]);
+        }
+    }
+
+    /// Appends the silence behind a stream's end, which is silence also where the stream had an offset.
+    pub fn push_end(&mut self, silence: &[f32]) {
+        self.samples.push(silence);
+        self.levelled.push(silence);
     }
 
     /// Appends the next frame and its feature column.
@@ -308,10 +327,67 @@ impl History {
         self.frames.forget_before(t);
         self.log_magnitude.forget_before(t);
         self.features.forget_before(t);
-        self.samples.forget_before(self.geometry.frame_start(t as i64).max(0) as u64);
+        let first = self.geometry.frame_start(t as i64).max(0) as u64;
+        self.samples.forget_before(first);
+        self.levelled.forget_before(first);
         // The mask of frame t fades in from the segment before its own, which ends behind it.
         while self.strides.len() > 1 && self.strides.front().is_some_and(|stride| stride.end <= t) {
             self.strides.pop_front();
         }
+    }
+}
+
+/// Samples of any range: zeros where they are not held.
+fn or_silence(rows: &Rows<f32>, range: &Range<i64>) -> Vec<f32> {
+    let len = usize::try_from(range.end - range.start).unwrap_or(0);
+    let mut out = vec![0.0; len];
+    let held = rows.clamp(range.start.max(0) as u64..range.end.max(0) as u64);
+    if let Some(samples) = rows.slice(held.clone())
+        && !samples.is_empty()
+    {
+        let at = (held.start as i64 - range.start) as usize;
+        out[at..at + samples.len()].copy_from_slice(samples);
+    }
+    out
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::dsp::{Compression, MelNorm, MelParams, MelScale, SpectrumPower, WindowKind, level};
+    use crate::units::SampleRate;
+
+    fn history() -> History {
+        let params = FrontEndParams {
+            sample_rate: SampleRate::new(8000).unwrap(),
+            stft: StftParams { n_fft: 256, hop: 100, win_length: 256, window: WindowKind::Hann, centred: true },
+            mel: MelParams { n_mels: 8, scale: MelScale::Htk, norm: MelNorm::None, f_min_hz: 0.0, f_max_hz: 4000.0 },
+            power: SpectrumPower::Power,
+            compression: Compression::Log1p,
+        };
+        let mut front_end = FrontEnd::new(&params).unwrap();
+        History::new(Geometry::new(&params, 20, 5), vec![0.5], &mut front_end)
+    }
+
+    #[test]
+    fn samples_without_their_offset_are_the_same_whatever_the_chunks_and_end_in_silence() {
+        let samples: Vec<f32> =
+            (0..8000_u16).map(|i| 0.25 + if i < 4000 { 0.0 } else { f32::from(i % 20) / 100.0 }).collect();
+        let mut whole = history();
+        whole.push_samples(&samples);
+        whole.push_end(&[0.0; 500]);
+        for len in [1, 63, 64, 65, 999] {
+            let mut pieces = history();
+            samples.chunks(len).for_each(|chunk| pieces.push_samples(chunk));
+            pieces.push_end(&[0.0; 500]);
+            assert_eq!(pieces.levelled().slice(0..8500), whole.levelled().slice(0..8500), "chunks of {len}");
+            assert_eq!(pieces.samples().slice(0..8500), whole.samples().slice(0..8500), "chunks of {len}");
+        }
+        let levelled = whole.levelled_or_silence(&(0..8500));
+        assert_eq!(level(&levelled[..4000]).rms_dbfs, -120.0);
+        assert!(level(&levelled[4000..8000]).rms_dbfs > -30.0);
+        assert_eq!(level(&levelled[8000..]).rms_dbfs, -120.0, "the end is no step");
+        assert_eq!(whole.samples_or_silence(&(0..8000)), samples);
     }
 }

@@ -6,8 +6,10 @@ use super::health::{Health, HealthMonitor};
 use super::pipeline::Pipeline;
 use super::report::{Latency, StatusReport, Totals};
 use super::snapshot::{InputSummary, Phase};
+use super::stillness::Stillness;
 use super::wall::ClockWatch;
 use crate::Result;
+use crate::audio::channel_watch::{ChannelTrouble, ChannelWatch};
 use crate::audio::source::{Capture, CaptureState};
 use crate::dsp::{Level, StreamingResampler};
 use crate::units::{SamplePos, SampleRate};
@@ -20,6 +22,9 @@ const LEVEL_SECS: f64 = 0.2;
 
 /// Audio between two status reports, in seconds.
 pub(super) const STATUS_SECS: f64 = 10.0;
+
+/// A recording that held no sound for so long, in seconds, is worth a word.
+const LEAST_STILL_SECS: f64 = 1.0;
 
 /// Why an input ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +85,11 @@ pub(super) struct Input {
     /// What the input is able to hear; watched where nobody waits for the source.
     pub(super) health: Health,
     monitor: Option<HealthMonitor>,
+    /// Of what is not watched: whether it has held an offset and nothing else.
+    stillness: Stillness,
+    channels: ChannelWatch,
+    /// What is wrong with the channels that are mixed, as a sentence.
+    channel_trouble: Option<String>,
     /// Keeps wall times true, from the first sample on, and when that was last looked after.
     clock: Option<(ClockWatch, Instant)>,
     /// What is wrong, for people.
@@ -116,6 +126,9 @@ impl Input {
             last_status: Totals::default(),
             health: Health::Hearing,
             monitor: watched.then(|| HealthMonitor::new(rate)),
+            stillness: Stillness::new(),
+            channels: ChannelWatch::new(rate),
+            channel_trouble: None,
             clock: None,
             trouble: None,
         })
@@ -134,14 +147,18 @@ impl Input {
     /// Puts the last `n` samples read behind what waits for the pipeline.
     pub(super) fn hear(&mut self, n: usize) {
         self.position += n as u64;
-        if let Some(monitor) = &mut self.monitor {
-            monitor.hear(&self.buffer[..n]);
+        match &mut self.monitor {
+            Some(monitor) => monitor.hear(&self.buffer[..n]),
+            None => self.buffer[..n].iter().for_each(|sample| self.stillness.push(*sample)),
         }
         self.resampler.push(&self.buffer[..n], &mut self.queue);
     }
 
-    /// The stream has begun at `start`: from here on its clock is watched, if anything is.
+    /// The stream has begun at `start`: from here on its clock is watched, if anything is. A recording keeps its own time.
     pub(super) fn begin(&mut self, start: SystemTime) {
+        if self.capture.info().recorded {
+            return self.pipeline.set_recorded(start, SystemTime::now());
+        }
         self.pipeline.set_start(start);
         if self.monitor.is_some() {
             let rate = self.pipeline.params().clock.sample_rate;
@@ -151,6 +168,10 @@ impl Input {
 
     /// Compares the stream's clock with the system's, about once a second and only when something has come.
     pub(super) fn look_after_clock(&mut self) {
+        if self.capture.info().recorded {
+            self.keep_out_of_the_future();
+            return;
+        }
         let captured = self.model_position(self.captured_position());
         let Some((watch, last)) = &mut self.clock else { return };
         if last.elapsed() < LOOK_EVERY {
@@ -170,6 +191,19 @@ impl Input {
         }
     }
 
+    /// Whatever was taken for a recording's beginning, what has been read of it has happened: where it lasts longer than could
+    /// be known, it began earlier.
+    fn keep_out_of_the_future(&mut self) {
+        let (clock, now) = (self.pipeline.params().clock, SystemTime::now());
+        if clock.wall(self.model_position(self.position)) <= now {
+            return;
+        }
+        let heard = Duration::try_from_secs_f64(self.secs()).ok();
+        if let Some(start) = heard.and_then(|heard| now.checked_sub(heard)) {
+            self.pipeline.correct_start(start);
+        }
+    }
+
     /// A position of the source as one at the model's rate.
     fn model_position(&self, position: u64) -> SamplePos {
         let model_rate = self.pipeline.params().clock.sample_rate;
@@ -177,17 +211,63 @@ impl Input {
         SamplePos(u64::try_from(position).unwrap_or(u64::MAX))
     }
 
+    /// Looks at the channels that are mixed; gives the sentence on what is wrong with them where that has turned out now.
+    pub(super) fn look_after_channels(&mut self) -> Option<String> {
+        while let Some(look) = self.capture.channel_look() {
+            self.channels.push(&look);
+        }
+        let trouble = if self.ended.is_some() { self.channels.at_end() } else { self.channels.trouble() };
+        let sentence = trouble.map(|trouble| trouble.sentence(&self.pipeline.params().source));
+        let is_new = sentence.is_some() && sentence != self.channel_trouble;
+        self.channel_trouble.clone_from(&sentence);
+        sentence.filter(|_| is_new)
+    }
+
+    /// What there is to say of a recording that is over and held an offset and nothing else.
+    pub(super) fn nothing_heard(&self) -> Option<String> {
+        let offset = self.stillness.offset().filter(|_| self.monitor.is_none())?;
+        (self.stillness.run() == self.analysed && self.secs() >= LEAST_STILL_SECS).then(|| {
+            let source = &self.pipeline.params().source;
+            format!(
+                "{source} holds no sound, but a constant offset of {offset:.2}; check that a microphone was connected, and \
+                 to the right channel"
+            )
+        })
+    }
+
     /// What the input is able to hear now; whether that has changed.
     pub(super) fn look_after_health(&mut self) -> bool {
-        let Some(monitor) = &mut self.monitor else { return false };
+        let Some(monitor) = &mut self.monitor else {
+            self.trouble.clone_from(&self.channel_trouble);
+            return false;
+        };
         let lost = self.capture.lost();
         // Where something waits, it is the worker that has been busy.
         let idle = if self.capture.pending() > 0 { Duration::ZERO } else { self.capture.idle_for() };
         let health = monitor.health(idle, lost.is_some());
         monitor.note(health);
         let source = &self.pipeline.params().source;
-        self.trouble = lost.map(|lost| lost.sentence).or_else(|| health.is_deaf().then(|| health.sentence(source)));
+        let deaf = || health.is_deaf().then(|| health.sentence(source));
+        // Where channels cancel, the silence that is left of them says nothing of the microphone.
+        let cancel = self.channels.trouble() == Some(ChannelTrouble::Cancel) && health.is_silent();
+        let channels = self.channel_trouble.as_ref().filter(|_| cancel || !health.is_deaf());
+        self.trouble = lost.map(|lost| lost.sentence).or_else(|| channels.cloned()).or_else(deaf);
         std::mem::replace(&mut self.health, health) != health
+    }
+
+    /// Logs what has turned out now: `channels` of the channels, `turned` of the health. What was said is not said again.
+    pub(super) fn say(&mut self, channels: Option<&str>, turned: bool) {
+        if let Some(sentence) = channels {
+            tracing::warn!("{sentence}");
+        }
+        match &self.trouble {
+            _ if !turned => {}
+            Some(sentence) if self.health.is_deaf() && self.channel_trouble.as_ref() != Some(sentence) => {
+                tracing::warn!("{sentence}");
+            }
+            _ if self.health.is_deaf() => {}
+            _ => tracing::info!("{} hears again", self.pipeline.params().source),
+        }
     }
 
     /// Puts `n` samples of silence there.

@@ -29,6 +29,7 @@ pub mod report;
 pub mod rows;
 pub mod shedding;
 pub mod snapshot;
+mod stillness;
 pub mod stride_level;
 mod telling;
 mod view;

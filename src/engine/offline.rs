@@ -113,6 +113,7 @@ pub fn explain_unless_stopped(
             score: detection.score,
             onset: SamplePos(0),
             offset,
+            in_file: Some(SamplePos(0)),
             source: params.source.clone(),
             model: params.model.clone(),
             method: inference.method().to_owned(),
@@ -137,12 +138,10 @@ fn hear(ears: &mut Ears, samples: &[f32]) -> Result<()> {
     let stride = geometry.stride_frames as u64;
     let last_end = geometry.first_end + beyond.div_ceil(stride) * stride;
     let mut stft = StreamingStft::new(&geometry.stft)?;
-    ears.history.push_samples(samples);
-    stft.push(samples, |frame| ears.frame(frame));
+    ears.hear(samples, &mut stft);
     let silence = vec![0.0; geometry.stft.hop];
     while ears.history.frames().end() < last_end {
-        ears.history.push_samples(&silence);
-        stft.push(&silence, |frame| ears.frame(frame));
+        ears.hear_end(&silence, &mut stft);
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ use super::reasons::Reasons;
 use super::report::{EventReport, ModelRef, OnsetReport};
 use super::stride_level::{StrideLevels, level_score, score_level};
 use super::view::View;
-use crate::dsp::{Complex32, FrontEnd, FrontEndParams, StreamingStft};
+use crate::dsp::{FrontEnd, FrontEndParams, StreamingStft};
 use crate::interpret::{Explanation, Segment};
 use crate::model::classifier::Classified;
 use crate::model::manifest::Label;
@@ -86,23 +86,41 @@ pub struct Pipeline {
     without_explanation: bool,
     every: u64,
     n_shed: u64,
+    /// Whether the stream is a recording.
+    recorded: bool,
 }
 
 /// Front end and memory: what a frame goes into.
 pub(super) struct Ears {
     pub(super) front_end: FrontEnd,
     pub(super) history: History,
+    /// The newest samples, without a constant offset.
+    newest: Vec<f32>,
 }
 
 impl Ears {
     pub(super) fn new(front_end: &FrontEndParams, geometry: Geometry, gates: Vec<f32>) -> Result<Self> {
         let mut front_end = FrontEnd::new(front_end)?;
         let history = History::new(geometry, gates, &mut front_end);
-        Ok(Self { front_end, history })
+        Ok(Self { front_end, history, newest: Vec::new() })
     }
 
-    pub(super) fn frame(&mut self, frame: &[Complex32]) {
-        self.history.push_frame(frame, &mut self.front_end);
+    /// Takes samples, and makes frames of them. A constant offset is no sound: it would lie in the lowest bands.
+    pub(super) fn hear(&mut self, samples: &[f32], stft: &mut StreamingStft) {
+        self.history.push_samples(samples);
+        self.newest.clear();
+        let end = self.history.levelled().end();
+        let newest = self.history.levelled().slice(end.saturating_sub(samples.len() as u64)..end);
+        self.newest.extend_from_slice(newest.unwrap_or(samples));
+        let Self { front_end, history, newest } = self;
+        stft.push(newest, |frame| history.push_frame(frame, front_end));
+    }
+
+    /// Takes the silence behind the end.
+    pub(super) fn hear_end(&mut self, silence: &[f32], stft: &mut StreamingStft) {
+        self.history.push_end(silence);
+        let Self { front_end, history, .. } = self;
+        stft.push(silence, |frame| history.push_frame(frame, front_end));
     }
 }
 
@@ -152,6 +170,7 @@ impl Pipeline {
             without_explanation: false,
             every: 1,
             n_shed: 0,
+            recorded: false,
         })
     }
 
@@ -207,6 +226,20 @@ impl Pipeline {
     pub fn set_start(&mut self, start: SystemTime) {
         self.params.clock.start = start;
         self.ids = EventIds::new(start, &self.params.source);
+    }
+
+    /// As [`set_start`](Self::set_start), for a recording, which is heard `now`: heard again, or a copy of it, its events are
+    /// others.
+    pub fn set_recorded(&mut self, start: SystemTime, now: SystemTime) {
+        self.set_start(start);
+        self.ids = EventIds::new(now, &self.params.source);
+        self.recorded = true;
+    }
+
+    /// Where a position lies in the recording; `None` for what is heard while it happens.
+    #[must_use]
+    pub fn in_file(&self, position: SamplePos) -> Option<SamplePos> {
+        self.recorded.then_some(position)
     }
 
     /// Corrects the wall time of the stream's beginning, for the events that follow.
@@ -307,7 +340,8 @@ impl Pipeline {
             let stride = geometry.stride_frames as u64;
             let last_end = n_frames.div_ceil(stride) * stride + geometry.lookahead_frames as u64;
             while self.ears.history.frames().end() < last_end {
-                self.advance(&silence);
+                self.ears.hear_end(&silence, &mut self.stft);
+                self.pass_over_strides();
                 self.resolve_alone(inference, events)?;
             }
         }
@@ -337,8 +371,12 @@ impl Pipeline {
     }
 
     fn advance(&mut self, piece: &[f32]) {
-        self.ears.history.push_samples(piece);
-        self.stft.push(piece, |frame| self.ears.frame(frame));
+        self.ears.hear(piece, &mut self.stft);
+        self.pass_over_strides();
+    }
+
+    /// Under overload, not every segment that is ready becomes due.
+    fn pass_over_strides(&mut self) {
         while let Some(end) = self.ears.history.ready_segment() {
             let stride = self.ears.history.geometry().stride_frames as u64;
             if (end / stride).is_multiple_of(self.every) {

@@ -11,6 +11,8 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::local_zone::local_zone;
+
 /// Minutes of a day.
 const DAY: u16 = 24 * 60;
 
@@ -88,7 +90,7 @@ impl Quiet {
     /// What is not wanted at a wall time, if anything; a time that no calendar has is not quiet.
     #[must_use]
     pub fn at(&self, wall: SystemTime) -> Option<Hush> {
-        let zone = self.zone.clone().unwrap_or_else(TimeZone::system);
+        let zone = self.zone.clone().unwrap_or_else(local_zone);
         let local = Timestamp::try_from(wall).ok()?.to_zoned(zone);
         let minute = u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs());
         self.hours.iter().any(|hours| hours.hold(minute)).then_some(self.hush)

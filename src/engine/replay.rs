@@ -49,8 +49,7 @@ impl Heard {
         let mut heard = Self { strides: Vec::new(), frame_secs, secs };
         let mut done = 0;
         for piece in samples.chunks(geometry.stft.hop) {
-            ears.history.push_samples(piece);
-            stft.push(piece, |frame| ears.frame(frame));
+            ears.hear(piece, &mut stft);
             done += piece.len();
             while let Some(end) = ears.history.ready_segment() {
                 heard.take(end, &mut ears, inference, params)?;

@@ -89,6 +89,8 @@ pub struct OnsetReport {
     pub score: f32,
     /// First sample of the event.
     pub onset: SamplePos,
+    /// As in [`Event`].
+    pub in_file: Option<SamplePos>,
     /// The input, as in `file:yard.wav`.
     pub source: String,
     /// As in [`Event`].
@@ -116,6 +118,8 @@ pub struct Event {
     pub onset: SamplePos,
     /// One past the last sample of the event.
     pub offset: SamplePos,
+    /// Where the event begins in its recording; `None` where it was heard while it happened.
+    pub in_file: Option<SamplePos>,
     /// The input, as in `file:yard.wav`.
     pub source: String,
     /// The model that decided.

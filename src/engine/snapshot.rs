@@ -263,6 +263,7 @@ mod tests {
                 class: ClassId(0),
                 score: 0.0,
                 onset: SamplePos(0),
+                in_file: None,
                 offset: SamplePos(1),
                 source: String::new(),
                 model: ModelRef { name: String::new(), sha256: String::new() },

@@ -1,4 +1,4 @@
-//! How loud a segment is, frame by frame and stride by stride, and levels as scores.
+//! How loud a segment is, frame by frame and stride by stride, and levels as scores. A constant offset is no level.
 //!
 //! Only samples that are there as soon as the segment is due count, so that any chunking gives the same levels.
 
@@ -33,7 +33,7 @@ impl StrideLevels {
         // Behind the last frame there may not be a hop of samples yet.
         let known = geometry.span(&segment).end;
         let last = geometry.centre(segment.end).min(known);
-        let samples = history.samples_or_silence(&(first..last));
+        let samples = history.levelled_or_silence(&(first..last));
         let mut powers: Vec<f64> = samples.chunks(hop).map(mean_square).collect();
         powers.resize(geometry.segment_frames, 0.0);
         Self { powers, stride: geometry.stride_frames }

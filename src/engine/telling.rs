@@ -82,14 +82,10 @@ impl Worker {
             let totals = input.totals();
             let lost =
                 (totals.dropped_samples, totals.xruns) != (input.last_status.dropped_samples, input.last_status.xruns);
+            let channels = input.look_after_channels();
             let turned = input.look_after_health();
-            if turned {
-                match &input.trouble {
-                    Some(sentence) => tracing::warn!("{sentence}"),
-                    None => tracing::info!("{} hears again", input.pipeline.params().source),
-                }
-            }
-            if input.status_due() || turned || (lost && may_tell) {
+            input.say(channels.as_deref(), turned);
+            if input.status_due() || turned || channels.is_some() || (lost && may_tell) {
                 input.last_status = totals;
                 let mut report = input.status(&of_worker);
                 if self.options.fast {

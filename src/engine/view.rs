@@ -141,13 +141,16 @@ impl Pipeline {
         self.params.clock.sample_rate.secs((geometry.stride_frames * geometry.stft.hop) as u64)
     }
 
-    /// Level of the last `secs` seconds, as far as they are remembered.
+    /// Level of the last `secs` seconds, as far as they are remembered. A constant offset is no part of the RMS; it is of the
+    /// peak, which says how near to full scale the samples come.
     #[must_use]
     pub fn level(&self, secs: f64) -> Level {
         let end = self.stretch_samples();
-        let samples = self.history().samples();
-        let newest = samples.clamp(end.saturating_sub(self.params.clock.sample_rate.samples(secs))..end);
-        level(samples.slice(newest).unwrap_or(&[]))
+        let of = |samples: &Rows<f32>| {
+            let newest = samples.clamp(end.saturating_sub(self.params.clock.sample_rate.samples(secs))..end);
+            level(samples.slice(newest).unwrap_or(&[]))
+        };
+        Level { rms_dbfs: of(self.history().levelled()).rms_dbfs, ..of(self.history().samples()) }
     }
 
     /// The last [`WATERFALL_SECS`](super::pipeline::WATERFALL_SECS) as mel columns. The mask is that of the class that was

@@ -412,6 +412,9 @@ impl Worker {
         let flushed = self.flush(index, outside);
         self.inputs[index].capture.stop();
         self.inputs[index].ended = Some(ended.clone());
+        let input = &mut self.inputs[index];
+        let channels = input.look_after_channels();
+        channels.into_iter().chain(input.nothing_heard()).for_each(|sentence| tracing::warn!("{sentence}"));
         let listened_to = self.is_listened_to(index);
         if let Some(live) = self.live.as_mut().filter(|_| listened_to) {
             live.listener.finish();

@@ -9,6 +9,7 @@ pub mod folder;
 mod mpeg;
 mod open;
 mod opus;
+pub mod recorded_at;
 pub mod sniff;
 mod steps;
 mod tags;

@@ -24,6 +24,7 @@ use crate::{
     },
     engine::report::{Clip, Event, EventReport, Explained, RecordWhat},
     error::{Error, Result},
+    local_zone::local_zone,
     media::wav::{wav_bytes, write_wav},
     units::SampleRate,
 };
@@ -373,7 +374,7 @@ impl EventFolders {
             samples: clip.heard.len(),
             sample_rate_hz: clip.sample_rate.hz(),
         });
-        let zone = self.options.time_zone.clone().unwrap_or_else(TimeZone::system);
+        let zone = self.options.time_zone.clone().unwrap_or_else(local_zone);
         EventFile {
             event: EventJson::new(event, Some(files), continues),
             local_offset: local_offset(&event.clock, event.onset, &zone),

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     engine::report::{Event, Report, StatusReport},
     error::{Error, Result},
+    local_zone::local_zone,
 };
 
 /// The object that [`JsonLines`] writes for `report`; without what sinks add to a status.
@@ -83,7 +84,7 @@ impl<W: Write> JsonLines<W> {
     pub fn new(out: W) -> Self {
         Self {
             out,
-            zone: TimeZone::system(),
+            zone: local_zone(),
             onsets: Arc::new(AtomicBool::new(true)),
             sinks: Vec::new(),
             state: State::Working,

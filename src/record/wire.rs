@@ -143,6 +143,9 @@ pub(crate) struct EventJson<'a, F> {
     offset_s: Option<f64>,
     onset: Option<String>,
     offset: Option<String>,
+    /// Of a recording: where the event begins in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset_in_file_s: Option<f64>,
     source: &'a str,
     model: ModelJson<'a>,
     method: &'a str,
@@ -180,6 +183,7 @@ impl<'a, F> EventJson<'a, F> {
             offset_s: secs(event.clock.secs(event.offset)),
             onset: rfc3339(&event.clock, event.onset),
             offset: rfc3339(&event.clock, event.offset),
+            offset_in_file_s: event.in_file.and_then(|at| secs(event.clock.secs(at))),
             source: &event.source,
             model: (&event.model).into(),
             method: &event.method,
@@ -219,6 +223,8 @@ pub(crate) struct OnsetJson<'a> {
     score: Option<f64>,
     onset_s: Option<f64>,
     onset: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset_in_file_s: Option<f64>,
     source: &'a str,
     latency_s: Option<f64>,
     lag_s: Option<f64>,
@@ -238,6 +244,7 @@ impl<'a> From<&'a OnsetReport> for OnsetJson<'a> {
             score: share(report.score),
             onset_s: secs(report.clock.secs(report.onset)),
             onset: rfc3339(&report.clock, report.onset),
+            offset_in_file_s: report.in_file.and_then(|at| secs(report.clock.secs(at))),
             source: &report.source,
             latency_s: secs(report.latency_secs),
             lag_s: secs(report.lag_secs),

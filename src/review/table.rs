@@ -41,6 +41,7 @@ pub const COLUMNS: &[(&str, &str)] = &[
     ("marked", "when the marks were changed last, UTC"),
     ("continues", "id of the event that this one goes on from"),
     ("version", "version of the program that recorded it"),
+    ("offset_in_file_s", "of a recording: seconds from its beginning to the onset"),
 ];
 
 /// Writes a head line and a row for each entry.
@@ -93,6 +94,7 @@ fn row(Entry { key, event, marks }: &Entry) -> Vec<String> {
         marks.marked.map(rfc3339).unwrap_or_default(),
         text(event.continues.as_deref().unwrap_or_default()),
         text(&event.version),
+        number(event.in_file_secs),
     ]
 }
 
@@ -146,6 +148,7 @@ mod tests {
         assert_eq!(cell("dir"), "2026-11-20/150012Z-x-01A");
         assert_eq!((cell("label"), cell("score"), cell("agrees"), cell("prob_in")), ("dog", "0.93", "true", "0.95"));
         assert_eq!((cell("onset"), cell("duration_s")), ("2026-11-20T15:00:12.341Z", "1.761"));
+        assert_eq!(cell("offset_in_file_s"), "12.341");
         assert_eq!((cell("components"), cell("top_component")), ("17:1 4:-0.41", "dog 3"));
         assert_eq!((cell("verdict"), cell("true_label"), cell("starred")), ("wrong", "cat", "true"));
     }
@@ -168,7 +171,7 @@ mod tests {
         // Scripts rely on this order: add behind the last one only.
         let names: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).collect();
         assert_eq!(names[..6], ["dir", "id", "label", "groups", "score", "onset"]);
-        assert_eq!(names.len(), 29);
+        assert_eq!((names.len(), names[29]), (30, "offset_in_file_s"));
         assert_eq!(row(&entry("dog", "01A")).len(), names.len());
     }
 }

@@ -195,7 +195,14 @@ fn inputs(writer: &mut Writer<'_>, heard: &Heard) -> Written {
         "Whether the input hears anything: 0 where its device is lost, stalled, silent or stuck.",
         of(&|i| yes(i.running && !health(i).is_deaf())),
     )?;
-    let all = [Health::Hearing, Health::DigitalSilence, Health::Stalled, Health::Repeating, Health::Lost];
+    let all = [
+        Health::Hearing,
+        Health::DigitalSilence,
+        Health::ConstantOffset,
+        Health::Stalled,
+        Health::Repeating,
+        Health::Lost,
+    ];
     let states = heard.inputs.iter().flat_map(|(name, input)| {
         all.map(|state| {
             let labels = vec![("source", name.clone()), ("health", state.as_str().replace(' ', "_"))];

@@ -74,7 +74,7 @@ fn shown(snapshot: &Snapshot) -> Option<Banner> {
             let word = match snapshot.health {
                 Health::Hearing => "TROUBLE",
                 Health::Lost => "LOST",
-                Health::DigitalSilence | Health::Stalled | Health::Repeating => "DEAF",
+                Health::DigitalSilence | Health::ConstantOffset | Health::Stalled | Health::Repeating => "DEAF",
             };
             Some(Banner::new(Tone::Alarm, format!("{word}: {sentence}")))
         }

@@ -45,6 +45,8 @@ fn figures(summary: &EventSummary, app: &App, cells: usize) -> Vec<(&'static str
     let event = &summary.event;
     let onset = local_time(&event.clock, event.onset, &app.options.time_zone);
     let secs = |pos| number(event.clock.secs(pos), 3);
+    // The beginning of a recording is where its stream begins.
+    let place = if event.in_file.is_some() { "in the file" } else { "in stream" };
     let mut lines = vec![
         (
             "onset",
@@ -54,7 +56,7 @@ fn figures(summary: &EventSummary, app: &App, cells: usize) -> Vec<(&'static str
                 number(duration_secs(event), 3)
             ),
         ),
-        ("in stream", format!("{} s to {} s of {}", secs(event.onset), secs(event.offset), event.source)),
+        (place, format!("{} s to {} s of {}", secs(event.onset), secs(event.offset), event.source)),
         (
             "score",
             format!("{} at its highest, sure after {} s", number(event.score.into(), 3), number(event.latency_secs, 2)),

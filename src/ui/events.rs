@@ -7,13 +7,15 @@ use ratatui::style::{Modifier, Style};
 use super::app::App;
 use super::components::short_name;
 use super::draw::pane;
-use super::text::{clip, format_time, local_time, number, pad, pad_start, short_secs, width};
+use super::text::{clip, format_time, in_file, local_time, number, pad, pad_start, short_secs, width};
 use super::theme::Theme;
 use crate::engine::report::{Event, Explained};
 use crate::engine::snapshot::{EventSummary, Snapshot};
 
 /// Cells of the columns, each with the space behind it: time, score, duration, in→out.
 const TIME: usize = 9;
+/// Where an event lies in its recording, where there is one.
+const IN_FILE: usize = 9;
 const SCORE: usize = 5;
 const SECS: usize = 6;
 const FAITH: usize = 13;
@@ -88,6 +90,8 @@ pub(super) fn row_at(area: Rect, snapshot: &Snapshot, selected_idx: usize, y: u1
 struct Columns {
     /// The input's number, with the space behind it; 0 where there is one input.
     input: usize,
+    /// Whether there are recordings, and there is room to say where events lie in them.
+    in_file: bool,
     label: usize,
     faith: bool,
     component: usize,
@@ -98,24 +102,33 @@ impl Columns {
         let n_inputs = snapshot.inputs.len();
         let input = if n_inputs > 1 { n_inputs.to_string().len().max(2) + 1 } else { 0 };
         let longest = snapshot.events.iter().map(|event| width(&event.event.label)).max().unwrap_or(0);
-        let fixed = TIME + input + SCORE + SECS;
+        let mut fixed = TIME + input + SCORE + SECS;
+        let of_files = snapshot.events.iter().any(|event| event.event.in_file.is_some());
+        let in_file = of_files && cells >= fixed + IN_FILE + 8;
+        fixed += if in_file { IN_FILE } else { 0 };
         let spare = cells.saturating_sub(fixed + FAITH);
         // The label first, then the figures, then the component that said most.
         let faith = spare >= 7;
         let room = if faith { spare } else { cells.saturating_sub(fixed + 2) };
         let label = longest.max(5).min(room.saturating_sub(1)).min((room / 2).max(12)).min(room);
         let component = room.saturating_sub(label + 1);
-        Self { input, label, faith, component: if faith && component >= 6 { component } else { 0 } }
+        Self { input, in_file, label, faith, component: if faith && component >= 6 { component } else { 0 } }
     }
 
     fn heading(&self) -> String {
-        let (time, input, label) = (pad("time", TIME), pad("in", self.input), pad("label", self.label));
+        let mut time = pad("time", TIME);
+        if self.in_file {
+            time.push_str(&pad("in file", IN_FILE));
+        }
+        let (input, label) = (pad("in", self.input), pad("label", self.label));
         let mut text = format!("{time}{input}{label} score{}", pad_start("secs", SECS - 1));
         if self.faith {
             text.push_str("   in→out");
         }
         if self.component > 0 {
-            text = format!("{} component", pad(&text, TIME + self.input + self.label + SCORE + SECS + FAITH));
+            let in_file = if self.in_file { IN_FILE } else { 0 };
+            let before = TIME + in_file + self.input + self.label + SCORE + SECS + FAITH;
+            text = format!("{} component", pad(&text, before));
         }
         text
     }
@@ -137,6 +150,10 @@ impl Columns {
             x = buffer.set_stringn(x, row.y, text, room, style).0;
         };
         put(pad(&format_time(time.as_ref(), "%H:%M:%S"), TIME), theme.dim());
+        if self.in_file {
+            let at = event.in_file.map(|at| in_file(event.clock.secs(at))).unwrap_or_default();
+            put(pad(&at, IN_FILE), theme.dim());
+        }
         if self.input > 0 {
             let number = snapshot.inputs.iter().position(|input| input.source == event.source);
             put(pad(&number.map_or("?".to_owned(), |n| (n + 1).to_string()), self.input), theme.dim());

@@ -32,6 +32,7 @@ fn mark(input: &InputSummary, theme: Theme) -> (&'static str, Style) {
         (Phase::Waiting, _) => ("waits", theme.dim()),
         (Phase::Running, Health::Hearing) => ("hears", theme.good()),
         (Phase::Running, Health::DigitalSilence) => ("SILENT", theme.alarm()),
+        (Phase::Running, Health::ConstantOffset) => ("OFFSET", theme.alarm()),
         (Phase::Running, Health::Stalled) => ("STALLED", theme.alarm()),
         (Phase::Running, Health::Repeating) => ("REPEATS", theme.alarm()),
         (Phase::Running, Health::Lost) => ("LOST", theme.alarm()),

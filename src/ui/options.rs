@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::palette::ThemeName;
+use crate::local_zone::local_zone;
 
 /// Choices that hold for a whole run of the terminal UI.
 #[derive(Debug, Clone)]
@@ -33,7 +34,7 @@ impl Default for UiOptions {
             theme: ThemeName::Dark,
             mouse: false,
             exit_on_end: false,
-            time_zone: TimeZone::system(),
+            time_zone: local_zone(),
         }
     }
 }

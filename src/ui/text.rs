@@ -127,6 +127,16 @@ pub(crate) fn short_secs(secs: f64) -> String {
     }
 }
 
+/// A place in a recording, `secs` behind its beginning, in few cells: `0:42.3`, `12:00.0`, `1:02:03`.
+pub(crate) fn in_file(secs: f64) -> String {
+    let tenths = (secs.max(0.0) * 10.0).floor() as u64;
+    let (secs, tenths) = (tenths / 10, tenths % 10);
+    match secs / 3600 {
+        0 => format!("{}:{:02}.{tenths}", secs / 60, secs % 60),
+        hours => format!("{hours}:{:02}:{:02}", secs / 60 % 60, secs % 60),
+    }
+}
+
 /// Stream time as `h:mm:ss.s`.
 pub(crate) fn stream_time(secs: f64) -> String {
     let tenths = (secs.max(0.0) * 10.0).floor() as u64;
@@ -185,6 +195,8 @@ mod tests {
         assert_eq!(short_secs(f64::INFINITY), "?");
         assert_eq!(stream_time(3723.46), "1:02:03.4");
         assert_eq!(stream_time(f64::NAN), "0:00:00.0");
+        assert_eq!([0.0, 42.39, 3599.99, 3723.9].map(in_file), ["0:00.0", "0:42.3", "59:59.9", "1:02:03"]);
+        assert_eq!(in_file(f64::NAN), "0:00.0");
     }
 
     #[test]

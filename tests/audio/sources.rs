@@ -17,6 +17,7 @@ use tempfile::TempDir;
 const FAST: CaptureOptions = CaptureOptions {
     fast: true,
     ring_secs: 10.0,
+    start_time: None,
     channels: ChannelChoice::Mix,
     #[cfg(feature = "jack")]
     jack_out: None,

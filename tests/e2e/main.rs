@@ -9,6 +9,7 @@ mod faults;
 mod inputs;
 mod jack;
 mod monitor;
+mod recordings;
 mod review;
 mod service;
 mod sources;

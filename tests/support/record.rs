@@ -34,6 +34,7 @@ pub(crate) fn event(id: &str, label: &str) -> Event {
         score: 0.93,
         onset: SamplePos(197_456),
         offset: SamplePos(225_632),
+        in_file: None,
         source: "file:yard.wav".to_owned(),
         model: model(),
         method: "l2i".to_owned(),

@@ -46,6 +46,7 @@ pub(crate) fn event(n: u64) -> Event {
         score: 0.93,
         onset: SamplePos(onset),
         offset: SamplePos(onset + 1_761),
+        in_file: None,
         source: "file:yard.wav".into(),
         model: ModelRef { name: "esc13-l2i".into(), sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b".into() },
         method: "l2i".into(),

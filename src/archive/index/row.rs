@@ -27,6 +27,8 @@ pub struct Row {
     pub onset: Timestamp,
     /// Its length in seconds.
     pub duration_secs: f64,
+    /// Of a recording: seconds from its beginning to the onset.
+    pub in_file_secs: Option<f64>,
     /// The recording computer's offset from UTC at that time.
     pub local_offset: Option<Offset>,
     /// The input.
@@ -53,7 +55,7 @@ pub struct Row {
 
 /// The columns that [`Row`] is read from, in its order.
 pub(super) const COLUMNS: &str = "dir, day, id, label, groups, score, onset_ms, duration_ms, local_offset_s, source, method, agrees, \
-     prob, prob_in, prob_out, has_clip, continues, bytes, verdict, was, starred, note, marked_ms";
+     prob, prob_in, prob_out, has_clip, continues, bytes, verdict, was, starred, note, marked_ms, in_file_ms";
 
 impl Row {
     /// Reads a row with the columns [`COLUMNS`].
@@ -66,6 +68,7 @@ impl Row {
         let verdict: Option<String> = row.get(18)?;
         let offset: Option<i32> = row.get(8)?;
         let marked: Option<i64> = row.get(22)?;
+        let in_file_ms: Option<i64> = row.get(23)?;
         Ok(Self {
             dir: row.get(0)?,
             day: row.get(1)?,
@@ -75,6 +78,7 @@ impl Row {
             score: row.get(5)?,
             onset: time(6, row.get(6)?)?,
             duration_secs: row.get::<_, i64>(7)? as f64 / 1000.0,
+            in_file_secs: in_file_ms.map(|ms| ms as f64 / 1000.0),
             local_offset: offset.and_then(|secs| Offset::from_seconds(secs).ok()),
             source: row.get(9)?,
             method: row.get(10)?,
@@ -112,8 +116,8 @@ pub(super) fn insert(
     connection.prepare_cached("DELETE FROM events WHERE dir = ?1")?.execute([key])?;
     let mut statement = connection.prepare_cached(
         "INSERT INTO events (dir, day, id, label, groups, score, tenths, onset_ms, duration_ms, local_offset_s, source, method, agrees,
-         prob, prob_in, prob_out, has_clip, continues, bytes, verdict, was, starred, note, marked_ms, marks_stamp)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
+         prob, prob_in, prob_out, has_clip, continues, bytes, verdict, was, starred, note, marked_ms, marks_stamp, in_file_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
     )?;
     statement.execute(params![
         key,
@@ -141,6 +145,7 @@ pub(super) fn insert(
         marks.note,
         marks.marked.map(Timestamp::as_millisecond),
         marks_stamp,
+        event.in_file_secs.map(|secs| (secs * 1000.0).round() as i64),
     ])?;
     Ok(())
 }

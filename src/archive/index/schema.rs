@@ -13,7 +13,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use crate::archive::names::{INDEX, is_day};
 
 /// Changed with every change of the tables below; an index of another version is set aside.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// How long one writer waits for another.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -45,7 +45,8 @@ CREATE TABLE events (
     starred INTEGER NOT NULL,
     note TEXT NOT NULL,
     marked_ms INTEGER,
-    marks_stamp INTEGER NOT NULL
+    marks_stamp INTEGER NOT NULL,
+    in_file_ms INTEGER
 );
 CREATE INDEX by_time ON events (onset_ms, dir);
 CREATE INDEX by_day ON events (day);

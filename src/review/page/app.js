@@ -40,6 +40,16 @@ function localTime(event) {
 
 const seconds = (event) => event.duration_s;
 
+/** The input, and where the event lies in it if that is a recording: `file:yard.wav at 1:02.3`. */
+function place(event) {
+  const at = event.offset_in_file_s;
+  if (!isNumber(at)) return event.source;
+  const tenths = Math.floor(at * 10);
+  const two = (n) => String(n).padStart(2, "0");
+  const [hours, minutes, secs] = [Math.floor(tenths / 36000), Math.floor(tenths / 600) % 60, Math.floor(tenths / 10) % 60];
+  return `${event.source} at ${hours > 0 ? `${hours}:${two(minutes)}` : minutes}:${two(secs)}.${tenths % 10}`;
+}
+
 /** The file's name for something made now, as in `earwitness-marks-20261120-1600.json`. */
 function fileName(what, extension) {
   const now = new Date().toISOString().replace(/[-:]/g, "");
@@ -88,7 +98,7 @@ function row(event) {
     sign,
     make("span", { class: "name" }, mark.verdict === "wrong" && mark.label ? `${event.label} → ${mark.label}` : event.label),
     make("span", { class: "score" }, figure(event.score)),
-    make("span", { class: "when" }, `${day} ${time} · ${figure(seconds(event), 1)} s · ${event.source}`));
+    make("span", { class: "when" }, `${day} ${time} · ${figure(seconds(event), 1)} s · ${place(event)}`));
   element.setAttribute("aria-label", `${event.label}, score ${figure(event.score)}, ${day} ${time}${said ? `, ${said}` : ""}`);
   element.addEventListener("click", () => select(event));
   return element;
@@ -193,7 +203,7 @@ function faithClass(f) {
 function drawDetail(event) {
   const [day, time, zone] = localTime(event);
   $("d-title").textContent = `${event.label} ${figure(event.score)}`;
-  $("d-when").textContent = `${day} ${time} ${zone}, for ${figure(seconds(event), 2)} s, ${event.source}`;
+  $("d-when").textContent = `${day} ${time} ${zone}, for ${figure(seconds(event), 2)} s, ${place(event)}`;
   const trouble = [event.trouble ?? "", current.unreadable.length > 0 ? `These sounds cannot be read: ${current.unreadable.join(", ")}.` : ""].filter(Boolean).join(" ");
   $("d-trouble").textContent = trouble;
   $("d-trouble").hidden = trouble === "";

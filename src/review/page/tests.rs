@@ -32,7 +32,7 @@ pub(in crate::review) fn write_event(dir: &Path, key: &str, id: &str, label: &st
 pub(in crate::review) fn record(id: &str, label: &str) -> Value {
     json!({
         "type": "event", "id": id, "label": label, "class": 0, "score": 0.93, "onset_s": 12.341, "offset_s": 14.102,
-        "onset": "2026-11-20T15:00:12.341Z", "offset": "2026-11-20T15:00:14.102Z",
+        "onset": "2026-11-20T15:00:12.341Z", "offset": "2026-11-20T15:00:14.102Z", "offset_in_file_s": 12.341,
         "source": "file:yard.wav", "model": {"name": "esc13", "sha256": "0123abcd"}, "method": "l2i",
         "components": [{"index": 17, "relevance": 1.0, "name": "dog 3"}, {"index": 4, "relevance": -0.41}],
         "faithfulness": {"agrees": true, "prob": 0.93, "prob_in": 0.95, "prob_out": 0.11}, "latency_s": 0.61,

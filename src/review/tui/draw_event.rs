@@ -13,7 +13,7 @@ use crate::engine::report::ComponentShare;
 use crate::ui::View;
 use crate::ui::components::draw_rows;
 use crate::ui::draw::pane;
-use crate::ui::text::{clip, number, wrap};
+use crate::ui::text::{clip, in_file, number, wrap};
 use crate::ui::theme::Theme;
 use crate::ui::waterfall::{Look, draw_clip, picture_cells};
 
@@ -104,7 +104,8 @@ fn draw_words(buffer: &mut Buffer, area: Rect, row: &Row, evidence: &Evidence, t
         say(&marks, theme.active());
     }
     let when = local_time(row, "%Y-%m-%d %H:%M:%S%.3f %:z");
-    say(&format!("{when} · {} s · {}", number(row.duration_secs, 2), row.source), Style::new());
+    let at = row.in_file_secs.map(|secs| format!(" at {}", in_file(secs))).unwrap_or_default();
+    say(&format!("{when} · {} s · {}{at}", number(row.duration_secs, 2), row.source), Style::new());
     let mut components = Vec::new();
     match &evidence.entry {
         Err(why) => say(why, theme.bad()),

@@ -7,12 +7,14 @@ use ratatui::style::{Modifier, Style};
 use super::app::App;
 use crate::archive::{Row, Verdict};
 use crate::ui::draw::pane;
-use crate::ui::text::{clip, count, number, pad, pad_start, short_secs, width};
+use crate::ui::text::{clip, count, in_file, number, pad, pad_start, short_secs, width};
 use crate::ui::theme::Theme;
 
 /// Cells of the columns, each with the space behind it: marks, day and time, score, duration, in→out.
 const MARKS: usize = 3;
 const TIME: usize = 15;
+/// Where an event lies in its recording, where there is one.
+const IN_FILE: usize = 9;
 /// The time alone, on a narrow screen, which has no room for durations either.
 const SHORT_TIME: usize = 9;
 const NARROW: usize = 44;
@@ -48,12 +50,14 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &mut App, theme: Theme)
         buffer.set_string(inner.x, inner.y, clip(text, inner.width.into()), theme.dim());
         return;
     }
-    let columns = Columns::new(inner.width.into());
-    buffer.set_string(inner.x, inner.y, clip(&columns.heading(), inner.width.into()), theme.dim());
     let n_shown = u64::from(inner.height.saturating_sub(1));
     let selected = app.list.selected_idx();
     // The selected row keeps to the middle where the list is longer than the pane.
     let first = selected.saturating_sub(n_shown / 2).min(n_rows.saturating_sub(n_shown));
+    let last = n_rows.min(first + n_shown);
+    let of_files = (first..last).filter_map(|idx| app.list.row(idx)).any(|row| row.in_file_secs.is_some());
+    let columns = Columns::new(inner.width.into(), of_files);
+    buffer.set_string(inner.x, inner.y, clip(&columns.heading(), inner.width.into()), theme.dim());
     for (y, idx) in (inner.y + 1..inner.bottom()).zip(first..n_rows) {
         let place = Rect { y, height: 1, ..inner };
         if let Some(row) = app.list.row(idx) {
@@ -70,20 +74,25 @@ struct Columns {
     label: usize,
     faith: bool,
     narrow: bool,
+    /// Whether there are recordings, and there is room to say where events lie in them.
+    in_file: bool,
 }
 
 impl Columns {
-    fn new(cells: usize) -> Self {
+    fn new(cells: usize, of_files: bool) -> Self {
         let narrow = cells < NARROW;
         let fixed = if narrow { SHORT_TIME } else { TIME + SECS };
         let spare = cells.saturating_sub(MARKS + fixed + SCORE + 1 + 2);
+        let in_file = of_files && !narrow && spare >= IN_FILE + 8;
+        let spare = if in_file { spare - IN_FILE } else { spare };
         let faith = spare >= FAITH + 8;
-        Self { label: if faith { spare - FAITH } else { spare }.max(1), faith, narrow }
+        Self { label: if faith { spare - FAITH } else { spare }.max(1), faith, narrow, in_file }
     }
 
     fn heading(&self) -> String {
         let time = if self.narrow { SHORT_TIME } else { TIME };
-        let text = format!("{}{}{} score", pad("", MARKS), pad("when", time), pad("label", self.label));
+        let in_file = if self.in_file { pad("in file", IN_FILE) } else { String::new() };
+        let text = format!("{}{}{in_file}{} score", pad("", MARKS), pad("when", time), pad("label", self.label));
         let secs = if self.narrow { String::new() } else { pad_start("secs", SECS) };
         format!("{text}{secs}{}", if self.faith { "   in→out" } else { "" })
     }
@@ -103,6 +112,9 @@ impl Columns {
         put(if row.marks.starred { "* " } else { "  " }.to_owned(), theme.active());
         let (format, time) = if self.narrow { ("%H:%M:%S", SHORT_TIME) } else { ("%m-%d %H:%M:%S", TIME) };
         put(pad(&local_time(row, format), time), theme.dim());
+        if self.in_file {
+            put(pad(&row.in_file_secs.map(in_file).unwrap_or_default(), IN_FILE), theme.dim());
+        }
         let label = match &row.marks.label {
             Some(label) if width(&row.label) + 4 < self.label => format!("{} → {label}", row.label),
             _ => row.label.clone(),
