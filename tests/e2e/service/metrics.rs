@@ -110,3 +110,26 @@ fn a_port_that_is_taken_is_told_at_the_start() {
     let sentence = run.fails(2, &[DEMO, &["--metrics", "everywhere"]].concat());
     assert!(sentence.contains("metrics.listen = \"everywhere\" cannot be used"), "{sentence}");
 }
+
+/// Clients that begin a request and never end it take neither the figures from whoever asks nor the descriptors from recording.
+#[test]
+fn clients_that_say_nothing_are_let_go() {
+    let port = free_port();
+    let run = run_with("");
+    let (mut live, mut stdin) = on_stdin(&run, &["--metrics", &format!("127.0.0.1:{port}"), "--record", "r"]);
+    stdin.write_all(&halves().concat()).unwrap();
+    live.up_to("start");
+    let silent: Vec<TcpStream> = (0..200)
+        .map(|_| {
+            let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+            stream.write_all(b"GET /metrics HTTP/1.1\r\nHost:").unwrap();
+            stream
+        })
+        .collect();
+    assert!(figures(&get(port, "/metrics").1).contains_key("earwitness_events_recorded_total"));
+    let open = std::fs::read_dir(format!("/proc/{}/fd", live.id())).unwrap().count();
+    assert!(open < 100, "{open} descriptors are open");
+    drop((stdin, silent));
+    let ending = live.finish();
+    assert_eq!(ending.code, Some(0), "{}", ending.stderr);
+}
