@@ -122,7 +122,7 @@ impl ClipMaker {
         let segment = history.geometry().segment(peak.end);
         let samples = history.geometry().span(&segment);
         let n_padded = usize::try_from(-segment.start).unwrap_or(0);
-        let input = history.levelled_or_silence(&samples);
+        let input = history.samples_or_silence(&samples);
         let mut mask = mask_frames(history, through, self.renderer.frames(history, &samples));
         let interpretation = self.renderer.render(history, &mask, &samples)?;
         // What is left is what the mask leaves, in the domain where it is applied (X2 of Eq. 7 in the extended L2I paper).

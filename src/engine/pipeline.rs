@@ -94,32 +94,26 @@ pub struct Pipeline {
 pub(super) struct Ears {
     pub(super) front_end: FrontEnd,
     pub(super) history: History,
-    /// The newest samples, without a constant offset.
-    newest: Vec<f32>,
 }
 
 impl Ears {
     pub(super) fn new(front_end: &FrontEndParams, geometry: Geometry, gates: Vec<f32>) -> Result<Self> {
         let mut front_end = FrontEnd::new(front_end)?;
         let history = History::new(geometry, gates, &mut front_end);
-        Ok(Self { front_end, history, newest: Vec::new() })
+        Ok(Self { front_end, history })
     }
 
-    /// Takes samples, and makes frames of them. A constant offset is no sound: it would lie in the lowest bands.
+    /// Takes samples, and makes frames of them.
     pub(super) fn hear(&mut self, samples: &[f32], stft: &mut StreamingStft) {
         self.history.push_samples(samples);
-        self.newest.clear();
-        let end = self.history.levelled().end();
-        let newest = self.history.levelled().slice(end.saturating_sub(samples.len() as u64)..end);
-        self.newest.extend_from_slice(newest.unwrap_or(samples));
-        let Self { front_end, history, newest } = self;
-        stft.push(newest, |frame| history.push_frame(frame, front_end));
+        let Self { front_end, history } = self;
+        stft.push(samples, |frame| history.push_frame(frame, front_end));
     }
 
     /// Takes the silence behind the end.
     pub(super) fn hear_end(&mut self, silence: &[f32], stft: &mut StreamingStft) {
         self.history.push_end(silence);
-        let Self { front_end, history, .. } = self;
+        let Self { front_end, history } = self;
         stft.push(silence, |frame| history.push_frame(frame, front_end));
     }
 }

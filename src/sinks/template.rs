@@ -85,7 +85,7 @@ fn sentence(e: &minijinja::Error) -> String {
 pub(super) fn sample() -> Value {
     json!({
         "type": "event", "id": "01JD0000000000000000000000", "label": "dog", "class": 0, "score": 0.93,
-        "onset_s": 12.341, "offset_s": 14.102,
+        "onset_s": 12.341, "offset_s": 14.102, "offset_in_file_s": 12.341,
         "onset": "2026-11-20T15:00:12.341Z", "offset": "2026-11-20T15:00:14.102Z",
         "source": "yard", "model": {"name": "default", "sha256": "0"}, "method": "l2i",
         "components": [{"index": 17, "relevance": 1.0, "name": "dog 3"}],
