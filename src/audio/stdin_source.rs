@@ -24,6 +24,8 @@ pub(super) struct RawFeed<R> {
     have: usize,
     /// Whether the first bytes have been looked at.
     checked: bool,
+    /// Why nothing more can be read; what was read before is handed on first.
+    broken: Option<Error>,
     chunk: Vec<f32>,
 }
 
@@ -31,23 +33,23 @@ impl<R: Read + Send + 'static> RawFeed<R> {
     pub(super) fn new(reader: R, channels: u16, format: SampleFormat) -> Self {
         let frame_bytes = format.n_bytes() * usize::from(channels.max(1));
         let bytes = vec![0; READ_BYTES.max(frame_bytes)];
-        Self { reader, format, frame_bytes, bytes, have: 0, checked: false, chunk: Vec::new() }
+        Self { reader, format, frame_bytes, bytes, have: 0, checked: false, broken: None, chunk: Vec::new() }
     }
 
-    /// Reads once, behind what is there; false at the end.
-    fn read(&mut self) -> Result<bool> {
+    /// Reads once, behind what is there; false at the end, or where nothing more can be read.
+    fn read(&mut self) -> bool {
         loop {
             match self.reader.read(&mut self.bytes[self.have..]) {
-                Ok(0) => return Ok(false),
+                Ok(0) => return false,
                 Ok(n) => {
                     self.have += n;
-                    return Ok(true);
+                    return true;
                 }
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) => {
-                    return Err(
-                        Error::input(format!("cannot read standard input: {e}; check what is piped in")).with_source(e)
-                    );
+                    let sentence = format!("cannot read standard input: {e}; check what is piped in");
+                    self.broken = Some(Error::input(sentence).with_source(e));
+                    return false;
                 }
             }
         }
@@ -58,7 +60,7 @@ impl<R: Read + Send + 'static> Feed for RawFeed<R> {
     /// What is left of a channel frame when the pipe closes is no sample and is let go.
     fn next_chunk(&mut self) -> Result<Option<&[f32]>> {
         loop {
-            let goes_on = self.read()?;
+            let goes_on = self.broken.is_none() && self.read();
             if !self.checked && (self.have >= HEAD_BYTES || !goes_on) {
                 check_head(&self.bytes[..self.have])?;
                 self.checked = true;
@@ -70,6 +72,9 @@ impl<R: Read + Send + 'static> Feed for RawFeed<R> {
                 self.bytes.copy_within(whole..self.have, 0);
                 self.have -= whole;
                 return Ok(Some(&self.chunk));
+            }
+            if let Some(e) = self.broken.take() {
+                return Err(e);
             }
             if !goes_on {
                 return Ok(None);
