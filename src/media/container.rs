@@ -8,9 +8,10 @@ use symphonia::core::errors::{Error, Result};
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::packet::Packet;
-use symphonia::default::formats::{AdtsReader, AiffReader, CafReader, IsoMp4Reader, MkvReader, OggReader};
+use symphonia::default::formats::{AdtsReader, CafReader, IsoMp4Reader, MkvReader, OggReader};
 
 use super::bytes::Bytes;
+use super::mp4;
 use super::opus::{self, OpusDecoder};
 use super::sniff::Kind;
 use super::steps::{Ending, Spec, Step, Steps, Trouble};
@@ -19,15 +20,19 @@ use super::window::Window;
 /// How much of a file's end is searched for an ogg page; a page has at most 65 307 bytes.
 const LAST_PAGE_SEARCH_BYTES: u64 = 65_536;
 
+/// Encoders add some milliseconds before the sound. What is skipped beyond that was cut on purpose, and is heard.
+const MAX_SKIP_SECS: f64 = 0.5;
+
 /// One track being decoded.
 pub(super) struct Container {
     format: Box<dyn FormatReader>,
     decoder: Decoder,
     track: Track,
+    /// Channel frames before the sound that an encoder added, as far as they are still to come.
+    skip_frames: usize,
     frames_read: u64,
-    /// Whether what the header says of the length is exact.
-    is_exact: bool,
-    lacks_last_page: bool,
+    /// Whether the file was seen to break off.
+    is_cut: bool,
 }
 
 /// What is listened to.
@@ -45,21 +50,32 @@ enum Decoder {
 impl Container {
     /// Reads the header that `bytes` stand at, and makes a decoder for the main track.
     pub(super) fn open(kind: Kind, mut bytes: Bytes) -> std::result::Result<Self, Trouble> {
-        let lacks_last_page = kind == Kind::Ogg && bytes.is_file() && !ogg_has_last_page(&mut bytes)?;
-        let stream = MediaSourceStream::new(Box::new(Window::new(bytes)), Default::default());
+        let is_cut = match kind {
+            Kind::Ogg => bytes.is_file() && !ogg_has_last_page(&mut bytes)?,
+            Kind::Mp4 => mp4::breaks_off_behind_index(&mut bytes)?,
+            _ => false,
+        };
+        let start_secs = if kind == Kind::Mp4 { mp4::start_secs(&mut bytes)? } else { 0.0 };
+        // Where every place can be reached, files are refused that speak of places that are missing.
+        let forwards = kind == Kind::Matroska || (kind == Kind::Mp4 && is_cut);
+        let window = if forwards { Window::forwards(bytes) } else { Window::new(bytes) };
+        let stream = MediaSourceStream::new(Box::new(window), Default::default());
         let options = FormatOptions::default();
         let format: Box<dyn FormatReader> = match kind {
             Kind::Ogg => Box::new(OggReader::try_new(stream, options)?),
-            Kind::Aiff => Box::new(AiffReader::try_new(stream, options)?),
             Kind::Caf => Box::new(CafReader::try_new(stream, options)?),
             Kind::Mp4 => Box::new(IsoMp4Reader::try_new(stream, options)?),
             Kind::Matroska => Box::new(MkvReader::try_new(stream, options)?),
             Kind::Adts => Box::new(AdtsReader::try_new(stream, options)?),
             other => return Err(Trouble::new(format!("it is {}", other.name()))),
         };
-        let (track, decoder) = main_track(format.as_ref())?;
-        let is_exact = matches!(kind, Kind::Aiff | Kind::Caf);
-        Ok(Self { format, decoder, track, frames_read: 0, is_exact, lacks_last_page })
+        let (mut track, decoder) = main_track(format.as_ref())?;
+        // Opus says itself what comes before the sound.
+        let skips = start_secs <= MAX_SKIP_SECS && !matches!(decoder, Decoder::Opus(_));
+        let skip_secs = if skips { start_secs } else { 0.0 };
+        let skip_frames = (skip_secs * f64::from(track.rate_hz)).round() as usize;
+        track.n_frames = track.n_frames.map(|n| n.saturating_sub(skip_frames as u64));
+        Ok(Self { format, decoder, track, skip_frames, frames_read: 0, is_cut })
     }
 
     fn step(&mut self, out: &mut Vec<f32>) -> Result<Step> {
@@ -79,10 +95,15 @@ impl Container {
                 Err(e) => return Err(e),
             };
             match self.decoder.decode(&packet, out) {
-                Ok(_) if out.is_empty() => {}
                 Ok(spec) => {
-                    self.frames_read += (out.len() / spec.channels.max(1)) as u64;
-                    return Ok(Step::Sound(spec));
+                    let n_frames = out.len() / spec.channels.max(1);
+                    let skip = self.skip_frames.min(n_frames);
+                    self.skip_frames -= skip;
+                    self.frames_read += (n_frames - skip) as u64;
+                    out.drain(..skip * spec.channels);
+                    if !out.is_empty() {
+                        return Ok(Step::Sound(spec));
+                    }
                 }
                 Err(Error::DecodeError(_) | Error::IoError(_)) => {
                     self.frames_read += packet.dur.get();
@@ -94,10 +115,10 @@ impl Container {
     }
 
     fn ending(&self) -> Ending {
-        // Most containers count time and not samples, or what an encoder puts around the sound, too.
-        let unsure = if self.is_exact { 0 } else { u64::from(self.track.rate_hz) / 4 };
+        // Containers count time and not samples, or what an encoder puts around the sound, too.
+        let unsure = if self.is_cut { 0 } else { u64::from(self.track.rate_hz) / 4 };
         let promised_frames = self.track.n_frames.filter(|n| *n > self.frames_read + unsure);
-        Ending { promised_frames, is_cut: self.lacks_last_page }
+        Ending { promised_frames, is_cut: self.is_cut }
     }
 }
 
@@ -136,7 +157,12 @@ fn main_track(format: &dyn FormatReader) -> Result<(Track, Decoder)> {
         Decoder::Other(symphonia::default::get_codecs().make_audio_decoder(params, &options)?)
     };
     let rate_hz = params.sample_rate.unwrap_or(0);
-    Ok((Track { id: track.id, n_frames: track.num_frames, rate_hz }, decoder))
+    // Of several tracks, one may well be shorter than the whole.
+    let whole = format.media_info();
+    let secs = whole.time_base.zip(whole.duration).and_then(|(base, duration)| base.calc_duration(duration));
+    let of_whole = secs.filter(|_| format.tracks().len() == 1).map(|secs| secs.as_secs_f64() * f64::from(rate_hz));
+    let n_frames = track.num_frames.or(of_whole.map(|n| n as u64));
+    Ok((Track { id: track.id, n_frames, rate_hz }, decoder))
 }
 
 /// Whether the last ogg page in the file is complete and carries the end-of-stream mark.

@@ -6,13 +6,20 @@ pub mod decode;
 pub mod faults;
 mod flac;
 pub mod folder;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod made;
+mod mp4;
 mod mpeg;
 mod open;
 mod opus;
+mod reader;
 pub mod recorded_at;
 pub mod sniff;
 mod steps;
 mod tags;
+#[cfg(test)]
+mod tests;
 pub mod wav;
 mod wave;
 mod window;

@@ -24,9 +24,10 @@ pub(super) fn open(mut bytes: Bytes) -> Result<Box<dyn Steps>, Trouble> {
         bytes.end_at(end);
     }
     Ok(match kind {
-        Kind::Wave => match Wave::open(bytes)? {
+        Kind::Wave | Kind::Aiff | Kind::Caf => match Wave::open(kind, bytes)? {
             Content::Samples(wave) => wave,
             Content::Mpeg(bytes) => Box::new(Mpeg::new(bytes)),
+            Content::Other(bytes) => Box::new(Container::open(kind, bytes)?),
         },
         Kind::Flac => Box::new(Flac::open(bytes)?),
         Kind::Mpeg => Box::new(Mpeg::new(bytes)),

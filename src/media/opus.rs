@@ -11,6 +11,20 @@ pub(super) const RATE_HZ: u32 = 48_000;
 /// Longest packet, 120 ms, in channel frames.
 const MAX_FRAMES: usize = 5760;
 
+/// Opus counts channels as Vorbis does, and everything else as WAV does: for each number of them, which of Opus' channels
+/// comes first, second and so on.
+const ORDERS: [&[usize]; 9] = [
+    &[],
+    &[],
+    &[],
+    &[0, 2, 1],
+    &[],
+    &[0, 2, 1, 3, 4],
+    &[0, 2, 1, 5, 3, 4],
+    &[0, 2, 1, 6, 5, 3, 4],
+    &[0, 2, 1, 7, 5, 6, 3, 4],
+];
+
 /// A decoder for one stream.
 pub(super) struct OpusDecoder {
     decoder: OpusMSDecoder,
@@ -44,7 +58,12 @@ impl Head {
         let (streams, coupled, mapping) = match *fields.get(10)? {
             0 if channels <= 2 => (1, channels.saturating_sub(1), (0..channels).collect()),
             0 => return None,
-            _ => (*fields.get(11)?, *fields.get(12)?, fields.get(13..13 + usize::from(channels))?.to_vec()),
+            _ => {
+                let mapping = fields.get(13..13 + usize::from(channels))?;
+                let order = ORDERS.get(usize::from(channels)).filter(|order| !order.is_empty());
+                let reordered = |order: &&[usize]| order.iter().filter_map(|&at| mapping.get(at).copied()).collect();
+                (*fields.get(11)?, *fields.get(12)?, order.map_or_else(|| mapping.to_vec(), reordered))
+            }
         };
         Some(Self { channels, pre_skip: half(2)?, gain: half(8)?.cast_signed(), streams, coupled, mapping })
     }

@@ -74,8 +74,13 @@ impl From<std::io::Error> for Trouble {
 
 impl From<symphonia::core::errors::Error> for Trouble {
     fn from(e: symphonia::core::errors::Error) -> Self {
+        use symphonia::core::errors::Error;
         match e {
-            symphonia::core::errors::Error::IoError(e) => e.into(),
+            Error::IoError(e) => e.into(),
+            Error::DecodeError("isomp4: missing moov atom") | Error::Unsupported("isomp4: missing moov atom") => {
+                Self::new("it lacks its index (moov): it was never completed, or it comes through a pipe")
+            }
+            Error::DecodeError(why) | Error::Unsupported(why) => Self::new(why),
             e => Self { why: e.to_string(), source: Some(Box::new(e)) },
         }
     }

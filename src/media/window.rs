@@ -10,12 +10,18 @@ use super::bytes::Bytes;
 pub(super) struct Window {
     bytes: Bytes,
     origin: u64,
+    can_seek: bool,
 }
 
 impl Window {
     /// What follows in `bytes`.
     pub(super) const fn new(bytes: Bytes) -> Self {
-        Self { origin: bytes.pos(), bytes }
+        Self { origin: bytes.pos(), can_seek: bytes.is_file(), bytes }
+    }
+
+    /// The same, to be read front to end as if it came through a pipe.
+    pub(super) const fn forwards(bytes: Bytes) -> Self {
+        Self { origin: bytes.pos(), can_seek: false, bytes }
     }
 }
 
@@ -43,10 +49,10 @@ impl Seek for Window {
 
 impl MediaSource for Window {
     fn is_seekable(&self) -> bool {
-        self.bytes.is_file()
+        self.can_seek
     }
 
     fn byte_len(&self) -> Option<u64> {
-        self.bytes.end().map(|end| end - self.origin)
+        self.bytes.end().filter(|_| self.can_seek).map(|end| end - self.origin)
     }
 }

@@ -66,6 +66,11 @@ impl Frame {
         })
     }
 
+    /// The number that the frame behind it has.
+    pub(super) fn next_number(&self) -> u64 {
+        self.number + if self.counts_samples { u64::from(self.n_frames) } else { 1 }
+    }
+
     /// More bytes than this no such frame has: an encoder writes samples as they are where it finds nothing shorter.
     pub(super) fn most_bytes(&self, info: &StreamInfo) -> usize {
         let sample_bits = usize::from(info.bits) + 1;

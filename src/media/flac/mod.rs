@@ -6,5 +6,7 @@
 mod frame;
 mod head;
 mod reader;
+#[cfg(test)]
+mod tests;
 
 pub(super) use reader::Flac;

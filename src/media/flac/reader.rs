@@ -138,21 +138,20 @@ impl Flac {
                 if sum && (follows.is_some() || other()) {
                     return Ok(End::Proved(at));
                 }
-                if sum {
+                if sum && next_header.is_none() {
                     last_sum = Some(at);
                 }
-                if follows.is_some_and(|next| next.number > frame.number) {
-                    next_header = next_header.or(Some(at));
+                match follows {
+                    // This frame ends here, and its checksum is wrong.
+                    Some(next) if next.number == frame.next_number() => return Ok(End::Unknown(at)),
+                    Some(next) if next.number > frame.number => next_header = next_header.or(Some(at)),
+                    _ => {}
                 }
             }
             if ends || at >= most {
-                return Ok(match (next_header, last_sum) {
-                    // The frame is damaged.
-                    (Some(next), _) => End::Unknown(next),
-                    // What follows is no part of the stream.
-                    (None, Some(sum)) => End::Proved(sum),
-                    (None, None) => End::Unknown(at.max(1)),
-                });
+                // What follows the frame is damaged, or no part of the stream; or the frame itself is damaged.
+                let proved = last_sum.map(End::Proved);
+                return Ok(proved.unwrap_or_else(|| End::Unknown(next_header.unwrap_or(at.max(1)))));
             }
         }
     }

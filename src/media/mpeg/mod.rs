@@ -6,6 +6,8 @@
 mod header;
 mod info;
 mod reader;
+#[cfg(test)]
+mod tests;
 
 pub(super) use header::Header;
 pub(super) use reader::Mpeg;

@@ -26,6 +26,8 @@ pub(in super::super) struct Mpeg {
     like: Option<Header>,
     /// Whether the bytes stand where a frame ended.
     in_step: bool,
+    /// Bytes of this recording that were no frames, since the last frame.
+    lost_bytes: u64,
     edges: Edges,
     frames_read: u64,
     /// What the first frames promised, all together; `None` where one makes no promise.
@@ -49,6 +51,7 @@ impl Mpeg {
             decoder: None,
             like: None,
             in_step: false,
+            lost_bytes: 0,
             edges: Edges::default(),
             frames_read: 0,
             promised: Some(0),
@@ -57,6 +60,10 @@ impl Mpeg {
 
     fn step(&mut self, out: &mut Vec<f32>) -> Result<Step, Trouble> {
         while let Some(header) = self.next_frame()? {
+            let lost = self.lost_frames(&header);
+            if lost > 0 {
+                return Ok(Step::Damaged { frames: lost });
+            }
             let frame: Box<[u8]> = self.bytes.peek(header.n_bytes)?.into();
             self.bytes.skip(header.n_bytes as u64)?;
             if let Some(info) = Info::parse(&frame, &header) {
@@ -96,6 +103,19 @@ impl Mpeg {
         Ok(Step::End(Ending { promised_frames, is_cut: false }))
     }
 
+    /// Channel frames that were lost before the frame of `header`, as the bytes tell that belonged to none.
+    fn lost_frames(&mut self, header: &Header) -> u64 {
+        let n = header.n_bytes as u64;
+        let lost = (std::mem::take(&mut self.lost_bytes) + n / 2) / n * header.n_frames();
+        // What lies between two recordings is none of either.
+        if self.edges.sound == Some(0) || lost == 0 {
+            return 0;
+        }
+        let kept = self.edges.keep(lost);
+        self.frames_read += kept.end - kept.start;
+        kept.end - kept.start
+    }
+
     /// A recording begins behind this frame.
     fn begin(&mut self, header: &Header, info: Info) {
         self.decoder = decoder(header).ok();
@@ -121,7 +141,7 @@ impl Mpeg {
                     }
                     if self.like.is_some_and(|like| !like.is_same(&header)) {
                         // Another recording, whose decoder must not know of the one before.
-                        (self.decoder, self.edges) = (None, Edges::default());
+                        (self.decoder, self.edges, self.lost_bytes) = (None, Edges::default(), 0);
                     }
                     (self.like, self.in_step) = (Some(header), true);
                     return Ok(Some(header));
@@ -152,8 +172,11 @@ impl Mpeg {
         let may_begin = |at: &usize| known[*at] == 0xff || known[*at..].starts_with(b"ID3");
         // A mark may be cut in two at the end.
         let last = if known.len() > 16 { known.len() - 3 } else { known.len() };
-        let at = (1..last).find(may_begin).unwrap_or(last.max(1));
-        Ok(self.bytes.skip(at as u64)?)
+        let at = (1..last).find(may_begin).unwrap_or(last.max(1)) as u64;
+        if self.like.is_some() {
+            self.lost_bytes += at;
+        }
+        Ok(self.bytes.skip(at)?)
     }
 }
 

@@ -46,7 +46,7 @@ impl Format {
             return Err(Trouble::new("its format chunk is too short"));
         };
         // Some chunks end before the bits.
-        let mut bits = half(14).unwrap_or(align.saturating_mul(8) / channels.max(1));
+        let mut bits = half(14).unwrap_or((align / channels.max(1)).saturating_mul(8));
         let mut tag = plain_tag;
         if let (0xfffe, Some(valid_bits), Some(sub)) = (tag, half(18), chunk.get(24..40)) {
             let same_codes = GUID_TAILS.iter().any(|tail| sub.ends_with(tail));

@@ -6,7 +6,7 @@ use super::super::steps::Trouble;
 use super::format::Format;
 
 /// More chunks than this before the samples no honest file has.
-const MAX_CHUNKS: usize = 64;
+pub(super) const MAX_CHUNKS: usize = 64;
 
 /// Longest format chunk that is looked at; the rest of a longer one is skipped.
 const MAX_FORMAT_BYTES: u64 = 256;
@@ -24,6 +24,8 @@ pub(super) enum Dialect {
     Riff { big_endian: bool },
     /// W64: names of 16 bytes, lengths of 64 bits that count themselves.
     W64,
+    /// Core Audio Format: names of 4 bytes, lengths of 64 bits.
+    Caf,
 }
 
 /// A chunk's name and length.
@@ -40,6 +42,7 @@ impl Dialect {
         match self {
             Self::Riff { .. } => 8,
             Self::W64 => 24,
+            Self::Caf => 12,
         }
     }
 
@@ -58,6 +61,7 @@ impl Dialect {
                 let len = u64::from_le_bytes(*bytes.get(16..)?.first_chunk::<8>()?);
                 (bytes.get(4..16)? == W64_TAIL).then_some(len)?.checked_sub(24)?
             }
+            Self::Caf => u64::from_be_bytes(*bytes.get(4..)?.first_chunk::<8>()?),
         };
         Some(Chunk { id, len })
     }
@@ -67,6 +71,7 @@ impl Dialect {
         match self {
             Self::Riff { .. } => len & 1,
             Self::W64 => len.wrapping_neg() & 7,
+            Self::Caf => 0,
         }
     }
 }

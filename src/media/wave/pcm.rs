@@ -38,12 +38,18 @@ pub(super) struct Pcm {
 }
 
 impl Pcm {
-    /// Integers of `bits` bits in `bytes` bytes; `None` for what nobody writes.
+    /// Integers of `bits` bits in `bytes` bytes, as WAV has them: those of a single byte without a sign. `None` for what
+    /// nobody writes.
     pub(super) fn integers(bytes: usize, bits: u16, big_endian: bool) -> Option<Self> {
-        let bits = u32::from(bits);
         let number = if bytes == 1 { Number::Unsigned8 } else { Number::Signed };
+        Some(Self { number, ..Self::signed(bytes, bits, big_endian)? })
+    }
+
+    /// Integers of `bits` bits in `bytes` bytes, all with a sign; `None` for what nobody writes.
+    pub(super) fn signed(bytes: usize, bits: u16, big_endian: bool) -> Option<Self> {
+        let bits = u32::from(bits);
         let known = (1..=4).contains(&bytes) && (1..=8 * bytes as u32).contains(&bits);
-        known.then_some(Self { number, bytes, bits, big_endian, place: Place::TopUnlessProved })
+        known.then_some(Self { number: Number::Signed, bytes, bits, big_endian, place: Place::TopUnlessProved })
     }
 
     /// Floats of 4 or 8 bytes.

@@ -1,17 +1,19 @@
-//! Reads the samples of a WAV, chunk after chunk and recording after recording.
+//! Reads the samples, chunk after chunk and recording after recording.
 
 use super::super::bytes::Bytes;
+use super::super::sniff::Kind;
 use super::super::steps::{Ending, Spec, Step, Steps, Trouble};
 use super::adpcm::Adpcm;
 use super::format::{Coding, Format};
 use super::head::{Head, Length};
 use super::pcm::Pcm;
 use super::tail::{Behind, behind};
+use super::{aiff, caf};
 
 /// Most channel frames of one step.
 const MAX_FRAMES: usize = 4096;
 
-/// A WAV being read.
+/// Plain samples being read.
 pub(in super::super) struct Wave {
     bytes: Bytes,
     head: Head,
@@ -32,18 +34,27 @@ enum Decoder {
     Adpcm(Box<Adpcm>),
 }
 
-/// What a WAV holds.
+/// What stands behind a header.
 pub(in super::super) enum Content {
     /// Samples.
     Samples(Box<Wave>),
     /// Frames of MPEG audio, from where the bytes stand.
     Mpeg(Bytes),
+    /// Something coded in another way, in a container that begins where the bytes stand.
+    Other(Bytes),
 }
 
 impl Wave {
-    /// Reads the header that `bytes` stand at.
-    pub(in super::super) fn open(mut bytes: Bytes) -> Result<Content, Trouble> {
-        let head = Head::read(&mut bytes)?;
+    /// Reads the header that `bytes` stand at: that of a WAV, an AIFF or a CAF.
+    pub(in super::super) fn open(kind: Kind, mut bytes: Bytes) -> Result<Content, Trouble> {
+        let head = match kind {
+            Kind::Aiff => aiff::read(&mut bytes)?,
+            Kind::Caf => match caf::read(&mut bytes)? {
+                Some(head) => head,
+                None => return Ok(Content::Other(bytes)),
+            },
+            _ => Head::read(&mut bytes)?,
+        };
         let Some(decoder) = decoder(head.format)? else { return Ok(Content::Mpeg(bytes)) };
         let mut wave = Self {
             bytes,
@@ -98,8 +109,8 @@ impl Wave {
     }
 
     fn step(&mut self, out: &mut Vec<f32>) -> Result<Step, Trouble> {
-        let block_bytes = self.head.format.block_bytes;
         loop {
+            let block_bytes = self.head.format.block_bytes;
             let most = match &self.decoder {
                 Decoder::Pcm(_) => block_bytes * MAX_FRAMES,
                 Decoder::Adpcm(_) => block_bytes,

@@ -17,6 +17,14 @@ const MAX_CHUNKS: usize = 4096;
 /// What a length of 32 bits loses each time it runs over.
 const WRAP: u64 = 1 << 32;
 
+/// Chunks that programs write behind the samples: those of WAV, AIFF and CAF.
+const NAMES: &[&[u8; 4]] = &[
+    b"LIST", b"list", b"bext", b"cue ", b"fact", b"smpl", b"inst", b"id3 ", b"ID3 ", b"iXML", b"axml", b"chna",
+    b"guan", b"_PMX", b"JUNK", b"junk", b"PEAK", b"plst", b"afsp", b"wamd", b"NAME", b"AUTH", b"(c) ", b"ANNO",
+    b"COMT", b"MARK", b"INST", b"MIDI", b"AESD", b"APPL", b"info", b"ovvw", b"free", b"mark", b"regn", b"strg",
+    b"umid", b"uuid", b"midi", b"edct", b"peak",
+];
+
 /// What follows the named end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Behind {
@@ -88,7 +96,7 @@ fn chain(bytes: &mut Bytes, dialect: Dialect, start: u64, end: u64) -> Result<Op
 /// The end of samples whose length ran over: a whole number of times 4 GiB behind the named one, and chunks or nothing
 /// behind that.
 fn wrapped_end(bytes: &mut Bytes, dialect: Dialect, at: u64, end: u64) -> Result<Option<u64>> {
-    if dialect == Dialect::W64 {
+    if !matches!(dialect, Dialect::Riff { .. }) {
         return Ok(None);
     }
     let mut candidate = at + WRAP;
@@ -103,10 +111,6 @@ fn wrapped_end(bytes: &mut Bytes, dialect: Dialect, at: u64, end: u64) -> Result
 
 /// In a pipe only the next chunk can be seen; it counts as one if its name is one that audio programs write.
 fn behind_in_pipe(bytes: &mut Bytes, dialect: Dialect, padding: u64, rest: u64) -> Result<Behind> {
-    const NAMES: &[[u8; 4]] = &[
-        *b"LIST", *b"list", *b"bext", *b"cue ", *b"fact", *b"smpl", *b"inst", *b"id3 ", *b"ID3 ", *b"iXML", *b"axml",
-        *b"chna", *b"guan", *b"_PMX", *b"JUNK", *b"junk", *b"PEAK", *b"plst", *b"afsp", *b"wamd",
-    ];
     let header_bytes = dialect.header_bytes();
     let mut before = (rest + padding) as usize;
     for _ in 0..MAX_CHUNKS {
@@ -123,7 +127,7 @@ fn behind_in_pipe(bytes: &mut Bytes, dialect: Dialect, padding: u64, rest: u64) 
                 let skip = (before + header_bytes) as u64;
                 return Ok(Behind::Data { skip, length: Length::of(chunk.len, None) });
             }
-            Some(chunk) if NAMES.contains(&chunk.id) => {
+            Some(chunk) if NAMES.contains(&&chunk.id) => {
                 bytes.skip((before + header_bytes) as u64)?;
                 bytes.skip(chunk.len.saturating_add(dialect.padding(chunk.len)))?;
                 before = 0;
