@@ -18,7 +18,7 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use earwitness::audio::demo::scene;
 use earwitness::dsp::resample;
@@ -27,6 +27,9 @@ use earwitness::units::SampleRate;
 use serde_json::{Value, json};
 
 const RATE_HZ: u32 = 22_050;
+
+/// An event's folder is there so long after its line, at the latest.
+const FOLLOWS: Duration = Duration::from_secs(10);
 
 type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -57,8 +60,13 @@ fn main() -> Fallible<()> {
         let line: Value = serde_json::from_str(&line?)?;
         if let Some(dir) = line["files"]["dir"].as_str() {
             folders += 1;
-            if !Path::new(dir).join("event.json").is_file() {
-                return Err(format!("{dir} is not whole").into());
+            // It follows its line.
+            let asked = Instant::now();
+            while !Path::new(dir).join("event.json").is_file() {
+                if asked.elapsed() > FOLLOWS {
+                    return Err(format!("{dir} is not whole").into());
+                }
+                std::thread::sleep(Duration::from_millis(5));
             }
             fs::remove_dir_all(dir)?;
         }

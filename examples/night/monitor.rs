@@ -34,8 +34,8 @@ pub(crate) struct Told {
 /// What was seen of a run that has ended.
 pub(crate) struct Ended {
     pub(crate) events: Vec<Told>,
-    /// Events that were told without a folder.
-    pub(crate) unrecorded: usize,
+    /// Events that were told and could not be recorded.
+    pub(crate) unrecorded: u64,
     /// Events that the last status said were removed.
     pub(crate) removed: u64,
     /// The most that event folders took together whenever they were looked at, in bytes.
@@ -51,7 +51,7 @@ pub(crate) struct Ended {
 #[derive(Default)]
 struct Lines {
     events: Vec<Told>,
-    unrecorded: usize,
+    unrecorded: u64,
     removed: u64,
     least_free: Option<u64>,
 }
@@ -168,13 +168,13 @@ fn read_lines(from: impl BufRead, started: &AtomicBool) -> Lines {
         let number = |key: &str| line[key].as_f64().unwrap_or(f64::NAN);
         match line["type"].as_str() {
             Some("event") => {
-                all.unrecorded += usize::from(line.get("files").is_none());
                 let label = line["label"].as_str().unwrap_or_default().to_owned();
                 all.events.push(Told { label, onset_secs: number("onset_s"), offset_secs: number("offset_s") });
             }
             Some("status") => {
                 let recording = &line["recording"];
                 all.removed = recording["removed"].as_u64().unwrap_or(all.removed);
+                all.unrecorded = recording["unrecorded"].as_u64().unwrap_or(all.unrecorded);
                 let free = recording["free_bytes"].as_u64();
                 all.least_free = all.least_free.into_iter().chain(free).min();
             }

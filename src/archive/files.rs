@@ -1,38 +1,87 @@
 //! Files as a record needs them: read within bounds, written whole.
 
 use std::{
-    fs::{self, File, OpenOptions, Permissions},
+    fs::{self, File, Metadata, OpenOptions, Permissions},
     io::{self, Read, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use rustix::fs::OFlags;
 use serde::de::DeserializeOwned;
 
+use super::names::split_key;
+
 /// Most files that are counted in one event folder.
 const MAX_FILES: usize = 4096;
 
-/// The bytes of the regular file `path`, at most `most`.
+/// Opens the regular file `path`, which is at most `most` bytes long, for reading.
 ///
-/// Links are not followed and nothing else than a regular file is opened, so that a pipe cannot hold the reader up.
+/// A file of a recording folder may have been put there by anyone. A link is not followed, and nothing but a regular file is
+/// opened: a pipe would make the reader wait, a device would never end.
 ///
 /// # Errors
 /// The system's; `InvalidData` where it is no regular file, `FileTooLarge` where it is longer.
-pub fn read_bounded(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+pub fn open_regular(path: &Path, most: u64) -> io::Result<File> {
+    // Before it is opened, because opening alone does something to some devices …
+    check_regular(&fs::symlink_metadata(path)?, most)?;
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
     let file = OpenOptions::new().read(true).custom_flags(flags as i32).open(path)?;
-    let about = file.metadata()?;
+    // … and after it, because another file may have taken its place.
+    check_regular(&file.metadata()?, most)?;
+    Ok(file)
+}
+
+/// Whether `about` is a regular file of at most `most` bytes.
+fn check_regular(about: &Metadata, most: u64) -> io::Result<()> {
+    if about.is_symlink() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is a link, and links are not followed"));
+    }
     if !about.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is not a regular file"));
     }
+    if about.len() > most { Err(too_long(most)) } else { Ok(()) }
+}
+
+fn too_long(most: u64) -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, format!("it is longer than {most} bytes"))
+}
+
+/// The bytes of the regular file `path`, at most `most`; it is opened as [`open_regular`] does.
+///
+/// # Errors
+/// As [`open_regular`].
+pub fn read_bounded(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let file = open_regular(path, most)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(file.metadata()?.len().min(most)).unwrap_or_default());
     // It may grow while it is read.
-    let mut bytes = Vec::with_capacity(about.len().min(most) as usize);
-    file.take(most + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is longer than {most} bytes")));
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most { Err(too_long(most)) } else { Ok(bytes) }
+}
+
+/// Whether `path` itself is a folder; a link to one is not.
+#[must_use]
+pub fn is_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|about| about.is_dir())
+}
+
+/// The folder of the event with the key `key` (`DAY/NAME`) below `dir`. Neither the day nor the event may be a link: what
+/// lies beyond one is not ours to read, mark or remove.
+///
+/// # Errors
+/// The system's (`NotFound` where there is no such event); `InvalidInput` where `key` is no event's key, `NotADirectory`
+/// where something else than a folder stands in its way.
+pub fn event_folder(dir: &Path, key: &str) -> io::Result<PathBuf> {
+    let (day, _) = split_key(key)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, format!("{key:?} is not the key of an event")))?;
+    let folder = dir.join(key);
+    for part in [&dir.join(day), &folder] {
+        if !fs::symlink_metadata(part)?.is_dir() {
+            let why = format!("{} is a link or a file, and not a folder", part.display());
+            return Err(io::Error::new(io::ErrorKind::NotADirectory, why));
+        }
     }
-    Ok(bytes)
+    Ok(folder)
 }
 
 /// Reads a JSON object; serde would take an array for one, too.
@@ -89,4 +138,53 @@ pub fn folder_bytes(folder: &Path) -> io::Result<u64> {
         }
     }
     Ok(total)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::{os::unix::fs::symlink, process::Command};
+
+    use super::*;
+
+    #[test]
+    fn only_a_regular_file_of_a_possible_length_is_opened_and_nothing_blocks() {
+        let tmp = tempfile::tempdir().unwrap();
+        let at = |name: &str| tmp.path().join(name);
+        fs::write(at("plain"), "12345").unwrap();
+        symlink(at("plain"), at("link")).unwrap();
+        symlink("/dev/zero", at("zero")).unwrap();
+        assert!(Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
+        // Sparse: it takes no room on the disk, and would take it all in memory.
+        File::create(at("long")).unwrap().set_len(10 << 30).unwrap();
+        assert_eq!(read_bounded(&at("plain"), 5).unwrap(), b"12345");
+        assert_eq!(read_bounded(&at("plain"), 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(read_bounded(&at("long"), 1 << 20).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        for (name, says) in [("link", "link"), ("zero", "link"), ("pipe", "regular"), ("", "regular")] {
+            let error = open_regular(&at(name), u64::MAX).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{name}");
+            assert!(error.to_string().contains(says), "{name}: {error}");
+        }
+        assert_eq!(open_regular(&at("nothing"), 1).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn no_part_of_an_events_path_may_be_a_link() {
+        let tmp = tempfile::tempdir().unwrap();
+        let (dir, outside) = (tmp.path().join("r"), tmp.path().join("outside"));
+        fs::create_dir_all(dir.join("2026-11-20/a")).unwrap();
+        fs::create_dir_all(outside.join("holiday")).unwrap();
+        symlink(&outside, dir.join("2020-01-01")).unwrap();
+        symlink(outside.join("holiday"), dir.join("2026-11-20/b")).unwrap();
+        fs::write(dir.join("2026-11-20/c"), "").unwrap();
+        assert_eq!(event_folder(&dir, "2026-11-20/a").unwrap(), dir.join("2026-11-20/a"));
+        for key in ["2020-01-01/holiday", "2026-11-20/b", "2026-11-20/c"] {
+            assert_eq!(event_folder(&dir, key).unwrap_err().kind(), io::ErrorKind::NotADirectory, "{key}");
+        }
+        assert_eq!(event_folder(&dir, "2026-11-20/d").unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(event_folder(&dir, "2026-11-20/../x").unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        // The recording folder itself may be reached through a link.
+        symlink(&dir, tmp.path().join("linked")).unwrap();
+        assert!(event_folder(&tmp.path().join("linked"), "2026-11-20/a").is_ok());
+    }
 }

@@ -9,7 +9,8 @@ pub mod files;
 pub mod index;
 pub mod marks;
 pub mod names;
+pub mod unnamed;
 
 pub use event::{StoredEvent, read_event};
-pub use index::{Filter, Index, IndexOptions, Judged, Page, Row};
+pub use index::{Filter, Index, IndexOptions, Judged, Page, Removal, Row};
 pub use marks::{Marks, Verdict};

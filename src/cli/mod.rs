@@ -27,6 +27,7 @@ mod reload;
 pub mod review;
 mod service;
 pub mod settings;
+mod signals;
 mod summary;
 mod time_zone;
 mod told;
@@ -110,6 +111,7 @@ enum Command {
 /// Runs the program on this process's arguments: parses, dispatches, and turns every outcome into an exit code.
 #[must_use]
 pub fn main() -> ExitCode {
+    signals::survive_limits();
     ExitCode::from(guard(|| parse_and_run(std::env::args_os().collect())))
 }
 

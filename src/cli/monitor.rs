@@ -72,6 +72,9 @@ const REPORTS: usize = 256;
 /// Most components of an event that get a file of their own.
 const MAX_COMPONENTS: usize = 5;
 
+/// How long an end that was asked for waits for events to be recorded.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// How often the main thread looks whether it is time to stop.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -128,17 +131,18 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     let screen = if ui == UiMode::Tui {
         screen(config, &slot, &stop, &controls)
     } else {
-        while !thread.is_finished() && !recorder.lines_closed() {
+        while !thread.is_finished() && !recorder.lines_closed() && !stop.load(Ordering::Relaxed) {
             hang_ups.iter_mut().for_each(|reload| reload.look(&outside));
             std::thread::sleep(POLL);
         }
         Ok(())
     };
-    stop.store(true, Ordering::Relaxed);
+    let is_asked_to = stop.swap(true, Ordering::Relaxed);
+    recorder.stopping();
     outside.stopping();
     let listened = thread.join().map_err(|_| Error::bug("the worker has broken down; please report this"))?;
     let reader_left = recorder.lines_closed();
-    let stats = recorder.finish()?;
+    let stats = if is_asked_to { recorder.finish_within(PATIENCE)? } else { recorder.finish()? };
     outside.finish();
     if several_recordings {
         told.say(total.lock().unwrap_or_else(PoisonError::into_inner).line());
@@ -266,7 +270,9 @@ fn recorder(config: &Config, ui: UiMode, outside: &Outside, relays: Vec<Box<dyn 
     let store = if dir.is_empty() { None } else { Some(Store::open(dir.as_path(), store_options(config))?) };
     let lines = (ui == UiMode::Jsonl)
         .then(|| JsonLines::new(Box::new(stdout()) as Box<dyn Write + Send>).with_onsets_if(outside.onset_lines()));
-    Recorder::spawn(RecorderOptions { capacity: REPORTS, store, lines, relays })
+    let options = RecorderOptions { capacity: REPORTS, store, lines, relays };
+    // What is read as quickly as it goes can wait for the disk; sound that happens now cannot.
+    if config.monitor.fast { Recorder::spawn(options) } else { Recorder::spawn_live(options) }
 }
 
 /// How events are recorded, as far as it can change while a monitor runs.
@@ -280,7 +286,8 @@ pub(super) fn store_options(config: &Config) -> StoreOptions {
             private: record.private,
         },
         limits: Limits {
-            max_bytes: record.max_bytes.0,
+            max_bytes: record.max_bytes.bytes(),
+            max_share: record.max_bytes.percent(),
             max_age_days: record.max_age_days,
             min_free_bytes: record.min_free_bytes.0,
         },

@@ -1,18 +1,19 @@
 //! `earwitness review`: browse recorded events, hear their evidence, say what they were.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use clap::builder::{FalseyValueParser, PossibleValuesParser};
 use jiff::Timestamp;
 
 use super::{Globals, logging, output, time_zone};
+use crate::archive::unnamed::Unnamed;
 use crate::archive::{Filter, Index, IndexOptions, Judged, Page};
 use crate::error::{Error, Result};
 use crate::review::entry::Entry;
-use crate::review::feedback::{Feedback, import};
+use crate::review::feedback::{Feedback, import, latest};
 use crate::review::page::{PageOptions, write_page};
 use crate::review::ratings::{Rating, newest, read_ratings, summarize};
 use crate::review::table::write_table;
@@ -229,37 +230,33 @@ fn readers(index: &Index, newest: Option<&str>) -> u32 {
     newest.map_or(0o666, |key| mode(&index.folder(key))) & mode(index.dir()) & 0o666
 }
 
-/// Writes `file` with the rights `mode` by way of a temporary beside it, so that a page is whole or not there; gives its length in
-/// bytes.
-fn write_whole(mode: u32, file: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<()>) -> Result<u64> {
+/// Writes `file` with the rights `mode`, so that it is whole or not there; gives its length in bytes.
+fn write_whole(mode: u32, file: &Path, write: impl FnOnce(&mut BufWriter<&mut File>) -> Result<()>) -> Result<u64> {
     let failed = |e: std::io::Error| {
         Error::output(format!("{} could not be written ({e}); check its folder and its disk", file.display()))
             .with_source(e)
     };
-    let mut name = file.file_name().ok_or_else(|| failed(std::io::ErrorKind::IsADirectory.into()))?.to_owned();
-    name.push(format!(".tmp-{}", std::process::id()));
-    let temporary = file.with_file_name(name);
-    let written = || -> Result<u64> {
-        let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&temporary);
-        let mut out = BufWriter::new(opened.map_err(failed)?);
-        write(&mut out)?;
-        out.flush().map_err(failed)?;
-        let bytes = out.get_ref().metadata().map_err(failed)?.len();
-        std::fs::rename(&temporary, file).map_err(failed)?;
-        Ok(bytes)
-    };
-    written().inspect_err(|_| {
-        let _ = std::fs::remove_file(&temporary);
-    })
+    let mut unnamed = Unnamed::create(file, mode).map_err(failed)?;
+    let mut out = BufWriter::new(unnamed.file());
+    write(&mut out)?;
+    out.flush().map_err(failed)?;
+    drop(out);
+    unnamed.keep().map_err(failed)
 }
 
 fn take_in(index: &mut Index, file: &Path) -> Result<()> {
     let feedback = Feedback::read(file)?;
     let dir = index.dir().to_path_buf();
-    let done = import(&dir, &feedback, |key, marks| index.set_marks(key, marks))?;
+    let done = import(&dir, &feedback, Timestamp::now(), |key, marks| index.set_marks(key, marks))?;
     let mut said = format!("{}: {} events marked, {} ratings taken in", file.display(), done.marked, done.rated);
     if done.newer > 0 {
         said += &format!("; {} events have newer marks, which stay", done.newer);
+    }
+    if done.from_future > 0 {
+        said += &format!(
+            "; {} are dated in the future and refused: set the clock of the computer that made the file, and mark them again",
+            done.from_future
+        );
     }
     if !done.missing.is_empty() {
         let first: Vec<&str> = done.missing.iter().take(3).map(String::as_str).collect();
@@ -279,7 +276,7 @@ fn read_files(files: &[PathBuf]) -> Result<Vec<Rating>> {
     for file in files {
         all.extend(Feedback::read(file)?.ratings);
     }
-    Ok(newest(all))
+    Ok(newest(all, latest(Timestamp::now())))
 }
 
 fn read_folders(index: &Index, filter: &Filter) -> Result<Vec<Rating>> {
@@ -287,7 +284,7 @@ fn read_folders(index: &Index, filter: &Filter) -> Result<Vec<Rating>> {
     for row in index.query(filter, Page::ALL)? {
         all.extend(read_ratings(&index.folder(&row.dir))?);
     }
-    Ok(newest(all))
+    Ok(newest(all, latest(Timestamp::now())))
 }
 
 fn print_ratings(ratings: Vec<Rating>) -> Result<()> {

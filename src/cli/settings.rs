@@ -7,7 +7,7 @@ use clap::builder::BoolishValueParser;
 
 use super::methods::MethodParser;
 use super::parse::{dbfs, positive, seconds, start_time, threshold, word};
-use crate::config::{ByteSize, ColorMode, ConfigLayer, InputLayer, QuietMode, ThemeChoice, UiMode};
+use crate::config::{ByteSize, ColorMode, ConfigLayer, InputLayer, QuietMode, SpaceLimit, ThemeChoice, UiMode};
 
 /// Flags that set settings. Absent ones leave the settings file's value, or the default.
 #[derive(Debug, Clone, Default, Args)]
@@ -147,11 +147,12 @@ pub struct SettingsArgs {
         help_heading = "What is kept"
     )]
     pub private: Option<bool>,
-    /// Keep at most so many bytes of events, as in 20GB: the lowest scores and the oldest go first, starred ones never; 0: no
-    /// limit [default: 0]
-    #[arg(long, value_name = "BYTES", env = "EARWITNESS_MAX_BYTES", value_parser = str::parse::<ByteSize>, help_heading = "What is kept")]
-    pub max_bytes: Option<ByteSize>,
-    /// Remove events after so many days, unless they are starred; 0: never [default: 0]
+    /// Keep at most so many bytes of events, as in 20GB, or such a share of the disk, as in 10%: the lowest scores and the oldest
+    /// go first, starred ones never; 0: no limit [default: 10%]
+    #[arg(long, value_name = "BYTES|PERCENT", env = "EARWITNESS_MAX_BYTES", value_parser = str::parse::<SpaceLimit>, help_heading = "What is kept")]
+    pub max_bytes: Option<SpaceLimit>,
+    /// Remove events after so many days, unless they are starred; after a jump of the clock, only when the new time has held
+    /// for six hours; 0: never [default: 0]
     #[arg(long, value_name = "DAYS", env = "EARWITNESS_MAX_AGE_DAYS", value_parser = seconds, help_heading = "What is kept")]
     pub max_age_days: Option<f64>,
     /// Keep so much of the disk free, as in 1GB, and remove events for it as with --max-bytes; 0: use it up [default: 500 MB]

@@ -149,7 +149,7 @@ fn every_flag_reaches_its_setting() {
     let r = &config.record;
     assert_eq!((r.clips, r.private, r.max_age_days), (false, false, 30.0));
     assert_eq!(
-        (r.no_audio.join(" "), r.max_bytes.0, r.min_free_bytes.0),
+        (r.no_audio.join(" "), r.max_bytes.bytes(), r.min_free_bytes.0),
         ("speech cat".into(), 20_000_000_000, 1_000_000_000)
     );
     assert_eq!((d.level_gate_dbfs, d.loud_dbfs), (-60.0, -20.0));

@@ -3,6 +3,7 @@
 //! Three steps: a file is read strictly into a [`ConfigLayer`]; layers are put onto the defaults; [`Config`] is
 //! checked as a whole. Variables and flags arrive as one layer from the command line.
 
+mod bytes;
 mod changes;
 mod check;
 mod check_classes;
@@ -15,6 +16,7 @@ mod render;
 mod settings;
 mod values;
 
+pub use bytes::{ByteSize, SpaceLimit};
 pub use file::{ConfigFile, standard_path};
 pub use loaded::Loaded;
 pub use os_text::OsText;
@@ -24,7 +26,7 @@ pub use settings::{
     MqttLayer, QuietConfig, QuietLayer, RecordConfig, RecordLayer, SinkSurroundings, UiConfig, UiLayer, WebhookConfig,
     WebhookLayer,
 };
-pub use values::{ByteSize, ColorMode, KeepMode, LogLevel, LogTo, QuietMode, TellWhen, ThemeChoice, UiMode};
+pub use values::{ColorMode, KeepMode, LogLevel, LogTo, QuietMode, TellWhen, ThemeChoice, UiMode};
 
 #[cfg(test)]
 mod tests;

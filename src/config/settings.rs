@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::bytes::{ByteSize, SpaceLimit};
 use super::os_text::OsText;
-use super::values::{ByteSize, ColorMode, LogLevel, LogTo, QuietMode, TellWhen, ThemeChoice, UiMode};
+use super::values::{ColorMode, LogLevel, LogTo, QuietMode, TellWhen, ThemeChoice, UiMode};
 
 /// How a given value is put onto the one below it.
 trait PutOnto: Sized {
@@ -27,6 +28,7 @@ replaces!(
     LogLevel,
     Vec<String>,
     ByteSize,
+    SpaceLimit,
     QuietMode,
     u16,
     LogTo,
@@ -320,9 +322,11 @@ section! {
         /// Folders and files are for their owner alone; without it, the umask decides.
         private: bool = true,
         /// All event folders together: what comes beyond it removes the events of the lowest score (in tenths), and of
-        /// those the oldest; starred ones never. As in "20 GB"; "0" is no limit.
-        max_bytes: ByteSize = ByteSize(0),
-        /// Events older than so many days are removed, unless they are starred; 0 keeps them.
+        /// those the oldest; starred ones never. As in "20 GB", or "10%" of the whole disk; "0" is no limit.
+        max_bytes: SpaceLimit = SpaceLimit::Share(10.0),
+        /// Events older than so many days are removed, unless they are starred; 0 keeps them. While the clock is more than a
+        /// day ahead of where it should be (at a start: more than half of these days), the old time goes on for this, until
+        /// the new one has held for six hours: a clock that jumps removes nothing.
         max_age_days: f64 = 0.0,
         /// So much of the disk stays free: before it is used up, events are removed as with max_bytes; "0" uses it up.
         min_free_bytes: ByteSize = ByteSize(500_000_000),

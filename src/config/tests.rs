@@ -49,7 +49,7 @@ fn every_setting_survives_being_written_and_read() {
     config.record.clips = false;
     config.record.no_audio = vec!["speech".into(), "a \"b\"".into()];
     config.record.private = false;
-    config.record.max_bytes = ByteSize(20_000_000_000);
+    config.record.max_bytes = SpaceLimit::Share(12.5);
     config.record.min_free_bytes = ByteSize(123_456_789);
     config.record.max_age_days = 30.5;
     config.ui.color = ColorMode::Never;
@@ -304,8 +304,32 @@ fn auto_is_a_screen_only_on_a_terminal() {
 
 #[test]
 fn bytes_are_a_text_or_a_number() {
-    let bytes = |text: &str| file(&format!("[record]\nmax_bytes = {text}\n")).config().unwrap().record.max_bytes.0;
+    let bytes =
+        |text: &str| file(&format!("[record]\nmax_bytes = {text}\n")).config().unwrap().record.max_bytes.bytes();
     assert_eq!([bytes("\"20 GB\""), bytes("1500"), bytes("\"1 KiB\"")], [20_000_000_000, 1500, 1024]);
     let written = [0, 1500, 20_000_000_000, 1_500_000, 123].map(|n| ByteSize(n).to_string());
     assert_eq!(written, ["0", "1500", "20 GB", "1500 kB", "123"]);
+}
+
+#[test]
+fn a_limit_is_bytes_or_a_share_of_the_disk() {
+    let of = |text: &str| text.parse::<SpaceLimit>();
+    for (text, limit, written) in [
+        ("0", SpaceLimit::Bytes(0), "0"),
+        ("20 GB", SpaceLimit::Bytes(20_000_000_000), "20 GB"),
+        ("10%", SpaceLimit::Share(10.0), "10%"),
+        (" 2.5 % ", SpaceLimit::Share(2.5), "2.5%"),
+        ("100%", SpaceLimit::Share(100.0), "100%"),
+        ("0%", SpaceLimit::Bytes(0), "0"),
+    ] {
+        let parsed = of(text).unwrap();
+        assert_eq!((parsed, parsed.to_string().as_str()), (limit, written), "{text}");
+        assert_eq!(of(&parsed.to_string()).unwrap(), limit);
+    }
+    for text in ["", "%", "-1%", "101%", "nan%", "inf%", "ten%", "10 %%", "10% GB"] {
+        assert!(of(text).unwrap_err().contains("\"10%\""), "{text}");
+    }
+    // A year of events does not fill a disk, unless somebody asks for that.
+    assert_eq!(Config::default().record.max_bytes, SpaceLimit::Share(10.0));
+    assert_eq!(Config::default().record.max_age_days, 0.0);
 }

@@ -3,10 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::de::Visitor;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use crate::units::parse_bytes;
+use serde::{Deserialize, Serialize};
 
 /// Declares an enum whose values are words: in TOML, on the command line and in `Display` alike.
 macro_rules! words {
@@ -158,61 +155,5 @@ impl UiMode {
             (Self::Auto, _) => Self::Jsonl,
             (mode, _) => mode,
         }
-    }
-}
-
-/// A number of bytes; in TOML a text such as `"20 GB"`, or an integer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct ByteSize(pub u64);
-
-impl ByteSize {
-    /// What is wrong with a text that is none.
-    const REMEDY: &str = "give bytes, as in \"20 GB\" or \"500 MB\"; 0 is no limit";
-}
-
-impl FromStr for ByteSize {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        parse_bytes(text).map(Self).ok_or_else(|| Self::REMEDY.to_owned())
-    }
-}
-
-/// In the largest unit that says it exactly.
-impl fmt::Display for ByteSize {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let units = [(1_000_000_000_000, " TB"), (1_000_000_000, " GB"), (1_000_000, " MB"), (1000, " kB")];
-        let whole = units.iter().find(|(scale, _)| self.0 > 0 && self.0.is_multiple_of(*scale));
-        let (scale, unit) = whole.copied().unwrap_or((1, ""));
-        write!(f, "{}{unit}", self.0 / scale)
-    }
-}
-
-impl Serialize for ByteSize {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for ByteSize {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Bytes;
-        impl Visitor<'_> for Bytes {
-            type Value = ByteSize;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("bytes, as in \"20 GB\" or 500000000")
-            }
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<ByteSize, E> {
-                text.parse().map_err(E::custom)
-            }
-            fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<ByteSize, E> {
-                u64::try_from(number).map(ByteSize).map_err(|_| E::custom(ByteSize::REMEDY))
-            }
-            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<ByteSize, E> {
-                Ok(ByteSize(number))
-            }
-        }
-        deserializer.deserialize_any(Bytes)
     }
 }

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     archive::{
-        files::{replace, sync},
+        files::{is_folder, replace, sync},
         names::{TEMPORARY, temporary},
     },
     engine::report::{Clip, Event, EventReport, Explained, RecordWhat},
@@ -108,6 +108,12 @@ impl Prepared<'_> {
     #[must_use]
     pub fn target(&self) -> PathBuf {
         self.day.join(&self.name)
+    }
+
+    /// Whether its folder is there already; what is reached through a link is not.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        is_folder(&self.day) && is_folder(&self.target())
     }
 
     /// What `event.json` will hold.
@@ -203,19 +209,12 @@ impl EventFolders {
     pub fn prepare<'a>(&self, report: &'a EventReport, continues: Option<&str>) -> Result<Prepared<'a>> {
         check_alignment(report)?;
         let EventReport { event, clip } = report;
-        let onset = timestamp(event.clock.wall(event.onset)).ok_or_else(|| {
+        let (day, name) = place_of(&self.dir, event).ok_or_else(|| {
             Error::output(format!(
                 "event {} cannot be recorded: its date lies outside the years 0 to 9999; set the system's clock",
                 event.id
             ))
         })?;
-        let day = self.dir.join(onset.strftime("%Y-%m-%d").to_string());
-        let name = format!(
-            "{}-{}-{}",
-            onset.strftime("%H%M%SZ"),
-            safe_part(&event.label, "event"),
-            safe_part(&event.id, "unnamed")
-        );
         let target = day.join(&name);
         let file_of = |index: usize| format!("component-{index:02}.wav");
         let (mut audio, mut picture, mut files) = (Vec::new(), None, FilesJson::without_audio(&target));
@@ -273,7 +272,7 @@ impl EventFolders {
     /// As [`EventFolders::commit`]; what `event.json` names is as it was then.
     pub fn attach(&self, prepared: &Prepared<'_>) -> Result<bool> {
         let target = prepared.target();
-        if !target.is_dir() {
+        if !prepared.is_there() {
             return Ok(false);
         }
         // Temporaries lie in the day's folder, where a later start looks for what was left.
@@ -384,6 +383,20 @@ impl EventFolders {
     }
 }
 
+/// The folder that `event` gets below `dir`, known before anything is written; none where its date is none that a folder can
+/// have.
+pub(super) fn planned(dir: &Path, event: &Event) -> Option<PathBuf> {
+    place_of(dir, event).map(|(day, name)| day.join(name))
+}
+
+/// The day's folder of `event` below `dir`, and the name of its own in it.
+fn place_of(dir: &Path, event: &Event) -> Option<(PathBuf, String)> {
+    let onset = timestamp(event.clock.wall(event.onset))?;
+    let day = dir.join(onset.strftime("%Y-%m-%d").to_string());
+    let (label, id) = (safe_part(&event.label, "event"), safe_part(&event.id, "unnamed"));
+    Some((day, format!("{}-{label}-{id}", onset.strftime("%H%M%SZ"))))
+}
+
 /// `event.json`: the event line's object, with more in `files` and more fields at the end.
 #[derive(Serialize)]
 struct EventFile<'a> {
@@ -456,7 +469,10 @@ pub(super) fn remedy(e: &io::Error) -> &'static str {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space or record elsewhere",
         io::ErrorKind::PermissionDenied => "give this user write permission there or record elsewhere",
         io::ErrorKind::ReadOnlyFilesystem => "make the disk writable or record elsewhere",
-        io::ErrorKind::NotADirectory => "a file stands where a folder should be: move it or record elsewhere",
+        io::ErrorKind::NotADirectory => {
+            "a file stands where a folder should be, or a link: move it away or record elsewhere"
+        }
+        io::ErrorKind::FileTooLarge => "raise the limit on the length of files (ulimit -f)",
         io::ErrorKind::AlreadyExists => "something of that name is already there: move it away",
         _ => "check the folder and its disk",
     }

@@ -2,23 +2,37 @@
 //!
 //! The engine's reports are plain data on purpose; the formats people and scripts rely on live here and nowhere else.
 
+mod account;
+mod age;
+mod disk;
 pub mod event_folder;
+mod folders;
+pub mod handle;
 pub mod jsonl;
 mod leftovers;
 mod names;
+pub mod notice;
 pub mod picture;
 mod pieces;
 mod place;
 mod private;
+mod proven;
+mod pulse;
 pub mod recorder;
+#[cfg(test)]
+mod recorder_tests;
 pub mod relay;
 mod retention;
 pub mod store;
 mod wire;
+mod writer;
 
 pub use event_folder::{EventFolders, FolderOptions};
+pub use handle::{RecorderHandle, RecorderStats};
 pub use jsonl::{JsonLines, report_json};
-pub use recorder::{Notice, Recorder, RecorderHandle, RecorderOptions, RecorderStats};
+pub use notice::Notice;
+pub use proven::Uptime;
+pub use recorder::{Recorder, RecorderOptions};
 pub use relay::{Relay, SinkState};
 pub use retention::Limits;
 pub use store::{RecordingState, Store, StoreOptions};

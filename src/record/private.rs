@@ -7,24 +7,23 @@ use std::{
     path::Path,
 };
 
-/// Makes the folder `path` if it is not there; whether it was made. Its parent has to be there. `private`: for its owner
-/// alone (0700); without it, the umask decides.
+use crate::archive::files::is_folder;
+
+/// Makes the folder `path` if it is not there; whether it was made. Its parent has to be there, and it must not be a link:
+/// what is written into a recording folder stays in it. `private`: for its owner alone (0700); without it, the umask
+/// decides.
 pub(super) fn make_dir(path: &Path, private: bool) -> io::Result<bool> {
     match DirBuilder::new().mode(if private { 0o700 } else { 0o777 }).create(path) {
         Ok(()) if private => fs::set_permissions(path, Permissions::from_mode(0o700)).map(|()| true),
         Ok(()) => Ok(true),
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-            if path.is_dir() {
-                Ok(false)
-            } else {
-                Err(io::ErrorKind::NotADirectory.into())
-            }
-        }
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && is_folder(path) => Ok(false),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(io::ErrorKind::NotADirectory.into()),
         Err(e) => Err(e),
     }
 }
 
-/// Makes the folder `path` and its parents, if they are not there; only the folder itself can be private.
+/// Makes the folder `path` and its parents, if they are not there; only the folder itself can be private. It may be a link
+/// to a folder.
 pub(super) fn make_dirs(path: &Path, private: bool) -> io::Result<bool> {
     if let Some(parent) = path.parent() {
         match fs::create_dir_all(parent) {
@@ -32,7 +31,7 @@ pub(super) fn make_dirs(path: &Path, private: bool) -> io::Result<bool> {
             made => made?,
         }
     }
-    make_dir(path, private)
+    if path.is_dir() { Ok(false) } else { make_dir(path, private) }
 }
 
 /// Writes a new file.

@@ -1,31 +1,35 @@
-//! The recorder thread: takes the engine's reports off its hands and makes folders and lines of them.
+//! The recorder: takes the engine's reports off its hands, tells of them, and has the folders of events written.
 
 use std::{
     collections::HashMap,
     io::Write,
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    thread::{self, JoinHandle},
+    thread,
+    time::Duration,
 };
 
-use crossbeam::channel::{self, Receiver, Sender, TrySendError};
+use crossbeam::channel::{self, Receiver, Sender};
 
 use super::{
+    folders::{Folders, broken_down},
+    handle::{RecorderHandle, RecorderStats},
     jsonl::JsonLines,
+    notice::{NOTICES, Notice, notify},
     pieces::Pieces,
     relay::{Aside, Relay},
-    store::{RecordingState, Store, StoreOptions, cause},
+    store::{Store, StoreOptions},
+    writer::{Keep, Writer},
 };
 use crate::{
     engine::report::{EventReport, Explained, Report, StatusReport},
     error::{Error, Result},
 };
 
-/// Notices that wait for a reader; more are dropped, for nobody may hold up the recorder.
-const NOTICES: usize = 256;
+/// How often to look whether the disk answers.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Changes of settings that may wait.
 const CHANGES: usize = 16;
@@ -38,62 +42,27 @@ pub struct RecorderOptions {
     pub store: Option<Store>,
     /// JSON lines, if they are wanted.
     pub lines: Option<JsonLines<Box<dyn Write + Send>>>,
-    /// Who else is told, after folder and line.
+    /// Who else is told.
     pub relays: Vec<Box<dyn Relay>>,
 }
 
-/// What the recorder tells a front end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
-    /// An event's evidence is on disk.
-    Recorded {
-        /// The event's id.
-        id: String,
-        /// Its folder.
-        dir: PathBuf,
-    },
-    /// Event folders fail from here on, or fail for another reason; the sentence says why. Monitoring goes on.
-    FoldersFailing(String),
-    /// Event folders are written again.
-    FoldersWorking,
-    /// JSON lines fail from here on; the sentence says why.
-    LinesFailing(String),
-    /// What is wrong with the sinks from here on, as a sentence; none when all is well again.
-    Sinks(Option<String>),
-}
-
-/// What the recorder did.
-#[derive(Debug, Default)]
-pub struct RecorderStats {
-    /// Events received.
-    pub events: u64,
-    /// Event folders on disk.
-    pub folders_written: u64,
-    /// Events whose folder could not be written.
-    pub folders_failed: u64,
-    /// JSON lines that went out.
-    pub lines_written: u64,
-    /// JSON lines that could not be written.
-    pub lines_lost: u64,
-    /// Why folders cannot be written at the end; none where they could be written again.
-    pub folders_error: Option<Error>,
-    /// Why lines failed the last time they began to.
-    pub lines_error: Option<Error>,
-}
-
-/// Writes every event's folder and every report's line, in the order they come, on a thread of its own.
+/// Tells of every report, in the order they come: first those who must know at once ([`Relay`]), then the lines. The folders
+/// of events are written after that, by a thread of its own behind a bounded queue: **an alarm never waits for the disk.**
 ///
-/// A disk that fails does not stop it: the failure is counted and logged once when it begins or its reason changes, the
-/// event's line still goes out (without `files`), the status says so, and the next event is tried again. A reader of the lines that goes away is logged once,
-/// and seen by [`RecorderHandle::lines_closed`].
+/// The line of an event names the folder that it will have, which is known before anything is written, as long as the disk
+/// takes what comes; the folder appears, whole, a moment later, and [`Notice::Recorded`] says so.
+///
+/// A disk that fails or hangs stops nothing: that is counted, and logged once when it begins or its reason changes. Lines still
+/// go out (without `files`), the status says so, and the next event is tried again. A reader of the lines that goes away is
+/// logged once, and seen by [`RecorderHandle::lines_closed`].
 pub struct Recorder {
-    store: Option<Store>,
     lines: Option<JsonLines<Box<dyn Write + Send>>>,
     relays: Vec<Box<dyn Relay>>,
     notices: Sender<Notice>,
     lines_closed: Arc<AtomicBool>,
     pieces: Pieces,
-    /// Of events whose explanation is pending: the ids of those that they go on from.
+    folders: Option<Folders>,
+    /// Events whose explanation is pending: the ids of those that they go on from.
     continued: HashMap<String, String>,
     /// What was said last of the sinks.
     sinks_trouble: Option<String>,
@@ -101,23 +70,48 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Starts the thread.
+    /// Starts it so that no event is lost, however long the disk takes: reports wait while too many events do. For sources
+    /// that wait as well, such as recordings that are read as quickly as possible.
     ///
     /// # Errors
     /// `Output` when the system gives no thread.
     pub fn spawn(options: RecorderOptions) -> Result<RecorderHandle> {
-        let (reports, incoming) = channel::bounded(options.capacity.max(1));
+        let store = options.store;
+        Self::start(options.capacity, store, options.lines, options.relays, true)
+    }
+
+    /// Starts it for sound that happens now: where too many events wait for the disk, further ones are told and not recorded.
+    ///
+    /// # Errors
+    /// As [`Recorder::spawn`].
+    pub fn spawn_live(options: RecorderOptions) -> Result<RecorderHandle> {
+        let store = options.store;
+        Self::start(options.capacity, store, options.lines, options.relays, false)
+    }
+
+    pub(super) fn start(
+        capacity: usize,
+        store: Option<impl Keep>,
+        lines: Option<JsonLines<Box<dyn Write + Send>>>,
+        relays: Vec<Box<dyn Relay>>,
+        waits: bool,
+    ) -> Result<RecorderHandle> {
+        let (reports, incoming) = channel::bounded(capacity.max(1));
         let (notices, outgoing) = channel::bounded(NOTICES);
         let (done, finish) = channel::bounded(1);
         let (settings, changes) = channel::bounded(CHANGES);
         let lines_closed = Arc::new(AtomicBool::new(false));
+        let ending = Arc::new(AtomicBool::new(false));
+        let writer = store.map(Writer::spawn).transpose()?;
+        let folders = writer.map(|writer| Folders::new(writer, notices.clone(), waits, Arc::clone(&ending)));
+        let recording = folders.as_ref().map(Folders::shown_state);
         let recorder = Self {
-            store: options.store,
-            lines: options.lines,
-            relays: options.relays,
-            notices,
+            lines,
+            relays,
             lines_closed: Arc::clone(&lines_closed),
             pieces: Pieces::default(),
+            folders,
+            notices,
             continued: HashMap::new(),
             sinks_trouble: None,
             stats: RecorderStats::default(),
@@ -129,7 +123,7 @@ impl Recorder {
                 Error::output(format!("the recorder could not start ({e}); end other programs and try again"))
                     .with_source(e)
             })?;
-        Ok(RecorderHandle { reports, notices: outgoing, lines_closed, settings, done, thread })
+        Ok(RecorderHandle { reports, notices: outgoing, lines_closed, recording, settings, ending, done, thread })
     }
 
     /// Works until every sender of reports is gone, or until asked to finish and nothing waits.
@@ -137,57 +131,71 @@ impl Recorder {
         mut self,
         incoming: &Receiver<Report>,
         changes: &Receiver<StoreOptions>,
-        finish: &Receiver<()>,
-    ) -> RecorderStats {
+        finish: &Receiver<Option<Duration>>,
+    ) -> Result<RecorderStats> {
         // Nothing comes from a handle that is gone, and that is not to be waited for again and again.
         let mut changes = changes.clone();
-        loop {
+        let outcomes = self.folders.as_ref().map_or_else(channel::never, |folders| folders.outcomes().clone());
+        let looks = if self.folders.is_some() { channel::tick(LOOK_EVERY) } else { channel::never() };
+        let limit = loop {
             channel::select! {
-                recv(changes) -> options => match options {
-                    Ok(options) => self.store.iter_mut().for_each(|store| store.set_options(options.clone())),
-                    Err(_) => changes = channel::never(),
+                recv(changes) -> options => match (options, &self.folders) {
+                    (Ok(options), Some(folders)) => folders.set_options(options),
+                    (Ok(_), None) => {}
+                    (Err(_), _) => changes = channel::never(),
                 },
                 recv(incoming) -> report => match report {
-                    Ok(report) => self.take(&report),
-                    Err(_) => break,
+                    Ok(report) => self.take(report),
+                    Err(_) => break None,
                 },
-                // Asked, or the handle was dropped: what already waits is still written.
-                recv(finish) -> _ => {
-                    incoming.try_iter().for_each(|report| self.take(&report));
-                    break;
+                recv(outcomes) -> outcome => match (outcome, &mut self.folders) {
+                    (Ok(outcome), Some(folders)) => folders.take(outcome),
+                    _ => return Err(broken_down()),
+                },
+                recv(looks) -> _ => self.folders.iter_mut().for_each(Folders::look_at_disk),
+                // Asked, or the handle was dropped: what already waits is still told and written.
+                recv(finish) -> limit => {
+                    incoming.try_iter().for_each(|report| self.take(report));
+                    break limit.ok().flatten();
                 }
             }
+        };
+        if let Some(folders) = self.folders.take() {
+            let written = folders.finish(limit)?;
+            self.stats.folders_written = written.recorded;
+            self.stats.folders_failed = written.unrecorded;
+            self.stats.folders_error = written.error;
         }
         if let Some(lines) = &self.lines {
             self.stats.lines_written = lines.written_lines();
             self.stats.lines_lost = lines.lost_lines();
         }
-        self.stats
+        Ok(self.stats)
     }
 
-    fn take(&mut self, report: &Report) {
+    fn take(&mut self, report: Report) {
         match report {
-            Report::Event(event) => self.take_event(event, report),
-            Report::Explained(event) => self.take_explained(event, report),
-            Report::Status(status) => self.take_status(status, report),
+            Report::Event(event) => self.take_event(event),
+            Report::Explained(event) => self.take_explained(event),
+            Report::Status(status) => self.take_status(status),
             _ => {
-                if let Report::Stop(stop) = report {
+                if let Report::Stop(stop) = &report {
                     self.pieces.ended(&stop.source);
                 }
-                self.write_line(|lines| lines.write(report, None));
-                self.pass(report, &Aside::default());
+                self.pass(&report, &Aside::default());
+                self.write_line(|lines| lines.write(&report, None));
             }
         }
     }
 
-    /// To whoever else is told, after the line, so that whoever acts on it finds both.
+    /// To whoever else is told. Before the line, because nobody of these ever waits, and whoever reads the lines may.
     fn pass(&mut self, report: &Report, aside: &Aside<'_>) {
         for relay in &mut self.relays {
             relay.pass(report, aside);
         }
     }
 
-    fn take_event(&mut self, event: &EventReport, report: &Report) {
+    fn take_event(&mut self, event: Box<EventReport>) {
         self.stats.events += 1;
         let continues = self.pieces.before(&event.event);
         if event.event.explanation == Explained::Pending
@@ -195,75 +203,39 @@ impl Recorder {
         {
             self.continued.insert(event.event.id.clone(), before.clone());
         }
-        let dir = self.record(event, continues.as_deref());
+        let dir = self.folders.as_mut().and_then(|folders| folders.plan(&event));
+        let report = Report::Event(event);
+        self.pass(&report, &Aside { dir: dir.as_deref(), continues: continues.as_deref(), recording: None });
+        let Report::Event(event) = report else { return };
         self.write_line(|lines| lines.write_event(&event.event, dir.as_deref(), continues.as_deref()));
-        self.pass(report, &Aside { dir: dir.as_deref(), continues: continues.as_deref(), recording: None });
-        // After the line, so that whoever acts on the notice finds both.
-        if let Some(dir) = dir {
-            self.notify(Notice::Recorded { id: event.event.id.clone(), dir });
+        if let Some(folders) = &mut self.folders {
+            folders.keep_event(event, continues);
         }
     }
 
     /// An event that was taken before is explained, or will not be.
-    fn take_explained(&mut self, event: &EventReport, report: &Report) {
+    fn take_explained(&mut self, event: Box<EventReport>) {
         let continues = self.continued.remove(&event.event.id);
-        let attached = self.store.as_mut().map(|store| store.attach(event, continues.as_deref()));
-        let dir = match attached {
-            Some(Ok(dir)) => dir,
-            Some(Err(e)) => {
-                self.fails(e);
-                None
-            }
-            None => None,
-        };
+        let dir = self.folders.as_mut().and_then(|folders| folders.plan_explanation(&event));
+        let report = Report::Explained(event);
+        self.pass(&report, &Aside { dir: dir.as_deref(), continues: continues.as_deref(), recording: None });
+        let Report::Explained(event) = report else { return };
         self.write_line(|lines| lines.write_explained(&event.event, dir.as_deref(), continues.as_deref()));
-        self.pass(report, &Aside { dir: dir.as_deref(), continues: continues.as_deref(), recording: None });
-    }
-
-    /// The folder of `event`, if it was written.
-    fn record(&mut self, event: &EventReport, continues: Option<&str>) -> Option<PathBuf> {
-        match self.store.as_mut()?.record(event, continues) {
-            Ok(dir) => {
-                self.stats.folders_written += 1;
-                self.works();
-                Some(dir)
-            }
-            Err(e) => {
-                self.stats.folders_failed += 1;
-                self.fails(e);
-                None
-            }
+        if let Some(folders) = &mut self.folders {
+            folders.keep_explanation(event, continues);
         }
     }
 
-    fn take_status(&mut self, status: &StatusReport, report: &Report) {
-        let looked = self.store.as_mut().map(|store| store.look(status.clock.wall(status.position)));
-        match looked {
-            Some(Err(e)) => self.fails(e),
-            Some(Ok(())) if self.store.as_ref().is_some_and(|store| store.state().error.is_none()) => self.works(),
-            _ => {}
-        }
-        let recording: Option<RecordingState> = self.store.as_ref().map(|store| store.state().clone());
+    fn take_status(&mut self, status: StatusReport) {
+        let recording = self.folders.as_mut().map(|folders| {
+            folders.look(status.clock.wall(status.position));
+            folders.state()
+        });
+        let report = Report::Status(status);
         self.look_after_sinks();
-        self.write_line(|lines| lines.write_status(status, recording.as_ref()));
-        self.pass(report, &Aside { recording: recording.as_ref(), ..Aside::default() });
-    }
-
-    /// Events can be recorded: says so if they could not.
-    fn works(&mut self) {
-        if self.stats.folders_error.take().is_some() {
-            tracing::warn!("events are recorded again");
-            self.notify(Notice::FoldersWorking);
-        }
-    }
-
-    /// Events cannot be recorded: says so if they could, or if the reason is another.
-    fn fails(&mut self, e: Error) {
-        if self.stats.folders_error.as_ref().is_none_or(|last| cause(last) != cause(&e)) {
-            tracing::error!("{e}");
-            self.notify(Notice::FoldersFailing(e.to_string()));
-            self.stats.folders_error = Some(e);
-        }
+        self.pass(&report, &Aside { recording: recording.as_ref(), ..Aside::default() });
+        let Report::Status(status) = report else { return };
+        self.write_line(|lines| lines.write_status(&status, recording.as_ref()));
     }
 
     /// A status tells how the sinks are, and so does a notice where that has changed.
@@ -272,7 +244,7 @@ impl Recorder {
         let trouble = states.iter().find_map(|sink| Some(format!("{}: {}", sink.name, sink.error.as_ref()?)));
         if trouble != self.sinks_trouble {
             self.sinks_trouble.clone_from(&trouble);
-            self.notify(Notice::Sinks(trouble));
+            notify(&self.notices, Notice::Sinks(trouble));
         }
         if let Some(lines) = &mut self.lines {
             lines.set_sinks(states);
@@ -292,65 +264,8 @@ impl Recorder {
             } else {
                 tracing::error!("{e}");
             }
-            self.notify(Notice::LinesFailing(e.to_string()));
+            notify(&self.notices, Notice::LinesFailing(e.to_string()));
             self.stats.lines_error = Some(e);
         }
-    }
-
-    fn notify(&self, notice: Notice) {
-        match self.notices.try_send(notice) {
-            Ok(()) | Err(TrySendError::Disconnected(_)) => {}
-            Err(TrySendError::Full(notice)) => tracing::debug!(?notice, "nobody reads the recorder's notices"),
-        }
-    }
-}
-
-/// Holds a running [`Recorder`]. Dropping it lets the recorder write what waits, without waiting for it.
-#[derive(Debug)]
-pub struct RecorderHandle {
-    reports: Sender<Report>,
-    notices: Receiver<Notice>,
-    lines_closed: Arc<AtomicBool>,
-    settings: Sender<StoreOptions>,
-    done: Sender<()>,
-    thread: JoinHandle<RecorderStats>,
-}
-
-impl RecorderHandle {
-    /// Where the engine sends its reports. Sending blocks while `capacity` reports wait, and fails once the recorder
-    /// has finished.
-    #[must_use]
-    pub fn reports(&self) -> Sender<Report> {
-        self.reports.clone()
-    }
-
-    /// The recorder's notices; each goes to one reader. They need not be read.
-    #[must_use]
-    pub fn notices(&self) -> Receiver<Notice> {
-        self.notices.clone()
-    }
-
-    /// Whether the reader of the JSON lines has gone away for good: whoever monitors only for it can stop.
-    #[must_use]
-    pub fn lines_closed(&self) -> bool {
-        self.lines_closed.load(Ordering::Acquire)
-    }
-
-    /// Records like this from the next report on; the recording folder stays the same. Without one, nothing changes.
-    pub fn reconfigure(&self, options: StoreOptions) {
-        // A disk that hangs must not hold up whoever asks.
-        if self.settings.try_send(options).is_err() {
-            tracing::warn!("the recorder does not take new settings now; ask again later");
-        }
-    }
-
-    /// Writes what waits, ends the thread and says what it did. Call it when the engine has sent its last report.
-    ///
-    /// # Errors
-    /// `Bug` when the thread has panicked.
-    pub fn finish(self) -> Result<RecorderStats> {
-        // Full or disconnected both mean that the recorder already knows.
-        let _ = self.done.try_send(());
-        self.thread.join().map_err(|_| Error::bug("the recorder has broken down; please report this"))
     }
 }

@@ -7,11 +7,13 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use jiff::Timestamp;
-
 use super::{
-    event_folder::{EventFolders, FolderOptions, io_cause, remedy},
+    age::Age,
+    disk::{disk_bytes, free_bytes},
+    event_folder::{EventFolders, FolderOptions, remedy},
     place::{Found, Place},
+    proven::Uptime,
+    pulse::Pulse,
     retention::{Limits, make_room},
 };
 use crate::{
@@ -48,6 +50,12 @@ pub struct RecordingState {
     pub free_bytes: Option<u64>,
     /// Events that this run has removed to keep within its limits.
     pub removed: u64,
+    /// Events that this run has recorded.
+    pub recorded: u64,
+    /// Events that this run could not record.
+    pub unrecorded: u64,
+    /// Events that wait for the disk.
+    pub waiting: u64,
 }
 
 /// Records events, keeps within limits, and finds its way back after a failure: each event is a new attempt, and in between
@@ -58,6 +66,8 @@ pub struct Store {
     index: Index,
     limits: Limits,
     place: Place,
+    age: Age,
+    pulse: Pulse,
     /// Whether the index has missed something.
     stale: bool,
     state: RecordingState,
@@ -77,12 +87,15 @@ impl Store {
             Error::output(format!("cannot record into {} ({e}); {}", dir.display(), remedy(&e))).with_source(e)
         };
         let place = Place::of(folders.dir()).map_err(fail)?;
-        let index = open_index(&folders)?;
+        let pulse = Pulse::default();
+        let index = open_index(&folders, &pulse)?;
         let mut store = Self {
             folders,
+            age: Age::of(&index),
             index,
             limits: options.limits,
             place,
+            pulse,
             stale: false,
             state: RecordingState::default(),
             last: None,
@@ -90,11 +103,22 @@ impl Store {
         };
         // The limits may have been lowered since the last run. The age waits for the stream's own clock: the system's may not
         // have been set yet. What is wrong is told at the first look.
-        if let Err(e) = store.make_room(0, SystemTime::UNIX_EPOCH) {
+        if let Err(e) = store.make_room(0, None) {
             tracing::debug!("{e}");
         }
         store.count();
+        tracing::info!("recording into {}: {}", store.dir().display(), store.limits_here().text(&store.limits));
         Ok(store)
+    }
+
+    /// Goes by this uptime from now on, instead of the system's.
+    pub fn set_uptime(&mut self, uptime: Uptime) {
+        self.age.set_uptime(uptime);
+    }
+
+    /// Says whether the disk answers while this works.
+    pub(super) fn pulse(&self) -> Pulse {
+        self.pulse.clone()
     }
 
     /// The recording folder, as a full path.
@@ -139,11 +163,11 @@ impl Store {
     pub fn attach(&mut self, report: &EventReport, continues: Option<&str>) -> Result<Option<PathBuf>> {
         let prepared = self.folders.prepare(report, continues)?;
         let target = prepared.target();
-        if !target.is_dir() {
+        if !prepared.is_there() {
             return Ok(None);
         }
         let bytes = prepared.bytes();
-        self.make_room(bytes, report.event.clock.wall(report.event.offset))?;
+        self.make_room(bytes, Some(report.event.clock.wall(report.event.offset)))?;
         if !self.folders.attach(&prepared)? {
             return Ok(None);
         }
@@ -174,8 +198,8 @@ impl Store {
         let failed = self.state.error.is_some();
         let looked = self.ready().and_then(|()| {
             // Nothing is written while all is well.
-            let Some((day, bytes)) = self.last.clone().filter(|_| failed) else { return self.make_room(0, now) };
-            self.make_room(bytes as u64, now)?;
+            let Some((day, bytes)) = self.last.clone().filter(|_| failed) else { return self.make_room(0, Some(now)) };
+            self.make_room(bytes as u64, Some(now))?;
             self.folders.probe(Some(&day), bytes).map_err(|e| self.unwritable(e))
         });
         self.state.error = looked.as_ref().err().map(ToString::to_string);
@@ -188,7 +212,7 @@ impl Store {
         let bytes = prepared.bytes();
         self.last = Some((prepared.day().to_owned(), usize::try_from(bytes).unwrap_or(MAX_TRIAL).min(MAX_TRIAL)));
         self.ready()?;
-        self.make_room(bytes, report.event.clock.wall(report.event.offset))?;
+        self.make_room(bytes, Some(report.event.clock.wall(report.event.offset)))?;
         let written = self.folders.commit(&prepared);
         // It may be there all the same, if only the last step failed.
         self.stale |= written.is_err() && prepared.target().exists();
@@ -221,18 +245,24 @@ impl Store {
             self.folders = EventFolders::new(self.folders.dir(), self.folders.options().clone())?;
             self.place = Place::of(self.folders.dir()).map_err(|e| self.unwritable(e))?;
         }
-        self.index = open_index(&self.folders)?;
+        self.index = open_index(&self.folders, &self.pulse)?;
         self.stale = false;
         Ok(())
     }
 
-    fn make_room(&mut self, need: u64, now: SystemTime) -> Result<()> {
+    fn make_room(&mut self, need: u64, now: Option<SystemTime>) -> Result<()> {
         let dir = self.folders.dir().to_owned();
-        // A time that cannot be is the oldest there is: nothing is too old then.
-        let now = Timestamp::try_from(now).unwrap_or(Timestamp::MIN);
-        let (removed, done) = make_room(&mut self.index, &self.limits, need, now, &|| free_bytes(&dir));
+        let limits = self.limits_here();
+        let now = now.and_then(|now| self.age.trusted(now, self.limits.max_age_days, &mut self.index));
+        let pulse = self.pulse.clone();
+        let (removed, done) = make_room(&mut self.index, &limits, need, now, &|| free_bytes(&dir), &|| pulse.beat());
         self.state.removed += removed.events;
         done.map_err(|e| Error::new(e.kind(), format!("cannot record into {}: {e}", dir.display())).with_source(e))
+    }
+
+    /// The limits, with shares of the disk in bytes.
+    fn limits_here(&self) -> Limits {
+        self.limits.on_disk(disk_bytes(self.folders.dir()).ok())
     }
 
     /// Brings the figures up to date; those that are not known stay as they were.
@@ -253,17 +283,10 @@ impl Store {
     }
 }
 
-/// What a failure is told by: the same for two of the same cause, though their sentences name different events and figures.
-pub(super) fn cause(e: &Error) -> String {
-    match io_cause(e) {
-        Some(io) => format!("{:?}", io.kind()),
-        None => e.to_string().chars().filter(|c| !c.is_ascii_digit()).collect(),
-    }
-}
-
-fn open_index(folders: &EventFolders) -> Result<Index> {
+fn open_index(folders: &EventFolders, pulse: &Pulse) -> Result<Index> {
     let mut told = 0;
     let mut progress = |done: u64, total: u64| {
+        pulse.beat();
         if total >= 10_000 && done * 10 / total > told {
             told = done * 10 / total;
             tracing::info!("the index is being built: {done} of {total} events");
@@ -272,10 +295,4 @@ fn open_index(folders: &EventFolders) -> Result<Index> {
     let private = folders.options().private.then_some(true);
     Index::open_with(folders.dir(), IndexOptions { private, progress: Some(&mut progress) })
         .map_err(|e| Error::output(e.to_string()).with_source(e))
-}
-
-/// Bytes of the disk below `dir` that are free for this user.
-fn free_bytes(dir: &Path) -> io::Result<u64> {
-    let about = rustix::fs::statvfs(dir)?;
-    Ok(about.f_bavail.saturating_mul(about.f_frsize))
 }

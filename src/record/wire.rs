@@ -419,6 +419,9 @@ struct RecordingJson<'a> {
     bytes: u64,
     free_bytes: Option<u64>,
     removed: u64,
+    recorded: u64,
+    unrecorded: u64,
+    waiting: u64,
 }
 
 impl<'a> From<&'a RecordingState> for RecordingJson<'a> {
@@ -430,6 +433,9 @@ impl<'a> From<&'a RecordingState> for RecordingJson<'a> {
             bytes: state.bytes,
             free_bytes: state.free_bytes,
             removed: state.removed,
+            recorded: state.recorded,
+            unrecorded: state.unrecorded,
+            waiting: state.waiting,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::archive::StoredEvent;
+use crate::archive::files::open_regular;
 use crate::dsp::{MelFilterbank, MelNorm, MelParams, MelScale, StftParams, WindowKind, stft};
 use crate::engine::snapshot::Waterfall;
 use crate::error::{Error, Result};
@@ -12,6 +13,9 @@ use crate::units::SampleRate;
 
 /// Longest sound that is read, in seconds. Events are rolled over long before.
 const MAX_SECS: f64 = 600.0;
+
+/// Longest file that is opened, in bytes: as much sound as is read, and more.
+const MAX_FILE_BYTES: u64 = 512 << 20;
 
 const N_FFT: usize = 1024;
 const N_MELS: usize = 64;
@@ -56,11 +60,9 @@ impl Clips {
 /// # Errors
 /// [`crate::ErrorKind::Input`] where it cannot be read, or is no regular file.
 pub fn read_sound(path: &Path) -> Result<Sample> {
-    // A link could lead out of the folder.
-    let is_file = path.symlink_metadata().is_ok_and(|about| about.is_file());
-    if !is_file {
-        return Err(Error::input(format!("{} is not a file in its folder", path.display())));
-    }
+    // A link could lead out of the folder, and a pipe would never end.
+    open_regular(path, MAX_FILE_BYTES)
+        .map_err(|e| Error::input(format!("{} cannot be read ({e})", path.display())).with_source(e))?;
     let mut reader = RecordingReader::open(path)?;
     let (rate, channels) = (reader.sample_rate(), usize::from(reader.channels()));
     let most = rate.samples(MAX_SECS) as usize;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use crate::archive::files::event_folder;
 use crate::archive::names::key_of;
 use crate::archive::{Marks, StoredEvent, read_event};
 use crate::error::{Error, Result};
@@ -27,7 +28,9 @@ impl Entry {
     pub fn read(dir: &Path, folder: &Path) -> Result<Self> {
         let key = key_of(dir, folder)
             .ok_or_else(|| Error::input(format!("{} is not an event folder of {}", folder.display(), dir.display())))?;
-        Ok(Self { key, event: read_event(folder)?, marks: Marks::read(folder)? })
+        let folder = event_folder(dir, &key)
+            .map_err(|e| Error::input(format!("{} cannot be read ({e})", folder.display())).with_source(e))?;
+        Ok(Self { key, event: read_event(&folder)?, marks: Marks::read(&folder)? })
     }
 }
 

@@ -2,12 +2,13 @@
 //! buttons download.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use super::ratings::{Rating, add_ratings};
-use crate::archive::files::read_bounded;
+use crate::archive::files::{event_folder, read_bounded};
 use crate::archive::names::split_key;
 use crate::archive::{Marks, read_event};
 use crate::error::{Error, Result};
@@ -102,6 +103,8 @@ pub struct Imported {
     pub marked: usize,
     /// Events whose marks in the folder are newer, and stayed.
     pub newer: usize,
+    /// Marks and ratings that are dated in the future, and were refused.
+    pub from_future: usize,
     /// Ratings that were added.
     pub rated: usize,
     /// Folders that are not there, or hold another event by now.
@@ -109,17 +112,28 @@ pub struct Imported {
 }
 
 /// Puts `feedback` into the event folders below `dir`. `set` writes marks to the folder of a key, and to whatever else knows
-/// them.
+/// them. It is `now`: what is dated later than tomorrow is refused, because nothing could ever be newer; and marks of such a
+/// date that are in a folder already give way to any others.
 ///
 /// # Errors
 /// As `set` and [`add_ratings`]: what was written before stays, and doing it again does no harm.
-pub fn import(dir: &Path, feedback: &Feedback, mut set: impl FnMut(&str, &Marks) -> Result<()>) -> Result<Imported> {
+pub fn import(
+    dir: &Path,
+    feedback: &Feedback,
+    now: Timestamp,
+    mut set: impl FnMut(&str, &Marks) -> Result<()>,
+) -> Result<Imported> {
+    let latest = latest(now);
     let mut done = Imported::default();
     for MarkedEvent { id, key, marks } in &feedback.marks {
-        let folder = dir.join(key);
-        if !is_event(&folder, id) {
+        let Some(folder) = folder_of(dir, key, id) else {
             done.missing.push(key.clone());
-        } else if Marks::read(&folder)?.marked > marks.marked {
+            continue;
+        };
+        let there = Marks::read(&folder)?.marked.filter(|marked| *marked <= latest);
+        if marks.marked.is_some_and(|marked| marked > latest) {
+            done.from_future += 1;
+        } else if there > marks.marked {
             done.newer += 1;
         } else {
             set(key, marks)?;
@@ -130,12 +144,16 @@ pub fn import(dir: &Path, feedback: &Feedback, mut set: impl FnMut(&str, &Marks)
     for rating in &feedback.ratings {
         of_events.entry((&rating.dir, &rating.event)).or_default().push(rating.clone());
     }
-    for ((key, id), ratings) in of_events {
-        let folder = dir.join(key);
-        if split_key(key).is_none() || !is_event(&folder, id) {
+    for ((key, id), mut ratings) in of_events {
+        let Some(folder) = folder_of(dir, key, id) else {
             done.missing.push(key.to_owned());
-        } else {
-            add_ratings(&folder, &ratings)?;
+            continue;
+        };
+        let n_all = ratings.len();
+        ratings.retain(|rating| !rating.is_after(latest));
+        done.from_future += n_all - ratings.len();
+        if !ratings.is_empty() {
+            add_ratings(&folder, &ratings, latest)?;
             done.rated += ratings.len();
         }
     }
@@ -144,9 +162,16 @@ pub fn import(dir: &Path, feedback: &Feedback, mut set: impl FnMut(&str, &Marks)
     Ok(done)
 }
 
-/// Whether `folder` holds the event `id`.
-fn is_event(folder: &Path, id: &str) -> bool {
-    read_event(folder).is_ok_and(|event| event.id == id)
+/// The latest date that marks can have when it is `now`: the clocks of two computers differ, and by no more than this.
+#[must_use]
+pub fn latest(now: Timestamp) -> Timestamp {
+    now.checked_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX)
+}
+
+/// The folder of the event with this key, if it holds the event `id`.
+fn folder_of(dir: &Path, key: &str, id: &str) -> Option<PathBuf> {
+    let folder = event_folder(dir, key).ok()?;
+    read_event(&folder).is_ok_and(|event| event.id == id).then_some(folder)
 }
 
 #[cfg(test)]
@@ -163,6 +188,10 @@ mod tests {
 
     const KEY: &str = "2026-11-20/150012Z-x-01A";
 
+    fn now() -> Timestamp {
+        "2026-11-22T12:00:00Z".parse().unwrap()
+    }
+
     fn file(marks: serde_json::Value) -> Vec<u8> {
         let ratings = json!([rating("a", "rest", 10.0), rating("a", "interpretation", 80.0)]);
         json!({"type": TYPE, "version": 1, "made": "…", "marks": marks, "ratings": ratings}).to_string().into_bytes()
@@ -178,7 +207,7 @@ mod tests {
             {"id": "other", "dir": KEY, "verdict": "right", "marked": "2026-11-22T10:00:00.000Z"},
         ]);
         let feedback = Feedback::parse(&file(marks)).unwrap();
-        let done = import(dir.path(), &feedback, |key, marks| marks.write(&dir.path().join(key))).unwrap();
+        let done = import(dir.path(), &feedback, now(), |key, marks| marks.write(&dir.path().join(key))).unwrap();
         assert_eq!((done.marked, done.newer, done.rated), (1, 0, 2));
         assert_eq!(done.missing, ["2026-11-20/150012Z-x-01A", "2026-11-20/gone"]);
         let read = Marks::read(&folder).unwrap();
@@ -193,9 +222,66 @@ mod tests {
         let newer = Marks { starred: true, marked: Some("2026-11-22T00:00:00Z".parse().unwrap()), ..Marks::default() };
         newer.write(&folder).unwrap();
         let marks = json!([{"id": "01A", "dir": KEY, "verdict": "right", "marked": "2026-11-21T10:00:00.000Z"}]);
-        let done = import(dir.path(), &Feedback::parse(&file(marks)).unwrap(), |_, _| panic!("not to be written"));
+        let feedback = Feedback::parse(&file(marks)).unwrap();
+        let done = import(dir.path(), &feedback, now(), |_, _| panic!("not to be written"));
         assert_eq!(done.unwrap().newer, 1);
         assert_eq!(Marks::read(&folder).unwrap(), newer);
+    }
+
+    #[test]
+    fn marks_from_the_future_are_refused_and_those_that_are_there_block_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = write_event(dir.path(), KEY, "01A", "dog");
+        let marks =
+            |verdict: &str, marked: &str| json!([{"id": "01A", "dir": KEY, "verdict": verdict, "marked": marked}]);
+        let import = |marks: serde_json::Value| {
+            let feedback = Feedback::parse(&file(marks)).unwrap();
+            import(dir.path(), &feedback, now(), |key, marks| marks.write(&dir.path().join(key))).unwrap()
+        };
+        let done = import(marks("wrong", "9999-12-30T00:00:00Z"));
+        assert_eq!((done.marked, done.from_future), (0, 1));
+        assert_eq!(Marks::read(&folder).unwrap(), Marks::default());
+        // As an older version took them in.
+        Marks { starred: true, marked: Some("9999-12-30T00:00:00Z".parse().unwrap()), ..Marks::default() }
+            .write(&folder)
+            .unwrap();
+        // Another computer's clock may be a little ahead.
+        let done = import(marks("right", "2026-11-23T01:00:00Z"));
+        assert_eq!((done.marked, done.newer, done.from_future), (1, 0, 0));
+        assert_eq!(Marks::read(&folder).unwrap().verdict, Some(Verdict::Right));
+    }
+
+    #[test]
+    fn ratings_from_the_future_are_refused_and_those_that_are_there_block_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = write_event(dir.path(), KEY, "01A", "dog");
+        let at = |time: &str, score: f64| Rating { time: time.into(), ..rating("a", "rest", score) };
+        let import = |rating: Rating| {
+            let feedback = Feedback { marks: Vec::new(), ratings: vec![rating] };
+            import(dir.path(), &feedback, now(), |_, _| Ok(())).unwrap()
+        };
+        let done = import(at("9999-12-30T00:00:00.000Z", 1.0));
+        assert_eq!((done.rated, done.from_future, read_ratings(&folder).unwrap().len()), (0, 1, 0));
+        for there in ["9999-12-30T00:00:00.000Z", "zzz"] {
+            let text = serde_json::to_vec(&[at(there, 2.0)]).unwrap();
+            std::fs::write(folder.join(super::super::ratings::RATINGS_FILE), text).unwrap();
+            assert_eq!(import(at("2026-11-21T10:00:00.000Z", 3.0)).rated, 1);
+            assert_eq!(read_ratings(&folder).unwrap()[0].score, 3.0, "{there}");
+        }
+    }
+
+    /// A day that is a link: what lies beyond it is not of this folder.
+    #[test]
+    fn nothing_is_written_beyond_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        write_event(&dir.path().join("outside"), KEY, "01A", "dog");
+        let records = dir.path().join("r");
+        std::fs::create_dir(&records).unwrap();
+        std::os::unix::fs::symlink(dir.path().join("outside/2026-11-20"), records.join("2026-11-20")).unwrap();
+        let marks = json!([{"id": "01A", "dir": KEY, "verdict": "right", "marked": "2026-11-21T10:00:00.000Z"}]);
+        let feedback = Feedback::parse(&file(marks)).unwrap();
+        let done = import(&records, &feedback, now(), |_, _| panic!("not to be written")).unwrap();
+        assert_eq!((done.missing, done.rated), (vec![KEY.to_owned()], 0));
     }
 
     #[test]
@@ -208,7 +294,7 @@ mod tests {
         outside.dir = "../x".into();
         let feedback = Feedback { marks: Vec::new(), ratings: vec![outside] };
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(import(dir.path(), &feedback, |_, _| Ok(())).unwrap().missing, ["../x"]);
+        assert_eq!(import(dir.path(), &feedback, now(), |_, _| Ok(())).unwrap().missing, ["../x"]);
     }
 
     #[test]

@@ -5,8 +5,10 @@
 //! and leaves them only as text nodes; a content policy allows the page's own script and style by their hashes, and
 //! nothing else.
 
-use std::io::Write;
-use std::path::Path;
+mod escaping;
+mod media;
+
+use std::io::{ErrorKind, Write};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,9 +16,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use self::escaping::Escaping;
+use self::media::{Media, media_bytes};
+
 use super::entry::{Entry, rfc3339};
-use crate::archive::files::read_bounded;
-use crate::archive::{Marks, StoredEvent, Verdict};
+use crate::archive::{Marks, Verdict};
 use crate::error::{Error, Result};
 
 const TEMPLATE: &str = include_str!("page/page.html");
@@ -25,8 +29,8 @@ const STYLE: &str = include_str!("page/page.css");
 const SCRIPTS: [&str; 3] =
     [include_str!("page/player.js"), include_str!("page/listen.js"), include_str!("page/app.js")];
 
-/// Longest sound or picture that goes into the page, in bytes: ten minutes of sound at 22 050 Hz.
-const MAX_FILE_BYTES: u64 = 32 << 20;
+/// All sounds and pictures of a page together, in bytes as the page has them: no browser shows a larger one.
+const MAX_PAGE_BYTES: u64 = 512 << 20;
 
 /// What goes into a page.
 #[derive(Debug, Clone)]
@@ -46,11 +50,27 @@ pub struct PageOptions {
 /// A file of an event that is missing, too long or unreadable is left out, and the page says so where the event is shown.
 ///
 /// # Errors
-/// [`crate::ErrorKind::Output`] where `out` cannot be written.
+/// [`crate::ErrorKind::Output`] where `out` cannot be written, [`crate::ErrorKind::Usage`] where the page would be too large
+/// for any browser; as far as that can be known, before anything is written.
 pub fn write_page(out: &mut impl Write, entries: &[Entry], options: &PageOptions) -> Result<()> {
-    write_parts(out, entries, options).map_err(|e| {
-        Error::output(format!("the page could not be written ({e}); check the folder and its disk")).with_source(e)
+    let bytes: u64 = entries.iter().map(|entry| media_bytes(&entry.event, options.components)).sum();
+    if bytes > MAX_PAGE_BYTES {
+        return Err(too_large(options));
+    }
+    write_parts(out, entries, options).map_err(|e| match e.kind() {
+        ErrorKind::FileTooLarge if e.get_ref().is_some() => too_large(options),
+        _ => {
+            Error::output(format!("the page could not be written ({e}); check the folder and its disk")).with_source(e)
+        }
     })
+}
+
+fn too_large(options: &PageOptions) -> Error {
+    let remedy = if options.components { ", or leave out sounds with --no-components" } else { "" };
+    Error::usage(format!(
+        "the page would be larger than {} MB, which no browser shows; choose fewer events with --limit or filters{remedy}",
+        MAX_PAGE_BYTES >> 20
+    ))
 }
 
 fn write_parts(out: &mut impl Write, entries: &[Entry], options: &PageOptions) -> std::io::Result<()> {
@@ -93,8 +113,9 @@ fn policy(script: &str) -> String {
 /// looked at.
 fn write_data(out: &mut impl Write, entries: &[Entry], options: &PageOptions) -> std::io::Result<()> {
     let mut events = Vec::with_capacity(entries.len());
+    let mut left = MAX_PAGE_BYTES;
     for (i, entry) in entries.iter().enumerate() {
-        let (media, missing) = Media::read(&entry.event, options.components);
+        let (media, missing) = Media::read(&entry.event, options.components, &mut left)?;
         block(out, &format!("media-{i}"), &media)?;
         events.push(EventJson::new(entry, missing));
     }
@@ -110,20 +131,8 @@ fn write_data(out: &mut impl Write, entries: &[Entry], options: &PageOptions) ->
 
 /// A block of data that nothing in it can end.
 fn block(out: &mut impl Write, id: &str, value: &impl Serialize) -> std::io::Result<()> {
-    let json = serde_json::to_string(value)?;
     write!(out, "<script type=\"application/json\" id=\"{id}\">")?;
-    // In JSON these stand in strings only, where an escape means the same.
-    let mut rest = json.as_str();
-    while let Some(at) = rest.find(['<', '>', '&', '\u{2028}', '\u{2029}']) {
-        let (before, special) = rest.split_at(at);
-        let mut chars = special.chars();
-        out.write_all(before.as_bytes())?;
-        if let Some(c) = chars.next() {
-            write!(out, "\\u{:04x}", u32::from(c))?;
-        }
-        rest = chars.as_str();
-    }
-    out.write_all(rest.as_bytes())?;
+    serde_json::to_writer(Escaping(&mut *out), value)?;
     out.write_all(b"</script>\n")
 }
 
@@ -240,67 +249,6 @@ impl<'a> EventJson<'a> {
 fn offset_text(offset: jiff::tz::Offset) -> String {
     let secs = offset.seconds();
     format!("{}{:02}:{:02}", if secs < 0 { '-' } else { '+' }, secs.abs() / 3600, secs.abs() / 60 % 60)
-}
-
-/// Sounds and picture of an event, in base64.
-#[derive(Default, Serialize)]
-struct Media {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    heard: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    why: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    components: Vec<ComponentMedia>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    picture: Option<String>,
-}
-
-#[derive(Serialize)]
-struct ComponentMedia {
-    index: u64,
-    audio: String,
-}
-
-impl Media {
-    /// What is there, and a sentence on what should be there and is not.
-    fn read(event: &StoredEvent, with_components: bool) -> (Self, Option<String>) {
-        let mut missing = Vec::new();
-        let mut get = |name: &Option<String>| {
-            let name = name.as_ref()?;
-            let bytes = encoded(&event.folder, name);
-            if bytes.is_none() {
-                missing.push(name.clone());
-            }
-            bytes
-        };
-        let mut media = Self {
-            heard: get(&event.files.clip),
-            why: get(&event.files.interpretation),
-            components: Vec::new(),
-            picture: get(&event.files.spectrogram),
-        };
-        for component in event.components.iter().filter(|_| with_components) {
-            if let Some(audio) = get(&component.file) {
-                media.components.push(ComponentMedia { index: component.index, audio });
-            }
-        }
-        let trouble = match (missing.is_empty(), event.files.clip.is_some()) {
-            (false, _) => Some(format!("Not readable when this page was made: {}.", missing.join(", "))),
-            (true, false) => Some("No sound was kept of this event.".to_owned()),
-            (true, true) => None,
-        };
-        (media, trouble)
-    }
-}
-
-fn encoded(folder: &Path, name: &str) -> Option<String> {
-    match read_bounded(&folder.join(name), MAX_FILE_BYTES) {
-        Ok(bytes) => Some(STANDARD.encode(bytes)),
-        Err(e) => {
-            tracing::warn!("{} is left out of the page ({e})", folder.join(name).display());
-            None
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::archive::files::{read_bounded, replace};
@@ -68,6 +69,16 @@ impl Rating {
         texts.iter().any(|t| t.len() > MAX_TEXT_BYTES).then(|| "a rating holds a text that is too long".to_owned())
     }
 
+    /// When it was given, where that is a time.
+    fn given(&self) -> Option<Timestamp> {
+        self.time.parse().ok()
+    }
+
+    /// Whether it says that it was given later than `latest`.
+    pub(super) fn is_after(&self, latest: Timestamp) -> bool {
+        self.given().is_some_and(|given| given > latest)
+    }
+
     /// Ratings of the same by the same person.
     fn key(&self) -> (String, String, String, String) {
         (self.rater.clone(), self.event.clone(), self.method.clone(), self.condition.clone())
@@ -84,23 +95,25 @@ impl Rating {
     }
 }
 
-/// Each person's newest rating of each sound.
+/// Each person's newest rating of each sound. A time that is no time, or later than `latest`, is older than any other: it
+/// would be the newest for ever.
 #[must_use]
-pub fn newest(ratings: impl IntoIterator<Item = Rating>) -> Vec<Rating> {
-    let mut kept = BTreeMap::new();
+pub fn newest(ratings: impl IntoIterator<Item = Rating>, latest: Timestamp) -> Vec<Rating> {
+    let mut kept: BTreeMap<_, (Option<Timestamp>, Rating)> = BTreeMap::new();
     for rating in ratings {
+        let given = rating.given().filter(|given| *given <= latest);
         match kept.entry(rating.key()) {
             std::collections::btree_map::Entry::Vacant(place) => {
-                place.insert(rating);
+                place.insert((given, rating));
             }
             std::collections::btree_map::Entry::Occupied(mut place) => {
-                if rating.time >= place.get().time {
-                    place.insert(rating);
+                if given >= place.get().0 {
+                    place.insert((given, rating));
                 }
             }
         }
     }
-    kept.into_values().collect()
+    kept.into_values().map(|(_, rating)| rating).collect()
 }
 
 /// The ratings in the event folder `folder`; none where there is no such file.
@@ -123,12 +136,12 @@ pub fn read_ratings(folder: &Path) -> Result<Vec<Rating>> {
 }
 
 /// Adds `ratings` to those in the event folder `folder`; of one person's ratings of the same sound the newest stays. The file
-/// is written whole.
+/// is written whole. `latest` is as in [`newest`].
 ///
 /// # Errors
 /// As [`read_ratings`]; [`crate::ErrorKind::Output`] where it cannot be written.
-pub fn add_ratings(folder: &Path, ratings: &[Rating]) -> Result<()> {
-    let all = newest(read_ratings(folder)?.into_iter().chain(ratings.iter().cloned()));
+pub fn add_ratings(folder: &Path, ratings: &[Rating], latest: Timestamp) -> Result<()> {
+    let all = newest(read_ratings(folder)?.into_iter().chain(ratings.iter().cloned()), latest);
     let path = folder.join(RATINGS_FILE);
     let failed = |why: String| Error::output(format!("{} could not be written: {why}", path.display()));
     let day = folder.parent().ok_or_else(|| failed("it has no folder".to_owned()))?;
@@ -253,7 +266,7 @@ pub(super) mod tests {
     #[test]
     fn the_newest_rating_of_a_person_counts() {
         let old = Rating { time: "2026-11-20T10:00:00.000Z".into(), ..rating("a", "rest", 90.0) };
-        let kept = newest([rating("a", "rest", 10.0), old, rating("b", "rest", 20.0)]);
+        let kept = newest([rating("a", "rest", 10.0), old, rating("b", "rest", 20.0)], Timestamp::MAX);
         assert_eq!(kept.iter().map(|r| r.score).collect::<Vec<_>>(), [10.0, 20.0]);
     }
 
@@ -263,8 +276,8 @@ pub(super) mod tests {
         let folder = dir.path().join("event");
         std::fs::create_dir(&folder).unwrap();
         assert_eq!(read_ratings(&folder).unwrap(), []);
-        add_ratings(&folder, &[rating("a", "rest", 10.0)]).unwrap();
-        add_ratings(&folder, &[rating("b", "rest", 20.0), rating("a", "rest", 12.0)]).unwrap();
+        add_ratings(&folder, &[rating("a", "rest", 10.0)], Timestamp::MAX).unwrap();
+        add_ratings(&folder, &[rating("b", "rest", 20.0), rating("a", "rest", 12.0)], Timestamp::MAX).unwrap();
         assert_eq!(read_ratings(&folder).unwrap(), [rating("a", "rest", 12.0), rating("b", "rest", 20.0)]);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary stays");
         std::fs::write(folder.join(RATINGS_FILE), "[{\"rater\": 1}]").unwrap();

@@ -100,9 +100,9 @@ impl Relay for Metrics {
             Report::Event(event) => {
                 let event = &event.event;
                 *heard.events.entry((event.source.clone(), event.label.clone())).or_default() += 1;
-                heard.recorded += u64::from(aside.dir.is_some());
             }
             Report::Status(status) => {
+                heard.recorded = aside.recording.map_or(0, |recording| recording.recorded);
                 heard.recording = aside.recording.cloned();
                 let input = heard.input(&status.source);
                 let before = input.status.as_ref().and_then(|before| before.trouble.as_ref());

@@ -59,7 +59,9 @@ pub fn read_marked(dir: &Path, model: &str) -> Result<Marked> {
     let mut all = Marked::default();
     for row in index.query(&Filter::default(), Page::ALL)? {
         all.n_events += 1;
-        let offset = row.onset + jiff::SignedDuration::from_secs_f64(row.duration_secs.clamp(0.0, 86_400.0));
+        let length = jiff::SignedDuration::from_secs_f64(row.duration_secs.clamp(0.0, 86_400.0));
+        // A record may say any year.
+        let offset = row.onset.checked_add(length).unwrap_or(jiff::Timestamp::MAX);
         let span = all.span.get_or_insert(Span { from: row.onset, to: offset });
         (span.from, span.to) = (span.from.min(row.onset), span.to.max(offset));
         let scores = all.labels.entry(row.label.clone()).or_default();

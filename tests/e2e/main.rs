@@ -6,6 +6,8 @@ mod support;
 mod detect;
 mod faults;
 #[cfg(unix)]
+mod hostile;
+#[cfg(unix)]
 mod inputs;
 mod jack;
 mod monitor;

@@ -237,7 +237,16 @@ fn a_full_disk_is_one_error_and_no_line_is_ever_cut() {
 #[test]
 fn a_status_says_how_recording_goes_and_a_piece_what_it_goes_on_from() {
     let mut lines = JsonLines::new(Vec::new());
-    let mut state = RecordingState { events: 7, bytes: 1234, free_bytes: Some(5_000), removed: 2, error: None };
+    let mut state = RecordingState {
+        events: 7,
+        bytes: 1234,
+        free_bytes: Some(5_000),
+        removed: 2,
+        recorded: 5,
+        unrecorded: 1,
+        waiting: 3,
+        error: None,
+    };
     lines.write_status(&record::status(), Some(&state)).unwrap();
     state.error = Some("the disk is full".into());
     state.free_bytes = None;
@@ -245,8 +254,8 @@ fn a_status_says_how_recording_goes_and_a_piece_what_it_goes_on_from() {
     lines.write_event(&record::event("B", "dog"), None, Some("A")).unwrap();
     let text = String::from_utf8(lines.into_inner()).unwrap();
     let ends = [
-        r#""device":"cpu","recording":{"state":"recording","error":null,"events":7,"bytes":1234,"free_bytes":5000,"removed":2}}"#,
-        r#""recording":{"state":"failing","error":"the disk is full","events":7,"bytes":1234,"free_bytes":null,"removed":2}}"#,
+        r#""device":"cpu","recording":{"state":"recording","error":null,"events":7,"bytes":1234,"free_bytes":5000,"removed":2,"recorded":5,"unrecorded":1,"waiting":3}}"#,
+        r#""recording":{"state":"failing","error":"the disk is full","events":7,"bytes":1234,"free_bytes":null,"removed":2,"recorded":5,"unrecorded":1,"waiting":3}}"#,
         r#""lag_s":0.02,"continues":"A"}"#,
     ];
     for (line, end) in text.lines().zip(ends) {

@@ -1,12 +1,20 @@
 //! What is removed to make room, and what never is.
 
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use earwitness::{
     ErrorKind,
     archive::{Filter, Index, Marks, Page},
     engine::report::EventReport,
-    record::{FolderOptions, Limits, Store, StoreOptions},
+    record::{FolderOptions, Limits, Store, StoreOptions, Uptime},
 };
 
 use crate::{
@@ -78,18 +86,69 @@ fn the_lowest_score_in_tenths_and_then_the_oldest_goes_and_the_total_is_kept() {
 fn what_is_too_old_goes_first_whatever_its_score() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = open(dir.path(), Limits { max_age_days: 30.0, ..Limits::default() });
-    for (id, score, day) in [("A", 0.99, 0), ("B", 0.98, 1), ("C", 0.3, 20)] {
+    let uptime = fake_uptime(&mut store);
+    let record = |store: &mut Store, id: &str, score: f32, day: u64| {
+        uptime.store(day * DAY, Relaxed);
         store.record(&event(id, score, day * DAY), None).unwrap();
+    };
+    for (id, score, day) in [("A", 0.99, 0), ("B", 0.98, 1), ("C", 0.3, 20)] {
+        record(&mut store, id, score, day);
     }
     star(dir.path(), "B", &starred());
-    store.record(&event("D", 0.5, 32 * DAY), None).unwrap();
+    record(&mut store, "D", 0.5, 32);
     assert_eq!(ids(dir.path()), set(&["B", "C", "D"]), "starred ones stay");
     assert!(dir.path().join("2026-11-21").exists() && !dir.path().join("2026-11-20").exists());
     // No event has to come for it.
+    uptime.store(51 * DAY, Relaxed);
     let clock = event("E", 0.5, 51 * DAY).event.clock;
     store.look(clock.start).unwrap();
     assert_eq!(ids(dir.path()), set(&["B", "D"]));
     assert_eq!(store.state().removed, 2);
+}
+
+/// A clock that jumps sixty days ahead: everything would be too old, for good. It has to hold for hours first, also beyond a
+/// restart of the program.
+#[test]
+fn a_clock_that_jumps_removes_nothing_until_the_new_time_has_held() {
+    const HOUR: u64 = 3600;
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits { max_age_days: 30.0, ..Limits::default() };
+    let jump = 60 * DAY;
+    let mut store = open(dir.path(), limits);
+    let uptime = fake_uptime(&mut store);
+    store.record(&event("A", 0.9, 0), None).unwrap();
+    uptime.store(HOUR, Relaxed);
+    store.record(&event("B", 0.9, HOUR), None).unwrap();
+    for (id, hours) in [("C", 2), ("D", 5), ("E", 7)] {
+        uptime.store(hours * HOUR, Relaxed);
+        store.record(&event(id, 0.9, hours * HOUR + jump), None).unwrap();
+    }
+    assert_eq!(ids(dir.path()), set(&["A", "B", "C", "D", "E"]));
+    drop(store);
+    // The newest events are of the new time by now, and still it is not trusted.
+    let mut store = open(dir.path(), limits);
+    let uptime = fake_uptime(&mut store);
+    store.record(&event("F", 0.9, 8 * HOUR + jump), None).unwrap();
+    assert_eq!(ids(dir.path()).len(), 6);
+    // The clock was mended: nothing is lost.
+    uptime.store(HOUR, Relaxed);
+    store.record(&event("G", 0.9, 9 * HOUR), None).unwrap();
+    assert_eq!(ids(dir.path()).len(), 7);
+    // It was right, after all.
+    for hours in [10, 13, 16] {
+        uptime.store((hours - 8) * HOUR, Relaxed);
+        store.record(&event(&format!("H{hours}"), 0.9, hours * HOUR + jump), None).unwrap();
+    }
+    assert!(["A", "B", "G"].iter().all(|id| !ids(dir.path()).contains(*id)), "{:?}", ids(dir.path()));
+    assert_eq!(store.state().removed, 3);
+}
+
+/// Seconds that the store takes for its uptime.
+fn fake_uptime(store: &mut Store) -> Arc<AtomicU64> {
+    let secs = Arc::new(AtomicU64::new(0));
+    let seen = Arc::clone(&secs);
+    store.set_uptime(Uptime::from_fn(move || Duration::from_secs(seen.load(Relaxed))));
+    secs
 }
 
 #[test]

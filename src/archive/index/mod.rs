@@ -6,12 +6,16 @@
 //! opened, days whose folder has changed are looked into again; what is damaged or of another version is set aside and
 //! built again; where it cannot be written, it is built in memory.
 
+mod marks;
 mod query;
+mod removal;
 mod row;
 mod scan;
 mod schema;
+mod tables;
 
 pub use query::{Filter, Judged, Page, Totals};
+pub use removal::Removal;
 pub use row::Row;
 pub use scan::CatchUp;
 
@@ -19,10 +23,11 @@ use std::{
     fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 
 use self::{
     scan::{ScanError, catch_up},
@@ -30,9 +35,9 @@ use self::{
 };
 use super::{
     event::StoredEvent,
-    files::folder_bytes,
+    files::{event_folder, folder_bytes},
     marks::Marks,
-    names::{INDEX, key_of, split_key, temporary},
+    names::{INDEX, key_of, split_key},
 };
 use crate::error::{Error, Result};
 
@@ -50,6 +55,7 @@ pub struct IndexOptions<'a> {
 pub struct Index {
     dir: PathBuf,
     connection: Connection,
+    opened: Instant,
     in_memory: bool,
     /// Device and number of the file, where there is one.
     file: Option<(u64, u64)>,
@@ -106,9 +112,16 @@ impl Index {
                 dir.display()
             );
         }
+        if caught_up.doubtful > 0 {
+            tracing::warn!(
+                "the marks of {} events in {} cannot be read: check their rights; these events stay until they can be",
+                caught_up.doubtful,
+                dir.display()
+            );
+        }
         tracing::debug!(?caught_up, in_memory, "the index of {} is open", dir.display());
         let file = if in_memory { None } else { identity(&dir) };
-        Ok(Self { dir, connection, in_memory, file, caught_up })
+        Ok(Self { dir, connection, opened: Instant::now(), in_memory, file, caught_up })
     }
 
     /// Whether the file that this works on is still the one in the recording folder; true of an index in memory.
@@ -227,12 +240,63 @@ impl Index {
     }
 
     /// Keys and bytes of events that may be removed, those first that are worth least: with `before`, what began before it,
-    /// oldest first; without, by score in whole tenths, lowest first, and then oldest first. Starred ones never.
+    /// oldest first; without, by score in whole tenths, lowest first, and then oldest first. Starred ones never, and not
+    /// those of [`Index::pass_over`].
     ///
     /// # Errors
     /// As [`Index::query`].
     pub fn removable(&self, before: Option<Timestamp>, limit: u64) -> Result<Vec<(String, u64)>> {
-        query::removable(&self.connection, before, limit).map_err(|e| broken(&self.dir, &e))
+        query::removable(&self.connection, before, limit, self.now_ms()).map_err(|e| broken(&self.dir, &e))
+    }
+
+    /// Leaves the event with the key `dir` out of [`Index::removable`] for so long: it could not be removed, and to try it
+    /// again with every new event would take longer and longer. `why` says what the trouble is; "" where there is none. Only
+    /// this index knows, not others on the same folder.
+    ///
+    /// # Errors
+    /// As [`Index::query`].
+    pub fn pass_over(&self, dir: &str, period: Duration, why: &str) -> Result<()> {
+        let until_ms = self.now_ms().saturating_add(i64::try_from(period.as_millis()).unwrap_or(i64::MAX));
+        query::pass_over(&self.connection, dir, until_ms, why).map_err(|e| broken(&self.dir, &e))
+    }
+
+    /// How many events are passed over because of some trouble, and the newest of it; none where there are none.
+    ///
+    /// # Errors
+    /// As [`Index::query`].
+    pub fn passed_over(&self) -> Result<Option<(u64, String)>> {
+        query::passed_over(&self.connection).map_err(|e| broken(&self.dir, &e))
+    }
+
+    /// Milliseconds of this index's own clock.
+    fn now_ms(&self) -> i64 {
+        i64::try_from(self.opened.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// Up to when the clock had proved itself when [`Index::set_proven`] was last called, by any run; without that, when the
+    /// newest event began. None where there is neither.
+    ///
+    /// # Errors
+    /// As [`Index::query`].
+    pub fn proven(&self) -> Result<Option<Timestamp>> {
+        let text = "SELECT coalesce((SELECT max(ms) FROM proven), (SELECT max(onset_ms) FROM events))";
+        let ms: Option<i64> =
+            self.connection.query_row(text, [], |row| row.get(0)).map_err(|e| broken(&self.dir, &e))?;
+        Ok(ms.and_then(|ms| Timestamp::from_millisecond(ms).ok()))
+    }
+
+    /// Remembers, for later runs, up to when the clock has proved itself.
+    ///
+    /// # Errors
+    /// As [`Index::query`].
+    pub fn set_proven(&mut self, at: Timestamp) -> Result<()> {
+        let mut set = || {
+            let transaction = self.connection.transaction()?;
+            transaction.execute("DELETE FROM proven", [])?;
+            transaction.execute("INSERT INTO proven (ms) VALUES (?1)", params![at.as_millisecond()])?;
+            transaction.commit()
+        };
+        set().map_err(|e| broken(&self.dir, &e))
     }
 
     /// Takes in an event that has just been written.
@@ -246,8 +310,7 @@ impl Index {
             Error::bug(format!("the event folder {folder} does not lie in {dir}; please report this"))
         })?;
         // One that is there already may have been marked meanwhile.
-        let stamp = scan::marks_stamp(&event.folder);
-        let marks = Marks::read(&event.folder).unwrap_or_default();
+        let (marks, stamp) = marks::read_marks(&event.folder).unwrap_or((Marks::default(), row::DOUBTFUL));
         let mut add = || {
             let transaction = self.connection.transaction()?;
             row::insert(&transaction, &key, event, &marks, stamp)?;
@@ -261,9 +324,15 @@ impl Index {
     /// # Errors
     /// `Output` where the folder cannot be written, and then nothing is changed; `Usage` where the note is too long.
     pub fn set_marks(&mut self, dir: &str, marks: &Marks) -> Result<()> {
-        let folder = self.checked(dir)?;
+        let folder = self.checked(dir)?.map_err(|e| {
+            let why = match e.kind() {
+                io::ErrorKind::NotFound => "the event is not there any more".to_owned(),
+                _ => e.to_string(),
+            };
+            Error::output(format!("{} cannot be marked: {why}", self.dir.join(dir).display())).with_source(e)
+        })?;
         marks.write(&folder)?;
-        let stamp = scan::marks_stamp(&folder);
+        let stamp = marks::marks_stamp(&folder);
         match row::mark(&self.connection, dir, marks, stamp, bytes_of(&folder)) {
             Ok(_) => Ok(()),
             // They are in the folder, and that is the truth: the next one who opens the index finds them.
@@ -274,76 +343,10 @@ impl Index {
         }
     }
 
-    /// Removes the event with the key `dir`: its folder gets a temporary name first, so that a kill leaves no half event.
-    /// Whether it was there.
-    ///
-    /// # Errors
-    /// `Output` where it cannot be removed.
-    pub fn remove(&mut self, dir: &str) -> Result<bool> {
-        self.remove_if(dir, |_| true)
-    }
-
-    /// As [`Index::remove`], unless the folder says that it is starred, whatever the index holds: somebody may have starred
-    /// it a moment ago. Whether it was removed.
-    ///
-    /// # Errors
-    /// As [`Index::remove`].
-    pub fn remove_unless_starred(&mut self, dir: &str) -> Result<bool> {
-        // Marks that cannot be read may be a star.
-        self.remove_if(dir, |folder| Marks::read(folder).is_ok_and(|marks| !marks.starred))
-    }
-
-    fn remove_if(&mut self, dir: &str, wanted: impl Fn(&Path) -> bool) -> Result<bool> {
-        let folder = self.checked(dir)?;
-        let day = folder.parent().map_or_else(|| self.dir.clone(), Path::to_path_buf);
-        let failed = |e: io::Error| {
-            Error::output(format!("{} could not be removed ({e}); check its disk and its rights", folder.display()))
-                .with_source(e)
-        };
-        if folder.exists() && !wanted(&folder) {
-            self.remark(dir, &folder);
-            return Ok(false);
-        }
-        let gone = day.join(temporary("removed"));
-        let was_there = match fs::rename(&folder, &gone) {
-            Ok(()) => true,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => false,
-            Err(e) => return Err(failed(e)),
-        };
-        // Under its new name nobody marks it any more: what it says now, it says for good.
-        if was_there && !wanted(&gone) {
-            fs::rename(&gone, &folder).map_err(failed)?;
-            self.remark(dir, &folder);
-            return Ok(false);
-        }
-        if was_there && let Err(e) = fs::remove_dir_all(&gone) {
-            // Another process that cleans up may be at it, too.
-            if e.kind() != io::ErrorKind::NotFound {
-                return Err(failed(e));
-            }
-        }
-        // The last event of a day takes the day with it; a day with anything in it stays.
-        let _ = fs::remove_dir(&day);
-        // After the folder: where the disk was full, the index has room now.
-        let rows =
-            self.connection.execute("DELETE FROM events WHERE dir = ?1", [dir]).map_err(|e| broken(&self.dir, &e))?;
-        Ok(was_there || rows > 0)
-    }
-
-    /// Reads the marks of one event again.
-    fn remark(&self, dir: &str, folder: &Path) {
-        let (stamp, marks) = (scan::marks_stamp(folder), Marks::read(folder));
-        // Marks that cannot be read are kept as if they held a star.
-        let marks = marks.unwrap_or_else(|_| Marks { starred: true, ..Marks::default() });
-        if let Err(e) = row::mark(&self.connection, dir, &marks, stamp, bytes_of(folder)) {
-            tracing::warn!("{}", broken(&self.dir, &e));
-        }
-    }
-
-    /// The folder of the event with the key `dir`.
-    fn checked(&self, dir: &str) -> Result<PathBuf> {
+    /// The folder of the event with the key `dir`, or why there is none.
+    fn checked(&self, dir: &str) -> Result<io::Result<PathBuf>> {
         match split_key(dir) {
-            Some(_) => Ok(self.dir.join(dir)),
+            Some(_) => Ok(event_folder(&self.dir, dir)),
             None => Err(Error::bug(format!("{dir:?} is no event's folder; please report this"))),
         }
     }
@@ -351,7 +354,7 @@ impl Index {
 
 /// Device and number of the index file in `dir`.
 fn identity(dir: &Path) -> Option<(u64, u64)> {
-    fs::metadata(dir.join(INDEX)).ok().map(|about| (about.dev(), about.ino()))
+    fs::symlink_metadata(dir.join(INDEX)).ok().map(|about| (about.dev(), about.ino()))
 }
 
 /// Length of the files in `folder`, in bytes, if that can be known.
@@ -405,5 +408,7 @@ fn broken(dir: &Path, e: &rusqlite::Error) -> Error {
     ))
 }
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;

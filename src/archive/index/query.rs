@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use rusqlite::{
-    Connection, ToSql, params_from_iter,
+    Connection, OptionalExtension, ToSql, params_from_iter,
     types::{Null, Value},
 };
 
@@ -187,26 +187,44 @@ pub(super) fn totals(connection: &Connection) -> rusqlite::Result<Totals> {
 }
 
 /// Events that may be removed, the least worth first: those from before `before`, or, without it, by score in tenths and
-/// then by age. Starred ones never.
+/// then by age. Starred ones never, and not those that are passed over until after `now_ms`.
 pub(super) fn removable(
     connection: &Connection,
     before: Option<Timestamp>,
     limit: u64,
+    now_ms: i64,
 ) -> rusqlite::Result<Vec<(String, u64)>> {
+    connection.prepare_cached("DELETE FROM temp.passed_over WHERE until_ms <= ?1")?.execute([now_ms])?;
     let limit = Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX));
     let (text, first) = match before {
         Some(before) => (
-            "SELECT dir, bytes FROM events WHERE starred = 0 AND onset_ms < ?1 ORDER BY onset_ms LIMIT ?2",
+            "SELECT dir, bytes FROM events WHERE starred = 0 AND dir NOT IN (SELECT dir FROM temp.passed_over) AND onset_ms < ?1
+             ORDER BY onset_ms LIMIT ?2",
             Value::Integer(before.as_millisecond()),
         ),
         None => (
-            "SELECT dir, bytes FROM events WHERE starred = 0 AND ?1 IS NULL ORDER BY tenths, onset_ms LIMIT ?2",
+            "SELECT dir, bytes FROM events WHERE starred = 0 AND dir NOT IN (SELECT dir FROM temp.passed_over) AND ?1 IS NULL
+             ORDER BY tenths, onset_ms LIMIT ?2",
             Value::from(Null),
         ),
     };
     let mut statement = connection.prepare_cached(text)?;
     let values: [&dyn ToSql; 2] = [&first, &limit];
     statement.query_map(values, |row| Ok((row.get(0)?, count_of(row, 1)?)))?.collect()
+}
+
+/// Passes the event `key` over until `until_ms`.
+pub(super) fn pass_over(connection: &Connection, key: &str, until_ms: i64, why: &str) -> rusqlite::Result<()> {
+    let text = "INSERT OR REPLACE INTO temp.passed_over (dir, until_ms, why) VALUES (?1, ?2, ?3)";
+    connection.prepare_cached(text)?.execute((key, until_ms, why)).map(drop)
+}
+
+/// How many events are passed over for a reason, and the newest reason; none where there are none.
+pub(super) fn passed_over(connection: &Connection) -> rusqlite::Result<Option<(u64, String)>> {
+    let text =
+        "SELECT (SELECT count(*) FROM temp.passed_over WHERE why <> ''), why FROM temp.passed_over WHERE why <> ''
+                ORDER BY rowid DESC LIMIT 1";
+    connection.prepare_cached(text)?.query_row([], |row| Ok((count_of(row, 0)?, row.get(1)?))).optional()
 }
 
 pub(super) fn unreadable(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {

@@ -8,6 +8,13 @@ use crate::archive::{
     marks::{Marks, Verdict},
 };
 
+/// The stamp of marks that could not be read: what the row says of them is not known to be so, and is decided anew at the
+/// next look. Until then the event is not removed, because it may be starred.
+pub(super) const DOUBTFUL: i64 = -1;
+
+/// Longest folder that the tables allow, in bytes; nothing is that long.
+const MAX_BYTES: i64 = 1 << 50;
+
 /// What a list shows of an event, and its filters look at.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
@@ -138,7 +145,7 @@ pub(super) fn insert(
         figures.and_then(|f| f.prob_out),
         event.files.clip.is_some(),
         event.continues,
-        i64::try_from(event.bytes).unwrap_or(i64::MAX),
+        length(event.bytes),
         marks.verdict.map(Verdict::word),
         marks.label,
         marks.starred,
@@ -170,9 +177,20 @@ pub(super) fn mark(
         marks.note,
         marks.marked.map(Timestamp::as_millisecond),
         marks_stamp,
-        bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
+        bytes.map(length),
     ])?;
     Ok(n > 0)
+}
+
+/// Says that nobody knows the newest marks of the event `key`: those in its row stay until its folder can be read.
+pub(super) fn doubt(connection: &Connection, key: &str) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare_cached("UPDATE events SET marks_stamp = ?2 WHERE dir = ?1")?;
+    Ok(statement.execute(params![key, DOUBTFUL])? > 0)
+}
+
+/// A length within what the tables allow.
+fn length(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX).min(MAX_BYTES)
 }
 
 /// A score in whole tenths, downwards: what retention compares before age.

@@ -10,10 +10,13 @@ use std::{
 
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use super::row::insert;
+use super::{
+    marks::{Changed, count_doubts, marks_stamp, read_marks, settle_doubts, stamp},
+    row::{DOUBTFUL, insert},
+};
 use crate::archive::{
     event::{StoredEvent, read_event},
-    marks::{MARKS_FILE, Marks},
+    marks::Marks,
     names::{is_day, is_event},
 };
 
@@ -37,6 +40,8 @@ pub struct CatchUp {
     pub marked: u64,
     /// Folders in the days looked into that hold no readable event.
     pub unreadable: u64,
+    /// Events in all days whose marks cannot be read.
+    pub doubtful: u64,
 }
 
 /// A day's folder, and what to look at in it.
@@ -62,6 +67,7 @@ pub(super) fn catch_up(
     let mut days = Vec::new();
     let present = days_on_disk(dir)?;
     forget_days(connection, &present, &mut found)?;
+    found.marked += settle_doubts(connection, dir)?;
     for (name, about) in present {
         days.extend(look_into(connection, dir, name, &about)?);
     }
@@ -98,6 +104,7 @@ pub(super) fn catch_up(
         }
         finish_day(connection, dir, &day, &mut found)?;
     }
+    found.doubtful = count_doubts(connection)?;
     Ok(found)
 }
 
@@ -130,38 +137,17 @@ enum Read {
 
 fn read_one(dir: &Path, day: &str, name: &str) -> Read {
     let folder = dir.join(day).join(name);
-    // Before the marks are read, so that a change in between is seen next time.
-    let stamp = marks_stamp(&folder);
     match read_event(&folder) {
-        Ok(event) => Read::Event(Box::new(event), marks_or_none(&folder), stamp),
+        Ok(event) => {
+            let (marks, stamp) = read_marks(&folder).unwrap_or_else(|e| {
+                tracing::debug!("{e}");
+                (Marks::default(), DOUBTFUL)
+            });
+            Read::Event(Box::new(event), marks, stamp)
+        }
         Err(_) if !folder.exists() => Read::Gone,
         Err(e) => Read::Unreadable(e.to_string()),
     }
-}
-
-/// The marks of an event; none where they cannot be read, which is said.
-pub(super) fn marks_or_none(folder: &Path) -> Marks {
-    Marks::read(folder).unwrap_or_else(|e| {
-        tracing::warn!("{e}");
-        Marks::default()
-    })
-}
-
-/// Changes when the marks of an event folder do; 0 where there are none.
-pub(super) fn marks_stamp(folder: &Path) -> i64 {
-    fs::symlink_metadata(folder.join(MARKS_FILE)).map_or(0, |about| stamp(&about).max(1))
-}
-
-/// Changes when a file or folder is changed, or replaced by another.
-fn stamp(about: &Metadata) -> i64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for part in [about.mtime(), about.mtime_nsec(), about.ctime(), about.ctime_nsec(), about.ino() as i64] {
-        for byte in part.to_le_bytes() {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
-        }
-    }
-    // Positive, so that 0 and less can mean that there is none.
-    (hash >> 1) as i64
 }
 
 fn days_on_disk(dir: &Path) -> std::io::Result<Vec<(String, Metadata)>> {
@@ -247,18 +233,16 @@ fn finish_day(connection: &mut Connection, dir: &Path, day: &Day, found: &mut Ca
     let mut changed = Vec::new();
     for (event, was) in &day.known {
         let folder = dir.join(&day.name).join(event);
-        let is = marks_stamp(&folder);
-        if is != *was {
-            changed.push((format!("{}/{event}", day.name), marks_or_none(&folder), is, super::bytes_of(&folder)));
+        if *was != DOUBTFUL && marks_stamp(&folder) != *was {
+            changed.push(Changed::read(format!("{}/{event}", day.name), &folder));
         }
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for key in &day.gone {
         found.removed += transaction.execute("DELETE FROM events WHERE dir = ?1", [key])? as u64;
     }
-    for (key, marks, stamp, bytes) in &changed {
-        super::row::mark(&transaction, key, marks, *stamp, *bytes)?;
-        found.marked += 1;
+    for changed in &changed {
+        found.marked += u64::from(changed.put_into(&transaction)?);
     }
     let listed: HashSet<&str> = day.new.iter().map(String::as_str).collect();
     let unreadable: Vec<String> = {
@@ -268,8 +252,12 @@ fn finish_day(connection: &mut Connection, dir: &Path, day: &Day, found: &mut Ca
     for key in unreadable.iter().filter(|key| key.split_once('/').is_none_or(|(_, name)| !listed.contains(name))) {
         transaction.execute("DELETE FROM unreadable WHERE dir = ?1", [key])?;
     }
+    let unreadable: i64 =
+        transaction.query_row("SELECT count(*) FROM unreadable WHERE day = ?1", [&day.name], |row| row.get(0))?;
+    // Rights that are given to an event's folder do not change its day: what could not be read is tried again.
+    let seen_ns = if unreadable > 0 { 0 } else { day.seen_ns };
     let statement = "INSERT OR REPLACE INTO days (day, stamp, seen_ns) VALUES (?1, ?2, ?3)";
-    transaction.execute(statement, params![day.name, day.stamp, day.seen_ns])?;
+    transaction.execute(statement, params![day.name, day.stamp, seen_ns])?;
     transaction.commit()
 }
 

@@ -1,89 +1,32 @@
-//! The tables, and how a connection to them is made.
+//! How a connection to the index is made.
 
 use std::{
-    fs::{File, OpenOptions, Permissions},
+    fs::{self, File, OpenOptions, Permissions},
     io,
     os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, config::DbConfig, limits::Limit,
+};
+use rustix::fs::OFlags;
 
+use super::tables::{self, VERSION};
 use crate::archive::names::{INDEX, is_day};
-
-/// Changed with every change of the tables below; an index of another version is set aside.
-const VERSION: i64 = 2;
 
 /// How long one writer waits for another.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// `bytes` and `events` are kept by triggers, so that whoever shares the index has the same totals without counting.
-const TABLES: &str = "
-CREATE TABLE events (
-    dir TEXT PRIMARY KEY NOT NULL,
-    day TEXT NOT NULL,
-    id TEXT NOT NULL,
-    label TEXT NOT NULL,
-    groups TEXT NOT NULL,
-    score REAL,
-    tenths INTEGER NOT NULL,
-    onset_ms INTEGER NOT NULL,
-    duration_ms INTEGER NOT NULL,
-    local_offset_s INTEGER,
-    source TEXT NOT NULL,
-    method TEXT NOT NULL,
-    agrees INTEGER,
-    prob REAL,
-    prob_in REAL,
-    prob_out REAL,
-    has_clip INTEGER NOT NULL,
-    continues TEXT,
-    bytes INTEGER NOT NULL,
-    verdict TEXT,
-    was TEXT,
-    starred INTEGER NOT NULL,
-    note TEXT NOT NULL,
-    marked_ms INTEGER,
-    marks_stamp INTEGER NOT NULL,
-    in_file_ms INTEGER
-);
-CREATE INDEX by_time ON events (onset_ms, dir);
-CREATE INDEX by_day ON events (day);
-CREATE INDEX by_id ON events (id);
-CREATE INDEX by_worth ON events (starred, tenths, onset_ms);
-CREATE INDEX by_age ON events (starred, onset_ms);
-CREATE TABLE days (
-    day TEXT PRIMARY KEY NOT NULL,
-    stamp INTEGER NOT NULL,
-    seen_ns INTEGER NOT NULL
-);
-CREATE TABLE unreadable (
-    dir TEXT PRIMARY KEY NOT NULL,
-    day TEXT NOT NULL,
-    why TEXT NOT NULL
-);
-CREATE TABLE totals (
-    events INTEGER NOT NULL,
-    bytes INTEGER NOT NULL,
-    starred_events INTEGER NOT NULL,
-    starred_bytes INTEGER NOT NULL
-);
-INSERT INTO totals VALUES (0, 0, 0, 0);
-CREATE TRIGGER counts_in AFTER INSERT ON events BEGIN
-    UPDATE totals SET events = events + 1, bytes = bytes + new.bytes,
-        starred_events = starred_events + new.starred, starred_bytes = starred_bytes + new.starred * new.bytes;
-END;
-CREATE TRIGGER counts_out AFTER DELETE ON events BEGIN
-    UPDATE totals SET events = events - 1, bytes = bytes - old.bytes,
-        starred_events = starred_events - old.starred, starred_bytes = starred_bytes - old.starred * old.bytes;
-END;
-CREATE TRIGGER counts_on AFTER UPDATE OF bytes, starred ON events BEGIN
-    UPDATE totals SET bytes = bytes - old.bytes + new.bytes,
-        starred_events = starred_events - old.starred + new.starred,
-        starred_bytes = starred_bytes - old.starred * old.bytes + new.starred * new.bytes;
-END;
-";
+/// Longest index file that is opened, in bytes: some millions of events.
+const MAX_INDEX_BYTES: u64 = 4 << 30;
+
+/// Longest text in the index, in bytes: what comes from an `event.json` and its marks is far shorter.
+const MAX_TEXT_BYTES: i32 = 16 << 20;
+
+/// The files that SQLite may open beside the index, by what comes behind its name.
+const HELPERS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// Why there is no connection to the file.
 pub(super) enum Unopened {
@@ -96,38 +39,94 @@ pub(super) enum Unopened {
 /// Opens the index of `dir`, and makes its tables where there are none. `private`: for its owner alone; without it, a new
 /// one may be read by those who may read the days' folders.
 pub(super) fn open_file(dir: &Path, private: Option<bool>) -> Result<Connection, Unopened> {
-    let path = dir.join(INDEX);
+    let impossible = |e: io::Error| Unopened::Impossible(e.to_string());
+    // The recording folder may be reached through a link; what lies in it may not be one.
+    let path = fs::canonicalize(dir).map_err(impossible)?.join(INDEX);
+    check_files(&path)?;
     // SQLite gives its helper files the mode of this one.
-    create(dir, &path, private).map_err(|e| Unopened::Impossible(e.to_string()))?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    create(dir, &path, private).map_err(impossible)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(&path, flags).map_err(unopened)?;
     connection.busy_timeout(PATIENCE).map_err(unopened)?;
-    prepare(connection).map_err(unopened)?.ok_or_else(|| Unopened::Unusable("it is of another version".into()))
+    harden(&connection).map_err(unopened)?;
+    match prepare(connection).map_err(unopened)? {
+        Prepared::Usable(connection) => Ok(connection),
+        Prepared::Unusable(why) => Err(Unopened::Unusable(why.to_owned())),
+    }
 }
 
 /// An index in memory, with what can be taken over from the file in `dir` without writing there.
 pub(super) fn open_memory(dir: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_in_memory()?;
-    connection.execute_batch(TABLES)?;
-    connection.pragma_update(None, "user_version", VERSION)?;
-    if let Err(e) = copy_from(&connection, &dir.join(INDEX)) {
-        tracing::debug!("nothing is taken over from the index in {} ({e})", dir.display());
-        connection.execute_batch("DELETE FROM events; DELETE FROM days; DELETE FROM unreadable;")?;
+    harden(&connection)?;
+    tables::create(&connection)?;
+    make_passed_over(&connection)?;
+    let path = dir.join(INDEX);
+    let copied = match check_files(&path) {
+        Ok(()) => copy_from(&connection, &path).map_err(|e| e.to_string()),
+        Err(Unopened::Unusable(why) | Unopened::Impossible(why)) => Err(why),
+    };
+    if let Err(why) = copied {
+        tracing::debug!("nothing is taken over from the index in {} ({why})", dir.display());
+        connection
+            .execute_batch("DELETE FROM events; DELETE FROM days; DELETE FROM unreadable; DELETE FROM proven;")?;
     }
     Ok(connection)
 }
 
-/// Moves an index that cannot be used out of the way, in place of the one that was moved before.
+/// Moves an index that cannot be used out of the way, in place of the one that was moved before. A link or a pipe is moved
+/// as it is.
 pub(super) fn set_aside(dir: &Path) -> io::Result<PathBuf> {
     let (path, aside) = (dir.join(INDEX), dir.join(format!("{INDEX}.aside")));
-    std::fs::rename(&path, &aside)?;
-    for helper in ["-wal", "-shm"] {
-        match std::fs::remove_file(dir.join(format!("{INDEX}{helper}"))) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+    let if_there = |done: io::Result<()>| match done {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    };
+    if_there(fs::rename(&path, &aside))?;
+    for helper in HELPERS {
+        if_there(fs::remove_file(helper_of(&path, helper)))?;
+    }
+    Ok(aside)
+}
+
+fn helper_of(path: &Path, helper: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(helper);
+    name.into()
+}
+
+/// Makes sure that SQLite opens nothing but regular files of a possible length: the index, and what belongs to it.
+fn check_files(path: &Path) -> Result<(), Unopened> {
+    for file in std::iter::once(path.to_owned()).chain(HELPERS.map(|helper| helper_of(path, helper))) {
+        let name = file.file_name().unwrap_or_default().display();
+        match fs::symlink_metadata(&file) {
+            Ok(about) if !about.is_file() => {
+                return Err(Unopened::Unusable(format!("{name} is a link or a pipe, and not a regular file")));
+            }
+            Ok(about) if about.len() > MAX_INDEX_BYTES => {
+                return Err(Unopened::Unusable(format!("{name} is longer than {MAX_INDEX_BYTES} bytes")));
+            }
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Unopened::Impossible(e.to_string())),
             _ => {}
         }
     }
-    Ok(aside)
+    Ok(())
+}
+
+/// Takes from a connection what only a file that means harm would use.
+fn harden(connection: &Connection) -> rusqlite::Result<()> {
+    for (option, on) in [
+        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+        (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
+    ] {
+        connection.set_db_config(option, on)?;
+    }
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_TEXT_BYTES)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    // A file that is cut short while it is mapped would end the program.
+    connection.pragma_update_and_check(None, "mmap_size", 0, |_| Ok(())).optional()?;
+    connection.pragma_update(None, "temp_store", "MEMORY")
 }
 
 /// Whether `e` says that the file itself is damaged.
@@ -135,7 +134,10 @@ pub(super) fn is_damage(e: &rusqlite::Error) -> bool {
     use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
     match e.sqlite_error_code() {
         // `Unknown` is an error in a statement, and the statements are right: the tables are not ours.
-        Some(code) => matches!(code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown),
+        Some(code) => matches!(
+            code,
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown | ErrorCode::TooBig
+        ),
         // They hold what is never written here.
         None => matches!(e, FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..)),
     }
@@ -151,9 +153,9 @@ fn create(dir: &Path, path: &Path, private: Option<bool>) -> io::Result<()> {
         Some(true) => 0o600,
         Some(false) => 0o666,
         None => {
-            let days = || std::fs::read_dir(dir).into_iter().flatten().flatten();
+            let days = || fs::read_dir(dir).into_iter().flatten().flatten();
             let day = days().find(|entry| is_day(&entry.file_name().to_string_lossy()));
-            day.map_or_else(|| std::fs::metadata(dir), |day| day.metadata())?.mode() & 0o666
+            day.map_or_else(|| fs::metadata(dir), |day| day.metadata())?.mode() & 0o666
         }
     };
     match OpenOptions::new().write(true).create_new(true).mode(mode).open(path) {
@@ -161,7 +163,8 @@ fn create(dir: &Path, path: &Path, private: Option<bool>) -> io::Result<()> {
         Ok(_) => Ok(()),
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
             // Whoever cannot write it wants one in memory.
-            let file = OpenOptions::new().write(true).open(path)?;
+            let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+            let file = OpenOptions::new().write(true).custom_flags(flags as i32).open(path)?;
             if private == Some(true) { tighten(&file) } else { Ok(()) }
         }
         Err(e) => Err(e),
@@ -180,8 +183,15 @@ fn tighten(file: &File) -> io::Result<()> {
     }
 }
 
-/// Sets a connection up and makes the tables; none if there are others already.
-fn prepare(mut connection: Connection) -> rusqlite::Result<Option<Connection>> {
+/// What came of a connection.
+enum Prepared {
+    Usable(Connection),
+    /// Why not.
+    Unusable(&'static str),
+}
+
+/// Sets a connection up, and makes the tables where there are none.
+fn prepare(mut connection: Connection) -> rusqlite::Result<Prepared> {
     write_ahead(&connection)?;
     // What is lost with the power is found again in the folders.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
@@ -189,22 +199,31 @@ fn prepare(mut connection: Connection) -> rusqlite::Result<Option<Connection>> {
     connection.set_prepared_statement_cache_capacity(32);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    match (version, tables) {
-        (VERSION, _) => {}
-        (0, 0) => {
-            transaction.execute_batch(TABLES)?;
-            transaction.pragma_update(None, "user_version", VERSION)?;
-        }
-        _ => return Ok(None),
+    let entries: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match (version, entries) {
+        (0, 0) => tables::create(&transaction)?,
+        (VERSION, _) if tables::are_ours(&transaction, "main")? => {}
+        (VERSION, _) => return Ok(Prepared::Unusable("its tables are not those that this program makes")),
+        _ => return Ok(Prepared::Unusable("it is of another version")),
+    }
+    if !tables::are_sound(&transaction, "main")? {
+        return Ok(Prepared::Unusable("it is damaged"));
+    }
+    if !tables::reconcile(&transaction)? {
+        tracing::warn!("the index gave other totals than its events have together; they are counted again");
     }
     transaction.commit()?;
-    let sound: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if sound != "ok" {
-        tracing::debug!("the index is damaged: {sound}");
-        return Ok(None);
-    }
-    Ok(Some(connection))
+    make_passed_over(&connection)?;
+    Ok(Prepared::Usable(connection))
+}
+
+/// Of this connection alone: events that are not to be removed for now, until when (in milliseconds of its own clock), and
+/// why.
+fn make_passed_over(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(
+        "CREATE TEMP TABLE passed_over (dir TEXT PRIMARY KEY NOT NULL, until_ms INTEGER NOT NULL, why TEXT NOT NULL);
+         CREATE INDEX temp.until ON passed_over (until_ms);",
+    )
 }
 
 /// Readers and one writer at a time do not wait for each other. Changing to this mode needs the file for oneself, and SQLite
@@ -237,11 +256,10 @@ fn copy_from(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
     connection.execute("ATTACH DATABASE ?1 AS disk", [uri])?;
     let copy = || {
         let version: i64 = connection.pragma_query_value(Some("disk"), "user_version", |row| row.get(0))?;
-        let sound: String = connection.query_row("PRAGMA disk.quick_check(1)", [], |row| row.get(0))?;
-        if version == VERSION && sound == "ok" {
+        if version == VERSION && tables::are_ours(connection, "disk")? && tables::are_sound(connection, "disk")? {
             connection.execute_batch(
                 "INSERT INTO events SELECT * FROM disk.events; INSERT INTO days SELECT * FROM disk.days;
-                 INSERT INTO unreadable SELECT * FROM disk.unreadable;",
+                 INSERT INTO unreadable SELECT * FROM disk.unreadable; INSERT INTO proven SELECT * FROM disk.proven;",
             )?;
         }
         Ok(())

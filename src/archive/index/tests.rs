@@ -39,7 +39,7 @@ fn write(dir: &Path, day: &str, number: u32, change: impl FnOnce(&mut Value)) ->
 }
 
 /// Twelve events on two days: dogs and cats, scores from 0.40 on.
-fn twelve(dir: &Path) -> Vec<String> {
+pub(super) fn twelve(dir: &Path) -> Vec<String> {
     let one = |n: u32| {
         write(dir, if n < 6 { "2026-11-20" } else { "2026-11-21" }, n, |event| {
             event["label"] = json!(if n.is_multiple_of(2) { "dog" } else { "cat" });
@@ -57,9 +57,9 @@ fn keys(index: &Index, filter: &Filter) -> Vec<String> {
 }
 
 /// All rows of `index`, and what the folders say.
-fn assert_agrees(index: &Index) {
+pub(super) fn assert_agrees(index: &Index) {
     let mut folders = BTreeMap::new();
-    for day in fs::read_dir(index.dir()).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()) {
+    for day in fs::read_dir(index.dir()).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir() && !p.is_symlink()) {
         for folder in fs::read_dir(&day).unwrap().map(|e| e.unwrap().path()) {
             if !folder.is_symlink()
                 && let Ok(event) = read_event(&folder)
@@ -81,7 +81,7 @@ fn assert_agrees(index: &Index) {
     assert_eq!(rows, folders);
 }
 
-fn starred() -> Marks {
+pub(super) fn starred() -> Marks {
     Marks { starred: true, ..Marks::default() }
 }
 
@@ -148,7 +148,7 @@ fn what_changes_in_the_folders_is_found_again() {
     starred().write(&dir.path().join(&events[1])).unwrap();
     let new = write(dir.path(), "2026-11-20", 77, |_| {});
     let index = Index::open(dir.path()).unwrap();
-    assert_eq!(index.caught_up(), CatchUp { days: 2, added: 1, removed: 1, marked: 1, unreadable: 0 });
+    assert_eq!(index.caught_up(), CatchUp { days: 2, added: 1, removed: 1, marked: 1, ..CatchUp::default() });
     assert!(index.row(&new).unwrap().is_some());
     assert_agrees(&index);
     drop(index);
@@ -268,14 +268,29 @@ fn what_may_be_removed_comes_in_order_and_stars_count_at_once() {
     assert_eq!(order(&index, Some(before), 10), [1, 2]);
     // Somebody stars it behind the index's back.
     starred().write(&dir.path().join(&events[1])).unwrap();
-    assert!(!index.remove_unless_starred(&events[1]).unwrap());
+    assert_eq!(index.remove_unless_starred(&events[1]).unwrap(), Removal::Starred);
     assert!(dir.path().join(&events[1]).join("event.json").exists());
     assert_eq!(order(&index, None, 2), [2, 3], "and now the index knows");
     // What cannot be read may be a star.
     fs::write(dir.path().join(&events[2]).join("marks.json"), "{").unwrap();
-    assert!(!index.remove_unless_starred(&events[2]).unwrap());
-    assert_eq!(order(&index, None, 2), [3, 4]);
-    assert!(index.remove_unless_starred(&events[3]).unwrap());
+    assert!(matches!(index.remove_unless_starred(&events[2]).unwrap(), Removal::Doubtful(why) if why.contains("mend")));
+    assert!(dir.path().join(&events[2]).exists());
+    assert_eq!(index.remove_unless_starred(&events[3]).unwrap(), Removal::Gone);
+}
+
+#[test]
+fn an_event_that_was_passed_over_comes_again_when_its_time_is_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let events = twelve(dir.path());
+    let index = Index::open(dir.path()).unwrap();
+    let first = |before| index.removable(before, 1).unwrap().remove(0).0;
+    let tomorrow = Some("2026-12-01T00:00:00Z".parse().unwrap());
+    index.pass_over(&events[0], std::time::Duration::from_secs(3600), "why").unwrap();
+    assert_eq!(index.passed_over().unwrap(), Some((1, "why".to_owned())));
+    index.pass_over(&events[1], std::time::Duration::ZERO, "").unwrap();
+    assert_eq!([first(None), first(tomorrow)], [events[1].clone(), events[1].clone()]);
+    index.pass_over(&events[0], std::time::Duration::ZERO, "").unwrap();
+    assert_eq!([first(None), first(tomorrow)], [events[0].clone(), events[0].clone()]);
 }
 
 #[test]

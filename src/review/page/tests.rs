@@ -1,10 +1,11 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::media::{MAX_FILE_BYTES, MAX_SOUNDS};
 use super::*;
 use crate::units::SampleRate;
 
@@ -115,6 +116,56 @@ fn files_that_are_missing_are_said() {
     let page = page(&[Entry::read(dir.path(), &folder).unwrap()], &options());
     let trouble = data(&page, "data")["events"][0]["trouble"].clone();
     assert_eq!(trouble, json!("Not readable when this page was made: interpretation.wav, component-04.wav."));
+}
+
+/// A page for so many events, each with one file of the greatest length: nothing of them is read.
+#[test]
+fn a_page_that_no_browser_would_show_is_refused_before_anything_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = write_event(dir.path(), "2026-11-20/a", "01A", "dog");
+    // Sparse: it takes no room.
+    fs::File::create(folder.join("component-04.wav")).unwrap().set_len(MAX_FILE_BYTES).unwrap();
+    let entry = Entry::read(dir.path(), &folder).unwrap();
+    let many = vec![entry; 12];
+    let mut out = Vec::new();
+    let error = write_page(&mut out, &many, &options()).unwrap_err();
+    assert_eq!((error.kind(), out.len()), (crate::ErrorKind::Usage, 0));
+    let text = error.to_string();
+    assert!(text.contains("512 MB") && text.contains("--limit") && text.contains("--no-components"), "{text}");
+    let without = PageOptions { components: false, ..options() };
+    write_page(&mut out, &many, &without).unwrap();
+    assert!(out.len() < 2_000_000, "{}", out.len());
+    // Files that have grown since are counted as they are read.
+    let read = |mut left: u64| Media::read(&many[0].event, false, &mut left).map(|_| ());
+    assert_eq!(read(10_000).unwrap_err().kind(), ErrorKind::FileTooLarge);
+    read(1_000_000).unwrap();
+}
+
+/// A record may name one file a thousand times.
+#[test]
+fn a_file_is_in_the_page_once_however_often_it_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = write_event(dir.path(), "2026-11-20/a", "01A", "dog");
+    let mut event = record("01A", "dog");
+    let all: Vec<u64> = (0..1024).collect();
+    let of = |name: &dyn Fn(u64) -> String| -> Vec<Value> {
+        all.iter().map(|i| json!({"index": i, "file": name(*i)})).collect()
+    };
+    event["components"] = all.iter().map(|i| json!({"index": i, "relevance": 0.5})).collect();
+    event["files"]["components"] = of(&|_| "component-04.wav".to_owned()).into();
+    fs::write(folder.join("event.json"), event.to_string()).unwrap();
+    let read = || page(&[Entry::read(dir.path(), &folder).unwrap()], &options());
+    let first = read();
+    assert_eq!(data(&first, "media-0")["components"].as_array().unwrap().len(), 1);
+    let trouble = data(&first, "data")["events"][0]["trouble"].clone();
+    assert_eq!(trouble, json!("Left out, because the record names too many files or one twice: 1023."));
+    // Or a thousand files.
+    event["files"]["components"] = of(&|i| format!("component-{i:02}.wav")).into();
+    fs::write(folder.join("event.json"), event.to_string()).unwrap();
+    for i in &all {
+        fs::write(folder.join(format!("component-{i:02}.wav")), "RIFF").unwrap();
+    }
+    assert_eq!(data(&read(), "media-0")["components"].as_array().unwrap().len(), MAX_SOUNDS);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::evidence::Evidence;
 use super::filters::Form;
 use super::keys::{Action, LEGEND, TABLE};
 use super::list::List;
-use crate::archive::{Filter, Index, Marks, Row, Verdict};
+use crate::archive::{Filter, Index, Marks, Removal, Row, Verdict};
 use crate::error::Result;
 use crate::review::sound::{Playing, Sound};
 use crate::ui::UiOptions;
@@ -276,9 +276,12 @@ impl App {
     fn delete(&mut self) -> Result<()> {
         let Some(dir) = self.list.selected().map(|row| row.dir.clone()) else { return Ok(()) };
         self.sound.stop();
-        if !self.index.remove_unless_starred(&dir)? {
-            self.hint = Some("it was not deleted: it is starred by now, or gone already".to_owned());
-        }
+        self.hint = match self.index.remove_unless_starred(&dir)? {
+            Removal::Gone => None,
+            Removal::Absent => Some("it was gone already".to_owned()),
+            Removal::Starred => Some("it was not deleted: it is starred by now".to_owned()),
+            Removal::Doubtful(why) => Some(format!("it was not deleted, because it may be starred: {why}")),
+        };
         self.n_all = self.index.totals()?.events;
         self.list.refresh(&self.index)
     }
