@@ -111,6 +111,7 @@ impl Spectrogram {
 /// frequency has magnitude `a * sum(window) / 2` there.
 ///
 /// [`push`](Self::push) costs one transform a hop, however long the stream and whatever the chunking, and never allocates.
+#[derive(Clone)]
 pub struct StreamingStft {
     params: StftParams,
     fft: Arc<dyn RealToComplex<f32>>,

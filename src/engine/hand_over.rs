@@ -165,7 +165,7 @@ impl Pipeline {
         let peak = geometry.span(&geometry.segment(detection.peak_end));
         let mut ends = vec![detection.peak_end];
         for samples in [clip.start as i64..clip.end as i64, peak] {
-            let frames = history.frames().clamp(geometry.frames_touching(&samples));
+            let frames = history.clamp_frames(&geometry.frames_touching(&samples));
             let of = |t: u64| history.stride_for(t);
             if let (Some(first), Some(last)) = (of(frames.start), of(frames.end.saturating_sub(1))) {
                 // The first one's mask fades in from the one before.

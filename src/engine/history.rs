@@ -1,5 +1,8 @@
-//! What the worker remembers of a stream: samples, frames, features, and what was made of each segment. Everything lies
-//! under its index in the stream, at the model's rate, and the oldest is forgotten.
+//! What the worker remembers of a stream: samples, features, and what was made of each segment. Everything is under its index
+//! in the stream, at the model's rate, and the oldest is forgotten.
+//!
+//! Frames are not kept: they take twelve times the room of the samples that they come from, and hardly any is looked at
+//! again. They are transformed anew, to the same bits, where a segment is explained or an event rendered.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -7,7 +10,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::rows::Rows;
-use crate::dsp::{Complex32, FrontEnd, FrontEndParams, OffsetFilter, StftParams, log1p_magnitude};
+use crate::dsp::{Complex32, FrontEnd, FrontEndParams, OffsetFilter, StftParams, StreamingStft, log1p_magnitude};
 use crate::interpret::Explanation;
 use crate::units::ClassId;
 use crate::{Error, Result};
@@ -107,6 +110,18 @@ pub struct Stride {
     pub lag_secs: f64,
 }
 
+impl Stride {
+    /// Lets the explanation keep what the classes that are decided here need, and no more: it stays for as long as an event
+    /// may last.
+    pub(super) fn settle(&self, gates: &[f32]) {
+        if let Some(explanation) = &self.explanation {
+            let classes = self.probs.iter().zip(gates).enumerate();
+            let decided = classes.filter(|(_, (prob, gate))| prob >= gate).map(|(class, _)| ClassId(class));
+            explanation.settle(&decided.collect::<Vec<_>>());
+        }
+    }
+}
+
 /// The memory.
 pub struct History {
     geometry: Geometry,
@@ -116,41 +131,45 @@ pub struct History {
     /// The same without a constant offset: what levels are taken of.
     levelled: Rows<f32>,
     offset: OffsetFilter,
-    frames: Rows<Complex32>,
-    log_magnitude: Rows<f32>,
+    /// Frames so far, and the first that is not forgotten.
+    n_frames: u64,
+    first_frame: u64,
+    /// Makes frames again: at the beginning of a stream that is not centred.
+    stft: StreamingStft,
     features: Rows<f32>,
     /// The feature column of silence.
     silence: Vec<f32>,
     strides: VecDeque<Stride>,
     /// End of the next segment.
     next_end: u64,
-    log_magnitude_row: Vec<f32>,
     features_row: Vec<f32>,
 }
 
 impl History {
     /// An empty memory. `gates` has the least probability at which a class counts as decided, one a class; `front_end`
     /// makes the column of silence, and must have as many bands as the geometry says.
-    #[must_use]
-    pub fn new(geometry: Geometry, gates: Vec<f32>, front_end: &mut FrontEnd) -> Self {
+    ///
+    /// # Errors
+    /// As [`StftParams::validate`].
+    pub fn new(geometry: Geometry, gates: Vec<f32>, front_end: &mut FrontEnd) -> Result<Self> {
         let n_bins = geometry.stft.n_bins();
         let mut silence = vec![0.0; geometry.n_mels];
         front_end.column(&vec![Complex32::default(); n_bins], &mut silence);
-        Self {
+        Ok(Self {
             gates,
             samples: Rows::new(1),
             levelled: Rows::new(1),
             offset: OffsetFilter::new(front_end.params().sample_rate),
-            frames: Rows::new(n_bins),
-            log_magnitude: Rows::new(n_bins),
+            n_frames: 0,
+            first_frame: 0,
+            stft: StreamingStft::new(&StftParams { centred: false, ..geometry.stft })?,
             features: Rows::new(geometry.n_mels),
             silence,
             strides: VecDeque::new(),
             next_end: geometry.first_end,
-            log_magnitude_row: vec![0.0; n_bins],
             features_row: vec![0.0; geometry.n_mels],
             geometry,
-        }
+        })
     }
 
     /// How the stream is cut up.
@@ -171,10 +190,33 @@ impl History {
         &self.levelled
     }
 
-    /// The complex frames held.
+    /// The frames whose samples are held.
     #[must_use]
-    pub const fn frames(&self) -> &Rows<Complex32> {
-        &self.frames
+    pub const fn held_frames(&self) -> Range<u64> {
+        self.first_frame..self.n_frames
+    }
+
+    /// As much of a range of frames as is [held](Self::held_frames).
+    #[must_use]
+    pub fn clamp_frames(&self, range: &Range<u64>) -> Range<u64> {
+        let start = range.start.clamp(self.first_frame, self.n_frames);
+        start..range.end.clamp(start, self.n_frames)
+    }
+
+    /// The complex frames of a range, one after the other, where all of them are [held](Self::held_frames): the same bits as
+    /// when they came.
+    #[must_use]
+    pub fn frames(&self, range: &Range<u64>) -> Option<Vec<Complex32>> {
+        if range.start < self.first_frame || range.end > self.n_frames || range.start > range.end {
+            return None;
+        }
+        let n_frames = usize::try_from(range.end - range.start).ok()?;
+        let mut frames = Vec::with_capacity(n_frames * self.geometry.stft.n_bins());
+        if n_frames > 0 {
+            let samples = self.samples_or_silence(&self.geometry.span(&(range.start as i64..range.end as i64)));
+            self.stft.clone().push(&samples, |frame| frames.extend_from_slice(frame));
+        }
+        Some(frames)
     }
 
     /// The feature columns held.
@@ -219,6 +261,12 @@ impl History {
         class.0 < self.gates.len()
     }
 
+    /// The least probability at which each class counts as decided.
+    #[must_use]
+    pub fn gates(&self) -> &[f32] {
+        &self.gates
+    }
+
     /// Replaces the least probabilities at which a class counts as decided.
     pub fn set_gates(&mut self, gates: Vec<f32>) {
         self.gates = gates;
@@ -242,17 +290,15 @@ impl History {
 
     /// Appends the next frame and its feature column.
     pub fn push_frame(&mut self, frame: &[Complex32], front_end: &mut FrontEnd) {
-        log1p_magnitude(frame, &mut self.log_magnitude_row);
         front_end.column(frame, &mut self.features_row);
-        self.frames.push(frame);
-        self.log_magnitude.push(&self.log_magnitude_row);
         self.features.push(&self.features_row);
+        self.n_frames += 1;
     }
 
     /// End of the next segment, once all its frames are there.
     #[must_use]
     pub fn ready_segment(&self) -> Option<u64> {
-        (self.frames.end() >= self.next_end).then_some(self.next_end)
+        (self.n_frames >= self.next_end).then_some(self.next_end)
     }
 
     /// Appends what was made of the next segment.
@@ -261,10 +307,11 @@ impl History {
         self.strides.push_back(stride);
     }
 
-    /// Adds what classifier and method say to a stride at which they were not asked.
+    /// Adds what classifier and method say to a stride at which they were not asked; the explanation settles.
     pub fn complete(&mut self, end: u64, probs: Vec<f32>, explanation: Arc<dyn Explanation>) {
         if let Some(stride) = self.strides.iter_mut().find(|stride| stride.end == end) {
             (stride.probs, stride.explanation, stride.classified) = (probs, Some(explanation), true);
+            stride.settle(&self.gates);
         }
     }
 
@@ -273,34 +320,41 @@ impl History {
     /// # Errors
     /// A bug where the segment is no longer, or not yet, held.
     pub fn segment_features(&self, end: u64) -> Result<Cow<'_, [f32]>> {
-        self.padded(end, &self.features, &self.silence)
+        let (n_missing, held) = self.segment_held(end);
+        let held = self.features.slice(held).ok_or_else(|| self.not_held(end))?;
+        if n_missing == 0 {
+            return Ok(Cow::Borrowed(held));
+        }
+        // A monitor hears from its first stride on: what is before the stream is silence.
+        let mut padded = self.silence.repeat(n_missing);
+        padded.extend_from_slice(held);
+        Ok(Cow::Owned(padded))
     }
 
     /// ln(1 + |X|) of the segment that ends at `end`, `[segment_frames, n_bins]`.
     ///
     /// # Errors
     /// As [`Self::segment_features`].
-    pub fn segment_log_magnitude(&self, end: u64) -> Result<Cow<'_, [f32]>> {
-        self.padded(end, &self.log_magnitude, &vec![0.0; self.geometry.stft.n_bins()])
+    pub fn segment_log_magnitude(&self, end: u64) -> Result<Vec<f32>> {
+        let (n_missing, held) = self.segment_held(end);
+        let frames = self.frames(&held).ok_or_else(|| self.not_held(end))?;
+        let mut log_magnitude = vec![0.0; n_missing * self.geometry.stft.n_bins() + frames.len()];
+        let n_silent = log_magnitude.len() - frames.len();
+        log1p_magnitude(&frames, &mut log_magnitude[n_silent..]);
+        Ok(log_magnitude)
     }
 
-    /// A monitor hears from its first stride on: what lies before the stream is silence.
-    fn padded<'a>(&self, end: u64, rows: &'a Rows<f32>, silence: &[f32]) -> Result<Cow<'a, [f32]>> {
+    /// How many frames of the segment that ends at `end` are before the stream, and those that are in it.
+    fn segment_held(&self, end: u64) -> (usize, Range<u64>) {
         let n_frames = self.geometry.segment_frames as u64;
-        let n_missing = n_frames.saturating_sub(end) as usize;
-        let held = rows.slice(end.saturating_sub(n_frames)..end).ok_or_else(|| {
-            Error::bug(format!(
-                "the segment that ends at frame {end} is not in memory (frames {}..{}); please report this",
-                rows.first(),
-                rows.end()
-            ))
-        })?;
-        if n_missing == 0 {
-            return Ok(Cow::Borrowed(held));
-        }
-        let mut padded = silence.repeat(n_missing);
-        padded.extend_from_slice(held);
-        Ok(Cow::Owned(padded))
+        (n_frames.saturating_sub(end) as usize, end.saturating_sub(n_frames)..end)
+    }
+
+    fn not_held(&self, end: u64) -> Error {
+        let Range { start, end: last } = self.held_frames();
+        Error::bug(format!(
+            "the segment that ends at frame {end} is not in memory (frames {start}..{last}); please report this"
+        ))
     }
 
     /// Index (among [`strides`](Self::strides)) of the segment that gives frame `t` its mask; at the stream's two ends,
@@ -324,12 +378,12 @@ impl History {
 
     /// Forgets what lies before frame `t`, but for what the frames from there on need.
     pub fn forget_before(&mut self, t: u64) {
-        self.frames.forget_before(t);
-        self.log_magnitude.forget_before(t);
+        self.first_frame = self.first_frame.max(t.min(self.n_frames));
         self.features.forget_before(t);
-        let first = self.geometry.frame_start(t as i64).max(0) as u64;
-        self.samples.forget_before(first);
-        self.levelled.forget_before(first);
+        self.samples.forget_before(self.geometry.frame_start(t as i64).max(0) as u64);
+        // Levels are taken of the newest segment at most.
+        let (newest, end) = (self.geometry.segment_frames as i64, self.n_frames as i64);
+        self.levelled.forget_before(self.geometry.frame_start((t as i64).max(end - newest)).max(0) as u64);
         // The mask of frame t fades in from the segment before its own, which ends behind it.
         while self.strides.len() > 1 && self.strides.front().is_some_and(|stride| stride.end <= t) {
             self.strides.pop_front();
@@ -367,7 +421,7 @@ mod tests {
             compression: Compression::Log1p,
         };
         let mut front_end = FrontEnd::new(&params).unwrap();
-        History::new(Geometry::new(&params, 20, 5), vec![0.5], &mut front_end)
+        History::new(Geometry::new(&params, 20, 5), vec![0.5], &mut front_end).unwrap()
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl Listener {
         let known = self.choices.back().map_or(0, |(end, _)| *end);
         let new = history.strides().iter().filter(|stride| stride.end > known);
         self.choices.extend(new.map(|stride| (stride.end, choose(history, stride, open))));
-        let frames = history.frames().clamp(self.next_frame..history.mask_end());
+        let frames = history.clamp_frames(&(self.next_frame..history.mask_end()));
         if frames.start > self.next_frame {
             // Asked too late: the sound goes on where the memory begins.
             self.begin(origin, frames.start);

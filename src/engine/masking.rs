@@ -133,7 +133,7 @@ impl Renderer {
     /// The frames that audio of `samples` is made from, as far as they are in memory.
     #[must_use]
     pub fn frames(&self, history: &History, samples: &Range<i64>) -> Range<u64> {
-        history.frames().clamp(self.geometry.frames_touching(samples))
+        history.clamp_frames(&self.geometry.frames_touching(samples))
     }
 
     /// Audio of `samples`, aligned with the input to the sample: `mask` is `[n, n_bins]` for the n frames that
@@ -168,11 +168,11 @@ impl Renderer {
     /// Audio of a stream that goes on: takes its next frames, all of them held, with their mask, and hands over the samples
     /// that no later frame changes. The first one is the first that frame `frames.start` of the first call holds.
     pub fn push(&mut self, history: &History, mask: &[f32], frames: Range<u64>, mut on_samples: impl FnMut(&[f32])) {
-        for (t, mask) in frames.zip(mask.chunks_exact(self.frame.len())) {
-            if let Some(frame) = history.frames().row(t) {
-                apply_mask(frame, mask, &mut self.frame);
-                self.istft.push_frame(&self.frame, &mut on_samples);
-            }
+        let n_bins = self.frame.len();
+        let frames = history.frames(&frames).unwrap_or_default();
+        for (frame, mask) in frames.chunks_exact(n_bins).zip(mask.chunks_exact(n_bins)) {
+            apply_mask(frame, mask, &mut self.frame);
+            self.istft.push_frame(&self.frame, &mut on_samples);
         }
     }
 

@@ -83,15 +83,8 @@ pub fn explain_unless_stopped(
         if !goes_on() {
             return Ok(None);
         }
-        let classified = classify(inference, &ears.history, end)?;
-        let explanation = explain(inference, &ears.history, end, &classified)?;
-        ears.history.push_stride(Stride {
-            end,
-            probs: classified.probs,
-            explanation: Some(explanation),
-            classified: true,
-            lag_secs: 0.0,
-        });
+        let probs = classify(inference, &ears.history, end)?.probs;
+        ears.history.push_stride(Stride { end, probs, explanation: None, classified: true, lag_secs: 0.0 });
     }
     let detection = surest(&ears, class, samples.len())?;
     let mut gates = vec![f32::INFINITY; labels.len()];
@@ -99,6 +92,16 @@ pub fn explain_unless_stopped(
         *gate = label.off_threshold.min(DECIDED_SHARE * detection.score);
     }
     ears.history.set_gates(gates);
+    // Elsewhere the class has no mask. An explanation takes far more room than a score, so none is made before it is known
+    // which are looked at.
+    for end in looked_at(&ears, &detection) {
+        if !goes_on() {
+            return Ok(None);
+        }
+        let classified = classify(inference, &ears.history, end)?;
+        let explanation = explain(inference, &ears.history, end, &classified)?;
+        ears.history.complete(end, classified.probs, explanation);
+    }
     let mut clips = ClipMaker::new(&front_end, &ears.history, params.max_components)?;
     let evidence = clips.evidence(&ears.history, inference, &detection, &(0..samples.len() as u64))?;
     // Seeded by now and not by the recording's date: explained again, or a copy of it, it is another event.
@@ -140,10 +143,19 @@ fn hear(ears: &mut Ears, samples: &[f32]) -> Result<()> {
     let mut stft = StreamingStft::new(&geometry.stft)?;
     ears.hear(samples, &mut stft);
     let silence = vec![0.0; geometry.stft.hop];
-    while ears.history.frames().end() < last_end {
+    while ears.history.held_frames().end < last_end {
         ears.hear_end(&silence, &mut stft);
     }
     Ok(())
+}
+
+/// Ends of the segments that speak for the event.
+fn looked_at(ears: &Ears, detection: &Detection) -> Vec<u64> {
+    let speaks = |stride: &&Stride| {
+        let prob = stride.probs.get(detection.class.0).copied().unwrap_or(0.0);
+        stride.end == detection.peak_end || ears.history.decided(detection.class, prob)
+    };
+    ears.history.strides().iter().filter(speaks).map(|stride| stride.end).collect()
 }
 
 /// The whole recording as an event of `class`, or of the likeliest one, with the segment that is surest of it.

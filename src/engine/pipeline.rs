@@ -53,7 +53,7 @@ pub(super) const WATERFALL_SECS: f64 = 12.0;
 pub struct Due {
     /// One past its last frame.
     pub end: u64,
-    /// Whether it is to be explained, too.
+    /// Whether it is to be explained, too, where that is [wanted](Pipeline::wants_explanation).
     pub explain: bool,
 }
 
@@ -85,6 +85,8 @@ pub struct Pipeline {
     /// Whether strides go without an explanation, and how many go by from one classification to the next.
     without_explanation: bool,
     every: u64,
+    /// Whether a screen shows this input: then every stride is explained, also one at which nothing is decided.
+    shown: bool,
     n_shed: u64,
     /// Whether the stream is a recording.
     recorded: bool,
@@ -99,7 +101,7 @@ pub(super) struct Ears {
 impl Ears {
     pub(super) fn new(front_end: &FrontEndParams, geometry: Geometry, gates: Vec<f32>) -> Result<Self> {
         let mut front_end = FrontEnd::new(front_end)?;
-        let history = History::new(geometry, gates, &mut front_end);
+        let history = History::new(geometry, gates, &mut front_end)?;
         Ok(Self { front_end, history })
     }
 
@@ -163,6 +165,7 @@ impl Pipeline {
             n_samples: 0,
             without_explanation: false,
             every: 1,
+            shown: false,
             n_shed: 0,
             recorded: false,
         })
@@ -286,6 +289,19 @@ impl Pipeline {
         self.every = every.max(1) as u64;
     }
 
+    /// Says whether a screen shows this input.
+    pub const fn set_shown(&mut self, shown: bool) {
+        self.shown = shown;
+    }
+
+    /// Whether anyone looks at an explanation of a segment with these probabilities. A class below its off threshold has
+    /// neither evidence nor a mask, so that a quiet input costs a classification and no more.
+    #[must_use]
+    pub fn wants_explanation(&self, probs: &[f32]) -> bool {
+        let mut classes = self.params.detector.classes.iter().zip(probs);
+        self.shown || classes.any(|(class, prob)| class.enabled && *prob >= class.off)
+    }
+
     /// Takes the stream's next samples (mono, at the model's rate, any number) and appends the events that are complete.
     ///
     /// # Errors
@@ -333,7 +349,7 @@ impl Pipeline {
             let n_frames = geometry.stft.n_frames(self.n_samples as usize) as u64;
             let stride = geometry.stride_frames as u64;
             let last_end = n_frames.div_ceil(stride) * stride + geometry.lookahead_frames as u64;
-            while self.ears.history.frames().end() < last_end {
+            while self.ears.history.held_frames().end < last_end {
                 self.ears.hear_end(&silence, &mut self.stft);
                 self.pass_over_strides();
                 self.resolve_alone(inference, events)?;
@@ -392,8 +408,9 @@ impl Pipeline {
     fn resolve_alone(&mut self, inference: &mut Inference, events: &mut Vec<EventReport>) -> Result<()> {
         while let Some(due) = self.due() {
             let classified = classify(inference, &self.ears.history, due.end)?;
+            let wanted = due.explain && self.wants_explanation(&classified.probs);
             let explanation =
-                if due.explain { Some(explain(inference, &self.ears.history, due.end, &classified)?) } else { None };
+                if wanted { Some(explain(inference, &self.ears.history, due.end, &classified)?) } else { None };
             self.resolve(inference, classified, explanation, 0.0, events)?;
         }
         Ok(())
@@ -413,12 +430,13 @@ impl Pipeline {
         events: &mut Vec<EventReport>,
     ) -> Result<()> {
         let Some(Due { end, .. }) = self.due() else { return Ok(()) };
-        if self.explains_strides && explanation.is_none() {
+        let probs = classified.probs;
+        if self.explains_strides && self.without_explanation && self.wants_explanation(&probs) {
             self.n_shed += 1;
         }
-        let probs = classified.probs;
         let stride = Stride { end, probs: probs.clone(), explanation, classified: true, lag_secs };
         let loud = detect(&mut self.detector, &self.ears.history, &stride, &mut self.over)?;
+        stride.settle(self.ears.history.gates());
         self.ears.history.push_stride(stride);
         self.begin_events(end, lag_secs);
         self.waiting.extend(self.over.drain(..));

@@ -2,6 +2,10 @@
 
 use std::ops::Range;
 
+/// Less than one in so many of the values in memory is waste: each value is moved so often at most, and many inputs each
+/// remember half a minute.
+const WASTE: usize = 8;
+
 /// Rows are appended at the end and forgotten at the beginning; what is held is one slice, so a segment needs no copying.
 #[derive(Debug, Clone)]
 pub struct Rows<T> {
@@ -23,6 +27,10 @@ impl<T: Copy> Rows<T> {
     /// Appends rows: as many as `values` has whole ones.
     pub fn push(&mut self, values: &[T]) {
         let whole = values.len() - values.len() % self.row_len;
+        if self.values.capacity() - self.values.len() < whole {
+            // Not twice as much, as a vector would take by itself: what is held stays about as long as it is.
+            self.values.reserve_exact(whole.max(self.values.len() / WASTE));
+        }
         self.values.extend_from_slice(&values[..whole]);
     }
 
@@ -73,8 +81,8 @@ impl<T: Copy> Rows<T> {
         let n = index.saturating_sub(self.first).min(self.n_held() as u64);
         self.first += n;
         self.begin += n as usize * self.row_len;
-        // Moving the rest to the front costs as much as appending it did, so it waits until half is waste.
-        if self.begin > self.values.len() / 2 {
+        // Moving the rest to the front costs as much as appending it did, so it waits until there is some waste.
+        if self.begin > self.values.len() / WASTE {
             self.values.copy_within(self.begin.., 0);
             self.values.truncate(self.values.len() - self.begin);
             self.begin = 0;
@@ -92,7 +100,7 @@ mod tests {
         for i in 0..100_u16 {
             rows.push(&[i, 1000 + i]);
             rows.forget_before(u64::from(i).saturating_sub(9));
-            assert!(rows.n_held() <= 10 && rows.values.len() <= 44, "{i}");
+            assert!(rows.n_held() <= 10 && rows.values.len() <= 24, "{i}");
             assert_eq!(rows.row(u64::from(i)), Some([i, 1000 + i].as_slice()));
         }
         assert_eq!((rows.first(), rows.end()), (90, 100));

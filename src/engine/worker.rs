@@ -348,7 +348,9 @@ impl Worker {
     /// One batch: the segments that are due, one of each input in `due`.
     fn resolve(&mut self, due: &[usize], events: &mut Vec<(usize, EventReport)>) -> Result<()> {
         let played = (0..self.inputs.len()).find(|index| self.is_listened_to(*index));
+        let shown = self.controls.focus().min(self.inputs.len().saturating_sub(1));
         let Self { inputs, inference, options, live, lanes, .. } = self;
+        due.iter().for_each(|i| inputs[*i].pipeline.set_shown(options.snapshots && *i == shown));
         let mut features = Vec::with_capacity(due.len());
         let mut ends = Vec::with_capacity(due.len());
         for input in due.iter().map(|i| &inputs[*i]) {
@@ -359,6 +361,9 @@ impl Worker {
         }
         let batch: Vec<&[f32]> = features.iter().map(|f| &**f).collect();
         let classified = inference.classify(&batch)?;
+        for ((index, due), classified) in due.iter().zip(&mut ends).zip(&classified) {
+            due.explain &= inputs[*index].pipeline.wants_explanation(&classified.probs);
+        }
         let mut spectra = Vec::new();
         for (index, wanted) in due.iter().zip(&ends).filter(|(_, due)| due.explain) {
             spectra.push(inputs[*index].pipeline.history().segment_log_magnitude(wanted.end)?);

@@ -115,6 +115,12 @@ pub trait Explanation: Send + Sync {
         None
     }
 
+    /// Lets go of what only other classes than these need: their masks and evidence are zeros from then on. Who keeps many
+    /// explanations asks for it; a method that keeps little ignores it.
+    fn settle(&self, classes: &[ClassId]) {
+        let _ = classes;
+    }
+
     /// Writes the mask of one component for some frames, in the same form.
     fn component_mask(&self, index: usize, frames: Range<usize>, out: &mut [f32]);
 }

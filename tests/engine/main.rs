@@ -8,6 +8,7 @@ mod support;
 mod detector;
 mod explainer;
 mod faults;
+mod gating;
 mod lanes;
 mod listen;
 mod masks;

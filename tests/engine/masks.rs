@@ -53,7 +53,7 @@ fn geometry() -> Geometry {
 /// A history of `samples` without strides.
 fn heard(samples: &[f32]) -> History {
     let mut front_end = front_end();
-    let mut history = History::new(geometry(), vec![0.5], &mut front_end);
+    let mut history = History::new(geometry(), vec![0.5], &mut front_end).unwrap();
     let mut stft = StreamingStft::new(&geometry().stft).unwrap();
     history.push_samples(samples);
     stft.push(samples, |frame| history.push_frame(frame, &mut front_end));

@@ -190,7 +190,7 @@ fn memory_does_not_grow_with_the_stream() {
             pipeline.push(second, &mut events).unwrap();
         }
         let history = pipeline.history();
-        held.push((history.samples().n_held(), history.frames().n_held(), history.strides().len()));
+        held.push((history.samples().n_held(), history.held_frames().count(), history.strides().len()));
     }
     assert_eq!(pipeline.position(), SamplePos(180 * u64::from(RATE)));
     // 4 s of event, 1.28 s of segment, the rolls, the waiting: less than the waterfall's 12 s, and so those.

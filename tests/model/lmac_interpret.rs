@@ -102,3 +102,31 @@ fn a_package_without_a_decoder_or_with_another_ones_weights_is_told() {
     assert_eq!(error.kind(), ErrorKind::Model);
     assert!(error.to_string().contains("late.tap.weight"), "{error}");
 }
+
+#[test]
+fn what_has_settled_keeps_the_masks_of_its_classes_and_nothing_else() {
+    for conditioned in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let package = package(dir.path(), conditioned);
+        let mut lmac = methods::load(&package, "lmac", &ComputeDevice::cpu(), 1).unwrap();
+        let classifier = Classifier::load(&package).unwrap();
+        let heard = Listener::new(&classifier).unwrap().hear(&chirp()).unwrap();
+        let explanation = lmac.explain(&heard.segment()).unwrap();
+        let (kept, other) = (ClassId(0), ClassId(1));
+        let (before, of_other) = (explanation.whole_mask(kept), explanation.whole_mask(other));
+        assert!(of_other.iter().any(|m| *m > 0.0));
+        explanation.settle(&[kept]);
+        explanation.settle(&[kept]);
+        assert_eq!(explanation.whole_mask(kept), before);
+        assert!(explanation.evidence(kept).iter().all(|e| *e == 0.0));
+        if conditioned {
+            assert!(explanation.whole_mask(other).iter().all(|m| *m == 0.0));
+        } else {
+            assert_eq!(explanation.whole_mask(other), before, "there is one mask for all");
+        }
+        // A class that was not asked for before has its mask made in time.
+        let again = lmac.explain(&heard.segment()).unwrap();
+        again.settle(&[kept]);
+        assert_eq!(again.whole_mask(kept), before);
+    }
+}
