@@ -4,6 +4,7 @@
 
 pub mod archive;
 pub mod audio;
+pub mod checked_file;
 pub mod cli;
 pub mod config;
 pub mod dsp;

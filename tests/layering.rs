@@ -14,36 +14,39 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("error", &[]),
     ("toml_text", &["error"]),
+    // The one way into files that others may have written.
+    ("checked_file", &[]),
     // The zone of local times, which must be the same for all.
     ("local_zone", &[]),
     ("dsp", &["units", "error"]),
-    ("model", &["units", "error", "toml_text", "dsp"]),
+    ("model", &["checked_file", "units", "error", "toml_text", "dsp"]),
     ("interpret", &["units", "error", "dsp", "model"]),
-    ("media", &["units", "error", "local_zone"]),
+    ("media", &["checked_file", "units", "error", "local_zone"]),
     ("audio", &["units", "error", "media"]),
     ("engine", &["units", "error", "local_zone", "dsp", "model", "interpret", "audio"]),
     // Recorded events read back, marked, indexed and removed: what `record` and whatever shows recordings share.
-    ("archive", &["units", "error"]),
+    ("archive", &["checked_file", "units", "error"]),
     // Pictures of plain numbers.
     ("plot", &["error"]),
     ("record", &["units", "error", "local_zone", "engine", "media", "archive", "plot"]),
     // Who is told besides; it speaks the lines' JSON.
-    ("sinks", &["units", "error", "engine", "record"]),
+    ("sinks", &["checked_file", "units", "error", "engine", "record"]),
     ("ui", &["units", "error", "local_zone", "engine"]),
     // The review draws with the monitor's screen parts (and the engine's plain data that they take), plays through `audio`, and
     // computes its pictures from the recorded sound.
     ("review", &["units", "error", "dsp", "media", "audio", "engine", "archive", "ui"]),
     // Training measures after every epoch.
-    ("train", &["units", "error", "dsp", "model", "interpret", "media", "eval"]),
-    ("eval", &["units", "error", "dsp", "model", "interpret", "media"]),
+    ("train", &["checked_file", "units", "error", "dsp", "model", "interpret", "media", "eval"]),
+    ("eval", &["checked_file", "units", "error", "dsp", "model", "interpret", "media"]),
     // The detector itself is tried with other thresholds.
     ("tune", &["units", "error", "archive", "engine", "eval"]),
     // Templates are tried where the settings are checked.
     // … and methods are known by name.
-    ("config", &["units", "error", "toml_text", "audio", "model", "interpret", "engine", "sinks"]),
+    ("config", &["checked_file", "units", "error", "toml_text", "audio", "model", "interpret", "engine", "sinks"]),
     (
         "cli",
         &[
+            "checked_file",
             "units",
             "error",
             "local_zone",
@@ -81,7 +84,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("base64", &["review"]),
     ("csv", &["review"]),
     ("rusqlite", &["archive"]),
-    ("rustix", &["archive", "record"]),
+    ("rustix", &["checked_file", "archive", "record"]),
     ("safetensors", &["model", "train"]),
     ("cpal", &["audio"]),
     ("jack", &["audio"]),

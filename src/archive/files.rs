@@ -1,50 +1,27 @@
 //! Files as a record needs them: read within bounds, written whole.
 
 use std::{
-    fs::{self, File, Metadata, OpenOptions, Permissions},
-    io::{self, Read, Write},
+    fs::{self, File, OpenOptions, Permissions},
+    io::{self, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
-use rustix::fs::OFlags;
 use serde::de::DeserializeOwned;
 
 use super::names::split_key;
+use crate::checked_file::{self, Links};
 
 /// Most files that are counted in one event folder.
 const MAX_FILES: usize = 4096;
 
-/// Opens the regular file `path`, which is at most `most` bytes long, for reading.
-///
-/// A file of a recording folder may have been put there by anyone. A link is not followed, and nothing but a regular file is
-/// opened: a pipe would make the reader wait, a device would never end.
+/// Opens the regular file `path`, which is at most `most` bytes long, for reading. A link is not followed: a file of a
+/// recording folder may have been put there by anyone.
 ///
 /// # Errors
-/// The system's; `InvalidData` where it is no regular file, `FileTooLarge` where it is longer.
+/// As [`checked_file::open`].
 pub fn open_regular(path: &Path, most: u64) -> io::Result<File> {
-    // Before it is opened, because opening alone does something to some devices …
-    check_regular(&fs::symlink_metadata(path)?, most)?;
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
-    let file = OpenOptions::new().read(true).custom_flags(flags as i32).open(path)?;
-    // … and after it, because another file may have taken its place.
-    check_regular(&file.metadata()?, most)?;
-    Ok(file)
-}
-
-/// Whether `about` is a regular file of at most `most` bytes.
-fn check_regular(about: &Metadata, most: u64) -> io::Result<()> {
-    if about.is_symlink() {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is a link, and links are not followed"));
-    }
-    if !about.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is not a regular file"));
-    }
-    if about.len() > most { Err(too_long(most)) } else { Ok(()) }
-}
-
-fn too_long(most: u64) -> io::Error {
-    io::Error::new(io::ErrorKind::FileTooLarge, format!("it is longer than {most} bytes"))
+    checked_file::open(path, Links::Refuse, most)
 }
 
 /// The bytes of the regular file `path`, at most `most`; it is opened as [`open_regular`] does.
@@ -52,11 +29,7 @@ fn too_long(most: u64) -> io::Error {
 /// # Errors
 /// As [`open_regular`].
 pub fn read_bounded(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    let file = open_regular(path, most)?;
-    let mut bytes = Vec::with_capacity(usize::try_from(file.metadata()?.len().min(most)).unwrap_or_default());
-    // It may grow while it is read.
-    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most { Err(too_long(most)) } else { Ok(bytes) }
+    checked_file::read(path, Links::Refuse, most)
 }
 
 /// Whether `path` itself is a folder; a link to one is not.

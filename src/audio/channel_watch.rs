@@ -191,25 +191,44 @@ fn agreed(a: Verdict, b: Verdict) -> Option<Verdict> {
     (live < channels).then_some(Verdict::Wrong(Silent { channels, live, silent }))
 }
 
-/// What is wrong with the channels of a whole recording, interleaved, if anything is.
-#[must_use]
-pub fn channel_trouble(samples: &[f32], channels: u16, rate: SampleRate) -> Option<ChannelTrouble> {
-    if channels < 2 {
-        return None;
+/// Watches the channels of a recording that nobody captures, piece by piece.
+#[derive(Debug)]
+pub struct RecordingChannels {
+    channels: u16,
+    tally: ChannelTally,
+    watch: ChannelWatch,
+}
+
+impl RecordingChannels {
+    /// A watch over a recording that is read from its beginning.
+    #[must_use]
+    pub fn new(channels: u16, rate: SampleRate) -> Self {
+        Self { channels, tally: ChannelTally::new(channels), watch: ChannelWatch::new(rate) }
     }
-    let (mut tally, mut watch) = (ChannelTally::new(channels), ChannelWatch::new(rate));
-    for frame in samples.chunks_exact(channels.into()) {
-        let mut sum = 0.0;
-        for (channel, sample) in frame.iter().enumerate() {
-            let sample = super::sample::valid(*sample).map_or(0.0, f64::from);
-            tally.sample(channel, sample);
-            sum += sample;
+
+    /// Takes the next samples, interleaved.
+    pub fn push(&mut self, samples: &[f32]) {
+        if self.channels < 2 {
+            return;
         }
-        if let Some(look) = tally.frame(sum / f64::from(channels)) {
-            watch.push(&look);
+        for frame in samples.chunks_exact(self.channels.into()) {
+            let mut sum = 0.0;
+            for (channel, sample) in frame.iter().enumerate() {
+                let sample = super::sample::valid(*sample).map_or(0.0, f64::from);
+                self.tally.sample(channel, sample);
+                sum += sample;
+            }
+            if let Some(look) = self.tally.frame(sum / f64::from(self.channels)) {
+                self.watch.push(&look);
+            }
         }
     }
-    watch.at_end()
+
+    /// What was wrong with the channels, if anything was.
+    #[must_use]
+    pub fn trouble(&self) -> Option<ChannelTrouble> {
+        self.watch.at_end()
+    }
 }
 
 #[cfg(test)]
@@ -238,7 +257,9 @@ mod tests {
     }
 
     fn trouble(channels: &[Vec<f32>]) -> Option<ChannelTrouble> {
-        channel_trouble(&interleaved(channels), channels.len() as u16, rate())
+        let mut watch = RecordingChannels::new(channels.len() as u16, rate());
+        interleaved(channels).chunks(channels.len() * 1000).for_each(|piece| watch.push(piece));
+        watch.trouble()
     }
 
     fn scaled(samples: &[f32], by: f32, offset: f32) -> Vec<f32> {

@@ -54,16 +54,7 @@ macro_rules! unsigned {
 }
 unsigned!(u8 => i8, u16 => i16, u32 => i32, u64 => i64);
 
-/// No converter delivers 60 dB over full scale; a wrong sample format does, and its square would overflow further on.
-pub const MAX_MAGNITUDE: f32 = 1000.0;
-
-/// The sample itself, or `None` where it cannot be sound: not finite, or beyond [`MAX_MAGNITUDE`].
-#[inline]
-#[must_use]
-pub fn valid(sample: f32) -> Option<f32> {
-    // A comparison with what is not a number is false.
-    (sample.abs() <= MAX_MAGNITUDE).then_some(sample)
-}
+pub use crate::media::mono::{MAX_MAGNITUDE, valid};
 
 /// Denormals become 0: they are far below any noise, and slow down every filter behind.
 #[inline]

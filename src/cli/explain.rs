@@ -9,13 +9,12 @@ use serde::Serialize;
 use super::left_out::LeftOut;
 use super::methods::{MethodParser, asked_for};
 use super::output;
-use crate::audio::channel_watch::channel_trouble;
-use crate::dsp::resample;
+use crate::audio::channel_watch::RecordingChannels;
 use crate::engine::inference::Inference;
 use crate::engine::offline::{MAX_SECS, RecordingParams, explain_recording};
 use crate::engine::report::ModelRef;
 use crate::error::{Error, ErrorKind, Result};
-use crate::media::decode::read_recording_within;
+use crate::eval::sound::{AtRate, Limit, read_at};
 use crate::media::folder::FolderOfRecordings;
 use crate::media::recorded_at::{StartTime, recorded_at};
 use crate::model::classifier::Classifier;
@@ -217,16 +216,22 @@ impl Recording {
 
 fn read(named: &Named, package: &Package, sample_rate: SampleRate, start_time: Option<StartTime>) -> Result<Recording> {
     let file = named.path.as_path();
-    let recording = read_recording_within(file, MAX_SECS)?;
-    if let Some(sentence) = recording.faults.sentence(&file.display().to_string()) {
+    let mut channels = None;
+    let AtRate { samples, told } = read_at(file, sample_rate, Limit::Refuse(MAX_SECS), |piece| {
+        let watch = channels.get_or_insert_with(|| RecordingChannels::new(piece.channels, piece.sample_rate));
+        watch.push(piece.interleaved);
+    })?;
+    if let Some(sentence) = told.faults.sentence(&file.display().to_string()) {
         output::note(&format!("{sentence}; what is there is explained"));
     }
-    if let Some(trouble) = channel_trouble(&recording.samples, recording.channels, recording.sample_rate) {
+    if told.invalid > 0 {
+        let n = told.invalid;
+        output::note(&format!("{}: {n} samples are no numbers or far too large, and count as silence", file.display()));
+    }
+    if let Some(trouble) = channels.as_ref().and_then(RecordingChannels::trouble) {
         let fault = trouble.fault(&file.display().to_string());
         output::note(&format!("{fault}; write one channel into a file of its own, and explain that"));
     }
-    let samples = resample(&recording.mono(), recording.sample_rate, sample_rate)
-        .map_err(|e| Error::new(e.kind(), format!("{}: {e}", file.display())))?;
     let name = named.name.clone();
     let heard = Duration::try_from_secs_f64(sample_rate.secs(samples.len() as u64)).ok();
     let began = recorded_at(file, start_time, heard)?;

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, fmt, reload};
 
-use super::io_error;
+use super::{io_error, output};
 use crate::config::{LogConfig, LogLevel, LogTo};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -42,13 +43,13 @@ pub(super) fn start(config: &LogConfig, screen_is_drawn_on: bool) -> Result<()> 
                 let what = format!("opening the log file {}", path.display());
                 io_error(ErrorKind::Output, &what, "name a file that you may write with --log-file", e)
             })?;
-            log.with(fmt::layer().with_target(false).with_ansi(false).with_writer(Mutex::new(file))).try_init()
+            log.with(fmt::layer().with_target(false).with_ansi(false).with_writer(OneLine(Mutex::new(file)))).try_init()
         }
         Place::Journal => match tracing_journald::layer() {
             Ok(journal) => log.with(journal).try_init(),
             // The journal takes stderr's lines as well.
             Err(_) if config.to == LogTo::Auto => {
-                log.with(fmt::layer().with_target(false).with_ansi(false).with_writer(stderr)).try_init()
+                log.with(fmt::layer().with_target(false).with_ansi(false).with_writer(OneLine(stderr))).try_init()
             }
             Err(e) => {
                 let remedy = "give --log-to stderr, or --log-file FILE";
@@ -58,7 +59,7 @@ pub(super) fn start(config: &LogConfig, screen_is_drawn_on: bool) -> Result<()> 
         Place::Stderr => {
             let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
             let ansi = stderr().is_terminal() && !plain;
-            log.with(fmt::layer().with_target(false).with_ansi(ansi).with_writer(stderr)).try_init()
+            log.with(fmt::layer().with_target(false).with_ansi(ansi).with_writer(OneLine(stderr))).try_init()
         }
         Place::Nowhere => return Ok(()),
     };
@@ -106,6 +107,36 @@ fn stderr_is_the_journal() -> bool {
     about.is_ok_and(|about| stream == format!("{}:{}", about.dev(), about.ino()))
 }
 
+/// Writes each record as one line: a name that holds a line break must not forge a record.
+struct OneLine<T>(T);
+
+impl<'a, M: MakeWriter<'a>> MakeWriter<'a> for OneLine<M> {
+    type Writer = OneLine<M::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        OneLine(self.0.make_writer())
+    }
+}
+
+impl<W: Write> Write for OneLine<W> {
+    /// Takes a whole record: the layer before gives one with every call.
+    fn write(&mut self, record: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(record);
+        let line = text.strip_suffix('\n').unwrap_or(&text);
+        // The layer's own colours are escape sequences; it spells out those of others itself.
+        if line.chars().all(|c| c == '\t' || c == '\u{1b}' || !c.is_control()) {
+            self.0.write_all(record)?;
+        } else {
+            self.0.write_all(format!("{}\n", output::one_line(line)).as_bytes())?;
+        }
+        Ok(record.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// A log file that is made anew where it has been moved away or removed.
 struct LogFile {
     path: PathBuf,
@@ -144,6 +175,19 @@ impl Write for LogFile {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_with_a_line_break_makes_no_second_record() {
+        let mut log = OneLine(Vec::new());
+        log.write_all(b"\x1b[31mERROR\x1b[0m the disk is full\n").unwrap();
+        log.write_all(b"INFO yard\n2026-11-28 ERROR the disk was wiped \x1b[2J\r\n").unwrap();
+        let text = String::from_utf8(log.0).unwrap();
+        let lines = [
+            "\u{1b}[31mERROR\u{1b}[0m the disk is full",
+            r"INFO yard\n2026-11-28 ERROR the disk was wiped \u{1b}[2J\r",
+        ];
+        assert_eq!(text, lines.join("\n") + "\n");
+    }
 
     #[test]
     fn a_log_that_is_rotated_goes_on_in_a_new_file() {

@@ -137,7 +137,7 @@ fn parse_and_run(args: Vec<OsString>) -> Result<()> {
         Ok(cli) => run(cli),
         Err(e) => match usage::sentence(&e, &args) {
             Some(sentence) => Err(Error::usage(sentence)),
-            None => output::print(&usage::help(&e)),
+            None => output::print_styled(&usage::help(&e)),
         },
     }
 }

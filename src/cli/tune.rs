@@ -9,16 +9,16 @@ use serde::Serialize;
 
 use super::parse::positive;
 use super::{Globals, io_error, output};
-use crate::config::{Config, ConfigFile, ConfigLayer, standard_path};
-use crate::dsp::resample;
+use crate::checked_file::{self, Links};
+use crate::config::{Config, ConfigFile, ConfigLayer, MAX_SETTINGS_BYTES, standard_path};
 use crate::engine::detector::DetectorParams;
 use crate::engine::inference::Inference;
 use crate::engine::replay::Heard;
 use crate::error::{Error, ErrorKind, Result};
 use crate::eval::events::Span;
+use crate::eval::sound::{Limit, read_at};
 use crate::eval::stream::{Sound, StreamOptions, assemble};
 use crate::eval::stream_files::read_reference;
-use crate::media::decode::read_recording;
 use crate::model::package::{Package, find_model};
 use crate::train::dataset::{ClipMeta, DataSet};
 use crate::train::load::load_noise;
@@ -26,6 +26,9 @@ use crate::tune::{
     Advice, Evidence, Line, Marked, Source, Wanted, choose, read_marked, try_thresholds, with_thresholds,
 };
 use crate::units::SampleRate;
+
+/// Longest recording that is heard, in seconds.
+const MAX_SECS: f64 = 24.0 * 3600.0;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -217,8 +220,7 @@ fn recording(args: &Args, package: &Package) -> Result<Option<(Vec<f32>, Vec<Spa
     let rate = package.manifest().front_end.params()?.sample_rate;
     if let (Some(stream), Some(reference)) = (&args.stream, &args.reference) {
         let reference = read_reference(reference)?.into_iter().map(|event| event.span).collect();
-        let recording = read_recording(stream)?;
-        return Ok(Some((resample(&recording.mono(), recording.sample_rate, rate)?, reference)));
+        return Ok(Some((read_at(stream, rate, Limit::Refuse(MAX_SECS), |_| {})?.samples, reference)));
     }
     let (Some(data), Some(noise)) = (&args.data, &args.noise) else { return Ok(None) };
     let data = DataSet::open(data)?;
@@ -234,11 +236,10 @@ fn recording(args: &Args, package: &Package) -> Result<Option<(Vec<f32>, Vec<Spa
 
 /// A clip in full length at the stream's rate.
 fn sound(clip: &ClipMeta, data: &DataSet, rate: SampleRate) -> Result<Sound> {
-    let recording = read_recording(&clip.path)?;
     Ok(Sound {
         name: clip.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
         labels: clip.targets.iter().filter_map(|&class| data.labels.get(class).cloned()).collect(),
-        samples: resample(&recording.mono(), recording.sample_rate, rate)?,
+        samples: read_at(&clip.path, rate, Limit::Refuse(MAX_SECS), |_| {})?.samples,
     })
 }
 
@@ -269,7 +270,7 @@ fn write(advice: &[Advice], known: &Known, globals: &Globals) -> Result<Option<P
         file.ok_or_else(|| Error::usage("this user has no home folder for a settings file; name one with --config"))?;
     let failed =
         |e| io_error(ErrorKind::Output, &format!("writing {}", file.display()), "check the folder and its space", e);
-    let text = match fs::read_to_string(&file) {
+    let text = match checked_file::read_text(&file, Links::Follow, MAX_SETTINGS_BYTES) {
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Config::default().to_toml()?,
         Err(e) => return Err(failed(e)),

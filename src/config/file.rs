@@ -1,11 +1,14 @@
 //! The config file.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::settings::{Config, ConfigLayer};
+use crate::checked_file::{self, Links};
 use crate::error::{Error, ErrorKind, Result};
 use crate::toml_text::{BadValue, TomlText};
+
+/// Longest settings file, in bytes.
+pub const MAX_BYTES: u64 = 1 << 20;
 
 /// A config file that was read.
 #[derive(Debug, Clone)]
@@ -27,7 +30,7 @@ impl ConfigFile {
     /// # Errors
     /// [`ErrorKind::Usage`] if it cannot be read as text.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).map_err(|e| {
+        let text = checked_file::read_text(path, Links::Follow, MAX_BYTES).map_err(|e| {
             Error::usage(format!(
                 "the config file {} cannot be read ({e}); name another with --config, or make one with \
                  `earwitness config init`",

@@ -17,7 +17,7 @@ mod settings;
 mod values;
 
 pub use bytes::{ByteSize, SpaceLimit};
-pub use file::{ConfigFile, standard_path};
+pub use file::{ConfigFile, MAX_BYTES as MAX_SETTINGS_BYTES, standard_path};
 pub use loaded::Loaded;
 pub use os_text::OsText;
 pub use settings::{

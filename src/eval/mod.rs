@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod mixtures;
 pub mod probe;
 pub mod report;
+pub mod sound;
 pub mod stream;
 pub mod stream_files;
 pub mod stream_score;

@@ -7,7 +7,11 @@ use serde::Deserialize;
 
 use super::events::Span;
 use super::stream::ReferenceEvent;
+use crate::checked_file::{self, Links};
 use crate::{Error, Result};
+
+/// Longest file that is read, in bytes: some million lines.
+const MAX_BYTES: u64 = 1 << 30;
 
 /// Columns of a reference list.
 const COLUMNS: [&str; 5] = ["label", "onset_s", "offset_s", "clip", "snr_db"];
@@ -145,7 +149,7 @@ pub fn read_report(path: &Path) -> Result<MonitorReport> {
 }
 
 fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path)
+    checked_file::read_text(path, Links::Follow, MAX_BYTES)
         .map_err(|e| Error::input(format!("cannot read {}: {e}; check the path", path.display())).with_source(e))
 }
 

@@ -9,6 +9,7 @@ pub mod folder;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod made;
+pub mod mono;
 mod mp4;
 mod mpeg;
 mod open;

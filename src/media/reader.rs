@@ -9,6 +9,7 @@ use super::faults::Faults;
 use super::open;
 use super::sniff::READABLE;
 use super::steps::{Step, Steps, Trouble};
+use crate::checked_file::{self, Links};
 use crate::error::{Error, Result};
 use crate::units::SampleRate;
 
@@ -218,17 +219,18 @@ impl Damage {
 }
 
 fn open_file(path: &Path, name: &str) -> Result<File> {
-    let file = File::open(path).map_err(|e| {
+    let unopened = |e: std::io::Error| {
         Error::input(format!("cannot open the recording {name}: {e}; check its name and permissions")).with_source(e)
-    })?;
-    let meta =
-        file.metadata().map_err(|e| Error::input(format!("cannot read {name}: {e}; check the disk")).with_source(e))?;
+    };
+    let meta = std::fs::metadata(path).map_err(unopened)?;
     if meta.is_dir() {
         return Err(Error::input(format!("{name} is a folder; give the name of a recording in it")));
     }
     if !meta.is_file() {
         return Err(Error::input(format!("{name} is not a regular file; pipe raw samples in with stdin: instead")));
     }
+    // Decoded piece by piece, so it may be as long as it likes.
+    let file = checked_file::open(path, Links::Follow, u64::MAX).map_err(unopened)?;
     if meta.len() == 0 {
         return Err(Error::input(format!("the recording {name} is empty (0 bytes)")));
     }

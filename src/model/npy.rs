@@ -1,10 +1,9 @@
 //! Matrices in NumPy's `.npy` format, as far as a dictionary needs it: two dimensions, f32 or f64, row by row or column
 //! by column. Strict and bounded: what is read may have been written by anyone.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
+use crate::checked_file::{self, Links};
 use crate::error::{Error, Result};
 
 /// The first bytes of every `.npy` file.
@@ -35,15 +34,13 @@ pub fn read(path: &Path) -> Result<Matrix> {
     let name = path.display().to_string();
     let unreadable =
         |e: std::io::Error| Error::input(format!("cannot read {name} ({e}); name a .npy file")).with_source(e);
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(Error::input(format!(
+    let bytes = checked_file::read(path, Links::Follow, MAX_BYTES).map_err(|e| match e.kind() {
+        std::io::ErrorKind::FileTooLarge => Error::input(format!(
             "{name} is larger than {} MiB, too large for a dictionary; save only the matrix W",
             MAX_BYTES >> 20
-        )));
-    }
+        )),
+        _ => unreadable(e),
+    })?;
     parse(&bytes, &name)
 }
 

@@ -13,10 +13,17 @@ pub use search::{DEFAULT_MODEL, ModelEntry, SearchPath, find_model, list_models}
 
 use super::manifest::Manifest;
 use super::tensors::Arrays;
+use crate::checked_file::{self, Links};
 use crate::error::{Error, Result};
 
 /// Name of the manifest in a package's folder.
 pub const MANIFEST_FILE: &str = "model.toml";
+
+/// Longest manifest, in bytes: one of a thousand labels has some 100 kB.
+const MAX_MANIFEST_BYTES: u64 = 4 << 20;
+
+/// Longest other file of a package, in bytes: a network of 250 million weights.
+const MAX_FILE_BYTES: u64 = 1 << 30;
 
 /// An opened package: manifest and files in memory, hashes verified.
 #[derive(Debug, Clone)]
@@ -35,7 +42,7 @@ impl Package {
     /// file whose hash differs.
     pub fn open(dir: &Path) -> Result<Self> {
         let manifest_path = dir.join(MANIFEST_FILE);
-        let text = fs::read_to_string(&manifest_path).map_err(|e| {
+        let text = checked_file::read_text(&manifest_path, Links::Follow, MAX_MANIFEST_BYTES).map_err(|e| {
             Error::model(format!(
                 "the model manifest {} cannot be read ({e}); name a folder that holds a {MANIFEST_FILE}",
                 manifest_path.display()
@@ -46,7 +53,7 @@ impl Package {
         let mut files = BTreeMap::new();
         for (name, expected) in &manifest.files {
             let path = dir.join(name);
-            let bytes = fs::read(&path).map_err(|e| {
+            let bytes = checked_file::read(&path, Links::Follow, MAX_FILE_BYTES).map_err(|e| {
                 Error::model(format!(
                     "the model file {} cannot be read ({e}); copy the whole package again",
                     path.display()

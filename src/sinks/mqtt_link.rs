@@ -14,6 +14,7 @@ use rumqttc::{
 
 use super::client_id::ClientId;
 use super::options::MqttOptions;
+use crate::checked_file::{self, Links};
 use crate::error::{Error, Result};
 
 /// How long the broker may take to confirm a message.
@@ -30,6 +31,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// Largest message, in bytes.
 const MAX_PACKET: usize = 256 * 1024;
+
+/// Longest file of certificates, in bytes; a system's has some 250 kB.
+const MAX_CA_BYTES: u64 = 16 << 20;
 
 /// Where distributions keep the certificates that they trust.
 const SYSTEM_CERTIFICATES: &[&str] = &[
@@ -290,7 +294,7 @@ fn encrypted(options: &MqttOptions) -> Result<Transport> {
             "this system's certificates were not found; name a file of them as ca_file in [mqtt]",
         ));
     };
-    let ca = std::fs::read(file).map_err(|e| {
+    let ca = checked_file::read(std::path::Path::new(file), Links::Follow, MAX_CA_BYTES).map_err(|e| {
         Error::usage(format!("the certificates in {file} cannot be read ({e}); correct ca_file in [mqtt]"))
             .with_source(e)
     })?;

@@ -7,8 +7,12 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::adam::Adam;
+use crate::checked_file::{self, Links};
 use crate::model::tensors::{Array, Arrays};
 use crate::{Error, Result};
+
+/// Longest checkpoint, in bytes.
+const MAX_BYTES: u64 = 8 << 30;
 
 /// State of a run between two epochs.
 #[derive(Debug, Clone, Default)]
@@ -66,7 +70,7 @@ impl Checkpoint {
     /// # Errors
     /// An input error where the file is damaged, a usage error where it belongs to a run with other settings.
     pub fn load(path: &Path, settings: &str, mut adam: Adam) -> Result<Option<Self>> {
-        let data = match fs::read(path) {
+        let data = match checked_file::read(path, Links::Follow, MAX_BYTES) {
             Ok(data) => data,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(e) => {

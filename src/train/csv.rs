@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
+use crate::checked_file::{self, Links};
 use crate::error::{Error, Result};
+
+/// Longest table, in bytes.
+const MAX_BYTES: u64 = 256 << 20;
 
 /// A parsed table: the header's names and the rows below it, each as long as the header.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +23,7 @@ impl Table {
     /// # Errors
     /// When the file cannot be read, is not UTF-8, is empty, or a row has another number of fields than the header.
     pub(crate) fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|e| {
+        let text = checked_file::read_text(path, Links::Follow, MAX_BYTES).map_err(|e| {
             Error::input(format!(
                 "cannot read the label file {}: {e}; check that it is a UTF-8 CSV file",
                 path.display()

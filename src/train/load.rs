@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::dataset::{AUDIO_EXTENSIONS, ClipMeta};
-use crate::dsp::resample::resample;
 use crate::error::{Error, Result};
+use crate::eval::sound::{AtRate, Limit, read_at};
 use crate::eval::workers::for_each;
-use crate::media::decode::read_recording;
 use crate::units::SampleRate;
+
+/// Longest recording of noise, in seconds.
+const MAX_SECS: f64 = 24.0 * 3600.0;
 
 /// Decodes `clips`, in order: the channels' mean, at `sample_rate`, cut or padded with zeros at the end to
 /// `clip_samples`. Full scale stays ±1; no clip is scaled by its own maximum. `progress` is told how many are done and
@@ -37,7 +39,7 @@ pub fn try_load_clips(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Vec<Result<Vec<f32>>>> {
     let one = |i: usize| {
-        let mut samples = load_mono(&clips[i].path, sample_rate)?;
+        let mut samples = load_mono(&clips[i].path, sample_rate, Limit::Cut(sample_rate.secs(clip_samples as u64)))?;
         samples.resize(clip_samples, 0.0);
         samples.shrink_to_fit();
         Ok(samples)
@@ -63,7 +65,8 @@ pub fn load_noise(dir: &Path, sample_rate: SampleRate) -> Result<Vec<Vec<f32>>> 
         )));
     }
     paths.sort();
-    let loaded: Vec<Result<Vec<f32>>> = paths.par_iter().map(|path| load_mono(path, sample_rate)).collect();
+    let loaded: Vec<Result<Vec<f32>>> =
+        paths.par_iter().map(|path| load_mono(path, sample_rate, Limit::Refuse(MAX_SECS))).collect();
     loaded.into_iter().collect()
 }
 
@@ -74,16 +77,14 @@ fn is_audio(path: &Path) -> bool {
 }
 
 /// One recording: the channels' mean at `sample_rate`.
-fn load_mono(path: &Path, sample_rate: SampleRate) -> Result<Vec<f32>> {
-    let recording = read_recording(path)?;
-    let mono = recording.mono();
-    // One such sample would turn every weight into NaN, with nothing to tell where it came from.
-    if mono.iter().any(|x| !x.is_finite()) {
+fn load_mono(path: &Path, sample_rate: SampleRate, limit: Limit) -> Result<Vec<f32>> {
+    let AtRate { samples, told } = read_at(path, sample_rate, limit, |_| {})?;
+    // A label on what is no sound teaches nonsense.
+    if told.invalid > 0 {
         return Err(Error::input(format!(
             "{} holds samples that are no numbers; leave it out or write it again",
             path.display()
         )));
     }
-    resample(&mono, recording.sample_rate, sample_rate)
-        .map_err(|e| Error::new(e.kind(), format!("{}: {e}", path.display())))
+    Ok(samples)
 }

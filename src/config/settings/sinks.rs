@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{Config, Entry, PutOnto};
+use crate::checked_file::{self, Links};
 use crate::config::values::TellWhen;
 use crate::engine::detector::ANY_LOUD;
 use crate::error::{Error, Result};
@@ -129,6 +130,9 @@ const HIDDEN: &str = "(hidden)";
 
 /// The variable that holds the broker's password where no file does.
 const PASSWORD_VARIABLE: &str = "EARWITNESS_MQTT_PASSWORD";
+
+/// Longest file of a secret, in bytes.
+const MAX_SECRET_BYTES: u64 = 64 << 10;
 
 impl WebhookLayer {
     pub(super) fn config(self) -> WebhookConfig {
@@ -330,7 +334,7 @@ fn named(kind: &str, name: &str, number: usize) -> String {
 
 /// The first line of a file that holds nothing else.
 fn secret(file: &str, key: &str) -> Result<Secret> {
-    let text = std::fs::read_to_string(Path::new(file)).map_err(|e| {
+    let text = checked_file::read_text(Path::new(file), Links::Follow, MAX_SECRET_BYTES).map_err(|e| {
         Error::usage(format!("{file} cannot be read ({e}); correct {key}, or let this user read the file"))
             .with_source(e)
     })?;
