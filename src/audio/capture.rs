@@ -53,8 +53,11 @@ pub(super) enum Origin {
         /// Whether it may fall silent: a pipe.
         may_block: bool,
     },
-    #[cfg_attr(not(any(feature = "cpal", feature = "jack")), allow(dead_code))]
-    Live { keeper: Arc<Keeper>, clock: Arc<CaptureClock>, lane: usize },
+    Live {
+        keeper: Arc<Keeper>,
+        clock: Arc<CaptureClock>,
+        lane: usize,
+    },
 }
 
 impl Origin {

@@ -17,9 +17,6 @@ use super::live::{Attach, Attached, Held, Live, Lost, Refusal, Status};
 use super::ring::CapturePull;
 use crate::error::{Error, Result};
 
-/// How long a first opening may take before the program gives up.
-const OPEN_PATIENCE: Duration = Duration::from_secs(10);
-
 /// A device that is still being closed is opened again after this long only …
 const HELD_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -40,6 +37,8 @@ pub(super) struct Timing {
     pub(super) pause: Duration,
     /// … up to this. A stream that has lived for this long begins with the short pause again.
     pub(super) longest_pause: Duration,
+    /// How long a first opening may take before the program gives up.
+    pub(super) open: Duration,
 }
 
 impl Default for Timing {
@@ -49,6 +48,7 @@ impl Default for Timing {
             stall: Duration::from_secs(8),
             pause: Duration::from_millis(500),
             longest_pause: Duration::from_secs(30),
+            open: Duration::from_secs(10),
         }
     }
 }
@@ -82,7 +82,7 @@ impl Keeper {
         let (messages, inbox) = channel();
         let closing = Arc::default();
         spawn_opener(&attach, None, &closing, &messages).map_err(Refusal::into_error)?;
-        let mut attached = match inbox.recv_timeout(OPEN_PATIENCE) {
+        let mut attached = match inbox.recv_timeout(timing.open) {
             Ok(Message::Opened(result)) => result.map_err(Refusal::into_error)?,
             _ => {
                 return Err(Error::input(format!(
@@ -345,6 +345,7 @@ mod tests {
         stall: Duration::from_millis(300),
         pause: Duration::from_millis(20),
         longest_pause: Duration::from_millis(100),
+        open: Duration::from_secs(10),
     };
 
     /// A device with two channels whose callback is called by the test.

@@ -17,7 +17,6 @@
 //! Channel frames end here: behind the ring there is one channel, at the input's own rate. Resampling is the worker's.
 
 mod capture;
-#[cfg_attr(not(any(feature = "cpal", feature = "jack")), allow(dead_code))]
 mod capture_clock;
 mod channel_tally;
 pub mod channel_watch;
@@ -52,11 +51,11 @@ pub mod jack_out;
 mod jack_ports;
 #[cfg(feature = "jack")]
 mod jack_thread;
-#[cfg_attr(not(any(feature = "cpal", feature = "jack")), allow(dead_code))]
 mod keeper;
 pub mod listen_spec;
-#[cfg_attr(not(any(feature = "cpal", feature = "jack")), allow(dead_code))]
 mod live;
+mod net_address;
+mod net_source;
 pub mod opening;
 pub mod playback;
 pub mod playback_clock;

@@ -315,7 +315,7 @@ mod tests {
             Ok(Box::new(Fake(Arc::clone(&slot))))
         });
         let ms = Duration::from_millis;
-        let timing = Timing { tick: ms(1), stall, pause: ms(1), longest_pause: ms(4) };
+        let timing = Timing { tick: ms(1), stall, pause: ms(1), longest_pause: ms(4), ..Timing::default() };
         Session { name: "the fake".into(), open, pull, clock: Arc::clone(clock), input_rate: rate(), timing }
     }
 

@@ -19,6 +19,8 @@ use super::fan::{CaptureFan, Lane};
 use super::file_source::{FileFeed, Place, open_recording, open_stdin};
 use super::keeper::{Keeper, Timing};
 use super::live::Attach;
+use super::net_address::NetAddress;
+use super::net_source;
 use super::ring::{CapturePull, capture_ring};
 use super::stdin_source::RawFeed;
 use super::thread_source::{EndState, Feed, Pace, ThreadSource};
@@ -99,6 +101,7 @@ fn open_undated(spec: &InputSpec, options: CaptureOptions) -> Result<Vec<Capture
         &InputSpec::Stdin { rate, channels, format } => {
             open_raw_lanes(spec.to_string(), std::io::stdin(), rate, channels, format, &options)
         }
+        InputSpec::Network(address) => open_network(address, options),
         InputSpec::Demo => {
             let feed = DemoFeed::new();
             let rate = feed.sample_rate();
@@ -216,11 +219,17 @@ fn named(source: &str, e: Error) -> Error {
     Error::new(e.kind(), format!("{source}: {e}"))
 }
 
+/// Opens a network stream and keeps it open.
+fn open_network(address: &NetAddress, options: CaptureOptions) -> Result<Vec<Capture>> {
+    let from = address.clone();
+    let attach = move |held| net_source::open(&from, held, |held| fan(&options, held.rate, held.channels));
+    open_live(&address.to_string(), Arc::new(attach), net_source::TIMING)
+}
+
 /// Opens a live device called `source` and keeps it open.
-#[cfg_attr(not(any(feature = "cpal", feature = "jack")), allow(dead_code))]
-fn open_live(source: &str, attach: Attach) -> Result<Vec<Capture>> {
+fn open_live(source: &str, attach: Attach, timing: Timing) -> Result<Vec<Capture>> {
     let started = SystemTime::now();
-    let opened = Keeper::open(source, attach, Timing::default())?;
+    let opened = Keeper::open(source, attach, timing)?;
     let keeper = Arc::new(opened.keeper);
     let capture = |(index, (lane, pull))| {
         let name = lane_name(source, lane);
@@ -236,7 +245,7 @@ fn open_live(source: &str, attach: Attach) -> Result<Vec<Capture>> {
 fn open_device(spec: &InputSpec, id: Option<&str>, options: CaptureOptions) -> Result<Vec<Capture>> {
     let device = super::cpal_source::DeviceChoice::new(id, options.channels.clone());
     let attach = move |held| device.open(held, |held| fan(&options, held.rate, held.channels));
-    open_live(&spec.to_string(), Arc::new(attach))
+    open_live(&spec.to_string(), Arc::new(attach), Timing::default())
 }
 
 #[cfg(not(feature = "cpal"))]
@@ -255,7 +264,7 @@ fn open_jack(spec: &InputSpec, pattern: Option<&str>, options: CaptureOptions) -
     };
     let attach = move |held| choice.open(held, |held| fan(&options, held.rate, held.channels));
     let name = spec.to_string();
-    open_live(&name, Arc::new(attach)).map_err(|e| named(&name, e))
+    open_live(&name, Arc::new(attach), Timing::default()).map_err(|e| named(&name, e))
 }
 
 #[cfg(not(feature = "jack"))]

@@ -5,18 +5,19 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use super::net_address::NetAddress;
 use super::sample_format::SampleFormat;
 use crate::error::{Error, Result};
 use crate::units::SampleRate;
 
 /// What `--input` takes, for messages.
 const KNOWN: &str = "default, device:ID, jack, jack:PATTERN, the path of a recording or folder that is there, file:PATH, stdin:auto, \
-                     stdin:RATExCHANNELS:FORMAT or demo";
+                     stdin:RATExCHANNELS:FORMAT, an rtsp://, rtsps://, http://, https:// or srt:// address, or demo";
 
 /// Which input to open.
 ///
 /// Parses what `--input` takes (`default`, `device:ID`, `jack`, `jack:PATTERN`, `file:PATH`, a plain path, `stdin:auto`,
-/// `stdin:RATExCHANNELS:FORMAT`, `demo`); displays as the source is named in events, where a file goes by its name without
+/// `stdin:RATExCHANNELS:FORMAT`, `rtsp://…` and other addresses, `demo`); displays as the source is named in events, where a file goes by its name without
 /// its folders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InputSpec {
@@ -40,6 +41,8 @@ pub enum InputSpec {
     /// A client of the JACK server, connected to the ports of other clients whose names the pattern matches (a regular
     /// expression), now and whenever one appears; without a pattern, to the system's capture ports.
     Jack(Option<String>),
+    /// A network stream, which `ffmpeg` fetches.
+    Network(NetAddress),
     /// The scene that the program makes itself.
     Demo,
 }
@@ -99,6 +102,7 @@ impl fmt::Display for InputSpec {
             Self::StdinAuto | Self::Stdin { .. } => f.write_str("stdin"),
             Self::Jack(None) => f.write_str("jack"),
             Self::Jack(Some(pattern)) => write!(f, "jack:{pattern}"),
+            Self::Network(address) => write!(f, "{address}"),
             Self::Demo => f.write_str("demo"),
         }
     }
@@ -126,19 +130,14 @@ impl FromStr for InputSpec {
             ("jack", None) => Ok(Self::Jack(None)),
             ("jack", Some(pattern)) => parse_jack(pattern),
             ("default" | "demo", Some(_)) | ("", _) => Err(unknown(spec)),
+            _ if NetAddress::looks_like_one(spec) => Ok(Self::Network(NetAddress::parse(spec)?)),
             _ => parse_path(spec),
         }
     }
 }
 
-/// A path, unless it is an address or a word that seems to be misspelt.
+/// A path, unless it is a word that seems to be misspelt.
 fn parse_path(spec: &str) -> Result<InputSpec> {
-    if spec.contains("://") {
-        return Err(Error::usage(format!(
-            "--input '{spec}' is an address, and only files are opened; pipe it in, as in \
-             ffmpeg -i {spec} -f wav - | earwitness monitor --input stdin:auto"
-        )));
-    }
     let path = Path::new(spec);
     // A single word without an ending can be a folder in this one, or a keyword with a slip in it.
     if !spec.contains(['/', '.', std::path::MAIN_SEPARATOR]) && !path.exists() {
@@ -237,6 +236,11 @@ mod tests {
             ("./demo", InputSpec::File("./demo".into()), "file:demo"),
             ("card/2026-05-01", InputSpec::File("card/2026-05-01".into()), "file:2026-05-01"),
             ("12:30.wav", InputSpec::File("12:30.wav".into()), "file:12:30.wav"),
+            (
+                "rtsp://me:secret@camera.lan/1",
+                InputSpec::Network(NetAddress::parse("rtsp://me:secret@camera.lan/1").unwrap()),
+                "rtsp://camera.lan/1",
+            ),
             ("/dev/stdin", InputSpec::File("/dev/stdin".into()), "file:stdin"),
         ] {
             let parsed: InputSpec = text.parse().unwrap();
@@ -283,7 +287,7 @@ mod tests {
             ("jack:", "jack:system:capture_.*"),
             ("jack:(left", "regular expression (unclosed group)"),
             ("jack:a{9999999}", "regular expression"),
-            ("rtsp://camera.lan/1", "ffmpeg -i rtsp://camera.lan/1"),
+            ("ftp://camera.lan/1", "rtsp://, rtsps://"),
             ("stdin", "stdin:48000x1:s16le"),
             ("stdin", "stdin:auto"),
             ("stdin:48000", "stdin:48000x1:s16le"),
