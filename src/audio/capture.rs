@@ -28,6 +28,15 @@ pub struct SourceInfo {
     pub recorded: bool,
 }
 
+/// What is done to an input's samples before they are heard. The reader does it: a callback has no time for it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Conditioning {
+    /// What is below so many Hz is taken away; 0 for nothing.
+    pub highpass_hz: f64,
+    /// How much louder it becomes, in dB.
+    pub gain_db: f64,
+}
+
 /// Whether more samples will come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CaptureState {
@@ -104,6 +113,7 @@ pub struct Capture {
     away: u64,
     last_arrival: Instant,
     clock_read: bool,
+    conditioning: Conditioning,
 }
 
 fn sum(a: Account, b: Account) -> Account {
@@ -131,6 +141,7 @@ impl Capture {
             away: 0,
             last_arrival: Instant::now(),
             clock_read: false,
+            conditioning: Conditioning::default(),
         }
     }
 
@@ -138,6 +149,17 @@ impl Capture {
     #[must_use]
     pub const fn info(&self) -> &SourceInfo {
         &self.info
+    }
+
+    /// What is to be done to its samples.
+    #[must_use]
+    pub const fn conditioning(&self) -> Conditioning {
+        self.conditioning
+    }
+
+    /// Says what is to be done to its samples.
+    pub const fn set_conditioning(&mut self, conditioning: Conditioning) {
+        self.conditioning = conditioning;
     }
 
     /// Gives the input another name, for events and messages.

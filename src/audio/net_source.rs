@@ -56,6 +56,22 @@ pub(super) const TIMING: Timing = Timing {
     open: Duration::from_secs(20),
 };
 
+/// Whether there is the program that fetches streams.
+///
+/// # Errors
+/// [`crate::ErrorKind::Usage`], saying how to get it, where there is none.
+pub(super) fn check_program(address: &NetAddress) -> Result<()> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let there = std::env::split_paths(&path).any(|dir| dir.join(FFMPEG).is_file());
+    if there { Ok(()) } else { Err(no_program(address)) }
+}
+
+fn no_program(address: &NetAddress) -> Error {
+    Error::usage(format!(
+        "{address} needs the program {FFMPEG}, which is not installed; install it (on Debian: apt install ffmpeg)"
+    ))
+}
+
 /// How long a server may take to send the first of its sound.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(15);
 
@@ -124,9 +140,7 @@ fn fetch(address: &NetAddress, held: Option<Held>) -> Result<Child> {
     command.args(["-c:a", "pcm_f32le", "-flush_packets", "1", "-f", "wav", "pipe:1"]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => Error::usage(format!(
-            "{address} needs the program {FFMPEG}, which is not installed; install it (on Debian: apt install ffmpeg)"
-        )),
+        std::io::ErrorKind::NotFound => no_program(address),
         _ => {
             Error::input(format!("{FFMPEG} cannot be started for {address}: {e}; close other programs")).with_source(e)
         }

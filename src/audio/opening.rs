@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::capture::Capture;
 use super::file_source::Place;
+use super::net_source;
 use super::source::{CaptureOptions, open};
 use super::spec::InputSpec;
 use crate::error::{Error, ErrorKind, Result};
@@ -42,6 +43,12 @@ impl Opening {
     #[must_use]
     pub fn start(spec: &InputSpec, options: CaptureOptions) -> Self {
         let given_up = Arc::new(AtomicBool::new(false));
+        if let InputSpec::Network(address) = spec
+            && let Err(e) = net_source::check_program(address)
+        {
+            // That is not a matter of waiting.
+            return Self { state: State::Done(Err(e)), given_up };
+        }
         if !may_wait(spec) {
             return Self { state: State::Done(open(spec, options)), given_up };
         }

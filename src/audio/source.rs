@@ -4,7 +4,7 @@ use std::io::Read;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-pub use super::capture::{Capture, CaptureState, SourceInfo};
+pub use super::capture::{Capture, CaptureState, Conditioning, SourceInfo};
 pub use super::fan::ChannelChoice;
 pub use super::live::Lost;
 pub use super::ring::Account;

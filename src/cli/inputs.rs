@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::outlet::Outlet;
 use super::told::Told;
 use crate::audio::opening::Opening;
-use crate::audio::source::{Capture, CaptureOptions, InputSpec, StartTime};
+use crate::audio::source::{Capture, CaptureOptions, Conditioning, InputSpec, StartTime};
 use crate::config::{Config, InputConfig};
 use crate::engine::lane::{Lane, Next, Supply};
 use crate::error::Result;
@@ -36,6 +36,7 @@ struct Item {
 struct Queue {
     items: VecDeque<Item>,
     options: CaptureOptions,
+    conditioning: Conditioning,
     told: Arc<Told>,
     opening: Option<(Item, Opening)>,
 }
@@ -116,6 +117,7 @@ fn queues(config: &Config, told: &Arc<Told>) -> Result<Vec<Queue>> {
                 start_time: start_time(input)?,
                 ..CaptureOptions::default()
             },
+            conditioning: Conditioning { highpass_hz: input.highpass_hz, gain_db: input.gain_db },
             told: Arc::clone(told),
             opening: None,
         });
@@ -203,7 +205,7 @@ impl Supply for Queue {
                     self.opening = Some((item, opening));
                     return Next::NotYet;
                 }
-                Some(Ok(captures)) => return Next::Inputs(named(captures, &item)),
+                Some(Ok(captures)) => return Next::Inputs(named(captures, &item, self.conditioning)),
                 Some(Err(e)) => self.told.cannot_open(&item.name, e),
             }
         }
@@ -214,12 +216,13 @@ impl Supply for Queue {
     }
 }
 
-/// Gives inputs the item's name; behind it stands the channel, where it is one of several.
-fn named(mut captures: Vec<Capture>, item: &Item) -> Vec<Capture> {
+/// Gives inputs the item's name (behind it stands the channel, where it is one of several), and what is done to their sound.
+fn named(mut captures: Vec<Capture>, item: &Item, conditioning: Conditioning) -> Vec<Capture> {
     let its_own = item.spec.to_string();
     for capture in &mut captures {
         let channel = capture.info().name.strip_prefix(&its_own).unwrap_or_default().to_owned();
         capture.rename(format!("{}{channel}", item.name));
+        capture.set_conditioning(conditioning);
     }
     captures
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 
 use super::methods::MethodParser;
-use super::parse::{dbfs, positive, seconds, start_time, threshold, word};
+use super::parse::{dbfs, not_negative, positive, seconds, start_time, threshold, word};
 use crate::config::{ByteSize, ColorMode, ConfigLayer, InputLayer, QuietMode, SpaceLimit, ThemeChoice, UiMode};
 
 /// Flags that set settings. Absent ones leave the settings file's value, or the default.
@@ -15,8 +15,9 @@ pub struct SettingsArgs {
     /// What to listen to: default, device:ID, jack, jack:PATTERN, demo, or the path of a recording, of a named pipe or of a
     /// folder (every recording in it and below, one after another); file:PATH where the name is one of these words;
     /// stdin:auto for a WAV, FLAC, Ogg or MP3 stream; stdin:RATExCHANNELS:FORMAT for raw samples: u8, s16le, s24le (in 4
-    /// bytes, as arecord's S24_LE), s24_3le (in 3 bytes, as ffmpeg's s24le), s32le, f32le, f64le. May be given again, to
-    /// listen to several at once [default: default]
+    /// bytes, as arecord's S24_LE), s24_3le (in 3 bytes, as ffmpeg's s24le), s32le, f32le, f64le; an rtsp://, rtsps://,
+    /// http://, https:// or srt:// address, which ffmpeg fetches. May be given again, to listen to several at once
+    /// [default: default]
     #[arg(long, value_name = "SPEC", env = "EARWITNESS_INPUT", help_heading = "Sound in")]
     pub input: Vec<OsString>,
     /// What to do with the channels of the inputs given: mix hears their mean; each, or a list as in 1,3, makes them inputs
@@ -27,6 +28,12 @@ pub struct SettingsArgs {
     /// GUANO chunk or its name says, else the file's time of change less its length; for stdin: now]
     #[arg(long, value_name = "RFC3339", env = "EARWITNESS_START_TIME", value_parser = start_time, help_heading = "Sound in")]
     pub start_time: Option<String>,
+    /// Take away what is below so many Hz before anything hears it: wind, handling, traffic; 0 does not [default: 0]
+    #[arg(long, value_name = "HZ", env = "EARWITNESS_HIGHPASS", value_parser = not_negative, help_heading = "Sound in")]
+    pub highpass: Option<f64>,
+    /// Make the sound louder, or softer, by so many dB before anything hears it [default: 0]
+    #[arg(long, value_name = "DB", env = "EARWITNESS_GAIN", allow_negative_numbers = true, help_heading = "Sound in")]
+    pub gain: Option<f64>,
     /// Read recordings, stdin or the demo as quickly as possible, not at the pace of the sound
     #[arg(
         long,
@@ -79,6 +86,9 @@ pub struct SettingsArgs {
     /// Report any sound of at least this RMS level as any_loud, too; 0 does not [default: 0]
     #[arg(long, value_name = "DBFS", env = "EARWITNESS_LOUD", value_parser = dbfs, allow_negative_numbers = true, help_heading = "Detection")]
     pub loud: Option<f64>,
+    /// Take these levels of what is above so many Hz: rumble is not loud; 0 takes them of everything [default: 30]
+    #[arg(long, value_name = "HZ", env = "EARWITNESS_LOW_CUT", value_parser = not_negative, help_heading = "Detection")]
+    pub low_cut: Option<f64>,
     /// Report nothing but these labels or groups, as in dog,siren
     #[arg(long, value_name = "LABEL,…", env = "EARWITNESS_ONLY", value_delimiter = ',', help_heading = "Detection")]
     pub only: Vec<String>,
@@ -222,6 +232,8 @@ impl SettingsArgs {
         monitor.start_time.clone_from(&self.start_time);
         monitor.device.clone_from(&self.device);
         monitor.listen.clone_from(&self.listen);
+        monitor.highpass_hz = self.highpass;
+        monitor.gain_db = self.gain;
         monitor.fast = self.fast;
         monitor.duration_secs = self.duration;
         monitor.model = self.model.clone().map(Into::into);
@@ -241,6 +253,8 @@ impl SettingsArgs {
                     spec: Some(spec.clone().into()),
                     channels: self.channels.clone(),
                     start_time: self.start_time.clone(),
+                    highpass_hz: self.highpass,
+                    gain_db: self.gain,
                     name: None,
                 };
                 layer.input = Some(several.iter().map(input).collect());
@@ -260,6 +274,7 @@ impl SettingsArgs {
         detector.pre_roll_secs = self.pre_roll;
         detector.post_roll_secs = self.post_roll;
         detector.level_gate_dbfs = self.level_gate;
+        detector.low_cut_hz = self.low_cut;
         detector.loud_dbfs = self.loud;
         detector.only = some(&self.only);
         detector.enable = some(&self.enable);

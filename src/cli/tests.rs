@@ -93,6 +93,9 @@ const ALL_SETTINGS: &[&str] = &[
     "--max-event=20",
     "--level-gate=-60",
     "--loud=-20",
+    "--low-cut=80",
+    "--highpass=120",
+    "--gain=-6",
     "--only=dog,siren",
     "--enable=rain",
     "--disable=siren",
@@ -152,7 +155,8 @@ fn every_flag_reaches_its_setting() {
         (r.no_audio.join(" "), r.max_bytes.bytes(), r.min_free_bytes.0),
         ("speech cat".into(), 20_000_000_000, 1_000_000_000)
     );
-    assert_eq!((d.level_gate_dbfs, d.loud_dbfs), (-60.0, -20.0));
+    assert_eq!((d.level_gate_dbfs, d.loud_dbfs, d.low_cut_hz), (-60.0, -20.0, 80.0));
+    assert_eq!((m.highpass_hz, m.gain_db), (120.0, -6.0));
     assert_eq!(
         (&d.only[..], &d.enable[..], &d.disable[..]),
         (&strings(&["dog", "siren"])[..], &strings(&["rain"])[..], &strings(&["siren"])[..])
@@ -242,6 +246,9 @@ fn the_defaults_that_the_help_names_are_the_defaults() {
         ("max_event", d.max_event_secs),
         ("level_gate", d.level_gate_dbfs),
         ("loud", d.loud_dbfs),
+        ("low_cut", d.low_cut_hz),
+        ("highpass", m.highpass_hz),
+        ("gain", m.gain_db),
         ("pre_roll", d.pre_roll_secs),
         ("post_roll", d.post_roll_secs),
     ];

@@ -23,6 +23,15 @@ const MAX_DAYS: f64 = 36_500.0;
 /// Each input has its own ring and memory.
 const MAX_INPUTS: usize = 256;
 
+/// Corners that a high-pass may have, in Hz …
+const HIGHPASS_HZ: std::ops::RangeInclusive<f64> = 5.0..=5000.0;
+
+/// … and the low cut before a level is taken.
+const LOW_CUT_HZ: std::ops::RangeInclusive<f64> = 5.0..=1000.0;
+
+/// Most that a sound is made louder or softer by, in dB.
+const MAX_GAIN_DB: f64 = 60.0;
+
 impl Config {
     /// The first setting that cannot be used.
     pub(super) fn problem(&self) -> Option<BadValue> {
@@ -56,10 +65,23 @@ impl Config {
         let m = &self.monitor;
         let one = |key: String, spec: &OsText, channels_key: String, channels: &str| {
             if let Err(e) = InputSpec::parse(spec.as_os_str()) {
-                return Some(BadValue::new(key, format!("{spec:?}"), e.to_string()));
+                // An address may hold a password.
+                let shown =
+                    if format!("{spec}").contains("://") { "(an address)".to_owned() } else { format!("{spec:?}") };
+                return Some(BadValue::new(key, shown, e.to_string()));
             }
             let wrong = channels.parse::<ChannelChoice>().err()?;
             Some(BadValue::new(channels_key, format!("{channels:?}"), wrong.to_string()))
+        };
+        let sound = |table: String, highpass_hz: f64, gain_db: f64| {
+            if highpass_hz != 0.0 && !HIGHPASS_HZ.contains(&highpass_hz) {
+                let (least, most) = HIGHPASS_HZ.into_inner();
+                let remedy = format!("give {least} to {most} Hz, or 0 for none");
+                return Some(BadValue::new(format!("{table}.highpass_hz"), highpass_hz, remedy));
+            }
+            let remedy = format!("give -{MAX_GAIN_DB} to {MAX_GAIN_DB} dB");
+            let fits = (-MAX_GAIN_DB..=MAX_GAIN_DB).contains(&gain_db);
+            (!fits).then(|| BadValue::new(format!("{table}.gain_db"), gain_db, remedy))
         };
         let start = |key: String, start_time: &str| {
             let wrong = start_time.parse::<StartTime>().err().filter(|_| !start_time.is_empty())?;
@@ -67,7 +89,8 @@ impl Config {
         };
         if self.input.is_empty() {
             let wrong = one("monitor.input".into(), &m.input, "monitor.channels".into(), &m.channels);
-            return wrong.or_else(|| start("monitor.start_time".into(), &m.start_time));
+            let wrong = wrong.or_else(|| start("monitor.start_time".into(), &m.start_time));
+            return wrong.or_else(|| sound("monitor".into(), m.highpass_hz, m.gain_db));
         }
         if self.input.len() > MAX_INPUTS {
             return Some(BadValue::new("input", self.input.len(), format!("give at most {MAX_INPUTS} inputs")));
@@ -76,6 +99,7 @@ impl Config {
         let wrong = all.find_map(|(i, input)| {
             one(format!("input[{i}].spec"), &input.spec, format!("input[{i}].channels"), &input.channels)
                 .or_else(|| start(format!("input[{i}].start_time"), &input.start_time))
+                .or_else(|| sound(format!("input[{i}]"), input.highpass_hz, input.gain_db))
         });
         wrong.or_else(|| self.second_stdin())
     }
@@ -122,6 +146,14 @@ fn detector_problem(d: &DetectorConfig) -> Option<BadValue> {
         if !(-120.0..=0.0).contains(&dbfs) {
             return Some(BadValue::new(format!("detector.{name}"), dbfs, "give -120 to 0 dB full scale"));
         }
+    }
+    if d.low_cut_hz != 0.0 && !LOW_CUT_HZ.contains(&d.low_cut_hz) {
+        let (least, most) = LOW_CUT_HZ.into_inner();
+        return Some(BadValue::new(
+            "detector.low_cut_hz",
+            d.low_cut_hz,
+            format!("give {least} to {most} Hz, or 0 for none"),
+        ));
     }
     if d.loud_dbfs <= LEAST_LOUD_DBFS {
         let remedy = format!("give more than {LEAST_LOUD_DBFS} dB full scale, or 0 for none");

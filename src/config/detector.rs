@@ -23,6 +23,7 @@ impl Config {
             cooldown_secs: d.cooldown_secs,
             max_event_secs: d.max_event_secs,
             gate_dbfs: (d.level_gate_dbfs > -120.0).then_some(d.level_gate_dbfs as f32),
+            low_cut_hz: d.low_cut_hz,
             any_loud: (d.loud_dbfs < 0.0).then(|| ClassParams::any_loud(d.loud_dbfs as f32)),
             ..DetectorParams::from_labels(labels)
         };

@@ -207,7 +207,8 @@ impl Config {
         if self.input.is_empty() {
             let (spec, channels) = (self.monitor.input.clone(), self.monitor.channels.clone());
             let start_time = self.monitor.start_time.clone();
-            return vec![InputConfig { spec, channels, start_time, ..InputConfig::default() }];
+            let (highpass_hz, gain_db) = (self.monitor.highpass_hz, self.monitor.gain_db);
+            return vec![InputConfig { spec, channels, start_time, highpass_hz, gain_db, ..InputConfig::default() }];
         }
         self.input.clone()
     }
@@ -228,7 +229,8 @@ section! {
         /// of a recording, or of a folder: every recording in it and below, one after another; "file:PATH", also where
         /// PATH is a named pipe or one of these words. "stdin:auto" reads a WAV, FLAC, Ogg or MP3 stream,
         /// "stdin:RATExCHANNELS:FORMAT" raw samples: u8, s16le, s24le (in 4 bytes, as arecord's S24_LE), s24_3le (in 3,
-        /// as ffmpeg's s24le), s32le, f32le, f64le. Rates are 8000 to 500000 Hz. For several at once, see [[input]].
+        /// as ffmpeg's s24le), s32le, f32le, f64le. Rates are 8000 to 500000 Hz. An rtsp://, rtsps://, http://, https:// or
+        /// srt:// address is fetched by ffmpeg. For several at once, see [[input]].
         input: OsText = "default".into(),
         /// What to do with its channels: "mix" hears their mean; "each" makes every one an input of its own, as does a
         /// list, as in "1,3", with some of them.
@@ -236,6 +238,10 @@ section! {
         /// When the recording began (RFC 3339), as in "2026-07-02T06:44:04+02:00"; "" goes by its bext or GUANO chunk or its
         /// name, else by the file's time of change less its length. Not for devices.
         start_time: String = String::new(),
+        /// Take away what is below so many Hz (24 dB an octave) before anything hears it; 0 does not.
+        highpass_hz: f64 = 0.0,
+        /// Make the sound louder, or softer, by so many dB before anything hears it.
+        gain_db: f64 = 0.0,
         /// Read files, stdin and the demo as quickly as possible, not at the pace of the sound.
         fast: bool = false,
         /// What to show: "tui", "jsonl", "silent"; "auto" is tui on a terminal and jsonl otherwise.
@@ -258,7 +264,7 @@ section! {
 }
 
 section! {
-    /// Several inputs at once: one table like this for each. They replace `input`, `channels` and `start_time` of [monitor].
+    /// Several inputs at once: one table like this for each. They replace those of [monitor].
     pub struct InputConfig / InputLayer {
         /// As `input` of [monitor].
         spec: OsText = "default".into(),
@@ -266,6 +272,10 @@ section! {
         channels: String = "mix".into(),
         /// As `start_time` of [monitor].
         start_time: String = String::new(),
+        /// As `highpass_hz` of [monitor].
+        highpass_hz: f64 = 0.0,
+        /// As `gain_db` of [monitor].
+        gain_db: f64 = 0.0,
         /// What events call it; "" is what `spec` says.
         name: String = String::new(),
     }
@@ -294,6 +304,9 @@ section! {
         /// Report any sound that is at least this loud (RMS of a stride, in dB full scale) as a class of its own, "any_loud";
         /// 0 does not.
         loud_dbfs: f64 = 0.0,
+        /// Take these levels of what is above so many Hz, so that the rumble of wind and traffic is not loud; 0 takes them of
+        /// everything.
+        low_cut_hz: f64 = 30.0,
         /// Labels or groups: nothing else is reported; [] is everything. As in: ["dog", "siren"]
         only: Vec<String> = Vec::new(),
         /// Labels or groups that are reported although `only` or a [class] table says otherwise.

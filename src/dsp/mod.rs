@@ -5,6 +5,7 @@
 //! function appends to a caller's `Vec`.
 
 pub mod features;
+pub mod highpass;
 pub mod istft;
 pub mod level;
 pub mod limiter;
@@ -16,6 +17,7 @@ pub mod stft;
 pub mod window;
 
 pub use features::{Compression, FrontEnd, FrontEndParams, SpectrumPower, log1p_magnitude};
+pub use highpass::HighPass;
 pub use istft::{StreamingIstft, istft};
 pub use level::{FLOOR_DBFS, Level, LevelMeter, level};
 pub use limiter::{Limiter, LimiterParams};

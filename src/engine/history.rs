@@ -10,9 +10,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::rows::Rows;
-use crate::dsp::{Complex32, FrontEnd, FrontEndParams, OffsetFilter, StftParams, StreamingStft, log1p_magnitude};
+use crate::dsp::{
+    Complex32, FrontEnd, FrontEndParams, HighPass, OffsetFilter, StftParams, StreamingStft, log1p_magnitude,
+};
 use crate::interpret::Explanation;
-use crate::units::ClassId;
+use crate::units::{ClassId, SampleRate};
 use crate::{Error, Result};
 
 /// How a stream is cut up. All lengths are in frames unless they say otherwise.
@@ -128,9 +130,11 @@ pub struct History {
     /// Below its gate a class was not decided, and a segment's mask for it counts as 0.
     gates: Vec<f32>,
     samples: Rows<f32>,
-    /// The same without a constant offset: what levels are taken of.
+    /// The same without a constant offset and without rumble: what levels are taken of.
     levelled: Rows<f32>,
     offset: OffsetFilter,
+    rumble: Option<HighPass>,
+    sample_rate: SampleRate,
     /// Frames so far, and the first that is not forgotten.
     n_frames: u64,
     first_frame: u64,
@@ -160,6 +164,8 @@ impl History {
             samples: Rows::new(1),
             levelled: Rows::new(1),
             offset: OffsetFilter::new(front_end.params().sample_rate),
+            rumble: None,
+            sample_rate: front_end.params().sample_rate,
             n_frames: 0,
             first_frame: 0,
             stft: StreamingStft::new(&StftParams { centred: false, ..geometry.stft })?,
@@ -184,7 +190,7 @@ impl History {
         &self.samples
     }
 
-    /// The samples held, without a constant offset.
+    /// The samples held, without a constant offset and without rumble.
     #[must_use]
     pub const fn levelled(&self) -> &Rows<f32> {
         &self.levelled
@@ -272,12 +278,20 @@ impl History {
         self.gates = gates;
     }
 
+    /// Takes levels of what is above `hz` from the next sample on; 0 takes away a constant offset alone.
+    pub fn set_low_cut(&mut self, hz: f64) {
+        self.rumble = (hz > 0.0).then(|| HighPass::new(hz, self.sample_rate));
+    }
+
     /// Appends samples.
     pub fn push_samples(&mut self, samples: &[f32]) {
         self.samples.push(samples);
         let mut block = [0.0; 64];
         for piece in samples.chunks(block.len()) {
             block.iter_mut().zip(piece).for_each(|(out, sample)| *out = self.offset.next(*sample));
+            if let Some(rumble) = &mut self.rumble {
+                rumble.filter(&mut block[..piece.len()]);
+            }
             self.levelled.push(&block[..piece.len()]);
         }
     }

@@ -10,8 +10,8 @@ use super::stillness::Stillness;
 use super::wall::ClockWatch;
 use crate::Result;
 use crate::audio::channel_watch::{ChannelTrouble, ChannelWatch};
-use crate::audio::source::{Capture, CaptureState};
-use crate::dsp::{Level, StreamingResampler};
+use crate::audio::source::{Capture, CaptureState, Conditioning};
+use crate::dsp::{HighPass, Level, StreamingResampler};
 use crate::units::{SamplePos, SampleRate};
 
 /// Most audio read at a time, in seconds.
@@ -65,6 +65,9 @@ pub(super) struct Input {
     pub(super) before: Before,
     pub(super) capture: Capture,
     pub(super) pipeline: Pipeline,
+    highpass: Option<HighPass>,
+    /// What every sample is multiplied by.
+    gain: f32,
     resampler: StreamingResampler,
     rate: SampleRate,
     buffer: Vec<f32>,
@@ -106,7 +109,10 @@ impl Input {
         before: Before,
     ) -> Result<Self> {
         let rate = capture.info().sample_rate;
+        let Conditioning { highpass_hz, gain_db } = capture.conditioning();
         Ok(Self {
+            highpass: (highpass_hz > 0.0).then(|| HighPass::new(highpass_hz, rate)),
+            gain: 10_f64.powf(gain_db / 20.0) as f32,
             lane,
             before,
             resampler: StreamingResampler::new(rate, pipeline.params().clock.sample_rate)?,
@@ -151,7 +157,14 @@ impl Input {
             Some(monitor) => monitor.hear(&self.buffer[..n]),
             None => self.buffer[..n].iter().for_each(|sample| self.stillness.push(*sample)),
         }
-        self.resampler.push(&self.buffer[..n], &mut self.queue);
+        let heard = &mut self.buffer[..n];
+        if let Some(highpass) = &mut self.highpass {
+            highpass.filter(heard);
+        }
+        if self.gain != 1.0 {
+            heard.iter_mut().for_each(|sample| *sample *= self.gain);
+        }
+        self.resampler.push(heard, &mut self.queue);
     }
 
     /// The stream has begun at `start`: from here on its clock is watched, if anything is. A recording keeps its own time.

@@ -77,7 +77,7 @@ pub fn explain_unless_stopped(
     }
     let live = Geometry::new(&front_end, classifier.n_frames(), classifier.stride_frames());
     let geometry = Geometry { first_end: live.segment_frames as u64, ..live };
-    let mut ears = Ears::new(&front_end, geometry, vec![0.0; labels.len()])?;
+    let mut ears = Ears::new(&front_end, geometry, vec![0.0; labels.len()], 0.0)?;
     hear(&mut ears, samples)?;
     while let Some(end) = ears.history.ready_segment() {
         if !goes_on() {

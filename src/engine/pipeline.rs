@@ -99,9 +99,15 @@ pub(super) struct Ears {
 }
 
 impl Ears {
-    pub(super) fn new(front_end: &FrontEndParams, geometry: Geometry, gates: Vec<f32>) -> Result<Self> {
+    pub(super) fn new(
+        front_end: &FrontEndParams,
+        geometry: Geometry,
+        gates: Vec<f32>,
+        low_cut_hz: f64,
+    ) -> Result<Self> {
         let mut front_end = FrontEnd::new(front_end)?;
-        let history = History::new(geometry, gates, &mut front_end)?;
+        let mut history = History::new(geometry, gates, &mut front_end)?;
+        history.set_low_cut(low_cut_hz);
         Ok(Self { front_end, history })
     }
 
@@ -139,7 +145,7 @@ impl Pipeline {
         }
         check(&params.detector, params.pre_roll_secs, params.post_roll_secs, classifier.labels().len())?;
         let geometry = Geometry::new(&front_end, classifier.n_frames(), classifier.stride_frames());
-        let ears = Ears::new(&front_end, geometry, gates(&params.detector))?;
+        let ears = Ears::new(&front_end, geometry, gates(&params.detector), params.detector.low_cut_hz)?;
         let frame_secs = rate.secs(front_end.stft.hop as u64);
         let detector = Detector::new(&params.detector, frame_secs)?;
         let clips = ClipMaker::new(&front_end, &ears.history, params.max_components)?;
@@ -178,6 +184,9 @@ impl Pipeline {
     pub fn reconfigure(&mut self, detector: &DetectorParams, pre_roll_secs: f64, post_roll_secs: f64) -> Result<()> {
         check(detector, pre_roll_secs, post_roll_secs, self.labels.len())?;
         self.detector.reconfigure(detector, &mut self.over)?;
+        if detector.low_cut_hz != self.params.detector.low_cut_hz {
+            self.ears.history.set_low_cut(detector.low_cut_hz);
+        }
         self.params.detector = detector.clone();
         (self.params.pre_roll_secs, self.params.post_roll_secs) = (pre_roll_secs, post_roll_secs);
         self.ears.history.set_gates(gates(detector));
@@ -369,7 +378,8 @@ impl Pipeline {
     /// As [`Self::new`].
     pub fn restart(&mut self, origin: SamplePos) -> Result<()> {
         let geometry = *self.ears.history.geometry();
-        self.ears = Ears::new(self.ears.front_end.params(), geometry, gates(&self.params.detector))?;
+        let detector = &self.params.detector;
+        self.ears = Ears::new(self.ears.front_end.params(), geometry, gates(detector), detector.low_cut_hz)?;
         self.stft.reset();
         self.detector.reset();
         self.begun.clear();

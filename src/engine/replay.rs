@@ -42,7 +42,7 @@ impl Heard {
         let classifier = inference.classifier();
         let front_end = *classifier.front_end();
         let geometry = Geometry::new(&front_end, classifier.n_frames(), classifier.stride_frames());
-        let mut ears = Ears::new(&front_end, geometry, vec![0.0; classifier.labels().len()])?;
+        let mut ears = Ears::new(&front_end, geometry, vec![0.0; classifier.labels().len()], 0.0)?;
         let mut stft = StreamingStft::new(&geometry.stft)?;
         let frame_secs = front_end.sample_rate.secs(geometry.stft.hop as u64);
         let secs = front_end.sample_rate.secs(samples.len() as u64);

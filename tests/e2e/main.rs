@@ -15,4 +15,6 @@ mod recordings;
 mod review;
 mod service;
 mod sources;
+#[cfg(unix)]
+mod streams;
 mod tui;

@@ -193,6 +193,29 @@ fn a_constant_offset_counts_neither_as_level_nor_as_sound() {
     assert!(stderr.contains("file:nothing.wav holds no sound, but a constant offset of 0.25"), "{stderr}");
 }
 
+#[test]
+fn rumble_is_not_loud_and_a_high_pass_and_a_gain_change_what_is_heard() {
+    let run = Run::new();
+    let rumble: Vec<f32> =
+        (0..4 * RATE_HZ).map(|i| 0.3 * (i as f32 * 12.0 / RATE_HZ as f32 * 6.283_185_5).sin()).collect();
+    write_wav(&run.home().join("rumble.wav"), RATE_HZ, 1, &rumble);
+    let loud = |more: &[&str]| {
+        let (lines, _) = monitor(&run, "file:rumble.wav", &[&["--loud", "-30"], more].concat());
+        of_type(&lines, "event").iter().any(|event| event["label"] == "any_loud")
+    };
+    assert!(!loud(&[]) && loud(&["--low-cut", "0"]) && loud(&["--low-cut", "5"]));
+    assert!(!loud(&["--low-cut", "0", "--highpass", "100"]));
+    // A gain is heard by all that hears: levels, classifier, clip.
+    let soft: Vec<f32> = bark().0.iter().map(|x| x * 0.006).collect();
+    write_wav(&run.home().join("soft.wav"), RATE_HZ, 1, &soft);
+    let (lines, _) = monitor(&run, "file:soft.wav", &["--loud", "-30", "--gain", "40", "--record", "r"]);
+    let events = of_type(&lines, "event");
+    assert!(events.iter().any(|event| event["label"] == "any_loud"), "{events:?}");
+    assert!(events.iter().any(|event| event["label"] == bark().1), "{events:?}");
+    let clip = read_wav(&run.home().join(text(&events[0]["files"], "dir")).join("clip.wav"));
+    assert!(clip.samples.iter().any(|x| x.unsigned_abs() > 4000));
+}
+
 /// Writes samples of a pipe at about the pace of a microphone, and gives all lines and stderr.
 fn live(run: &Run, spec: &str, frames_per_sec: u32, samples: Vec<f32>) -> Ending {
     let mut command = run.command(&["monitor", "--input", spec, "--ui", "jsonl"]);

@@ -23,6 +23,7 @@ fn params(n_classes: usize) -> DetectorParams {
         cooldown_secs: 0.0,
         max_event_secs: 20.0,
         gate_dbfs: None,
+        low_cut_hz: 0.0,
         classes: vec![ClassParams::new(0.6, 0.4); n_classes],
         any_loud: None,
         quiet: None,

@@ -1,10 +1,12 @@
 //! Settings of who is told: MQTT, webhooks, programs, Prometheus.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use serde::Deserialize;
 
 use super::{Config, Entry, PutOnto};
+use crate::audio::source::InputSpec;
 use crate::checked_file::{self, Links};
 use crate::config::values::TellWhen;
 use crate::engine::detector::ANY_LOUD;
@@ -235,11 +237,18 @@ impl From<TellWhen> for TellOf {
 }
 
 impl Config {
-    /// The same settings with what may be a secret replaced by a word: the paths and users of webhooks' addresses, and the
-    /// values of their headers. For people to read.
+    /// The same settings with what may be a secret replaced by a word or left out: users, passwords and paths of addresses,
+    /// and the values of webhooks' headers. For people to read.
     #[must_use]
     pub fn without_secrets(&self) -> Self {
         let mut config = self.clone();
+        let specs = config.input.iter_mut().map(|input| &mut input.spec);
+        for spec in specs.chain([&mut config.monitor.input]) {
+            // Of an address, what events show of it.
+            if let Ok(InputSpec::Network(address)) = InputSpec::parse(spec.as_os_str()) {
+                *spec = OsString::from(address.to_string()).into();
+            }
+        }
         for webhook in &mut config.webhook {
             webhook.url = host_alone(&webhook.url);
             for header in &mut webhook.headers {
@@ -343,6 +352,7 @@ fn secret(file: &str, key: &str) -> Result<Secret> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::InputConfig;
     use super::*;
 
     #[test]
@@ -366,9 +376,11 @@ mod tests {
             headers: vec!["Authorization: Bearer abc".into()],
             ..WebhookConfig::default()
         };
-        let config = Config { webhook: vec![webhook], ..Config::default() };
+        let camera = InputConfig { spec: "rtsp://me:hunter2@cam/live?abc".into(), ..InputConfig::default() };
+        let config = Config { webhook: vec![webhook], input: vec![camera], ..Config::default() };
         let shown = config.without_secrets().to_toml().unwrap_or_default();
         assert!(shown.contains("https://ntfy.sh/(hidden)") && shown.contains("Authorization: (hidden)"), "{shown}");
+        assert!(shown.contains("rtsp://cam/live"), "{shown}");
         assert!(!["hunter2", "secret-topic", "abc"].iter().any(|secret| shown.contains(secret)), "{shown}");
     }
 }

@@ -7,6 +7,12 @@ use crate::model::manifest::Label;
 use crate::units::ClassId;
 use crate::{Error, Result};
 
+/// Rumble of wind, traffic and handling is below this, in Hz; what people call loud is above.
+pub const LOW_CUT_HZ: f64 = 30.0;
+
+/// Highest low cut, in Hz.
+const MAX_LOW_CUT_HZ: f64 = 1000.0;
+
 /// The label of the pseudo-class that any loud sound belongs to.
 pub const ANY_LOUD: &str = "any_loud";
 
@@ -39,6 +45,8 @@ pub struct DetectorParams {
     /// A stride speaks for no class where it and the `of_strides` − 1 before it all have a lower RMS than this, in dBFS: a
     /// sound that has passed the gate has as many strides to be recognised as it may need.
     pub gate_dbfs: Option<f32>,
+    /// Levels are taken of what is above this frequency, in Hz: rumble is not loud. 0 takes away a constant offset alone.
+    pub low_cut_hz: f64,
     /// The classes, in the model's order.
     pub classes: Vec<ClassParams>,
     /// Any loud sound, behind the model's classes. Its thresholds are scores that stand for levels, see
@@ -145,6 +153,7 @@ impl DetectorParams {
             cooldown_secs: 0.0,
             max_event_secs: 20.0,
             gate_dbfs: None,
+            low_cut_hz: LOW_CUT_HZ,
             classes: labels.iter().map(class).collect(),
             any_loud: None,
             quiet: None,
@@ -202,6 +211,12 @@ impl DetectorParams {
         if shares.iter().any(|share| !(*share > 0.0 && *share <= 1.0)) {
             return Err(Error::usage(format!(
                 "the detector's shares of evidence {shares:?} must be above 0 and at most 1"
+            )));
+        }
+        if !(0.0..=MAX_LOW_CUT_HZ).contains(&self.low_cut_hz) {
+            return Err(Error::usage(format!(
+                "levels cannot be taken above {} Hz; give 0 to {MAX_LOW_CUT_HZ} Hz",
+                self.low_cut_hz
             )));
         }
         if let Some(gate) = self.gate_dbfs.filter(|gate| !gate.is_finite()) {
