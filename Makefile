@@ -33,11 +33,14 @@ demo: packages ## Builds the program, lets it hear the scene it makes itself, an
 	@find $(DEMO_DIR) -name event.json -printf '  %h\n' | sort
 	@echo "Listen to a clip.wav and to the interpretation.wav beside it. Your own microphone: $(PROGRAM) monitor"
 
-test: packages servers ## Checks format and lints, runs every test, and builds the core without sound cards and terminal.
+test: packages servers ## Checks format, lints and dependencies, runs every test, and builds the core without sound cards and terminal.
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	PROPTEST_RNG_SEED=20261120 $(CARGO) test --locked
 	$(CARGO) check --locked --no-default-features --lib
+	@if ! command -v cargo-deny >/dev/null; then echo "skipped: cargo deny check, because cargo-deny is not installed"; \
+	elif cargo deny fetch db >/dev/null 2>&1; then cargo deny --locked check; \
+	else echo "skipped: advisories, because their list cannot be fetched"; cargo deny --locked check bans licenses sources; fi
 
 fresh: ## Runs `make demo` (TARGET=test: the tests) on a bare Debian, as a new user would. Needs root.
 	.ci/fresh $(or $(TARGET),demo)
@@ -115,6 +118,7 @@ servers:
 	PATH="$$PATH:/usr/sbin" command -v mosquitto >/dev/null || missing+=(mosquitto); \
 	command -v mosquitto_sub >/dev/null || missing+=(mosquitto-clients); \
 	command -v chromium >/dev/null || missing+=(chromium); \
+	command -v ffmpeg >/dev/null || missing+=(ffmpeg); \
 	if [ $${#missing[@]} -gt 0 ]; then \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			echo "Installing $${missing[*]}"; \
