@@ -208,3 +208,131 @@ impl Drop for Frozen {
         self.run("umount", &["-l"]);
     }
 }
+
+/// A WAV of floats, whatever its header says of rate and channels.
+fn write_floats(path: &Path, rate_hz: u32, channels: u16, samples: &[f32]) {
+    let mut bytes = b"RIFF\xff\xff\xff\x7fWAVEfmt \x10\0\0\0\x03\0".to_vec();
+    bytes.extend_from_slice(&channels.to_le_bytes());
+    bytes.extend_from_slice(&rate_hz.to_le_bytes());
+    bytes.extend_from_slice(&rate_hz.wrapping_mul(4 * u32::from(channels)).to_le_bytes());
+    bytes.extend_from_slice(&(4 * channels).to_le_bytes());
+    bytes.extend_from_slice(b"\x20\0data");
+    bytes.extend_from_slice(&(4 * samples.len() as u32).to_le_bytes());
+    bytes.extend(samples.iter().flat_map(|x| x.to_le_bytes()));
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn an_impossible_rate_is_refused_and_the_other_input_is_heard() {
+    let run = Run::new();
+    for rate_hz in [0, 1, 1_000_000_000, u32::MAX] {
+        write_floats(&run.home().join("rate.wav"), rate_hz, 1, &[0.1; 1000]);
+        let args = ["monitor", "--fast", "--duration", "8", "--ui", "jsonl", "--input", "rate.wav", "--input", "demo"];
+        let output = run.command(&args).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{rate_hz} Hz");
+        let lines = json_lines(&String::from_utf8(output.stdout).unwrap());
+        assert!(!of_type(&lines, "event").is_empty(), "{rate_hz} Hz: the other one is heard");
+        let said = run.fails(3, &["explain", "rate.wav", "--out", "o"]);
+        assert!(said.contains("rate.wav") && said.contains("Hz"), "{said}");
+    }
+}
+
+#[test]
+fn samples_that_are_no_numbers_are_explained_as_silence() {
+    let run = Run::new();
+    let mut samples: Vec<f32> = scene_at(44_100).0;
+    samples.truncate(4 * 44_100);
+    for (i, x) in [(7, f32::NAN), (44_100, f32::INFINITY), (60_000, 1e38), (60_001, -1e38)] {
+        samples[i] = x;
+    }
+    write_floats(&run.home().join("odd.wav"), 44_100, 1, &samples);
+    let done = run.ok(&["explain", "odd.wav", "--out", "o"]);
+    assert!(done.stderr.contains("4 samples are no numbers or far too large"), "{}", done.stderr);
+    write_floats(&run.home().join("nothing.wav"), 44_100, 1, &[f32::NAN; 44_100]);
+    run.ok(&["explain", "nothing.wav", "--out", "p"]);
+}
+
+/// Minutes of eight channels at 384 kHz: gigabytes, were they held at once.
+#[test]
+fn a_recording_takes_no_more_memory_than_its_sound_at_the_models_rate() {
+    let run = Run::new();
+    let path = run.home().join("bomb.wav");
+    write_floats(&path, 384_000, 8, &[]);
+    // Sparse: it takes no room on the disk. 60 s as floats are 737 MB; what is read of them is silence.
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(44 + 60 * 384_000 * 8 * 4).unwrap();
+    let program = env!("CARGO_BIN_EXE_earwitness");
+    let script = format!("ulimit -v 700000; exec '{program}' explain bomb.wav --out o");
+    let mut shell = run.command(&[]);
+    let envs: Vec<_> = shell.get_envs().map(|(key, value)| (key.to_owned(), value.map(ToOwned::to_owned))).collect();
+    shell = Command::new("sh");
+    shell.args(["-c", &script]).current_dir(run.home()).env_clear();
+    shell.envs(envs.into_iter().filter_map(|(key, value)| Some((key, value?))));
+    // Each thread reserves memory that it does not use.
+    shell.env("RAYON_NUM_THREADS", "1").env("MALLOC_ARENA_MAX", "1");
+    let output = shell.output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_model_of_pipes_links_and_endless_files_is_refused_at_once() {
+    let run = Run::new();
+    let dir = run.home().join("m");
+    fs::create_dir(&dir).unwrap();
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("models/default")).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), dir.join(entry.file_name())).unwrap();
+    }
+    run.ok(&["model", "verify", "m"]);
+    let weights = dir.join("lmac.safetensors");
+    let refused = |why: &str| {
+        for command in [&["model", "verify", "m"][..], &["monitor", "--input", "demo", "--fast", "--model", "m"]] {
+            let said = run.fails(4, command);
+            assert!(said.contains(why), "{said}");
+        }
+    };
+    fs::remove_file(&weights).unwrap();
+    assert!(Command::new("mkfifo").arg(&weights).status().unwrap().success());
+    refused("not a regular file");
+    fs::remove_file(&weights).unwrap();
+    symlink("/dev/zero", &weights).unwrap();
+    refused("not a regular file");
+    fs::remove_file(&weights).unwrap();
+    fs::File::create(&weights).unwrap().set_len(10 << 30).unwrap();
+    refused("longer than");
+    fs::OpenOptions::new().write(true).open(dir.join("model.toml")).unwrap().set_len(4 << 30).unwrap();
+    refused("longer than");
+    // Settings, too.
+    assert!(Command::new("mkfifo").arg(run.home().join("c.toml")).status().unwrap().success());
+    let said = run.fails(2, &["--config", "c.toml", "config", "check"]);
+    assert!(said.contains("not a regular file"), "{said}");
+}
+
+#[test]
+fn what_a_terminal_obeys_is_spelled_out_wherever_it_comes_from() {
+    let run = Run::new();
+    let dir = run.home().join("m");
+    fs::create_dir(&dir).unwrap();
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("models/default")).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), dir.join(entry.file_name())).unwrap();
+    }
+    let manifest = fs::read_to_string(dir.join("model.toml")).unwrap();
+    let described = |line: &str| line.starts_with("description = ");
+    let lines = manifest
+        .lines()
+        .map(|line| if described(line) { r#"description = "x\u001b]0;pwned\u0007\u001b[2J""# } else { line });
+    fs::write(dir.join("model.toml"), lines.collect::<Vec<_>>().join("\n") + "\n").unwrap();
+    let shown = run.ok(&["model", "show", "m"]).stdout;
+    assert!(shown.contains(r"x\u{1b}]0;pwned\u{7}\u{1b}[2J") && !shown.contains('\u{1b}'), "{shown}");
+    let said = run.fails(3, &["explain", "/nonexistent\u{1b}[31m.wav", "--out", "o"]);
+    assert!(said.contains(r"/nonexistent\u{1b}[31m.wav") && !said.contains('\u{1b}'), "{said}");
+    // A name with a line break, which would look like a record of the log's.
+    let settings =
+        "[[input]]\nspec = \"demo\"\nname = \"yard\\n2026-11-28T23:59:59.000000Z ERROR the disk was wiped\"\n";
+    fs::write(run.home().join("c.toml"), settings).unwrap();
+    let args =
+        ["--config", "c.toml", "--log-level", "debug", "monitor", "--fast", "--duration", "10", "--ui", "silent"];
+    let log = run.ok(&args).stderr;
+    assert!(log.contains(r"yard\n2026-11-28T23:59:59.000000Z ERROR"), "{log}");
+    assert!(!log.lines().any(|line| line.starts_with("2026-11-28T23:59:59")), "{log}");
+}
