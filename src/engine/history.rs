@@ -113,13 +113,14 @@ pub struct Stride {
 }
 
 impl Stride {
-    /// Lets the explanation keep what the classes that are decided here need, and no more: it stays for as long as an event
-    /// may last.
-    pub(super) fn settle(&self, gates: &[f32]) {
-        if let Some(explanation) = &self.explanation {
-            let classes = self.probs.iter().zip(gates).enumerate();
-            let decided = classes.filter(|(_, (prob, gate))| prob >= gate).map(|(class, _)| ClassId(class));
-            explanation.settle(&decided.collect::<Vec<_>>());
+    /// Keeps of the explanation what the classes that are decided here need in these frames, and no more: it stays for as
+    /// long as an event may last.
+    pub(super) fn shrink(&mut self, gates: &[f32], frames: Range<usize>) {
+        let Some(explanation) = &self.explanation else { return };
+        let classes = self.probs.iter().zip(gates).enumerate();
+        let decided = classes.filter(|(_, (prob, gate))| prob >= gate).map(|(class, _)| ClassId(class));
+        if let Some(less) = explanation.shrunk(&decided.collect::<Vec<_>>(), frames) {
+            self.explanation = Some(less);
         }
     }
 }
@@ -315,17 +316,34 @@ impl History {
         (self.n_frames >= self.next_end).then_some(self.next_end)
     }
 
-    /// Appends what was made of the next segment.
+    /// Appends what was made of the next segment, and lets go of what the one before does not need any more.
     pub fn push_stride(&mut self, stride: Stride) {
+        let part = self.strides.back().map(|last| self.part(last.end));
+        if let (Some(last), Some(part)) = (self.strides.back_mut(), part) {
+            last.shrink(&self.gates, part);
+        }
         self.next_end = stride.end + self.geometry.stride_frames as u64;
         self.strides.push_back(stride);
     }
 
-    /// Adds what classifier and method say to a stride at which they were not asked; the explanation settles.
+    /// The frames of the segment that ends at `end` in which its mask counts, once another one has followed: its block, and
+    /// where it fades into the next one's. The stream's first segment also has what is before its block.
+    fn part(&self, end: u64) -> Range<usize> {
+        let Geometry { segment_frames, stride_frames, lookahead_frames, fade_frames, .. } = self.geometry;
+        let until = (segment_frames - lookahead_frames + fade_frames).min(segment_frames);
+        let from = if end <= self.geometry.first_end {
+            0
+        } else {
+            segment_frames - (stride_frames + lookahead_frames).min(segment_frames)
+        };
+        from..until
+    }
+
+    /// Adds what classifier and method say to a stride at which they were not asked.
     pub fn complete(&mut self, end: u64, probs: Vec<f32>, explanation: Arc<dyn Explanation>) {
         if let Some(stride) = self.strides.iter_mut().find(|stride| stride.end == end) {
             (stride.probs, stride.explanation, stride.classified) = (probs, Some(explanation), true);
-            stride.settle(&self.gates);
+            stride.shrink(&self.gates, 0..self.geometry.segment_frames);
         }
     }
 
@@ -391,9 +409,11 @@ impl History {
     }
 
     /// Forgets what lies before frame `t`, but for what the frames from there on need.
-    pub fn forget_before(&mut self, t: u64) {
+    ///
+    /// Feature columns are remembered from frame `columns_from` on, where that is earlier.
+    pub fn forget_before(&mut self, t: u64, columns_from: u64) {
         self.first_frame = self.first_frame.max(t.min(self.n_frames));
-        self.features.forget_before(t);
+        self.features.forget_before(t.min(columns_from));
         self.samples.forget_before(self.geometry.frame_start(t as i64).max(0) as u64);
         // Levels are taken of the newest segment at most.
         let (newest, end) = (self.geometry.segment_frames as i64, self.n_frames as i64);

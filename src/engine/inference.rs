@@ -17,6 +17,9 @@ pub use crate::model::device::{ComputeDevice, DeviceChoice};
 /// there are. A device splits them further as its memory demands.
 pub const MAX_BATCH: usize = 256;
 
+/// Most segments that the CPU gets at once: enough for all its cores, and a bound on the memory that many inputs take.
+const MAX_BATCH_ON_CPU: usize = 16;
+
 /// How far a device's logits may be from the CPU's, as a share of the largest (of 1 at least) …
 const LOGITS_TOLERANCE: f32 = 1e-3;
 
@@ -169,6 +172,12 @@ impl Inference {
     #[must_use]
     pub fn explains_strides(&self) -> bool {
         self.networks.interpreter.as_ref().is_some_and(|interpreter| interpreter.needs().suits_strides())
+    }
+
+    /// How many segments are best asked for at once.
+    #[must_use]
+    pub fn largest_batch(&self) -> usize {
+        if self.networks.classifier.device().has_own_kernels() { MAX_BATCH_ON_CPU } else { MAX_BATCH }
     }
 
     /// Classifies segments, each `[n_frames, n_mels]`, in order.

@@ -80,8 +80,7 @@ pub struct Pipeline {
     pub(super) origin: SamplePos,
     /// Samples of this stretch, without the silence that ends it.
     pub(super) n_samples: u64,
-    /// Frames remembered besides those of the newest segment.
-    keep_frames: u64,
+    keep: Keep,
     /// Whether strides go without an explanation, and how many go by from one classification to the next.
     without_explanation: bool,
     every: u64,
@@ -154,7 +153,7 @@ impl Pipeline {
             stft: StreamingStft::new(&front_end.stft)?,
             ids: EventIds::new(params.clock.start, &params.source),
             view: View::new(&geometry, classifier.labels().len(), view_frames),
-            keep_frames: keep_frames(&geometry, &detector, frame_secs, params.pre_roll_secs + params.post_roll_secs),
+            keep: Keep::new(&geometry, &detector, frame_secs, params.pre_roll_secs + params.post_roll_secs),
             params,
             labels: classifier.labels().to_vec(),
             method: inference.method().to_owned(),
@@ -192,7 +191,7 @@ impl Pipeline {
         self.ears.history.set_gates(gates(detector));
         let geometry = self.ears.history.geometry();
         let frame_secs = self.params.clock.sample_rate.secs(geometry.stft.hop as u64);
-        self.keep_frames = keep_frames(geometry, &self.detector, frame_secs, pre_roll_secs + post_roll_secs);
+        self.keep = Keep::new(geometry, &self.detector, frame_secs, pre_roll_secs + post_roll_secs);
         Ok(())
     }
 
@@ -444,9 +443,9 @@ impl Pipeline {
         if self.explains_strides && self.without_explanation && self.wants_explanation(&probs) {
             self.n_shed += 1;
         }
-        let stride = Stride { end, probs: probs.clone(), explanation, classified: true, lag_secs };
+        let mut stride = Stride { end, probs: probs.clone(), explanation, classified: true, lag_secs };
         let loud = detect(&mut self.detector, &self.ears.history, &stride, &mut self.over)?;
-        stride.settle(self.ears.history.gates());
+        stride.shrink(self.ears.history.gates(), 0..self.ears.history.geometry().segment_frames);
         self.ears.history.push_stride(stride);
         self.begin_events(end, lag_secs);
         self.waiting.extend(self.over.drain(..));
@@ -460,8 +459,21 @@ impl Pipeline {
         }
         self.view.stride(probs, loud, &self.ears.history, &self.detector, &self.clips);
         self.note_reasons(end);
-        self.ears.history.forget_before(end.saturating_sub(self.keep_frames));
+        self.forget(end);
         Ok(())
+    }
+}
+
+impl Pipeline {
+    /// Forgets what neither an event that is under way needs, nor one that may begin with the next stride, nor a screen.
+    fn forget(&mut self, end: u64) {
+        let detector = &self.detector;
+        let open = (0..detector.params().n_classes()).filter_map(|class| detector.open_since(ClassId(class)));
+        let begun = open.chain(self.waiting.iter().map(|detection| detection.onset)).min().unwrap_or(end);
+        // The segment that was surest of an event may have begun before it.
+        let from = begun.min(end).saturating_sub(self.keep.before_event);
+        let t = from.clamp(end.saturating_sub(self.keep.most), end);
+        self.ears.history.forget_before(t, end.saturating_sub(self.keep.columns));
     }
 }
 
@@ -504,20 +516,30 @@ fn gates(detector: &DetectorParams) -> Vec<f32> {
     detector.classes.iter().map(|class| class.off).collect()
 }
 
-/// Frames to remember besides those of the newest segment; `roll_secs` is pre-roll and post-roll.
-fn keep_frames(geometry: &Geometry, detector: &Detector, frame_secs: f64, roll_secs: f64) -> u64 {
-    let frames = |secs: f64| (secs / frame_secs).ceil() as u64;
-    let ahead = geometry.lookahead_frames as u64 + 2 * geometry.stride_frames as u64;
-    let overlap = (geometry.stft.n_fft / geometry.stft.hop) as u64 + 2;
-    // The silence that ends a stretch must not push what a screen shows out of memory.
-    let behind_end = (geometry.stride_frames + geometry.lookahead_frames) as u64;
-    let event_frames = geometry.segment_frames as u64
-        + detector.reach_frames(geometry.stride_frames)
-        + frames(roll_secs)
-        + 1
-        + ahead
-        + 2 * overlap;
-    event_frames.max(frames(WATERFALL_SECS) + behind_end)
+/// How far back is remembered, in frames.
+#[derive(Debug, Clone, Copy)]
+struct Keep {
+    /// Before the beginning of an event, or the newest stride where there is none.
+    before_event: u64,
+    /// At most, whatever is under way.
+    most: u64,
+    /// Feature columns, which a screen shows.
+    columns: u64,
+}
+
+impl Keep {
+    /// `roll_secs` is pre-roll and post-roll.
+    fn new(geometry: &Geometry, detector: &Detector, frame_secs: f64, roll_secs: f64) -> Self {
+        let frames = |secs: f64| (secs / frame_secs).ceil() as u64;
+        let ahead = geometry.lookahead_frames as u64 + 2 * geometry.stride_frames as u64;
+        let overlap = (geometry.stft.n_fft / geometry.stft.hop) as u64 + 2;
+        let strides = (detector.params().of_strides as u64 + 1) * geometry.stride_frames as u64;
+        // An event begins within the segment in which it is found, and that may be some strides old.
+        let before_event = 2 * geometry.segment_frames as u64 + strides + frames(roll_secs) + 1 + ahead + 2 * overlap;
+        // The silence that ends a stretch must not push what a screen shows out of memory.
+        let columns = frames(WATERFALL_SECS) + (geometry.stride_frames + geometry.lookahead_frames) as u64;
+        Self { before_event, most: before_event + detector.reach_frames(geometry.stride_frames), columns }
+    }
 }
 
 /// Shows the detector a stride; gives the score of any loud sound, where that is asked for.

@@ -74,7 +74,8 @@ impl Heard {
         drop(features);
         let stride = Stride { end, probs: Vec::new(), explanation: None, classified: true, lag_secs: 0.0 };
         ears.history.push_stride(stride);
-        ears.history.forget_before(end.saturating_sub(geometry.segment_frames as u64));
+        let from = end.saturating_sub(geometry.segment_frames as u64);
+        ears.history.forget_before(from, from);
         self.strides.push(kept);
         Ok(())
     }

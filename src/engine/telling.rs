@@ -45,16 +45,19 @@ impl Worker {
         Ok(())
     }
 
-    pub(super) fn report(&mut self, events: Vec<(usize, EventReport)>, outside: &Outside<'_>) -> Result<()> {
-        for (index, mut event) in events {
+    pub(super) fn report(&mut self, index: usize, events: Vec<EventReport>, outside: &Outside<'_>) -> Result<()> {
+        for mut event in events {
             self.inputs[index].events += 1;
             if self.explainer.is_some() && self.inputs[index].pipeline.history().is_of_model(event.event.class) {
                 event.postpone_explanation();
             }
             self.gauge.event(&event.event);
+            if event.event.explanation != Explained::Pending {
+                self.send(outside, Report::Event(Box::new(event)))?;
+                continue;
+            }
             self.send(outside, Report::Event(Box::new(event.clone())))?;
-            if event.event.explanation == Explained::Pending
-                && let Some(explainer) = &mut self.explainer
+            if let Some(explainer) = &mut self.explainer
                 && let Some(given_up) = explainer.push(event, self.options.fast)
             {
                 self.explained(given_up, outside)?;

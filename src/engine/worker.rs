@@ -20,12 +20,14 @@ use super::history::Geometry;
 use super::inference::Inference;
 use super::input::{Ended, Input};
 use super::lane::{Lane, LaneState};
+use super::pipeline::Due;
 use super::progress::Progress;
 use super::report::{EventReport, ListenReport, ModelRef, Report, StartReport, StopReport};
 use super::shedding::{Governor, ShedLevel};
 use super::snapshot::SnapshotSlot;
 use crate::audio::source::Capture;
-use crate::interpret::Segment;
+use crate::interpret::{Explanation, Segment};
+use crate::model::classifier::Classified;
 use crate::units::SampleRate;
 use crate::{Error, Result};
 
@@ -305,20 +307,22 @@ impl Worker {
     fn compute(&mut self, outside: &Outside<'_>) -> Result<()> {
         self.controls.take_changes().into_iter().for_each(|change| self.change(change));
         let began = Instant::now();
-        let mut events = Vec::new();
+        let mut waited = Duration::ZERO;
         let mut done = Ok(());
         while done.is_ok() {
             let due: Vec<usize> = (0..self.inputs.len()).filter(|i| self.inputs[*i].feed()).collect();
             if due.is_empty() {
                 break;
             }
-            done = self.resolve(&due, &mut events);
+            // In pieces, because each segment of a batch takes room for all its hidden layers.
+            for piece in due.chunks(self.inference.largest_batch()) {
+                done = done.and_then(|()| self.resolve(piece, &mut waited, outside));
+            }
         }
-        self.gauge.worked(began.elapsed());
+        self.gauge.worked(began.elapsed().saturating_sub(waited));
         self.gauge.heard(self.audio_secs());
         self.report_reasons(outside)?;
         self.report_onsets(outside)?;
-        self.report(events, outside)?;
         done
     }
 
@@ -345,12 +349,27 @@ impl Worker {
         }
     }
 
-    /// One batch: the segments that are due, one of each input in `due`.
-    fn resolve(&mut self, due: &[usize], events: &mut Vec<(usize, EventReport)>) -> Result<()> {
-        let played = (0..self.inputs.len()).find(|index| self.is_listened_to(*index));
+    /// One batch: the segments that are due, one of each input in `due`. `waited` grows by the time for which nobody took the
+    /// reports.
+    fn resolve(&mut self, due: &[usize], waited: &mut Duration, outside: &Outside<'_>) -> Result<()> {
         let shown = self.controls.focus().min(self.inputs.len().saturating_sub(1));
-        let Self { inputs, inference, options, live, lanes, .. } = self;
-        due.iter().for_each(|i| inputs[*i].pipeline.set_shown(options.snapshots && *i == shown));
+        let (inputs, snapshots) = (&mut self.inputs, self.options.snapshots);
+        due.iter().for_each(|i| inputs[*i].pipeline.set_shown(snapshots && *i == shown));
+        for (index, (classified, explanation)) in due.iter().zip(self.hear_segments(due)?) {
+            let mut found = Vec::new();
+            let done = self.take(*index, classified, explanation, &mut found);
+            // At once, and not with those of all inputs together: an event's clips are large.
+            let began = Instant::now();
+            self.report(*index, found, outside)?;
+            *waited += began.elapsed();
+            done?;
+        }
+        Ok(())
+    }
+
+    /// What the networks say of the segments that are due, in the order of `due`; explanations where anyone looks at them.
+    fn hear_segments(&mut self, due: &[usize]) -> Result<Vec<(Classified, Option<Arc<dyn Explanation>>)>> {
+        let Self { inputs, inference, .. } = self;
         let mut features = Vec::with_capacity(due.len());
         let mut ends = Vec::with_capacity(due.len());
         for input in due.iter().map(|i| &inputs[*i]) {
@@ -361,12 +380,13 @@ impl Worker {
         }
         let batch: Vec<&[f32]> = features.iter().map(|f| &**f).collect();
         let classified = inference.classify(&batch)?;
-        for ((index, due), classified) in due.iter().zip(&mut ends).zip(&classified) {
-            due.explain &= inputs[*index].pipeline.wants_explanation(&classified.probs);
-        }
         let mut spectra = Vec::new();
-        for (index, wanted) in due.iter().zip(&ends).filter(|(_, due)| due.explain) {
-            spectra.push(inputs[*index].pipeline.history().segment_log_magnitude(wanted.end)?);
+        for ((index, due), classified) in due.iter().zip(&mut ends).zip(&classified) {
+            let pipeline = &inputs[*index].pipeline;
+            due.explain &= pipeline.wants_explanation(&classified.probs);
+            if due.explain {
+                spectra.push(pipeline.history().segment_log_magnitude(due.end)?);
+            }
         }
         let explained = ends.iter().zip(batch.iter().zip(&classified)).filter(|(due, _)| due.explain);
         let segments: Vec<Segment<'_>> = explained
@@ -375,26 +395,29 @@ impl Worker {
             .collect();
         let mut explanations = if segments.is_empty() { Vec::new() } else { inference.explain(&segments)? }.into_iter();
         drop(segments);
-        for ((index, wanted), classified) in due.iter().zip(ends).zip(classified) {
-            let explanation = if wanted.explain { explanations.next() } else { None };
-            let mut found = Vec::new();
-            let lag_secs = if options.fast { 0.0 } else { inputs[*index].lag_secs() };
-            let pipeline = &mut inputs[*index].pipeline;
-            let mut done = pipeline.resolve(inference, classified, explanation, lag_secs, &mut found);
-            if let Some(live) = live
-                && Some(*index) == played
-            {
-                // To whoever listens, a lane is one stream.
-                let secs_before = lanes.get(inputs[*index].lane).map_or(0.0, |lane| lane.secs_before);
-                let pipeline = &inputs[*index].pipeline;
-                let origin = pipeline.origin().plus(pipeline.params().clock.sample_rate.samples(secs_before));
-                let heard = live.listener.stride(pipeline.history(), origin, &pipeline.open_classes());
-                done = done.and(heard);
-            }
-            events.extend(found.into_iter().map(|event| (*index, event)));
-            done?;
-        }
-        Ok(())
+        let mut of = |due: &Due| if due.explain { explanations.next() } else { None };
+        let explanations: Vec<_> = ends.iter().map(&mut of).collect();
+        Ok(classified.into_iter().zip(explanations).collect())
+    }
+
+    /// An input takes what was made of its segment; the events that are complete with it are appended to `found`.
+    fn take(
+        &mut self,
+        index: usize,
+        classified: Classified,
+        explanation: Option<Arc<dyn Explanation>>,
+        found: &mut Vec<EventReport>,
+    ) -> Result<()> {
+        let listened_to = self.is_listened_to(index);
+        let Self { inputs, inference, options, live, lanes, .. } = self;
+        let lag_secs = if options.fast { 0.0 } else { inputs[index].lag_secs() };
+        let done = inputs[index].pipeline.resolve(inference, classified, explanation, lag_secs, found);
+        let Some(live) = live.as_mut().filter(|_| listened_to) else { return done };
+        // To whoever listens, a lane is one stream.
+        let secs_before = lanes.get(inputs[index].lane).map_or(0.0, |lane| lane.secs_before);
+        let pipeline = &inputs[index].pipeline;
+        let origin = pipeline.origin().plus(pipeline.params().clock.sample_rate.samples(secs_before));
+        done.and(live.listener.stride(pipeline.history(), origin, &pipeline.open_classes()))
     }
 
     /// Ends an input's stretch: what is still on its way through is computed and reported.
@@ -405,7 +428,7 @@ impl Worker {
         let mut events = Vec::new();
         let done = self.inputs[index].pipeline.finish(&mut self.inference, &mut events);
         self.gauge.worked(began.elapsed());
-        self.report(events.into_iter().map(|event| (index, event)).collect(), outside)?;
+        self.report(index, events, outside)?;
         done
     }
 

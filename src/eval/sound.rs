@@ -68,7 +68,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.wav");
         let (from, to) = (SampleRate::new(44_100).unwrap(), SampleRate::new(22_050).unwrap());
-        let samples: Vec<f32> = (0..100_000).map(|i| 0.5 * ((i * i % 7919) as f32 * 1e-2).sin()).collect();
+        let samples: Vec<f32> = (0..100_000_u64).map(|i| 0.5 * ((i * i % 7919) as f32 * 1e-2).sin()).collect();
         write_wav(&path, from, &samples).unwrap();
         let as_written: Vec<f32> = crate::media::decode::read_recording(&path).unwrap().samples;
         let want = resample(&as_written, from, to).unwrap();

@@ -112,6 +112,7 @@ impl L2i {
             };
             let explanation = |i: usize| L2iExplanation {
                 activations: row(0, i).unwrap_or_default(),
+                first_frame: 0,
                 n_frames: self.net.config().n_frames,
                 attention: row(3, i),
                 pooled: row(1, i).unwrap_or_default(),
@@ -146,8 +147,10 @@ impl Interpreter for L2i {
 /// One segment's activations and what Θ makes of them.
 #[derive(Debug, Clone)]
 pub struct L2iExplanation {
-    /// H, `[n_frames, n_components]`.
+    /// H, `[n_frames, n_components]`; of a [shrunk](Explanation::shrunk) one, the frames from `first_frame` on that are left.
     pub activations: Vec<f32>,
+    /// The first frame that `activations` has; 0 but where it was shrunk.
+    pub first_frame: usize,
     /// Frames of the segment.
     pub n_frames: usize,
     /// Θ's weights over time; none with max pooling.
@@ -200,11 +203,20 @@ impl L2iExplanation {
     }
 
     /// Soft mask of a set of components for some frames: Σ w_k h_k over the set ÷ Σ w_k h_k over all (Algorithm 1),
-    /// `[frames.len(), n_bins]`.
+    /// `[frames.len(), n_bins]`; zeros for frames that are not left.
     pub fn mask_of(&self, components: &[usize], frames: Range<usize>, out: &mut [f32]) {
         let (k, n_bins) = (self.shared.n_components, self.shared.n_bins);
-        let n = frames.len();
-        let h = &self.activations[frames.start * k..frames.end * k];
+        let end = self.first_frame + self.activations.len() / k.max(1);
+        let held = frames.start.max(self.first_frame)..frames.end.min(end);
+        if held != frames {
+            out.fill(0.0);
+            if held.is_empty() {
+                return;
+            }
+        }
+        let out = &mut out[(held.start - frames.start) * n_bins..(held.end - frames.start) * n_bins];
+        let n = held.len();
+        let h = &self.activations[(held.start - self.first_frame) * k..(held.end - self.first_frame) * k];
         let mut chosen = vec![0.0; n * k];
         for (chosen, h) in chosen.chunks_exact_mut(k).zip(h.chunks_exact(k)) {
             for c in components {
@@ -245,6 +257,9 @@ impl Explanation for L2iExplanation {
     /// How much of the spectrogram the relevant components rebuild, in the stretches that Θ's attention points into. The
     /// attention alone is a few sharp peaks; the components say how far each sound reaches around them.
     fn evidence(&self, class: ClassId) -> Vec<f32> {
+        if self.activations.len() < self.n_frames * self.shared.n_components {
+            return vec![0.0; self.n_frames];
+        }
         let k = self.shared.n_components;
         let relevant = self.relevant(class, self.shared.threshold);
         let strength = |h: &[f32]| relevant.iter().map(|&c| h[c] * self.shared.column_sums[c]).sum::<f32>();
@@ -258,6 +273,23 @@ impl Explanation for L2iExplanation {
 
     fn component_mask(&self, index: usize, frames: Range<usize>, out: &mut [f32]) {
         self.mask_of(&[index], frames, out);
+    }
+
+    fn shrunk(&self, _: &[ClassId], frames: Range<usize>) -> Option<Arc<dyn Explanation>> {
+        let k = self.shared.n_components;
+        let end = self.first_frame + self.activations.len() / k.max(1);
+        let start = frames.start.clamp(self.first_frame, end);
+        let rows = (start - self.first_frame) * k..(frames.end.clamp(start, end) - self.first_frame) * k;
+        // Field by field: what is left out is most of it.
+        Some(Arc::new(Self {
+            activations: self.activations[rows].to_vec(),
+            first_frame: start,
+            n_frames: self.n_frames,
+            attention: None,
+            pooled: self.pooled.clone(),
+            logits: self.logits.clone(),
+            shared: Arc::clone(&self.shared),
+        }))
     }
 }
 

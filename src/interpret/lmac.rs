@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{Device, Tensor};
 
@@ -60,69 +60,110 @@ impl Interpreter for LMac {
         }
         let taps = Taps::gather(&[&segment.classified.taps])?;
         let taps = taps.iter().map(|tap| tap.to_device(&Device::Cpu)).collect::<candle_core::Result<_>>()?;
-        let inputs = Inputs {
+        let explanation = LMacExplanation {
             taps,
             features: Tensor::from_slice(segment.features, (1, n_frames, n_mels), &Device::Cpu)?,
             log_magnitude: segment.log_magnitude.to_vec(),
+            top: ClassId(segment.classified.top()),
+            masks: Mutex::default(),
+            shared: Arc::clone(&self.shared),
         };
         // Here what does not fit can still be told; the decoder runs when a mask is asked for.
-        self.shared.net.check(&inputs.taps, &inputs.features)?;
-        Ok(Box::new(LMacExplanation {
-            n_frames,
-            top: ClassId(segment.classified.top()),
-            state: Mutex::new(State { inputs: Some(inputs), masks: HashMap::new() }),
-            shared: Arc::clone(&self.shared),
-        }))
+        self.shared.net.check(&explanation.taps, &explanation.features)?;
+        Ok(Box::new(explanation))
     }
 }
 
 /// One segment's hidden layers, and the masks made of them so far.
 struct LMacExplanation {
-    n_frames: usize,
-    /// The likeliest class.
-    top: ClassId,
-    state: Mutex<State>,
-    shared: Arc<Shared>,
-}
-
-struct State {
-    /// What masks are made from; gone once the explanation has settled.
-    inputs: Option<Inputs>,
-    /// Masks in bands `[n_frames, n_mels]`, by class.
-    masks: HashMap<usize, Arc<[f32]>>,
-}
-
-struct Inputs {
     taps: Vec<Tensor>,
     /// `[1, n_frames, n_mels]`.
     features: Tensor,
     /// `[n_frames, n_bins]`.
     log_magnitude: Vec<f32>,
+    /// The likeliest class.
+    top: ClassId,
+    /// Masks in bands `[n_frames, n_mels]`, by class.
+    masks: Mutex<HashMap<usize, Arc<[f32]>>>,
+    shared: Arc<Shared>,
 }
 
 impl LMacExplanation {
-    /// The mask of a class in bands; of a decoder that is not conditioned, always that of the likeliest class. None of a class
-    /// that it has not settled for.
-    fn bands_of(&self, class: ClassId, state: &mut State) -> Result<Option<Arc<[f32]>>> {
+    /// The mask of a class in bands; of a decoder that is not conditioned, always that of the likeliest class.
+    fn bands_of(&self, class: ClassId) -> Result<Arc<[f32]>> {
         let config = self.shared.net.config();
         let class = if config.conditioned { class } else { self.top };
-        if let Some(mask) = state.masks.get(&class.0) {
-            return Ok(Some(Arc::clone(mask)));
+        // A mask is whole or not there, so what a panicking thread left is as good as any.
+        let mut masks = self.masks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mask) = masks.get(&class.0) {
+            return Ok(Arc::clone(mask));
         }
-        let Some(inputs) = &state.inputs else { return Ok(None) };
-        let mask = self.shared.net.forward(&inputs.taps, &inputs.features, &[class.0])?;
+        let mask = self.shared.net.forward(&self.taps, &self.features, &[class.0])?;
         let mask: Arc<[f32]> = mask.flatten_all()?.to_vec1::<f32>()?.into();
-        state.masks.insert(class.0, Arc::clone(&mask));
-        Ok(Some(mask))
-    }
-
-    /// A mask is whole or not there, so what a panicking thread left is as good as any.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        masks.insert(class.0, Arc::clone(&mask));
+        Ok(mask)
     }
 }
 
 impl Explanation for LMacExplanation {
+    fn n_frames(&self) -> usize {
+        self.log_magnitude.len() / self.n_bins()
+    }
+
+    fn n_bins(&self) -> usize {
+        self.shared.spread.n_bins()
+    }
+
+    fn components(&self, _: ClassId) -> Vec<ComponentShare> {
+        Vec::new()
+    }
+
+    /// What the mask lets through of each frame's ln(1 + |X|), in the mean over the bins.
+    fn evidence(&self, class: ClassId) -> Vec<f32> {
+        let (n_bins, mask) = (self.n_bins(), self.whole_mask(class));
+        let frames = mask.chunks_exact(n_bins).zip(self.log_magnitude.chunks_exact(n_bins));
+        frames.map(|(m, x)| m.iter().zip(x).map(|(m, x)| m * x).sum::<f32>() / n_bins as f32).collect()
+    }
+
+    /// Zeros for a class that the model does not have.
+    fn mask(&self, class: ClassId, frames: Range<usize>, out: &mut [f32]) {
+        match self.bands_of(class) {
+            Ok(bands) => {
+                let n_mels = self.shared.spread.n_mels();
+                self.shared.spread.apply(&bands[frames.start * n_mels..frames.end * n_mels], out);
+            }
+            Err(_) => out.fill(0.0),
+        }
+    }
+
+    fn shrunk(&self, classes: &[ClassId], frames: Range<usize>) -> Option<Arc<dyn Explanation>> {
+        let n_mels = self.shared.spread.n_mels();
+        let mut masks = HashMap::new();
+        for class in classes {
+            // A mask that cannot be made is one of zeros, here as above.
+            if let Ok(bands) = self.bands_of(*class) {
+                masks.insert(class.0, bands[frames.start * n_mels..frames.end * n_mels].into());
+            }
+        }
+        Some(Arc::new(Shrunk { n_frames: self.n_frames(), frames, masks, shared: Arc::clone(&self.shared) }))
+    }
+
+    /// Zeros: there are no components.
+    fn component_mask(&self, _: usize, _: Range<usize>, out: &mut [f32]) {
+        out.fill(0.0);
+    }
+}
+
+/// The masks of some classes in some frames, and nothing else of the segment.
+struct Shrunk {
+    n_frames: usize,
+    frames: Range<usize>,
+    /// Masks in bands `[frames.len(), n_mels]`, by class.
+    masks: HashMap<usize, Box<[f32]>>,
+    shared: Arc<Shared>,
+}
+
+impl Explanation for Shrunk {
     fn n_frames(&self) -> usize {
         self.n_frames
     }
@@ -135,37 +176,36 @@ impl Explanation for LMacExplanation {
         Vec::new()
     }
 
-    /// What the mask lets through of each frame's ln(1 + |X|), in the mean over the bins; zeros once it has settled.
-    fn evidence(&self, class: ClassId) -> Vec<f32> {
-        let (n_bins, mask) = (self.n_bins(), self.whole_mask(class));
-        let state = self.state();
-        let Some(inputs) = &state.inputs else { return vec![0.0; self.n_frames] };
-        let frames = mask.chunks_exact(n_bins).zip(inputs.log_magnitude.chunks_exact(n_bins));
-        frames.map(|(m, x)| m.iter().zip(x).map(|(m, x)| m * x).sum::<f32>() / n_bins as f32).collect()
+    fn evidence(&self, _: ClassId) -> Vec<f32> {
+        vec![0.0; self.n_frames]
     }
 
-    /// Zeros for a class that the model does not have.
     fn mask(&self, class: ClassId, frames: Range<usize>, out: &mut [f32]) {
-        match self.bands_of(class, &mut self.state()) {
-            Ok(Some(bands)) => {
-                let n_mels = self.shared.spread.n_mels();
-                self.shared.spread.apply(&bands[frames.start * n_mels..frames.end * n_mels], out);
-            }
-            Ok(None) | Err(_) => out.fill(0.0),
+        out.fill(0.0);
+        let Some(bands) = self.masks.get(&class.0) else { return };
+        let held = frames.start.max(self.frames.start)..frames.end.min(self.frames.end);
+        if held.is_empty() {
+            return;
         }
-    }
-
-    fn settle(&self, classes: &[ClassId]) {
-        let mut state = self.state();
-        // A mask that cannot be made is one of zeros, here as above.
-        let keys: Vec<_> = classes.iter().filter(|class| self.bands_of(**class, &mut state).is_ok()).collect();
-        let config = self.shared.net.config();
-        state.masks.retain(|class, _| !config.conditioned || keys.iter().any(|key| key.0 == *class));
-        state.inputs = None;
+        let (n_mels, n_bins) = (self.shared.spread.n_mels(), self.n_bins());
+        let bands = &bands[(held.start - self.frames.start) * n_mels..(held.end - self.frames.start) * n_mels];
+        self.shared
+            .spread
+            .apply(bands, &mut out[(held.start - frames.start) * n_bins..(held.end - frames.start) * n_bins]);
     }
 
     /// Zeros: there are no components.
     fn component_mask(&self, _: usize, _: Range<usize>, out: &mut [f32]) {
         out.fill(0.0);
+    }
+
+    fn shrunk(&self, classes: &[ClassId], frames: Range<usize>) -> Option<Arc<dyn Explanation>> {
+        let n_mels = self.shared.spread.n_mels();
+        let start = frames.start.clamp(self.frames.start, self.frames.end);
+        let frames = start..frames.end.clamp(start, self.frames.end);
+        let rows = (frames.start - self.frames.start) * n_mels..(frames.end - self.frames.start) * n_mels;
+        let masks = self.masks.iter().filter(|(class, _)| classes.contains(&ClassId(**class)));
+        let masks = masks.map(|(class, bands)| (*class, bands[rows.clone()].into())).collect();
+        Some(Arc::new(Self { n_frames: self.n_frames, frames, masks, shared: Arc::clone(&self.shared) }))
     }
 }

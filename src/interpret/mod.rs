@@ -115,10 +115,11 @@ pub trait Explanation: Send + Sync {
         None
     }
 
-    /// Lets go of what only other classes than these need: their masks and evidence are zeros from then on. Who keeps many
-    /// explanations asks for it; a method that keeps little ignores it.
-    fn settle(&self, classes: &[ClassId]) {
-        let _ = classes;
+    /// The same in less room, for whoever asks for nothing any more but components, and masks of these classes in these
+    /// frames: all else is zeros. Who keeps many explanations keeps these; `None` where there is nothing to gain.
+    fn shrunk(&self, classes: &[ClassId], frames: Range<usize>) -> Option<Arc<dyn Explanation>> {
+        let _ = (classes, frames);
+        None
     }
 
     /// Writes the mask of one component for some frames, in the same form.

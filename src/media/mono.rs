@@ -116,7 +116,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.wav");
         for channels in [1, 2, 3] {
-            let mut samples: Vec<f32> = (0..60_000).map(|i| ((i * i) as f32 * 1e-4).sin()).collect();
+            let mut samples: Vec<f32> = (0..60_000_u64).map(|i| ((i * i) as f32 * 1e-4).sin()).collect();
             write(&path, channels, &samples);
             let mut mono = Vec::new();
             let told = read_mono(&path, 100.0, |piece| {

@@ -120,7 +120,7 @@ fn each_block_is_explained_two_strides_later_and_fades_in() {
 fn forgetting_leaves_the_masks_of_what_is_kept() {
     let mut history = explained(&[Some(0.1), Some(0.2), Some(0.3), Some(0.5), Some(0.9), Some(0.4), Some(0.7)]);
     let before = values(&history, CLASS, 70..160);
-    history.forget_before(70);
+    history.forget_before(70, 70);
     assert_eq!(history.features().first(), 70);
     assert_eq!(values(&history, CLASS, 70..160), before);
     assert!(history.strides().len() < 7);

@@ -104,7 +104,7 @@ fn a_package_without_a_decoder_or_with_another_ones_weights_is_told() {
 }
 
 #[test]
-fn what_has_settled_keeps_the_masks_of_its_classes_and_nothing_else() {
+fn a_shrunk_explanation_has_the_masks_of_its_classes_in_its_frames_and_nothing_else() {
     for conditioned in [true, false] {
         let dir = tempfile::tempdir().unwrap();
         let package = package(dir.path(), conditioned);
@@ -113,20 +113,22 @@ fn what_has_settled_keeps_the_masks_of_its_classes_and_nothing_else() {
         let heard = Listener::new(&classifier).unwrap().hear(&chirp()).unwrap();
         let explanation = lmac.explain(&heard.segment()).unwrap();
         let (kept, other) = (ClassId(0), ClassId(1));
-        let (before, of_other) = (explanation.whole_mask(kept), explanation.whole_mask(other));
-        assert!(of_other.iter().any(|m| *m > 0.0));
-        explanation.settle(&[kept]);
-        explanation.settle(&[kept]);
-        assert_eq!(explanation.whole_mask(kept), before);
-        assert!(explanation.evidence(kept).iter().all(|e| *e == 0.0));
-        if conditioned {
-            assert!(explanation.whole_mask(other).iter().all(|m| *m == 0.0));
-        } else {
-            assert_eq!(explanation.whole_mask(other), before, "there is one mask for all");
+        let whole = explanation.whole_mask(kept);
+        let all = explanation.shrunk(&[kept], 0..32).unwrap();
+        assert_eq!((all.n_frames(), all.n_bins()), (32, N_BINS));
+        assert_eq!(all.whole_mask(kept), whole);
+        assert!(all.whole_mask(other).iter().chain(&all.evidence(kept)).all(|x| *x == 0.0));
+        for part in [explanation.shrunk(&[kept, other], 5..20).unwrap(), all.shrunk(&[kept], 5..20).unwrap()] {
+            let mask = part.whole_mask(kept);
+            assert_eq!(mask[5 * N_BINS..20 * N_BINS], whole[5 * N_BINS..20 * N_BINS]);
+            assert!(mask[..5 * N_BINS].iter().chain(&mask[20 * N_BINS..]).all(|m| *m == 0.0));
+            let mut middle = vec![9.0; 3 * N_BINS];
+            part.mask(kept, 10..13, &mut middle);
+            assert_eq!(middle, whole[10 * N_BINS..13 * N_BINS]);
+            part.mask(kept, 18..21, &mut middle);
+            assert_eq!(middle[..2 * N_BINS], whole[18 * N_BINS..20 * N_BINS]);
+            assert!(middle[2 * N_BINS..].iter().all(|m| *m == 0.0));
         }
-        // A class that was not asked for before has its mask made in time.
-        let again = lmac.explain(&heard.segment()).unwrap();
-        again.settle(&[kept]);
-        assert_eq!(again.whole_mask(kept), before);
+        assert!(all.shrunk(&[other], 0..32).unwrap().whole_mask(kept).iter().all(|m| *m == 0.0));
     }
 }
