@@ -270,7 +270,7 @@ fn what_is_shed_under_overload_is_made_up_for_where_there_is_an_event() {
 
 #[test]
 fn strides_passed_over_under_overload_are_made_up_for_where_there_is_an_event() {
-    let samples = scene(12.0, &[4.0..6.5]);
+    let samples = scene(8.5, &[4.0..6.5]);
     let mut shed = pipeline(Loudness::boxed(Mask::Ones));
     shed.shed(false, 2);
     let mut events = Vec::new();
