@@ -91,6 +91,13 @@ pub struct Worker {
     pub(super) warned_slow: bool,
 }
 
+/// What the networks say of one segment.
+struct Heard {
+    classified: Classified,
+    /// Where anyone looks at it.
+    explanation: Option<Arc<dyn Explanation>>,
+}
+
 /// Where a worker's reports go.
 pub(super) struct Outside<'a> {
     pub(super) reports: &'a Sender<Report>,
@@ -355,9 +362,9 @@ impl Worker {
         let shown = self.controls.focus().min(self.inputs.len().saturating_sub(1));
         let (inputs, snapshots) = (&mut self.inputs, self.options.snapshots);
         due.iter().for_each(|i| inputs[*i].pipeline.set_shown(snapshots && *i == shown));
-        for (index, (classified, explanation)) in due.iter().zip(self.hear_segments(due)?) {
+        for (index, heard) in due.iter().zip(self.hear_segments(due)?) {
             let mut found = Vec::new();
-            let done = self.take(*index, classified, explanation, &mut found);
+            let done = self.take(*index, heard, &mut found);
             // At once, and not with those of all inputs together: an event's clips are large.
             let began = Instant::now();
             self.report(*index, found, outside)?;
@@ -368,7 +375,7 @@ impl Worker {
     }
 
     /// What the networks say of the segments that are due, in the order of `due`; explanations where anyone looks at them.
-    fn hear_segments(&mut self, due: &[usize]) -> Result<Vec<(Classified, Option<Arc<dyn Explanation>>)>> {
+    fn hear_segments(&mut self, due: &[usize]) -> Result<Vec<Heard>> {
         let Self { inputs, inference, .. } = self;
         let mut features = Vec::with_capacity(due.len());
         let mut ends = Vec::with_capacity(due.len());
@@ -397,17 +404,13 @@ impl Worker {
         drop(segments);
         let mut of = |due: &Due| if due.explain { explanations.next() } else { None };
         let explanations: Vec<_> = ends.iter().map(&mut of).collect();
-        Ok(classified.into_iter().zip(explanations).collect())
+        let both = classified.into_iter().zip(explanations);
+        Ok(both.map(|(classified, explanation)| Heard { classified, explanation }).collect())
     }
 
     /// An input takes what was made of its segment; the events that are complete with it are appended to `found`.
-    fn take(
-        &mut self,
-        index: usize,
-        classified: Classified,
-        explanation: Option<Arc<dyn Explanation>>,
-        found: &mut Vec<EventReport>,
-    ) -> Result<()> {
+    fn take(&mut self, index: usize, heard: Heard, found: &mut Vec<EventReport>) -> Result<()> {
+        let Heard { classified, explanation } = heard;
         let listened_to = self.is_listened_to(index);
         let Self { inputs, inference, options, live, lanes, .. } = self;
         let lag_secs = if options.fast { 0.0 } else { inputs[index].lag_secs() };
