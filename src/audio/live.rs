@@ -88,6 +88,7 @@ pub(super) struct Held {
 #[derive(Debug)]
 pub(super) enum Refusal {
     /// It is not there.
+    #[cfg_attr(not(feature = "cpal"), allow(dead_code))]
     Missing(Error),
     /// It is there; the sentence is worth showing.
     Refused(Error),
