@@ -196,6 +196,8 @@ impl Pump {
             return;
         }
         let Ok(fan) = given.recv() else { return };
+        // What was said while it was opened is no reason for its end.
+        self.words.forget();
         self.pump(fan, held);
         self.state.fail(format!("{name} has ended ({})", self.words.why()));
     }
@@ -271,6 +273,10 @@ impl Words {
         // Without the thread the pipe is closed, and what it says is not known; its sound is heard all the same.
         let thread = thread::Builder::new().name("stream-words".to_owned()).spawn(body).ok();
         Self { lines, thread }
+    }
+
+    fn forget(&self) {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Why the program has ended: what it said last.

@@ -62,7 +62,7 @@ impl Health {
         match self {
             Self::Hearing => format!("{source} hears"),
             Self::DigitalSilence => format!(
-                "{source} is deaf: it delivers digital silence; check that the microphone is connected, switched on and \
+                "{source} is deaf: it delivers digital silence; check that its microphone is connected, switched on and \
                  not muted"
             ),
             Self::ConstantOffset => format!(
@@ -79,7 +79,7 @@ impl Health {
                  device"
             ),
             Self::Lost => format!(
-                "{source} is lost; connect it again or restart its sound server, and listening goes on by itself"
+                "{source} is lost; connect it again or restart its server, and listening goes on by itself"
             ),
         }
     }
