@@ -80,10 +80,10 @@ impl ClipMaker {
         let through = Through::Class(class);
         let samples = span.start as i64..span.end as i64;
         let heard = history.samples_or_silence(&samples);
-        let frames = self.renderer.frames(history, &samples);
-        let mask = mask_frames(history, through, frames.clone());
-        let interpretation = self.renderer.render(history, &mask, &samples)?;
-        let picture = self.picture(history, &frames, &mask, span);
+        let stretch = self.renderer.stretch(history, &samples);
+        let mask = mask_frames(history, through, stretch.frames.clone());
+        let interpretation = self.renderer.render_stretch(&stretch, &mask)?;
+        let picture = self.picture(history, &stretch.frames, &mask, span);
         let peak = history.strides().iter().find(|stride| stride.end == detection.peak_end);
         // Of what is no class of the model's, the model has nothing to say: its mask is 0 everywhere.
         let peak = peak.filter(|_| history.is_of_model(class));
@@ -93,7 +93,7 @@ impl ClipMaker {
         let mut component_audio = Vec::with_capacity(components.len());
         for component in &components {
             let through = Through::Component { class, index: component.index };
-            component_audio.push((component.clone(), self.renderer.through(history, through, &samples)?));
+            component_audio.push((component.clone(), self.renderer.through(history, through, &stretch)?));
         }
         let faithfulness = match (peak, explanation) {
             (Some(peak), Some(_)) => Some(self.faithfulness(history, inference, peak, through)?),
@@ -123,11 +123,12 @@ impl ClipMaker {
         let samples = history.geometry().span(&segment);
         let n_padded = usize::try_from(-segment.start).unwrap_or(0);
         let input = history.samples_or_silence(&samples);
-        let mut mask = mask_frames(history, through, self.renderer.frames(history, &samples));
-        let interpretation = self.renderer.render(history, &mask, &samples)?;
+        let stretch = self.renderer.stretch(history, &samples);
+        let mut mask = mask_frames(history, through, stretch.frames.clone());
+        let interpretation = self.renderer.render_stretch(&stretch, &mask)?;
         // What is left is what the mask leaves, in the domain where it is applied (X2 of Eq. 7 in the extended L2I paper).
         mask.iter_mut().for_each(|m| *m = 1.0 - *m);
-        let rest = self.renderer.render(history, &mask, &samples)?;
+        let rest = self.renderer.render_stretch(&stretch, &mask)?;
         let prob = |classified: &Classified| classified.probs.get(class.0).copied().unwrap_or(0.0);
         let alone = self.classify(inference, &interpretation, n_padded)?;
         Ok(Faithfulness {

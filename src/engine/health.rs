@@ -78,9 +78,9 @@ impl Health {
                 "{source} is deaf: it delivers the same sound over and over; restart what feeds it, or reconnect the \
                  device"
             ),
-            Self::Lost => format!(
-                "{source} is lost; connect it again or restart its server, and listening goes on by itself"
-            ),
+            Self::Lost => {
+                format!("{source} is lost; connect it again or restart its server, and listening goes on by itself")
+            }
         }
     }
 

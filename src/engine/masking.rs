@@ -112,6 +112,15 @@ fn segment_mask(history: &History, stride: &Stride, through: Option<Through>, fr
     }
 }
 
+/// A stretch of a stream with its frames: they are transformed once, however often the stretch is rendered.
+pub struct Stretch {
+    /// Its frames in the stream.
+    pub frames: Range<u64>,
+    /// The same, `[n, n_bins]`.
+    spectra: Vec<Complex32>,
+    samples: Range<i64>,
+}
+
 /// Makes audio of masked frames.
 pub struct Renderer {
     geometry: Geometry,
@@ -136,16 +145,31 @@ impl Renderer {
         history.clamp_frames(&self.geometry.frames_touching(samples))
     }
 
-    /// Audio of `samples`, aligned with the input to the sample: `mask` is `[n, n_bins]` for the n frames that
-    /// [`frames`](Self::frames) names. A mask of 1 gives the input back; zeros where no frame reaches.
+    /// A stretch of the stream that is to be rendered once or more: the frames that [`frames`](Self::frames) names.
+    #[must_use]
+    pub fn stretch(&self, history: &History, samples: &Range<i64>) -> Stretch {
+        let frames = self.frames(history, samples);
+        Stretch { spectra: history.frames(&frames).unwrap_or_default(), frames, samples: samples.clone() }
+    }
+
+    /// [`render_stretch`](Self::render_stretch) of a stretch that is rendered once.
+    ///
+    /// # Errors
+    /// As [`Self::render_stretch`].
+    pub fn render(&mut self, history: &History, mask: &[f32], samples: &Range<i64>) -> Result<Vec<f32>> {
+        let stretch = self.stretch(history, samples);
+        self.render_stretch(&stretch, mask)
+    }
+
+    /// Audio of a stretch, aligned with the input to the sample: `mask` is `[n, n_bins]` for its n frames. A mask of 1 gives
+    /// the input back; zeros where no frame reaches.
     ///
     /// # Errors
     /// A bug where `mask` has another length.
-    pub fn render(&mut self, history: &History, mask: &[f32], samples: &Range<i64>) -> Result<Vec<f32>> {
-        let frames = self.frames(history, samples);
-        let n_bins = self.frame.len();
-        let n_frames = (frames.end - frames.start) as usize;
-        if mask.len() != n_frames * n_bins {
+    pub fn render_stretch(&mut self, stretch: &Stretch, mask: &[f32]) -> Result<Vec<f32>> {
+        let Stretch { frames, spectra, samples } = stretch;
+        if mask.len() != spectra.len() {
+            let n_frames = spectra.len() / self.frame.len();
             return Err(Error::bug(format!("a mask of {} values was given for {n_frames} frames", mask.len())));
         }
         let begin = self.geometry.frame_start(frames.start as i64);
@@ -159,7 +183,7 @@ impl Renderer {
             to_skip -= skipped;
             out.extend_from_slice(&ready[skipped..]);
         };
-        self.push(history, mask, frames, &mut take);
+        self.push_frames(spectra, mask, &mut take);
         self.istft.finish(total, take);
         out.resize(usize::try_from(samples.end - samples.start).unwrap_or(0), 0.0);
         Ok(out)
@@ -167,9 +191,12 @@ impl Renderer {
 
     /// Audio of a stream that goes on: takes its next frames, all of them held, with their mask, and hands over the samples
     /// that no later frame changes. The first one is the first that frame `frames.start` of the first call holds.
-    pub fn push(&mut self, history: &History, mask: &[f32], frames: Range<u64>, mut on_samples: impl FnMut(&[f32])) {
+    pub fn push(&mut self, history: &History, mask: &[f32], frames: Range<u64>, on_samples: impl FnMut(&[f32])) {
+        self.push_frames(&history.frames(&frames).unwrap_or_default(), mask, on_samples);
+    }
+
+    fn push_frames(&mut self, frames: &[Complex32], mask: &[f32], mut on_samples: impl FnMut(&[f32])) {
         let n_bins = self.frame.len();
-        let frames = history.frames(&frames).unwrap_or_default();
         for (frame, mask) in frames.chunks_exact(n_bins).zip(mask.chunks_exact(n_bins)) {
             apply_mask(frame, mask, &mut self.frame);
             self.istft.push_frame(&self.frame, &mut on_samples);
@@ -181,12 +208,12 @@ impl Renderer {
         self.istft.reset();
     }
 
-    /// [`mask_frames`] and [`render`](Self::render) in one.
+    /// [`mask_frames`] and [`render_stretch`](Self::render_stretch) in one.
     ///
     /// # Errors
-    /// As [`Self::render`].
-    pub fn through(&mut self, history: &History, through: Through, samples: &Range<i64>) -> Result<Vec<f32>> {
-        let mask = mask_frames(history, through, self.frames(history, samples));
-        self.render(history, &mask, samples)
+    /// As [`Self::render_stretch`].
+    pub fn through(&mut self, history: &History, through: Through, stretch: &Stretch) -> Result<Vec<f32>> {
+        let mask = mask_frames(history, through, stretch.frames.clone());
+        self.render_stretch(stretch, &mask)
     }
 }

@@ -217,16 +217,22 @@ impl L2iExplanation {
         let out = &mut out[(held.start - frames.start) * n_bins..(held.end - frames.start) * n_bins];
         let n = held.len();
         let h = &self.activations[(held.start - self.first_frame) * k..(held.end - self.first_frame) * k];
-        let mut chosen = vec![0.0; n * k];
-        for (chosen, h) in chosen.chunks_exact_mut(k).zip(h.chunks_exact(k)) {
-            for c in components {
-                chosen[*c] = h[*c];
-            }
-        }
+        let dictionary = &self.shared.dictionary;
         let w = View::dense(n_bins, k).t();
         let mut all = vec![0.0; n * n_bins];
-        matmul(&mut all, View::dense(n, n_bins), h, View::dense(n, k), &self.shared.dictionary, w, false);
-        matmul(out, View::dense(n, n_bins), &chosen, View::dense(n, k), &self.shared.dictionary, w, false);
+        matmul(&mut all, View::dense(n, n_bins), h, View::dense(n, k), dictionary, w, false);
+        if let [one] = components {
+            // What the product below would give: all else in it is 0.
+            for (out, h) in out.chunks_exact_mut(n_bins).zip(h.chunks_exact(k)) {
+                out.iter_mut().zip(dictionary.chunks_exact(k)).for_each(|(out, w)| *out = w[*one] * h[*one]);
+            }
+        } else {
+            let mut chosen = vec![0.0; n * k];
+            for (chosen, h) in chosen.chunks_exact_mut(k).zip(h.chunks_exact(k)) {
+                components.iter().for_each(|c| chosen[*c] = h[*c]);
+            }
+            matmul(out, View::dense(n, n_bins), &chosen, View::dense(n, k), dictionary, w, false);
+        }
         out.iter_mut().zip(&all).for_each(|(m, all)| *m = (*m / (all + MASK_EPS)).clamp(0.0, 1.0));
     }
 }
