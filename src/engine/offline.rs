@@ -5,10 +5,11 @@ use std::time::SystemTime;
 
 use super::clips::ClipMaker;
 use super::detector::Detection;
+use super::ears::Ears;
 use super::event_ids::EventIds;
 use super::history::{Geometry, Stride};
 use super::inference::Inference;
-use super::pipeline::{Ears, classify, explain};
+use super::pipeline::{classify, explain};
 use super::report::{Event, EventReport, Explained, Handling, ModelRef};
 use crate::dsp::StreamingStft;
 use crate::units::{ClassId, SamplePos, StreamClock};

@@ -11,15 +11,17 @@ use std::time::SystemTime;
 
 use super::clips::ClipMaker;
 use super::detector::{Detection, Detector, DetectorParams, Edit, StrideInput};
+use super::ears::Ears;
 use super::event_ids::EventIds;
 use super::evidence::{LoudnessOf, evidence};
 use super::history::{Geometry, History, Stride};
 use super::inference::Inference;
+use super::keep::{Keep, WATERFALL_SECS};
 use super::reasons::Reasons;
 use super::report::{EventReport, ModelRef, OnsetReport};
 use super::stride_level::{StrideLevels, level_score, score_level};
 use super::view::View;
-use crate::dsp::{FrontEnd, FrontEndParams, StreamingStft};
+use crate::dsp::StreamingStft;
 use crate::interpret::{Explanation, Segment};
 use crate::model::classifier::Classified;
 use crate::model::manifest::Label;
@@ -44,9 +46,6 @@ pub struct PipelineParams {
     /// Most components of an event that get audio of their own.
     pub max_components: usize,
 }
-
-/// Seconds of mel columns that a screen can ask for.
-pub(super) const WATERFALL_SECS: f64 = 12.0;
 
 /// A segment that waits to be classified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,40 +88,6 @@ pub struct Pipeline {
     n_shed: u64,
     /// Whether the stream is a recording.
     recorded: bool,
-}
-
-/// Front end and memory: what a frame goes into.
-pub(super) struct Ears {
-    pub(super) front_end: FrontEnd,
-    pub(super) history: History,
-}
-
-impl Ears {
-    pub(super) fn new(
-        front_end: &FrontEndParams,
-        geometry: Geometry,
-        gates: Vec<f32>,
-        low_cut_hz: f64,
-    ) -> Result<Self> {
-        let mut front_end = FrontEnd::new(front_end)?;
-        let mut history = History::new(geometry, gates, &mut front_end)?;
-        history.set_low_cut(low_cut_hz);
-        Ok(Self { front_end, history })
-    }
-
-    /// Takes samples, and makes frames of them.
-    pub(super) fn hear(&mut self, samples: &[f32], stft: &mut StreamingStft) {
-        self.history.push_samples(samples);
-        let Self { front_end, history } = self;
-        stft.push(samples, |frame| history.push_frame(frame, front_end));
-    }
-
-    /// Takes the silence behind the end.
-    pub(super) fn hear_end(&mut self, silence: &[f32], stft: &mut StreamingStft) {
-        self.history.push_end(silence);
-        let Self { front_end, history } = self;
-        stft.push(silence, |frame| history.push_frame(frame, front_end));
-    }
 }
 
 impl Pipeline {
@@ -514,32 +479,6 @@ fn check(detector: &DetectorParams, pre_roll_secs: f64, post_roll_secs: f64, n_l
 /// The least probability at which each of the model's classes counts as decided.
 fn gates(detector: &DetectorParams) -> Vec<f32> {
     detector.classes.iter().map(|class| class.off).collect()
-}
-
-/// How far back is remembered, in frames.
-#[derive(Debug, Clone, Copy)]
-struct Keep {
-    /// Before the beginning of an event, or the newest stride where there is none.
-    before_event: u64,
-    /// At most, whatever is under way.
-    most: u64,
-    /// Feature columns, which a screen shows.
-    columns: u64,
-}
-
-impl Keep {
-    /// `roll_secs` is pre-roll and post-roll.
-    fn new(geometry: &Geometry, detector: &Detector, frame_secs: f64, roll_secs: f64) -> Self {
-        let frames = |secs: f64| (secs / frame_secs).ceil() as u64;
-        let ahead = geometry.lookahead_frames as u64 + 2 * geometry.stride_frames as u64;
-        let overlap = (geometry.stft.n_fft / geometry.stft.hop) as u64 + 2;
-        let strides = (detector.params().of_strides as u64 + 1) * geometry.stride_frames as u64;
-        // An event begins within the segment in which it is found, and that may be some strides old.
-        let before_event = 2 * geometry.segment_frames as u64 + strides + frames(roll_secs) + 1 + ahead + 2 * overlap;
-        // The silence that ends a stretch must not push what a screen shows out of memory.
-        let columns = frames(WATERFALL_SECS) + (geometry.stride_frames + geometry.lookahead_frames) as u64;
-        Self { before_event, most: before_event + detector.reach_frames(geometry.stride_frames), columns }
-    }
 }
 
 /// Shows the detector a stride; gives the score of any loud sound, where that is asked for.

@@ -2,10 +2,11 @@
 //! without the networks.
 
 use super::detector::{Detection, Detector, DetectorParams, StrideInput};
+use super::ears::Ears;
 use super::evidence::{LoudnessOf, evidence};
 use super::history::{Geometry, Stride};
 use super::inference::Inference;
-use super::pipeline::{Ears, classify, explain};
+use super::pipeline::{classify, explain};
 use crate::dsp::StreamingStft;
 use crate::units::ClassId;
 use crate::{Error, Result};
