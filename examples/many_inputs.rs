@@ -21,9 +21,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use earwitness::audio::demo::scene;
 use serde_json::{Value, json};
 
 const RATE_HZ: u32 = 48_000;
+
+/// The demo scene's rate.
+const SCENE_RATE_HZ: u32 = 44_100;
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 
@@ -34,10 +38,13 @@ fn main() -> Fallible<()> {
     let method = args.next();
     let program =
         std::env::current_exe()?.parent().and_then(Path::parent).ok_or("no target folder")?.join("earwitness");
-    let quiet = std::env::temp_dir().join(format!("earwitness-quiet-{}.wav", std::process::id()));
-    write_quiet(&quiet, secs + 5)?;
+    // Files, because an input of `demo` holds the whole scene in memory.
+    let path = |sound: &str| std::env::temp_dir().join(format!("earwitness-{sound}-{}.wav", std::process::id()));
+    let (quiet, busy) = (path("quiet"), path("busy"));
+    write_wav(&quiet, RATE_HZ, quiet_room(secs + 5))?;
+    write_wav(&busy, SCENE_RATE_HZ, scene().0.into_iter())?;
     let run = Run { program, secs, method };
-    for (sound, input) in [("quiet", quiet.as_path()), ("busy", Path::new("demo"))] {
+    for (sound, input) in [("quiet", quiet.as_path()), ("busy", busy.as_path())] {
         let one = run.measure(input, 1)?;
         for n in &counts {
             let used = if *n == 1 { one.clone() } else { run.measure(input, *n)? };
@@ -45,6 +52,7 @@ fn main() -> Fallible<()> {
         }
     }
     fs::remove_file(&quiet)?;
+    fs::remove_file(&busy)?;
     Ok(())
 }
 
@@ -127,21 +135,23 @@ fn usage(pid: u32) -> Option<(f64, f64)> {
     Some((peak_kib / 1024.0, ticks / 100.0))
 }
 
-/// A recording of a quiet room: the hum of the mains and some noise.
-fn write_quiet(path: &Path, secs: u32) -> Fallible<()> {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: RATE_HZ,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    let mut wav = hound::WavWriter::create(path, spec)?;
+/// A quiet room: the hum of the mains and some noise.
+fn quiet_room(secs: u32) -> impl Iterator<Item = f32> {
     let mut state = 20_261_129_u64;
-    for i in 0..secs * RATE_HZ {
+    (0..secs * RATE_HZ).map(move |i| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let noise = (state >> 40) as f32 / (1_u32 << 23) as f32 - 1.0;
         let hum = (std::f32::consts::TAU * 50.0 * i as f32 / RATE_HZ as f32).sin();
-        wav.write_sample(((0.003 * hum + 0.003 * noise) * 32_767.0) as i16)?;
+        0.003 * hum + 0.003 * noise
+    })
+}
+
+fn write_wav(path: &Path, sample_rate: u32, samples: impl Iterator<Item = f32>) -> Fallible<()> {
+    let spec =
+        hound::WavSpec { channels: 1, sample_rate, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let mut wav = hound::WavWriter::create(path, spec)?;
+    for sample in samples {
+        wav.write_sample((sample * 32_767.0) as i16)?;
     }
     Ok(wav.finalize()?)
 }
