@@ -41,6 +41,12 @@ const MAX_LINE: usize = 300;
 /// As much as a pipe holds.
 const READ_BYTES: usize = 65_536;
 
+/// How long a server may take to send the first of its sound.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long the program may take to say why it has ended.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// Longest nap, so that a request to stop is soon heard.
 const NAP: Duration = Duration::from_millis(50);
 
@@ -72,12 +78,6 @@ fn no_program(address: &NetAddress) -> Error {
     ))
 }
 
-/// How long a server may take to send the first of its sound.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(15);
-
-/// How long the program may take to say why it has ended.
-const LAST_WORDS: Duration = Duration::from_millis(500);
-
 /// Opens the stream, once more or for the first time. `make_rings` gives what its samples go into.
 ///
 /// # Errors
@@ -93,11 +93,12 @@ pub(super) fn open(
         pipes.ok_or_else(|| Refusal::Refused(Error::bug("a child without the pipes that were asked for")))?;
     let words = Words::listen(stderr, address.clone());
     let (stop, state, clock) = (Arc::default(), Arc::new(EndState::default()), Arc::new(CaptureClock::new()));
+    // Before the channels, so that on an early return it goes after them: the thread that it waits for may wait for one.
+    let mut stream = NetStream { child, stop: Arc::clone(&stop), thread: None };
     let (found, answer) = channel();
     let (give, given) = channel();
-    let pump = Pump { stdout, words, stop: Arc::clone(&stop), clock: Arc::clone(&clock), state: Arc::clone(&state) };
+    let pump = Pump { stdout, words, stop, clock: Arc::clone(&clock), state: Arc::clone(&state) };
     let name = address.to_string();
-    let mut stream = NetStream { child, stop, thread: None };
     let body = move || pump.run(&name, &found, &given);
     stream.thread = Some(thread::Builder::new().name("stream-source".to_owned()).spawn(body).map_err(|e| {
         Refusal::Refused(Error::input(format!(

@@ -5,6 +5,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -184,4 +185,32 @@ fn without_ffmpeg_an_address_says_what_is_missing() {
     let said = run.fails(2, &["monitor", "--input", "ftp://me:s3cret@camera.lan/1", "--ui", "jsonl"]);
     assert!(said.contains("rtsp://, rtsps://"), "{said}");
     no_secret(&said);
+}
+
+/// A program in the place of `ffmpeg` that sends a header and then nothing: it is ended and tried again, and ends nobody.
+#[test]
+fn a_stream_that_cannot_be_used_is_tried_again_and_keeps_no_one_waiting() {
+    let run = Run::new();
+    let bin = run.home().join("bin");
+    std::fs::create_dir(&bin).unwrap();
+    let script = "#!/bin/sh\necho started >> \"$HOME/starts\"\n\
+        printf 'RIFF\\377\\377\\377\\377WAVEfmt \\020\\0\\0\\0\\003\\0\\001\\0\\240\\017\\0\\0\\200\\076\\0\\0\\004\\0\\040\\0data\\377\\377\\377\\377'\n\
+        exec /bin/sleep 1000\n";
+    std::fs::write(bin.join("ffmpeg"), script).unwrap();
+    std::fs::set_permissions(bin.join("ffmpeg"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let args = ["monitor", "--input", "rtsp://me:s3cret@camera.lan/1", "--input", "demo", "--ui", "jsonl"];
+    let mut command = run.command(&args);
+    command.env("PATH", &bin);
+    let mut live = Live::start(command);
+    let began = Instant::now();
+    let starts = || std::fs::read_to_string(run.home().join("starts")).map_or(0, |text| text.lines().count());
+    while starts() < 2 {
+        assert!(began.elapsed() < PATIENCE, "it is not tried again");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(text(&live.up_to("start").pop().unwrap(), "source"), "demo");
+    live.signal("TERM");
+    let ending = live.finish();
+    assert_eq!(ending.code, Some(0), "{}", ending.stderr);
+    assert!(ending.stderr.contains("rtsp://camera.lan/1 cannot be heard: its rate of 4000 Hz"), "{}", ending.stderr);
 }
