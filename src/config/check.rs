@@ -4,6 +4,7 @@ use super::os_text::OsText;
 use super::settings::{Config, DetectorConfig, InputConfig};
 use crate::audio::listen_spec::ListenSpec;
 use crate::audio::source::{ChannelChoice, InputSpec, StartTime};
+use crate::engine::detector::MAX_LOW_CUT_HZ;
 use crate::interpret::methods::check_live;
 use crate::model::device::DeviceChoice;
 use crate::toml_text::BadValue;
@@ -27,7 +28,7 @@ const MAX_INPUTS: usize = 256;
 const HIGHPASS_HZ: std::ops::RangeInclusive<f64> = 5.0..=5000.0;
 
 /// … and the low cut before a level is taken.
-const LOW_CUT_HZ: std::ops::RangeInclusive<f64> = 5.0..=1000.0;
+const LOW_CUT_HZ: std::ops::RangeInclusive<f64> = 5.0..=MAX_LOW_CUT_HZ;
 
 /// Most that a sound is made louder or softer by, in dB.
 const MAX_GAIN_DB: f64 = 60.0;

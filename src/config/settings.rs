@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::bytes::{ByteSize, SpaceLimit};
 use super::os_text::OsText;
 use super::values::{ColorMode, LogLevel, LogTo, QuietMode, TellWhen, ThemeChoice, UiMode};
+use crate::engine::detector::LOW_CUT_HZ;
 
 /// How a given value is put onto the one below it.
 trait PutOnto: Sized {
@@ -306,7 +307,7 @@ section! {
         loud_dbfs: f64 = 0.0,
         /// Take these levels of what is above so many Hz, so that the rumble of wind and traffic is not loud; 0 takes them of
         /// everything.
-        low_cut_hz: f64 = 30.0,
+        low_cut_hz: f64 = LOW_CUT_HZ,
         /// Labels or groups: nothing else is reported; [] is everything. As in: ["dog", "siren"]
         only: Vec<String> = Vec::new(),
         /// Labels or groups that are reported although `only` or a [class] table says otherwise.

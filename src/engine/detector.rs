@@ -11,7 +11,7 @@ mod params;
 mod reason;
 
 pub use edit::Edit;
-pub use params::{ANY_LOUD, ClassParams, DetectorParams, LOUD_HYSTERESIS_DB, LOW_CUT_HZ, Localisation};
+pub use params::{ANY_LOUD, ClassParams, DetectorParams, LOUD_HYSTERESIS_DB, LOW_CUT_HZ, Localisation, MAX_LOW_CUT_HZ};
 pub use reason::Reason;
 
 use class::ClassDetector;

@@ -64,10 +64,11 @@ impl Worker {
             .collect();
         let mut explanations = if segments.is_empty() { Vec::new() } else { inference.explain(&segments)? }.into_iter();
         drop(segments);
-        let mut of = |due: &Due| if due.explain { explanations.next() } else { None };
-        let explanations: Vec<_> = ends.iter().map(&mut of).collect();
-        let both = classified.into_iter().zip(explanations);
-        Ok(both.map(|(classified, explanation)| Heard { classified, explanation }).collect())
+        let heard = |(due, classified): (&Due, Classified)| {
+            let explanation = if due.explain { explanations.next() } else { None };
+            Heard { classified, explanation }
+        };
+        Ok(ends.iter().zip(classified).map(heard).collect())
     }
 
     /// An input takes what was made of its segment; the events that are complete with it are appended to `found`.

@@ -284,6 +284,9 @@ impl Explanation for L2iExplanation {
     fn shrunk(&self, _: &[ClassId], frames: Range<usize>) -> Option<Arc<dyn Explanation>> {
         let k = self.shared.n_components;
         let end = self.first_frame + self.activations.len() / k.max(1);
+        if frames.start <= self.first_frame && frames.end >= end {
+            return None;
+        }
         let start = frames.start.clamp(self.first_frame, end);
         let rows = (start - self.first_frame) * k..(frames.end.clamp(start, end) - self.first_frame) * k;
         // Field by field: what is left out is most of it.

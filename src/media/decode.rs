@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::faults::Faults;
 pub use super::reader::{MAX_CHANNELS, RecordingReader};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::units::SampleRate;
 
 /// A whole recording in memory.
@@ -44,24 +44,9 @@ impl Recording {
 /// [`crate::ErrorKind::Input`] where the file is missing, empty, of an unknown format, without any sample, more damaged
 /// than sound, of 0 Hz or more than [`MAX_CHANNELS`] channels, or changes its rate or channels on the way.
 pub fn read_recording(path: &Path) -> Result<Recording> {
-    read_recording_within(path, f64::INFINITY)
-}
-
-/// As [`read_recording`], for recordings of at most `max_secs` seconds: no more than that is ever held in memory.
-///
-/// # Errors
-/// As [`read_recording`], and where the recording is longer.
-pub fn read_recording_within(path: &Path, max_secs: f64) -> Result<Recording> {
     let mut reader = RecordingReader::open(path)?;
-    let most = f64::from(reader.sample_rate().hz()) * max_secs * f64::from(reader.channels());
     let mut samples = Vec::new();
     while let Some(chunk) = reader.next_chunk()? {
-        if (samples.len() + chunk.len()) as f64 > most {
-            return Err(Error::input(format!(
-                "{} is longer than the {max_secs} s that can be taken at once; cut it into pieces",
-                path.display()
-            )));
-        }
         samples.extend_from_slice(chunk);
     }
     reader.must_be_mostly_sound()?;

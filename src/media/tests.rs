@@ -1,7 +1,10 @@
 #![allow(clippy::unwrap_used)]
 
-use super::decode::{Recording, read_recording_within};
+use std::ops::ControlFlow;
+
+use super::decode::Recording;
 use super::made::{OPUS_PRE_SKIP, fixture, floats, opus, ramp, read, read_file, read_pipe, wav};
+use super::mono::read_mono;
 use super::sniff::{EXTENSIONS, Kind, SNIFF_BYTES, sniff};
 
 /// The fixtures were made of `tone.flac`, and the numbers by ffmpeg 5.1 (with `-c:a libopus` for Opus):
@@ -142,8 +145,16 @@ fn pages(mut file: &[u8]) -> Vec<(Vec<u8>, u64)> {
 fn a_longer_recording_than_allowed_is_refused_while_it_is_read() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), wav(&ramp(8000 * 3))).unwrap();
-    assert_eq!(read_recording_within(file.path(), 3.0).unwrap().samples.len(), 24_000);
-    let error = read_recording_within(file.path(), 2.5).unwrap_err().to_string();
+    let n_samples = |max_secs: f64| {
+        let mut n = 0;
+        read_mono(file.path(), max_secs, |piece| {
+            n += piece.mono.len();
+            Ok(ControlFlow::Continue(()))
+        })
+        .map(|_| n)
+    };
+    assert_eq!(n_samples(3.0).unwrap(), 24_000);
+    let error = n_samples(2.5).unwrap_err().to_string();
     assert!(error.contains("longer than the 2.5 s"), "{error}");
 }
 

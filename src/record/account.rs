@@ -1,5 +1,5 @@
-//! What has become of events, and what is said of it: once when recording begins to fail, or for another reason, and once when
-//! it works again.
+//! Counts events that were and were not recorded. Reports once when recording starts to fail or fails for a new reason, and once
+//! when it works again.
 
 use std::{
     collections::HashMap,
@@ -27,7 +27,7 @@ pub(super) struct Written {
     pub(super) error: Option<Error>,
 }
 
-/// Keeps account of the events, and tells of trouble.
+/// Counts events and reports failures.
 pub(super) struct Account {
     pub(super) written: Written,
     notices: Sender<Notice>,
@@ -99,7 +99,7 @@ impl Account {
         if !std::mem::replace(&mut self.hangs, true) {
             let (dir, secs) = (dir.display(), silent.as_secs());
             self.fails(Error::output(format!(
-                "the disk of {dir} has not answered for {secs} s; events are told and wait to be recorded: check the disk"
+                "the disk of {dir} has not answered for {secs} s; events are reported and wait to be recorded: check the disk"
             )));
         }
     }
@@ -108,7 +108,7 @@ impl Account {
     pub(super) fn overflows(&mut self, dir: &Path) {
         if !std::mem::replace(&mut self.overflows, true) {
             self.fails(Error::output(format!(
-                "too many events wait for the disk of {}; until it has caught up, some are told and not recorded",
+                "too many events wait for the disk of {}; until it catches up, some are reported but not recorded",
                 dir.display()
             )));
         }

@@ -5,7 +5,7 @@ use std::{io, path::Path};
 use super::event_folder::io_cause;
 use crate::error::Error;
 
-/// What a failure is told by: the same for two of the same cause, though their sentences name different events and figures.
+/// The cause of a failure. Two failures with the same cause compare equal, even if their sentences name different events.
 pub(super) fn cause(e: &Error) -> String {
     match io_cause(e) {
         Some(io) => format!("{:?}", io.kind()),

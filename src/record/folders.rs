@@ -23,7 +23,7 @@ use crate::{
     error::{Error, Result},
 };
 
-/// A disk that has not answered for so long hangs: that is said. Tests have less patience.
+/// After this time without an answer, the disk is reported as hanging. Tests wait less.
 const HANGS: Duration = if cfg!(test) { Duration::from_secs(2) } else { Duration::from_secs(5) };
 
 /// At the end, or when it is near, a disk that has not answered for so long is given up.

@@ -80,7 +80,7 @@ impl Recorder {
         Self::start(options.capacity, store, options.lines, options.relays, true)
     }
 
-    /// Starts it for sound that happens now: where too many events wait for the disk, further ones are told and not recorded.
+    /// Starts it for live sound: while too many events wait for the disk, further events are reported but not recorded.
     ///
     /// # Errors
     /// As [`Recorder::spawn`].

@@ -275,15 +275,21 @@ fn a_recording_takes_no_more_memory_than_its_sound_at_the_models_rate() {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-#[test]
-fn a_model_of_pipes_links_and_endless_files_is_refused_at_once() {
-    let run = Run::new();
+/// A copy of the shipped model, as `m` in the run's home.
+fn copied_model(run: &Run) -> PathBuf {
     let dir = run.home().join("m");
     fs::create_dir(&dir).unwrap();
     for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("models/default")).unwrap() {
         let entry = entry.unwrap();
         fs::copy(entry.path(), dir.join(entry.file_name())).unwrap();
     }
+    dir
+}
+
+#[test]
+fn a_model_of_pipes_links_and_endless_files_is_refused_at_once() {
+    let run = Run::new();
+    let dir = copied_model(&run);
     run.ok(&["model", "verify", "m"]);
     let weights = dir.join("lmac.safetensors");
     let refused = |why: &str| {
@@ -312,12 +318,7 @@ fn a_model_of_pipes_links_and_endless_files_is_refused_at_once() {
 #[test]
 fn what_a_terminal_obeys_is_spelled_out_wherever_it_comes_from() {
     let run = Run::new();
-    let dir = run.home().join("m");
-    fs::create_dir(&dir).unwrap();
-    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("models/default")).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), dir.join(entry.file_name())).unwrap();
-    }
+    let dir = copied_model(&run);
     let manifest = fs::read_to_string(dir.join("model.toml")).unwrap();
     let described = |line: &str| line.starts_with("description = ");
     let lines = manifest

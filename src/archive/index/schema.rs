@@ -40,7 +40,7 @@ pub(super) enum Unopened {
 /// one may be read by those who may read the days' folders.
 pub(super) fn open_file(dir: &Path, private: Option<bool>) -> Result<Connection, Unopened> {
     let impossible = |e: io::Error| Unopened::Impossible(e.to_string());
-    // The recording folder may be reached through a link; what lies in it may not be one.
+    // A link may lead to the recording folder; nothing inside the folder may be a link.
     let path = fs::canonicalize(dir).map_err(impossible)?.join(INDEX);
     check_files(&path)?;
     // SQLite gives its helper files the mode of this one.

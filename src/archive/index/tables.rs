@@ -1,7 +1,7 @@
 //! The tables of the index, and whether those in a file are really these.
 //!
-//! An index may come from someone else with the recording folder that it lies in, and SQL in a file is a program: a trigger
-//! would run when an event is removed, a view would answer in the place of a table, for ever if it likes. So a file is used
+//! A recording folder from someone else brings its index along, and SQL in a file is a program: a trigger could run when an
+//! event is removed, and a view could replace a table and answer forever. So a file is used
 //! only if its schema is ours to the letter, and the constraints hold what a row may say: `quick_check` tries them on every
 //! row.
 

@@ -11,7 +11,7 @@ use crate::{Error, Result};
 pub const LOW_CUT_HZ: f64 = 30.0;
 
 /// Highest low cut, in Hz.
-const MAX_LOW_CUT_HZ: f64 = 1000.0;
+pub const MAX_LOW_CUT_HZ: f64 = 1000.0;
 
 /// The label of the pseudo-class that any loud sound belongs to.
 pub const ANY_LOUD: &str = "any_loud";
