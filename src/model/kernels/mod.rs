@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod conv;
+pub mod depthwise;
 pub mod gemm;
 pub mod norm;
 pub mod pool;
