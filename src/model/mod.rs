@@ -1,6 +1,7 @@
 //! Model packages, classifiers, dictionaries.
 
 pub mod backward;
+pub mod causal;
 pub mod classifier;
 pub mod device;
 pub mod dictionary;

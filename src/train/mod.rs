@@ -3,6 +3,7 @@
 pub mod adam;
 pub mod augment;
 pub mod by_design;
+pub mod causal;
 pub mod checkpoint;
 pub mod classifier;
 mod csv;
@@ -19,5 +20,6 @@ mod nmf_steps;
 mod params;
 pub mod roar;
 pub mod roar_run;
+pub mod scene;
 pub mod sparse_code;
 mod synthetic_noise;

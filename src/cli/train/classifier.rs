@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{FalseyValueParser, PossibleValuesParser};
 
+use super::causal;
 use super::data::{self, Bar, DataArgs};
 use crate::cli::parse::{count, not_negative, positive, share, share_below_one};
 use crate::dsp::{Compression, FrontEndParams, MelNorm, MelParams, MelScale, SpectrumPower, StftParams, WindowKind};
@@ -38,6 +39,16 @@ pub struct Args {
     /// Folder of the package to make; its name becomes the model's
     #[arg(long, value_name = "DIR", env = "EARWITNESS_OUT")]
     pub out: PathBuf,
+    /// Family of the net: vgg hears segments; causal hears a stream, learns from scenes mixed of the recordings, and may have
+    /// a teacher
+    #[arg(long, value_name = "KIND", env = "EARWITNESS_ARCHITECTURE", default_value = "vgg", value_parser = PossibleValuesParser::new(["vgg", "causal"]))]
+    pub architecture: String,
+    /// Of a causal net: package of an EfficientAT, made by `model import`, which hears the same scenes and is imitated
+    #[arg(long, value_name = "DIR", env = "EARWITNESS_TEACHER")]
+    pub teacher: Option<PathBuf>,
+    /// Of a causal net: steps of training, each of a batch of scenes made anew
+    #[arg(long, value_name = "N", env = "EARWITNESS_STEPS", default_value_t = 15_000, value_parser = count)]
+    pub steps: usize,
     /// Width of the net: 1 has blocks of 16, 32, 64, 128, 256 and 512 channels
     #[arg(long, value_name = "F", env = "EARWITNESS_WIDTH", default_value_t = 1.0, value_parser = positive)]
     pub width: f64,
@@ -69,12 +80,12 @@ pub struct Args {
     /// Frames of a clip, for training and measuring; longer clips are cut, shorter ones end in silence
     #[arg(long, value_name = "N", env = "EARWITNESS_CLIP_FRAMES", default_value_t = 320, value_parser = count, help_heading = "Shape")]
     pub clip_frames: usize,
-    /// Frames that a monitor hears at once
-    #[arg(long, value_name = "N", env = "EARWITNESS_SEGMENT_FRAMES", default_value_t = 192, value_parser = count, help_heading = "Shape")]
-    pub segment_frames: usize,
-    /// Frames from one segment to the next
-    #[arg(long, value_name = "N", env = "EARWITNESS_STRIDE_FRAMES", default_value_t = 32, value_parser = count, help_heading = "Shape")]
-    pub stride_frames: usize,
+    /// Frames that a monitor hears at once [default: 192; causal: 128]
+    #[arg(long, value_name = "N", env = "EARWITNESS_SEGMENT_FRAMES", value_parser = count, help_heading = "Shape")]
+    pub segment_frames: Option<usize>,
+    /// Frames from one segment to the next [default: 32; causal: 16]
+    #[arg(long, value_name = "N", env = "EARWITNESS_STRIDE_FRAMES", value_parser = count, help_heading = "Shape")]
+    pub stride_frames: Option<usize>,
     /// Frames of the windows that are cut from clips as a live stream shows them, many just after a sound began
     #[arg(long, value_name = "N", env = "EARWITNESS_WINDOW_FRAMES", default_value_t = 96, value_parser = count, help_heading = "Shape")]
     pub window_frames: usize,
@@ -84,21 +95,21 @@ pub struct Args {
     /// Share of pooled features dropped during training
     #[arg(long, value_name = "P", env = "EARWITNESS_DROPOUT", default_value_t = 0.3, value_parser = share_below_one)]
     pub dropout: f64,
-    /// Default probability at which an event starts
-    #[arg(long, value_name = "P", env = "EARWITNESS_ON_THRESHOLD", default_value_t = 0.9, value_parser = positive)]
-    pub on_threshold: f64,
-    /// Default probability below which an event ends
-    #[arg(long, value_name = "P", env = "EARWITNESS_OFF_THRESHOLD", default_value_t = 0.3, value_parser = positive)]
-    pub off_threshold: f64,
+    /// Default probability at which an event starts [default: 0.9; causal: 0.5]
+    #[arg(long, value_name = "P", env = "EARWITNESS_ON_THRESHOLD", value_parser = positive)]
+    pub on_threshold: Option<f64>,
+    /// Default probability below which an event ends [default: 0.3; causal: 0.2]
+    #[arg(long, value_name = "P", env = "EARWITNESS_OFF_THRESHOLD", value_parser = positive)]
+    pub off_threshold: Option<f64>,
     /// Passes over the data
     #[arg(long, value_name = "N", env = "EARWITNESS_EPOCHS", default_value_t = 100, value_parser = count)]
     pub epochs: usize,
-    /// Clips in a batch
-    #[arg(long, value_name = "N", env = "EARWITNESS_BATCH", default_value_t = 16, value_parser = count)]
-    pub batch: usize,
-    /// Highest learning rate of the one-cycle schedule
-    #[arg(long, value_name = "RATE", env = "EARWITNESS_LR", default_value_t = 4e-3, value_parser = positive)]
-    pub lr: f64,
+    /// Clips in a batch [default: 16; causal: 64]
+    #[arg(long, value_name = "N", env = "EARWITNESS_BATCH", value_parser = count)]
+    pub batch: Option<usize>,
+    /// Highest learning rate of the one-cycle schedule [default: 0.004; causal: 0.003]
+    #[arg(long, value_name = "RATE", env = "EARWITNESS_LR", value_parser = positive)]
+    pub lr: Option<f64>,
     /// Weight decay of AdamW
     #[arg(long, value_name = "RATE", env = "EARWITNESS_WEIGHT_DECAY", default_value_t = 1e-3, value_parser = not_negative)]
     pub weight_decay: f64,
@@ -130,6 +141,9 @@ const WEIGHTS: &str = "classifier.safetensors";
 /// # Errors
 /// Where settings, data or the output folder cannot be used, and on an interrupt.
 pub fn run(args: &Args) -> Result<()> {
+    if args.architecture == "causal" {
+        return causal::run(args);
+    }
     let how_without_classes = training(args, 0)?;
     let rate = how_without_classes.front_end.sample_rate;
     let length = segment(args).clip_samples(args.hop);
@@ -226,8 +240,8 @@ fn training(args: &Args, n_classes: usize) -> Result<ClassifierTraining> {
         window_frames: args.window_frames,
         window_share: args.window_share,
         epochs: args.epochs,
-        batch: args.batch,
-        learning_rate: args.lr as f32,
+        batch: args.batch.unwrap_or(16),
+        learning_rate: args.lr.unwrap_or(4e-3) as f32,
         weight_decay: args.weight_decay as f32,
         dropout: args.dropout as f32,
         smoothing: (0.01, 0.96),
@@ -237,14 +251,18 @@ fn training(args: &Args, n_classes: usize) -> Result<ClassifierTraining> {
 }
 
 fn segment(args: &Args) -> Segment {
-    Segment { n_frames: args.segment_frames, stride_frames: args.stride_frames, clip_frames: Some(args.clip_frames) }
+    Segment {
+        n_frames: args.segment_frames.unwrap_or(192),
+        stride_frames: args.stride_frames.unwrap_or(32),
+        clip_frames: Some(args.clip_frames),
+    }
 }
 
 fn manifest(args: &Args, how: &ClassifierTraining, loaded: &data::Loaded) -> Result<Manifest> {
     let label = |name: &String| Label {
         name: name.clone(),
-        on_threshold: args.on_threshold as f32,
-        off_threshold: args.off_threshold as f32,
+        on_threshold: args.on_threshold.unwrap_or(0.9) as f32,
+        off_threshold: args.off_threshold.unwrap_or(0.3) as f32,
     };
     let description = match args.description.as_str() {
         "" => format!("Sound events of {}, {} classes", data::folder_name(&args.set.data), loaded.labels.len()),

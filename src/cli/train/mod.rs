@@ -2,6 +2,7 @@
 
 pub mod baseline;
 mod by_design;
+mod causal;
 pub mod classifier;
 pub(super) mod data;
 pub mod dictionary;

@@ -1,6 +1,7 @@
 //! Loops on slices that the tensor operations of [`crate::model::ops`] are made of. They know no tensors.
 
 pub mod batch;
+pub mod batch_norm;
 pub mod conv;
 pub mod depthwise;
 pub mod gemm;

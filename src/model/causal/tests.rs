@@ -1,0 +1,175 @@
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::*;
+
+fn small() -> CausalConfig {
+    let block = |out, expanded, kernel, stride, dilation| Block { out, expanded, kernel, stride, dilation };
+    CausalConfig {
+        n_mels: 9,
+        n_classes: 3,
+        stem: 8,
+        blocks: vec![
+            block(8, 8, [3, 3], [1, 1], 1),
+            block(12, 24, [3, 3], [2, 2], 1),
+            block(12, 20, [5, 3], [1, 1], 1),
+        ],
+        joined: 16,
+        time_blocks: vec![block(16, 24, [3, 1], [1, 1], 2)],
+        embedding: 10,
+        lookahead: 1,
+    }
+}
+
+/// A network whose batch norms are not trivial, with its dense layer.
+fn arrays(config: &CausalConfig, seed: u64) -> Arrays {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut arrays = TrainableCausal::new(config, &mut rng).unwrap().arrays();
+    for (name, array) in &mut arrays.0 {
+        let range = match name.rsplit('.').next() {
+            Some("running_var") => 0.5..1.5,
+            _ if name.ends_with("norm.weight") => 0.5..1.5,
+            _ if name.contains("norm") => -0.3..0.3,
+            _ => continue,
+        };
+        array.values.iter_mut().for_each(|v| *v = rng.random_range(range.clone()));
+    }
+    let (n, e) = (config.n_classes, config.embedding);
+    arrays.insert("label.weight", [n, e], (0..n * e).map(|_| rng.random_range(-0.3..0.3)).collect());
+    arrays.insert("label.bias", [n], (0..n).map(|_| rng.random_range(-0.3..0.3)).collect());
+    arrays
+}
+
+fn columns(n: usize, seed: u64) -> Vec<f32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    (0..n).map(|_| rng.random_range(-1.0..1.0)).collect()
+}
+
+fn close(a: &[f32], b: &[f32], tolerance: f32) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() <= tolerance)
+}
+
+#[test]
+fn the_stream_equals_the_whole_for_any_chunks_and_in_every_layer() {
+    for config in [small(), CausalConfig::standard(64, 5)] {
+        let net = CausalNet::load(&config, &arrays(&config, 1)).unwrap();
+        let n_frames = 52;
+        let x = columns(n_frames * config.n_mels, 2);
+        let (mut whole, mut taps) = (Frames::default(), Vec::new());
+        let state = net.whole(&x, &mut whole).unwrap();
+        let names: Vec<String> = config.layers().into_iter().map(|l| l.name).collect();
+        names.iter().for_each(|name| taps.push(net.output(&state, name).unwrap().0.to_vec()));
+        assert_eq!(whole.logits.len(), n_frames / 4 * config.n_classes);
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        for longest in [1, 4, 7, 30] {
+            let (mut state, mut heard, mut from) = (net.stream(), Frames::default(), 0);
+            let mut streamed = vec![Vec::new(); names.len()];
+            while from < n_frames {
+                let to = (from + rng.random_range(1..=longest)).min(n_frames);
+                let before = heard.logits.len();
+                net.push(&mut state, &x[from * config.n_mels..to * config.n_mels], &mut heard).unwrap();
+                if heard.logits.len() > before {
+                    for (all, name) in streamed.iter_mut().zip(&names) {
+                        all.extend_from_slice(net.output(&state, name).unwrap().0);
+                    }
+                }
+                from = to;
+            }
+            assert!(close(&heard.logits, &whole.logits, 1e-5), "chunks up to {longest}");
+            assert!(close(&heard.embeddings, &whole.embeddings, 1e-5));
+            for ((streamed, whole), name) in streamed.iter().zip(&taps).zip(&names) {
+                assert!(close(streamed, whole, 1e-5), "{name} in chunks up to {longest}");
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_is_known_before_it_was_heard() {
+    let config = small();
+    let net = CausalNet::load(&config, &arrays(&config, 1)).unwrap();
+    let x = columns(40 * config.n_mels, 2);
+    let mut changed = x.clone();
+    changed[20 * config.n_mels..].fill(0.7);
+    let logits = |x: &[f32]| {
+        let mut frames = Frames::default();
+        net.whole(x, &mut frames).unwrap();
+        frames.logits
+    };
+    let (a, b) = (logits(&x), logits(&changed));
+    let same = 5 * config.n_classes;
+    assert_eq!(a[..same], b[..same]);
+    assert_ne!(a[same..], b[same..]);
+}
+
+/// The gradients of every kind of layer, batch norm in parts included, against differences of the loss.
+#[test]
+fn gradients_equal_differences() {
+    let config = small();
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let mut net = TrainableCausal::new(&config, &mut rng).unwrap();
+    let (n_frames, part, batch) = (12, 2, 4);
+    let x = columns(batch * n_frames * config.n_mels, 6);
+    let weights = columns(batch * n_frames / 4 * config.embedding, 7);
+    let per_part = weights.len() / 2;
+    let run = |net: &mut TrainableCausal| -> f64 {
+        let parts = net.step(&x, n_frames, part, |i, embeddings, grad| {
+            let weights = &weights[i * per_part..][..per_part];
+            grad.copy_from_slice(weights);
+            embeddings.iter().zip(weights).map(|(e, w)| f64::from(e * w)).sum::<f64>()
+        });
+        parts.unwrap().iter().sum::<f64>() / 2.0
+    };
+    run(&mut net);
+    let grads: Vec<(String, Vec<f32>)> = net.params().iter().map(|p| (p.name.clone(), p.grad.clone())).collect();
+    for (k, (name, grad)) in grads.iter().enumerate() {
+        let norm = (grad.iter().map(|g| f64::from(g * g)).sum::<f64>()).sqrt();
+        // Along the gradient itself the loss rises by its norm, with less noise than along one weight.
+        let step = 1e-3 / norm.max(1e-3);
+        let mut along = |factor: f64| {
+            let old = net.params()[k].values.clone();
+            net.params()[k].values.iter_mut().zip(grad).for_each(|(v, g)| *v += (factor * step) as f32 * g);
+            let loss = run(&mut net);
+            net.params()[k].values = old;
+            loss
+        };
+        let slope = (along(1.0) - along(-1.0)) / (2.0 * step);
+        assert!((slope - norm * norm).abs() < 0.03 * norm * norm + 1e-3, "{name}: {slope} is not {}", norm * norm);
+    }
+}
+
+/// The same numbers as PyTorch's: `tests/data/causal_golden.py` made them.
+#[test]
+fn logits_equal_pytorch() {
+    let text = include_str!("../../../tests/data/causal_golden.json");
+    let golden: serde_json::Value = serde_json::from_str(text).unwrap();
+    let numbers = |v: &serde_json::Value| -> Vec<f32> {
+        v.as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect()
+    };
+    let mut arrays = Arrays::default();
+    for (name, array) in golden["arrays"].as_object().unwrap() {
+        let shape: Vec<usize> =
+            array["shape"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as usize).collect();
+        arrays.insert(name.clone(), shape, numbers(&array["values"]));
+    }
+    let net = CausalNet::load(&small(), &arrays).unwrap();
+    let mut frames = Frames::default();
+    net.whole(&numbers(&golden["columns"]), &mut frames).unwrap();
+    assert!(close(&frames.logits, &numbers(&golden["logits"]), 1e-4));
+}
+
+#[test]
+fn impossible_networks_are_refused() {
+    let with = |change: &dyn Fn(&mut CausalConfig)| {
+        let mut config = small();
+        change(&mut config);
+        config.validate().is_err()
+    };
+    assert!(!with(&|_| {}));
+    assert!(with(&|c| c.blocks.clear()));
+    assert!(with(&|c| c.joined = 0));
+    assert!(with(&|c| c.blocks[0].kernel = [3, 2]));
+    assert!(with(&|c| c.blocks[0].stride = [5, 1]));
+    assert!(with(&|c| c.time_blocks[0].kernel = [3, 3]));
+    assert!(with(&|c| c.embedding = 1 << 40));
+}
