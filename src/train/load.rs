@@ -52,6 +52,14 @@ pub fn try_load_clips(
 /// # Errors
 /// Of kind `Input`: the folder cannot be read, holds no recording, or one of them cannot be read.
 pub fn load_noise(dir: &Path, sample_rate: SampleRate) -> Result<Vec<Vec<f32>>> {
+    load_recordings(&recordings_in(dir)?, sample_rate)
+}
+
+/// The recordings that lie in `dir` itself, ordered by name.
+///
+/// # Errors
+/// Of kind `Input`: the folder cannot be read, or holds no recording.
+pub fn recordings_in(dir: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(dir).map_err(|e| {
         Error::input(format!("cannot read the folder {}: {e}; name a folder of recordings", dir.display()))
             .with_source(e)
@@ -65,6 +73,14 @@ pub fn load_noise(dir: &Path, sample_rate: SampleRate) -> Result<Vec<Vec<f32>>> 
         )));
     }
     paths.sort();
+    Ok(paths)
+}
+
+/// Decodes recordings, in order, at `sample_rate` and in full length.
+///
+/// # Errors
+/// Of kind `Input`, naming the first one that cannot be read.
+pub fn load_recordings(paths: &[PathBuf], sample_rate: SampleRate) -> Result<Vec<Vec<f32>>> {
     let loaded: Vec<Result<Vec<f32>>> =
         paths.par_iter().map(|path| load_mono(path, sample_rate, Limit::Refuse(MAX_SECS))).collect();
     loaded.into_iter().collect()
