@@ -1,6 +1,8 @@
-//! `earwitness evaluate`: the papers' figures for a model on a data set.
+//! `earwitness evaluate`: the papers' figures for a model on a data set, or what it reports of an annotated stream.
 
 mod compare;
+mod stream;
+mod stream_table;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -32,6 +34,7 @@ Examples:
   earwitness evaluate --data esc13 --folds 4 --corrupt noise,overlap
   earwitness evaluate --data esc13 --folds 4 --sanity --flipping --plots pictures
   earwitness evaluate --data esc13 --folds 4 --methods l2i,lrp --roar retrained
+  earwitness evaluate --stream yard.wav --truth yard.csv --json yard.json
 
 The data set has the layout of ESC-50: audio/FOLD-SOURCE-TAKE-CLASS.wav (flac, ogg)
 and meta/esc50.csv. Without --methods, --sets and --corrupt the classifier and the
@@ -39,15 +42,24 @@ components of L2I are measured; with them, methods are compared as in the L-MAC 
 L2I papers, and the tables are Markdown. docs/tables.md says what each figure is.
 With a probe, the probes of --methods (default: all) are done instead. Measuring all
 methods takes long; --limit and --probe-clips are for a quicker look. --roar trains a
-classifier for every method and share, which takes hours.";
+classifier for every method and share, which takes hours.
 
-/// Measure a model on a data set, and compare methods.
+With --stream a recording is heard as a monitor hears it, and its events are compared with
+those that --truth lists. docs/measuring.md says what each figure is.";
+
+/// Measure a model on a data set or on an annotated stream, and compare methods.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// Folder of the data set
-    #[arg(long, value_name = "DIR", env = "EARWITNESS_DATA")]
-    pub data: PathBuf,
+    #[arg(long, value_name = "DIR", env = "EARWITNESS_DATA", required_unless_present = "stream")]
+    pub data: Option<PathBuf>,
+    /// Recording to hear as a monitor does, instead of a data set
+    #[arg(long, value_name = "FILE", env = "EARWITNESS_STREAM", requires = "truth", help_heading = "Stream")]
+    pub stream: Option<PathBuf>,
+    /// What sounds in the recording: CSV with the columns label,onset_s,offset_s,clip,snr_db
+    #[arg(long, value_name = "FILE", env = "EARWITNESS_TRUTH", requires = "stream", help_heading = "Stream")]
+    pub truth: Option<PathBuf>,
     /// The model: a name of `earwitness model list`, or a package's folder
     #[arg(long, value_name = "NAME|DIR", env = "EARWITNESS_MODEL", default_value = crate::model::package::DEFAULT_MODEL)]
     pub model: OsString,
@@ -90,6 +102,11 @@ pub struct Args {
 }
 
 impl Args {
+    /// The folder of the data set; clap asks for it where there is no stream.
+    fn data(&self) -> Result<&Path> {
+        self.data.as_deref().ok_or_else(|| Error::usage("there is nothing to measure on; give --data or --stream"))
+    }
+
     /// Whether methods are to be compared, and not only the classifier and L2I's components measured.
     fn compares(&self) -> bool {
         let lists = [&self.methods, &self.sets, &self.corrupt];
@@ -106,8 +123,12 @@ pub fn run(args: &Args) -> Result<()> {
     for path in [&args.json, &args.markdown].into_iter().flatten() {
         output::check_place(path)?;
     }
+    if let (Some(stream), Some(truth)) = (&args.stream, &args.truth) {
+        return stream::run(args, stream, truth);
+    }
     if args.probes.is_wanted() {
-        let Args { data, model, folds, methods, json, seed, .. } = args;
+        let data = args.data()?;
+        let Args { model, folds, methods, json, seed, .. } = args;
         return probe::run(
             &args.probes,
             &probe::Common { data, model, folds, methods, json: json.as_deref(), seed: *seed },
@@ -141,7 +162,7 @@ impl Loaded {
     fn open(args: &Args, bar: &ProgressBar) -> Result<Self> {
         let package = Package::open(&find_model(&args.model)?)?.for_clips();
         let front_end = package.manifest().front_end.params()?;
-        let set = DataSet::open(&args.data)?;
+        let set = DataSet::open(args.data()?)?;
         let folds = if args.folds.is_empty() { set.folds() } else { args.folds.clone() };
         let (metas, _) = set.split(&folds)?;
         let length = package.manifest().segment.clip_samples(front_end.stft.hop);

@@ -4,6 +4,7 @@
 //! the batch functions are the streaming ones fed once. Nothing here allocates while samples flow, except where a
 //! function appends to a caller's `Vec`.
 
+mod convolve;
 pub mod features;
 pub mod highpass;
 pub mod istft;
@@ -16,6 +17,7 @@ pub mod resample;
 pub mod stft;
 pub mod window;
 
+pub use convolve::convolve;
 pub use features::{Compression, FrontEnd, FrontEndParams, SpectrumPower, log1p_magnitude};
 pub use highpass::HighPass;
 pub use istft::{StreamingIstft, istft};

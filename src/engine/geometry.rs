@@ -77,6 +77,13 @@ impl Geometry {
         first.max(0) as u64..(last + 1).max(first).max(0) as u64
     }
 
+    /// Where the last segment of a stream of `n_samples` ends that a mask looks ahead to; silence stands behind the stream.
+    #[must_use]
+    pub const fn last_end(&self, n_samples: usize) -> u64 {
+        let stride = self.stride_frames as u64;
+        (self.stft.n_frames(n_samples) as u64).div_ceil(stride) * stride + self.lookahead_frames as u64
+    }
+
     /// The frames of the segment that ends at `end`; negative before the stream, where the segment holds silence.
     #[must_use]
     pub const fn segment(&self, end: u64) -> Range<i64> {

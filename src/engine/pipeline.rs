@@ -319,9 +319,7 @@ impl Pipeline {
         if self.n_samples > 0 {
             let geometry = *self.ears.history.geometry();
             let silence = vec![0.0; geometry.stft.hop];
-            let n_frames = geometry.stft.n_frames(self.n_samples as usize) as u64;
-            let stride = geometry.stride_frames as u64;
-            let last_end = n_frames.div_ceil(stride) * stride + geometry.lookahead_frames as u64;
+            let last_end = geometry.last_end(self.n_samples as usize);
             while self.ears.history.held_frames().end < last_end {
                 self.ears.hear_end(&silence, &mut self.stft);
                 self.pass_over_strides();

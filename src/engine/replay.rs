@@ -8,7 +8,7 @@ use super::history::{Geometry, Stride};
 use super::inference::Inference;
 use super::pipeline::{classify, explain};
 use crate::dsp::StreamingStft;
-use crate::units::ClassId;
+use crate::units::{ClassId, SampleRate};
 use crate::{Error, Result};
 
 /// Below this probability no threshold that makes sense lies, and no evidence is kept.
@@ -24,8 +24,18 @@ struct Kept {
 /// What was heard of a recording.
 pub struct Heard {
     strides: Vec<Kept>,
-    frame_secs: f64,
+    geometry: Geometry,
+    rate: SampleRate,
     secs: f64,
+}
+
+/// What the classifier said of one segment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StrideScores<'a> {
+    /// Where the segment ends, in seconds.
+    pub end_s: f64,
+    /// 0…1, one a class.
+    pub probs: &'a [f32],
 }
 
 impl Heard {
@@ -45,9 +55,8 @@ impl Heard {
         let geometry = Geometry::new(&front_end, classifier.n_frames(), classifier.stride_frames());
         let mut ears = Ears::new(&front_end, geometry, vec![0.0; classifier.labels().len()], 0.0)?;
         let mut stft = StreamingStft::new(&geometry.stft)?;
-        let frame_secs = front_end.sample_rate.secs(geometry.stft.hop as u64);
-        let secs = front_end.sample_rate.secs(samples.len() as u64);
-        let mut heard = Self { strides: Vec::new(), frame_secs, secs };
+        let rate = front_end.sample_rate;
+        let mut heard = Self { strides: Vec::new(), geometry, rate, secs: rate.secs(samples.len() as u64) };
         let mut done = 0;
         for piece in samples.chunks(geometry.stft.hop) {
             ears.hear(piece, &mut stft);
@@ -55,6 +64,15 @@ impl Heard {
             while let Some(end) = ears.history.ready_segment() {
                 heard.take(end, &mut ears, inference, params)?;
                 progress(done);
+            }
+        }
+        // Silence behind the end, as a monitor hears it: the last segments end there.
+        let silence = vec![0.0; geometry.stft.hop];
+        let last_end = geometry.last_end(samples.len());
+        while !samples.is_empty() && ears.history.held_frames().end < last_end {
+            ears.hear_end(&silence, &mut stft);
+            while let Some(end) = ears.history.ready_segment() {
+                heard.take(end, &mut ears, inference, params)?;
             }
         }
         Ok(heard)
@@ -89,7 +107,7 @@ impl Heard {
         if let Some(class) = params.classes.iter().find(|class| class.enabled && class.on < LEAST) {
             return Err(Error::usage(format!("a threshold of {} cannot be tried; give at least {LEAST}", class.on)));
         }
-        let mut detector = Detector::new(params, self.frame_secs)?;
+        let mut detector = Detector::new(params, self.rate.secs(self.geometry.stft.hop as u64))?;
         let mut over = Vec::new();
         for Kept { end, probs, evidence } in &self.strides {
             // An open event is followed down to its off threshold; where that is lower, there is none to follow.
@@ -109,9 +127,30 @@ impl Heard {
         self.secs
     }
 
-    /// Where a frame lies, in seconds.
+    /// Where a frame lies, in seconds: at its centre, as events are reported.
     #[must_use]
     pub fn at(&self, frame: u64) -> f64 {
-        frame as f64 * self.frame_secs
+        self.rate.secs(self.geometry.centre(frame as i64).unsigned_abs())
+    }
+
+    /// What the classifier said at every stride, in order; the last segments end in the silence behind the recording.
+    pub fn scores(&self) -> impl Iterator<Item = StrideScores<'_>> {
+        self.strides.iter().map(|kept| StrideScores { end_s: self.frames_secs(kept.end), probs: &kept.probs })
+    }
+
+    /// Length of a segment in seconds.
+    #[must_use]
+    pub fn segment_secs(&self) -> f64 {
+        self.frames_secs(self.geometry.segment_frames as u64)
+    }
+
+    /// From one segment to the next, in seconds.
+    #[must_use]
+    pub fn stride_secs(&self) -> f64 {
+        self.frames_secs(self.geometry.stride_frames as u64)
+    }
+
+    fn frames_secs(&self, n_frames: u64) -> f64 {
+        self.rate.secs(n_frames * self.geometry.stft.hop as u64)
     }
 }

@@ -15,7 +15,7 @@ pub struct Span {
 
 impl Span {
     /// Whether the two share any time or touch; so a span without length counts where it lies inside the other.
-    fn overlaps(&self, other: &Self) -> bool {
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
         self.onset_s <= other.offset_s && other.onset_s <= self.offset_s
     }
 }
@@ -50,7 +50,10 @@ pub struct EventScores {
 /// first. A second report of the same event is a false alarm.
 #[must_use]
 pub fn score_events(reference: &[Span], detected: &[Span], stream_s: f64, collar_s: f64) -> EventScores {
-    let hits = matched(reference, detected, collar_s);
+    let onset_error = |event: &Span, found: &Span| (found.onset_s - event.onset_s).abs();
+    let hits = matched(reference, detected, |event, found| {
+        found.label == event.label && (found.overlaps(event) || onset_error(event, found) <= collar_s)
+    });
     let share = |of: usize| if of == 0 { None } else { Some(hits.len() as f64 / of as f64) };
     let errors = |edge: fn(&Span) -> f64| -> Vec<f64> {
         hits.iter().map(|&(r, d)| (edge(&detected[d]) - edge(&reference[r])).abs()).collect()
@@ -71,18 +74,18 @@ pub fn score_events(reference: &[Span], detected: &[Span], stream_s: f64, collar
     }
 }
 
-/// Pairs references with detections, as many as possible, ordered by reference.
-fn matched(reference: &[Span], detected: &[Span], collar_s: f64) -> Vec<(usize, usize)> {
+/// Pairs references with detections that belong to them, as many as possible, nearer onsets first; ordered by reference.
+pub(super) fn matched(
+    reference: &[Span],
+    detected: &[Span],
+    belongs: impl Fn(&Span, &Span) -> bool,
+) -> Vec<(usize, usize)> {
     let onset_error = |r: usize, d: usize| (detected[d].onset_s - reference[r].onset_s).abs();
     let candidates: Vec<Vec<usize>> = reference
         .iter()
         .enumerate()
         .map(|(r, event)| {
-            let belongs = |d: &usize| {
-                let found = &detected[*d];
-                found.label == event.label && (found.overlaps(event) || onset_error(r, *d) <= collar_s)
-            };
-            let mut nearest_first: Vec<usize> = (0..detected.len()).filter(belongs).collect();
+            let mut nearest_first: Vec<usize> = (0..detected.len()).filter(|d| belongs(event, &detected[*d])).collect();
             nearest_first.sort_by(|&a, &b| onset_error(r, a).total_cmp(&onset_error(r, b)));
             nearest_first
         })

@@ -91,13 +91,26 @@ pub fn score_stream(
     stream_s: f64,
     collar_s: f64,
 ) -> StreamScore {
+    score_among(reference, &[], reported, stream_s, collar_s)
+}
+
+/// As [`score_stream`], where other events sound that are not asked for: a wrong report on one of them is a wrong label,
+/// and not one in background.
+#[must_use]
+pub fn score_among(
+    reference: &[ReferenceEvent],
+    others: &[Span],
+    reported: &[ReportedEvent],
+    stream_s: f64,
+    collar_s: f64,
+) -> StreamScore {
     let there: Vec<Span> = reference.iter().map(|event| event.span.clone()).collect();
     let told: Vec<Span> = reported.iter().map(|event| event.span.clone()).collect();
     let scores = score_events(&there, &told, stream_s, collar_s);
     let correct: BTreeSet<usize> = scores.hits.iter().map(|&(_, d)| d).collect();
     let wrong: Vec<&Span> = (0..told.len()).filter(|d| !correct.contains(d)).map(|d| &told[d]).collect();
-    let false_repeats = wrong.iter().filter(|w| there.iter().any(|t| t.label == w.label && overlap(t, w))).count();
-    let false_in_background = wrong.iter().filter(|w| !there.iter().any(|t| overlap(t, w))).count();
+    let false_repeats = wrong.iter().filter(|w| there.iter().any(|t| t.label == w.label && t.overlaps(w))).count();
+    let false_in_background = wrong.iter().filter(|w| !there.iter().chain(others).any(|t| t.overlaps(w))).count();
     let lags: Vec<f64> = scores.hits.iter().map(|&(r, d)| told[d].onset_s - there[r].onset_s).collect();
     let offset_errors: Vec<f64> =
         scores.hits.iter().map(|&(r, d)| (told[d].offset_s - there[r].offset_s).abs()).collect();
@@ -136,10 +149,6 @@ pub fn score_stream(
         true_latency_p99_s: quantile(&true_latencies, 0.99),
         per_class: per_class(&there, &told, &scores.hits),
     }
-}
-
-fn overlap(a: &Span, b: &Span) -> bool {
-    a.onset_s <= b.offset_s && b.onset_s <= a.offset_s
 }
 
 fn per_class(there: &[Span], told: &[Span], hits: &[(usize, usize)]) -> Vec<ClassScore> {

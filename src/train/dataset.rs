@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::csv::Table;
-pub use super::load::{load_clips, load_noise};
+pub use super::load::{load_clips, load_noise, load_recordings, recordings_in};
 use crate::error::{Error, Result};
 
 /// Extensions tried, in this order, where the recording's own name is not found.

@@ -47,20 +47,19 @@ pub fn try_load_clips(
     for_each(clips.len(), |i| Ok(one(i)), progress)
 }
 
-/// As [`load_named_noise`], without the names.
-///
-/// # Errors
-/// As [`load_named_noise`].
-pub fn load_noise(dir: &Path, sample_rate: SampleRate) -> Result<Vec<Vec<f32>>> {
-    Ok(load_named_noise(dir, sample_rate)?.into_iter().map(|(_, samples)| samples).collect())
-}
-
-/// Decodes every recording that lies in `dir` itself, ordered by name, at `sample_rate` and in full length, with its file's
-/// name.
+/// Decodes every recording that lies in `dir` itself, ordered by name, at `sample_rate` and in full length.
 ///
 /// # Errors
 /// Of kind `Input`: the folder cannot be read, holds no recording, or one of them cannot be read.
-pub fn load_named_noise(dir: &Path, sample_rate: SampleRate) -> Result<Vec<(String, Vec<f32>)>> {
+pub fn load_noise(dir: &Path, sample_rate: SampleRate) -> Result<Vec<Vec<f32>>> {
+    load_recordings(&recordings_in(dir)?, sample_rate)
+}
+
+/// The recordings that lie in `dir` itself, ordered by name.
+///
+/// # Errors
+/// Of kind `Input`: the folder cannot be read, or holds no recording.
+pub fn recordings_in(dir: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(dir).map_err(|e| {
         Error::input(format!("cannot read the folder {}: {e}; name a folder of recordings", dir.display()))
             .with_source(e)
@@ -74,11 +73,16 @@ pub fn load_named_noise(dir: &Path, sample_rate: SampleRate) -> Result<Vec<(Stri
         )));
     }
     paths.sort();
-    let one = |path: &PathBuf| {
-        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        load_mono(path, sample_rate, Limit::Refuse(MAX_SECS)).map(|samples| (name, samples))
-    };
-    let loaded: Vec<Result<(String, Vec<f32>)>> = paths.par_iter().map(one).collect();
+    Ok(paths)
+}
+
+/// Decodes recordings, in order, at `sample_rate` and in full length.
+///
+/// # Errors
+/// Of kind `Input`, naming the first one that cannot be read.
+pub fn load_recordings(paths: &[PathBuf], sample_rate: SampleRate) -> Result<Vec<Vec<f32>>> {
+    let loaded: Vec<Result<Vec<f32>>> =
+        paths.par_iter().map(|path| load_mono(path, sample_rate, Limit::Refuse(MAX_SECS))).collect();
     loaded.into_iter().collect()
 }
 

@@ -5,6 +5,7 @@ mod support;
 
 mod basics;
 mod config;
+mod evaluate_stream;
 mod explain;
 mod model;
 mod panic;

@@ -9,3 +9,5 @@ mod metrics_events;
 mod metrics_sklearn;
 mod probes;
 mod stream;
+mod stream_figures;
+mod stream_metrics;

@@ -6,11 +6,11 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::{Background, Material, Sound, random_room};
-use crate::checked_file::{self, Links};
+use crate::Result;
+use crate::eval::backgrounds::Contents;
 use crate::train::dataset::{ClipMeta, DataSet};
-use crate::train::load::{load_named_noise, try_load_clips};
+use crate::train::load::{load_recordings, recordings_in, try_load_clips};
 use crate::units::SampleRate;
-use crate::{Error, Result};
 
 /// The category of sounds that have none of the labels.
 pub const OTHER: &str = "other";
@@ -18,8 +18,6 @@ pub const OTHER: &str = "other";
 const N_ROOMS: usize = 96;
 /// Longest part of a recording, in seconds.
 const MAX_SECS: f64 = 10.0;
-/// Longest table of attributions, in bytes.
-const MAX_TABLE: u64 = 16 << 20;
 
 /// Material with its labels.
 pub struct Loaded {
@@ -56,10 +54,12 @@ pub fn load(
         }
     }
     if let Some(dir) = noise {
-        let table = contents(dir)?;
-        for (name, samples) in load_named_noise(dir, rate)? {
-            let contains = table.iter().find(|(file, _)| *file == name).map_or(&[][..], |(_, held)| held);
-            let contains = contains.iter().filter_map(|c| labels.iter().position(|l| l == c)).collect();
+        let contents = Contents::if_known(dir)?;
+        let paths = recordings_in(dir)?;
+        for (path, samples) in paths.iter().zip(load_recordings(&paths, rate)?) {
+            let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            let held = contents.iter().flat_map(|contents| contents.held_by(&name));
+            let contains = held.filter_map(|held| labels.iter().position(|l| l == held)).collect();
             material.backgrounds.push(Background { samples, contains });
         }
     }
@@ -74,36 +74,4 @@ fn without_padding(mut samples: Vec<f32>) -> Vec<f32> {
     samples.truncate(end);
     samples.shrink_to_fit();
     samples
-}
-
-/// File names of backgrounds with the labels that each holds, by the table beside the folder or in it.
-fn contents(dir: &Path) -> Result<Vec<(String, Vec<String>)>> {
-    let beside = dir.parent().map(|parent| parent.join("ATTRIBUTION.tsv"));
-    let Some(path) = beside.into_iter().chain([dir.join("ATTRIBUTION.tsv")]).find(|path| path.is_file()) else {
-        return Ok(Vec::new());
-    };
-    let text = checked_file::read_text(&path, Links::Follow, MAX_TABLE)
-        .map_err(|e| Error::input(format!("cannot read {}: {e}", path.display())).with_source(e))?;
-    Ok(text.lines().filter_map(held).collect())
-}
-
-/// The file and the labels of one line of the table.
-fn held(line: &str) -> Option<(String, Vec<String>)> {
-    let file = line.split('\t').next()?;
-    let name = file.rsplit('/').next()?;
-    let (_, list) = line.split_once("[contains: ")?;
-    let (list, _) = list.split_once(']')?;
-    Some((name.to_string(), list.split(',').map(|l| l.trim().to_string()).collect()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_says_what_a_background_holds() {
-        let line = "ambience/boat.ogg\tboat [contains: insects, sea_waves]\tsomeone\tCC0 1.0\tsomewhere";
-        assert_eq!(held(line), Some(("boat.ogg".into(), vec!["insects".into(), "sea_waves".into()])));
-        assert_eq!(held("1-2-A-0.ogg\tdog.wav\tsomeone\tCC0 1.0\tESC-50"), None);
-    }
 }

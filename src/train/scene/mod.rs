@@ -11,9 +11,9 @@ pub use sounds::{Background, Material, Sound, block_samples};
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use realfft::RealFftPlanner;
 
 use super::synthetic_noise::{Colour, noise};
+use crate::dsp::convolve;
 use crate::units::SampleRate;
 
 /// How likely a scene has no sound, one, two and three.
@@ -217,6 +217,35 @@ impl Mixed {
 impl Material {
     /// A sound: of every class as likely, or of none.
     fn draw(&self, rng: &mut ChaCha8Rng) -> Option<&Sound> {
+        let from = if !self.other.is_empty() && rng.random_bool(OTHER_PROB) {
+            &self.other
+        } else {
+            self.by_class.get(rng.random_range(0..self.by_class.len().max(1)))?
+        };
+        if from.is_empty() { None } else { from.get(rng.random_range(0..from.len())) }
+    }
+}
+
+/// White, pink or brown noise, or the hum of the mains with its overtones.
+fn coloured(rng: &mut ChaCha8Rng, n: usize, rate: SampleRate) -> Vec<f32> {
+    if !rng.random_bool(0.25) {
+        let colour = Colour::any(rng);
+        return noise(rng, colour, n);
+    }
+    let mains = if rng.random_bool(0.5) { 50.0 } else { 60.0_f32 };
+    let tones: Vec<(f32, f32, f32)> = (1..=rng.random_range(2..12))
+        .map(|k| {
+            (mains * k as f32, rng.random_range(0.1..1.0) / k as f32, rng.random_range(0.0..std::f32::consts::TAU))
+        })
+        .collect();
+    let hz = rate.hz() as f32;
+    let tone = |i: usize| -> f32 {
+        tones.iter().map(|(f, a, p)| a * (std::f32::consts::TAU * f * i as f32 / hz + p).sin()).sum()
+    };
+    (0..n).map(tone).collect()
+}
+
+fn draw(&self, rng: &mut ChaCha8Rng) -> Option<&Sound> {
         let from = if !self.other.is_empty() && rng.random_bool(OTHER_PROB) {
             &self.other
         } else {

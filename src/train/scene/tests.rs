@@ -65,16 +65,3 @@ fn scenes_repeat_stay_in_range_and_ask_only_what_can_be_known() {
     }
     assert!(silent >= 5 && sounding >= 20, "{silent} silent, {sounding} sounding");
 }
-
-#[test]
-fn a_room_of_one_echo_repeats_the_sound() {
-    let mut samples = tone(440.0, 2_000);
-    samples.resize(4_000, 0.0);
-    let dry = samples.clone();
-    let mut response = vec![0.0; 501];
-    (response[0], response[500]) = (1.0, 0.5);
-    convolve(&mut samples, &response);
-    for i in 500..2_500 {
-        assert!((samples[i] - dry[i] - 0.5 * dry[i - 500]).abs() < 1e-4);
-    }
-}
