@@ -115,7 +115,7 @@ impl Pipeline {
         let clips = ClipMaker::new(&front_end, &ears.history, params.max_components)?;
         let view_frames = (WATERFALL_SECS / frame_secs).ceil() as u64;
         Ok(Self {
-            stft: StreamingStft::new(&front_end.stft)?,
+            stft: ears.front_end.stft()?,
             ids: EventIds::new(params.clock.start, &params.source),
             view: View::new(&geometry, classifier.labels().len(), view_frames),
             keep: Keep::new(&geometry, &detector, frame_secs, params.pre_roll_secs + params.post_roll_secs),

@@ -219,6 +219,7 @@ fn training(args: &Args, n_classes: usize) -> Result<ClassifierTraining> {
                 f_min_hz: 0.0,
                 f_max_hz: args.sample_rate as f32 / 2.0,
             },
+            pre_emphasis: 0.0,
             power: SpectrumPower::Power,
             compression: Compression::Log10 { floor: 1e-5, scale: 0.4, offset: 0.8 },
         },

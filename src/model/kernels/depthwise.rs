@@ -174,8 +174,7 @@ pub fn backward_weights(s: &DepthwiseShape, x: &[f32], grad_out: &[f32], grad_w:
                                 let rest = c + 8..s.channels;
                                 rest.for_each(|c| weights_tap::<1>(s, (ky, kx), c, x, grad_out, grad_w));
                             }
-                            _ => (c..s.channels)
-                                .for_each(|c| weights_tap::<1>(s, (ky, kx), c, x, grad_out, grad_w)),
+                            _ => (c..s.channels).for_each(|c| weights_tap::<1>(s, (ky, kx), c, x, grad_out, grad_w)),
                         }
                     }
                 }
@@ -232,7 +231,13 @@ fn add_product<const N: usize>(sum: &mut [f32; N], a: &[f32; N], b: &[f32; N]) {
 /// PyTorch's `[channels, 1, freq, time]` or `[channels, 1, time, freq]` to `[kh, kw, channels]` with time first:
 /// `index(ky, kx)` is the place of tap (time, frequency) in one channel's kernel.
 #[must_use]
-pub fn pack_weights(channels: usize, kh: usize, kw: usize, w: &[f32], index: impl Fn(usize, usize) -> usize) -> Vec<f32> {
+pub fn pack_weights(
+    channels: usize,
+    kh: usize,
+    kw: usize,
+    w: &[f32],
+    index: impl Fn(usize, usize) -> usize,
+) -> Vec<f32> {
     let mut out = vec![0.0; w.len()];
     for ky in 0..kh {
         for kx in 0..kw {
