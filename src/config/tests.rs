@@ -177,7 +177,7 @@ fn a_named_file_must_be_there() {
 }
 
 fn labels() -> Vec<Label> {
-    let label = |name: &str| Label { name: name.into(), on_threshold: 0.6, off_threshold: 0.4 };
+    let label = |name: &str| Label::new(name, 0.6, 0.4);
     ["dog", "rooster", "rain"].map(label).into()
 }
 
