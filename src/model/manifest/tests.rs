@@ -199,7 +199,7 @@ fn each_wrong_value_has_an_error_that_names_it() {
             "m/model.toml, line @: labels[1].group = \"Nature\" cannot be used; give a lower-case word",
         ),
         ("\"nature\"", "\"\"", "m/model.toml, line @: labels[1].group = \"\""),
-        ("alarm = false", "alarm = 0", "m/model.toml, line @: labels.alarm = 0 cannot be used"),
+        ("alarm = false", "alarm = 0", "m/model.toml, line @: labels[1].alarm = 0 cannot be used"),
         ("\"vgg\"", "\"cnn14\"", "m/model.toml, line @: classifier.architecture = \"cnn14\""),
         ("[16, 32, 64, 128, 256, 512]", "[]", "m/model.toml, line @: classifier.widths = []"),
         ("[16, 32,", "[16, 0,", "m/model.toml, line @: classifier.widths = [16, 0,"),
