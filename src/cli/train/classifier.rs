@@ -242,11 +242,7 @@ fn segment(args: &Args) -> Segment {
 }
 
 fn manifest(args: &Args, how: &ClassifierTraining, loaded: &data::Loaded) -> Result<Manifest> {
-    let label = |name: &String| Label {
-        name: name.clone(),
-        on_threshold: args.on_threshold as f32,
-        off_threshold: args.off_threshold as f32,
-    };
+    let label = |name: &String| Label::new(name, args.on_threshold as f32, args.off_threshold as f32);
     let description = match args.description.as_str() {
         "" => format!("Sound events of {}, {} classes", data::folder_name(&args.set.data), loaded.labels.len()),
         given => given.to_string(),

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::label::is_group_name;
 use super::{Classifier, FrontEndSpec, L2i, Lmac, Manifest};
 use crate::dsp::Compression;
 use crate::toml_text::BadValue;
@@ -74,6 +75,10 @@ impl Manifest {
             if !(off > 0.0 && off <= on) {
                 let remedy = format!("give a probability above 0 and at most on_threshold, here {on}");
                 return Some(BadValue::new(key("off_threshold"), off, remedy));
+            }
+            if let Some(group) = label.group.as_deref().filter(|group| !is_group_name(group)) {
+                let remedy = format!("give a lower-case word, as in {}", super::GROUPS.join(", "));
+                return Some(BadValue::new(key("group"), quoted(group), remedy));
             }
         }
         None
