@@ -55,6 +55,7 @@ fn frames(c: &mut Criterion) {
         sample_rate: rate(RATE_HZ),
         stft: STFT,
         mel: MEL,
+        pre_emphasis: 0.0,
         power: SpectrumPower::Power,
         compression: Compression::Db { floor: 1e-8 },
     })

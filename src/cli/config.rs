@@ -8,7 +8,7 @@ use clap::Subcommand;
 use clap::builder::FalseyValueParser;
 
 use super::settings::SettingsArgs;
-use super::{Globals, io_error, output};
+use super::{Globals, io_error, output, privacy};
 use crate::config::{Config, ConfigFile, Loaded, standard_path};
 use crate::error::{Error, ErrorKind, Result};
 use crate::local_zone::trouble;
@@ -82,7 +82,12 @@ pub(super) fn run(command: ConfigCommand, globals: &Globals) -> Result<()> {
 /// Whether the labels and groups that the settings speak of are there, where the model is.
 fn check_labels(loaded: &Loaded) -> Result<()> {
     match find_model(&loaded.config.monitor.model).and_then(|dir| Package::open(&dir)) {
-        Ok(package) => loaded.detector(&package.manifest().name, &package.manifest().labels).map(|_| ()),
+        Ok(package) => {
+            let (model, labels) = (&package.manifest().name, &package.manifest().labels);
+            loaded.detector(model, labels)?;
+            privacy::trouble(&loaded.config, model, labels).iter().for_each(|sentence| output::note(sentence));
+            Ok(())
+        }
         Err(e) => {
             output::note(&format!("the labels were not checked, because the model cannot be used: {e}"));
             Ok(())

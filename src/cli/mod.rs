@@ -22,6 +22,7 @@ mod output;
 mod outside;
 mod panics;
 mod parse;
+mod privacy;
 pub mod probe;
 mod reload;
 pub mod review;

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::{Globals, output};
 use crate::error::{Error, Result};
+use crate::model::manifest::{Label, by_group};
 use crate::model::package::{DEFAULT_MODEL, ModelEntry, Package, SearchPath, find_model};
 
 const AFTER_HELP: &str = "\
@@ -139,11 +140,7 @@ fn facts(package: &Package) -> Vec<(&'static str, String)> {
             }),
         ),
     ];
-    rows.extend(
-        m.labels
-            .iter()
-            .map(|l| ("label", format!("{}, starts at {}, ends below {}", l.name, l.on_threshold, l.off_threshold))),
-    );
+    push_labels(&mut rows, &m.labels);
     rows.extend(package.file_sizes().map(|(name, bytes)| ("file", format!("{name}, {bytes} bytes"))));
     if let Some(t) = &m.training {
         rows.push(("trained on", format!("{} ({}, seed {})", t.data, t.date, t.seed)));
@@ -151,6 +148,24 @@ fn facts(package: &Package) -> Vec<(&'static str, String)> {
     }
     push_scores(&mut rows, &m.scores, "");
     rows
+}
+
+/// The labels in the model's order; below their groups where there are any.
+fn push_labels(rows: &mut Vec<(&'static str, String)>, labels: &[Label]) {
+    let groups = by_group(labels);
+    let grouped = groups.iter().any(|(group, _)| group.is_some());
+    for (group, members) in groups {
+        if grouped {
+            let n = if members.len() == 1 { "1 label".to_owned() } else { format!("{} labels", members.len()) };
+            rows.push(("group", format!("{}, {n}", group.unwrap_or("(none)"))));
+        }
+        rows.extend(members.into_iter().filter_map(|index| labels.get(index)).map(|label| ("label", about(label))));
+    }
+}
+
+fn about(label: &Label) -> String {
+    let shown = if label.alarm { "" } else { ", only shown, no event by default (alarm = false)" };
+    format!("{}, starts at {}, ends below {}{shown}", label.name, label.on_threshold, label.off_threshold)
 }
 
 fn push_scores(rows: &mut Vec<(&'static str, String)>, scores: &toml::Table, prefix: &str) {

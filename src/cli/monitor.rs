@@ -15,7 +15,7 @@ use super::reload::Reload;
 use super::settings::SettingsArgs;
 use super::summary::Summary;
 use super::told::Told;
-use super::{Globals, logging, output, reload, time_zone};
+use super::{Globals, logging, output, privacy, reload, time_zone};
 use crate::audio::source::CaptureOptions;
 use crate::config::{Config, Loaded, UiMode};
 use crate::engine::controls::Controls;
@@ -95,6 +95,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     let labels = inference.classifier().labels().to_vec();
     let surroundings = config.sink_surroundings(&package.manifest().name, &labels);
     let sinks = config.sinks(&surroundings)?;
+    privacy::warn(config, &surroundings.model, &labels);
     let mut options = options(&loaded, &package, &labels, ui)?;
     options.onsets |= sinks.wants_onsets();
     let outlet = Outlet::of(config)?;
@@ -116,7 +117,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     if several_recordings {
         relays.push(Box::new(summary));
     }
-    let recorder = recorder(config, ui, &outside, relays)?;
+    let recorder = recorder(config, store_options(config, &surroundings.model, &labels), ui, &outside, relays)?;
     let slot = Arc::new(SnapshotSlot::default());
     let controls = worker.controls();
     let name = package.manifest().name.clone();
@@ -265,9 +266,15 @@ fn options(loaded: &Loaded, package: &Package, labels: &[Label], ui: UiMode) -> 
 }
 
 /// Event folders and lines, as far as they are wanted, and who else is told.
-fn recorder(config: &Config, ui: UiMode, outside: &Outside, relays: Vec<Box<dyn Relay>>) -> Result<RecorderHandle> {
+fn recorder(
+    config: &Config,
+    options: StoreOptions,
+    ui: UiMode,
+    outside: &Outside,
+    relays: Vec<Box<dyn Relay>>,
+) -> Result<RecorderHandle> {
     let dir = &config.record.dir;
-    let store = if dir.is_empty() { None } else { Some(Store::open(dir.as_path(), store_options(config))?) };
+    let store = if dir.is_empty() { None } else { Some(Store::open(dir.as_path(), options)?) };
     let lines = (ui == UiMode::Jsonl)
         .then(|| JsonLines::new(Box::new(stdout()) as Box<dyn Write + Send>).with_onsets_if(outside.onset_lines()));
     let options = RecorderOptions { capacity: REPORTS, store, lines, relays };
@@ -275,14 +282,14 @@ fn recorder(config: &Config, ui: UiMode, outside: &Outside, relays: Vec<Box<dyn 
     if config.monitor.fast { Recorder::spawn(options) } else { Recorder::spawn_live(options) }
 }
 
-/// How events are recorded, as far as it can change while a monitor runs.
-pub(super) fn store_options(config: &Config) -> StoreOptions {
+/// How events of a model of these labels are recorded, as far as it can change while a monitor runs.
+pub(super) fn store_options(config: &Config, model: &str, labels: &[Label]) -> StoreOptions {
     let record = &config.record;
     StoreOptions {
         folders: FolderOptions {
             time_zone: None,
             clips: record.clips,
-            no_audio: record.no_audio.iter().cloned().collect(),
+            no_audio: privacy::no_audio(config, model, labels),
             private: record.private,
         },
         limits: Limits {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::outside::Outside;
-use super::{Globals, logging, monitor};
+use super::{Globals, logging, monitor, privacy};
 use crate::config::{Config, Loaded, RecordConfig};
 use crate::engine::controls::{Change, Controls, Settings};
 use crate::error::{Error, Result};
@@ -23,6 +23,7 @@ const LIVE: &[&str] = &[
     "monitor.reasons",
     "record.clips",
     "record.no_audio",
+    "record.speech",
     "record.private",
     "record.max_bytes",
     "record.max_age_days",
@@ -86,7 +87,8 @@ impl<'a> Reload<'a> {
         let (applied, later): (Vec<&String>, Vec<&String>) = changes.iter().partition(is_live);
         outside.reconfigure(&loaded.config, &sinks)?;
         self.controls.change(Change::Settings(Box::new(settings)));
-        self.recorder.reconfigure(monitor::store_options(&loaded.config));
+        privacy::warn(&loaded.config, &self.model, &self.labels);
+        self.recorder.reconfigure(monitor::store_options(&loaded.config, &self.model, &self.labels));
         logging::set_level(loaded.config.log.level);
         self.adopt(loaded.config);
         if applied.is_empty() {

@@ -7,7 +7,9 @@ use clap::builder::BoolishValueParser;
 
 use super::methods::MethodParser;
 use super::parse::{dbfs, not_negative, positive, seconds, start_time, threshold, word};
-use crate::config::{ByteSize, ColorMode, ConfigLayer, InputLayer, QuietMode, SpaceLimit, ThemeChoice, UiMode};
+use crate::config::{
+    ByteSize, ColorMode, ConfigLayer, InputLayer, QuietMode, SpaceLimit, SpeechMode, ThemeChoice, UiMode,
+};
 
 /// Flags that set settings. Absent ones leave the settings file's value, or the default.
 #[derive(Debug, Clone, Default, Args)]
@@ -77,6 +79,10 @@ pub struct SettingsArgs {
     /// Keep a class silent for so long after an event [default: 0]
     #[arg(long, value_name = "SECS", env = "EARWITNESS_COOLDOWN", value_parser = seconds, help_heading = "Detection")]
     pub cooldown: Option<f64>,
+    /// Of two labels of one group that are heard over nearly the same span, do not report the one whose score is lower by this;
+    /// 1: report both [default: 0.15]
+    #[arg(long, value_name = "MARGIN", env = "EARWITNESS_RIVAL_MARGIN", value_parser = not_negative, help_heading = "Detection")]
+    pub rival_margin: Option<f64>,
     /// Report a longer event in pieces of this length [default: 30]
     #[arg(long, value_name = "SECS", env = "EARWITNESS_MAX_EVENT", value_parser = positive, help_heading = "Detection")]
     pub max_event: Option<f64>,
@@ -89,10 +95,11 @@ pub struct SettingsArgs {
     /// Take these levels of what is above so many Hz: rumble is not loud; 0 takes them of everything [default: 30]
     #[arg(long, value_name = "HZ", env = "EARWITNESS_LOW_CUT", value_parser = not_negative, help_heading = "Detection")]
     pub low_cut: Option<f64>,
-    /// Report nothing but these labels or groups, as in dog,siren
+    /// Report nothing but these labels or groups, as in dog,siren or alarm,people; these are reported even where the model only
+    /// shows them. label:NAME and group:NAME say which is meant
     #[arg(long, value_name = "LABEL,…", env = "EARWITNESS_ONLY", value_delimiter = ',', help_heading = "Detection")]
     pub only: Vec<String>,
-    /// Report these labels or groups although --only or the settings file says otherwise
+    /// Report these labels or groups although the model, --only or the settings file says otherwise
     #[arg(long, value_name = "LABEL,…", env = "EARWITNESS_ENABLE", value_delimiter = ',', help_heading = "Detection")]
     pub enable: Vec<String>,
     /// Do not report these labels or groups
@@ -149,6 +156,9 @@ pub struct SettingsArgs {
         help_heading = "What is kept"
     )]
     pub no_audio: Vec<String>,
+    /// Audio of events while somebody speaks: keep, or drop (the event then has its figures alone, and says why) [default: keep]
+    #[arg(long, value_name = "WHAT", env = "EARWITNESS_SPEECH", value_parser = word::<SpeechMode>(SpeechMode::WORDS), hide_possible_values = true, help_heading = "What is kept")]
+    pub speech: Option<SpeechMode>,
     /// Let only the owner read what is recorded; --private=false leaves it to the umask [default: true]
     #[arg(
         long,
@@ -269,6 +279,7 @@ impl SettingsArgs {
         detector.sure_threshold = self.sure_threshold;
         detector.min_duration_secs = self.min_duration;
         detector.merge_gap_secs = self.merge_gap;
+        detector.rival_margin = self.rival_margin;
         detector.cooldown_secs = self.cooldown;
         detector.max_event_secs = self.max_event;
         detector.pre_roll_secs = self.pre_roll;
@@ -286,6 +297,7 @@ impl SettingsArgs {
         record.dir = self.record.clone().map(Into::into);
         record.clips = self.clips;
         record.no_audio = (!self.no_audio.is_empty()).then(|| self.no_audio.clone());
+        record.speech = self.speech;
         record.private = self.private;
         record.max_bytes = self.max_bytes;
         record.max_age_days = self.max_age_days;

@@ -5,7 +5,7 @@ use clap::error::ErrorKind as ClapErrorKind;
 
 use super::settings::SettingsArgs;
 use super::*;
-use crate::config::{ColorMode, Config, ConfigFile, QuietMode, ThemeChoice, UiMode};
+use crate::config::{ColorMode, Config, ConfigFile, QuietMode, SpeechMode, ThemeChoice, UiMode};
 
 /// Every command, also those that are not in the enum yet.
 fn all_commands() -> Vec<clap::Command> {
@@ -90,6 +90,7 @@ const ALL_SETTINGS: &[&str] = &[
     "--min-duration=0.2",
     "--merge-gap=0.25",
     "--cooldown=3",
+    "--rival-margin=0.3",
     "--max-event=20",
     "--level-gate=-60",
     "--loud=-20",
@@ -109,6 +110,7 @@ const ALL_SETTINGS: &[&str] = &[
     "--record=events",
     "--clips=false",
     "--no-audio=speech,cat",
+    "--speech=drop",
     "--private=false",
     "--max-bytes=20GB",
     "--max-age-days=30",
@@ -146,11 +148,11 @@ fn every_flag_reaches_its_setting() {
     assert_eq!(m.start_time, "2026-07-02T06:44:04+02:00");
     let d = &config.detector;
     assert_eq!((d.min_strides, d.of_strides, d.thresholds["dog"]), (3, 4, 0.7));
-    assert_eq!(d.sure_threshold, 0.95);
+    assert_eq!((d.sure_threshold, d.rival_margin), (0.95, 0.3));
     assert_eq!((d.min_duration_secs, d.merge_gap_secs, d.cooldown_secs), (0.2, 0.25, 3.0));
     assert_eq!((d.max_event_secs, d.pre_roll_secs, d.post_roll_secs), (20.0, 0.5, 2.0));
     let r = &config.record;
-    assert_eq!((r.clips, r.private, r.max_age_days), (false, false, 30.0));
+    assert_eq!((r.clips, r.private, r.max_age_days, r.speech), (false, false, 30.0, SpeechMode::Drop));
     assert_eq!(
         (r.no_audio.join(" "), r.max_bytes.bytes(), r.min_free_bytes.0),
         ("speech cat".into(), 20_000_000_000, 1_000_000_000)

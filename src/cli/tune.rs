@@ -145,7 +145,9 @@ pub(super) fn run(args: &Args, globals: &Globals) -> Result<()> {
     let wanted = Wanted { false_alarms_per_hour: args.false_alarms_per_hour };
     let advice: Vec<Advice> =
         labels.iter().zip(&detector.classes).map(|(l, c)| known.advice(l, c.on, wanted)).collect();
-    let file = if args.dry_run { None } else { write(&advice, &known, globals)? };
+    let names = loaded.config.names(&package.manifest().name, &package.manifest().labels);
+    let key = |label: &str| names.unmistakable(label);
+    let file = if args.dry_run { None } else { write(&advice, &known, &key, globals)? };
     if args.json {
         return print_json(&advice, &known, wanted, file.as_deref());
     }
@@ -260,8 +262,9 @@ fn listen(
 }
 
 /// Writes what was chosen into the settings file; gives its name if anything was.
-fn write(advice: &[Advice], known: &Known, globals: &Globals) -> Result<Option<PathBuf>> {
-    let lines: Vec<Line> = advice.iter().filter_map(|advice| line(advice, known)).collect();
+fn write(advice: &[Advice], known: &Known, key: &dyn Fn(&str) -> String, globals: &Globals) -> Result<Option<PathBuf>> {
+    let lines = advice.iter().filter_map(|advice| Some(Line { label: key(&advice.label), ..line(advice, known)? }));
+    let lines: Vec<Line> = lines.collect();
     if lines.is_empty() {
         return Ok(None);
     }

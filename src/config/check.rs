@@ -122,6 +122,10 @@ fn detector_problem(d: &DetectorConfig) -> Option<BadValue> {
         let remedy = format!("give 1 to detector.of_strides, here {}", d.of_strides);
         return Some(BadValue::new("detector.min_strides", d.min_strides, remedy));
     }
+    if !(d.rival_margin > 0.0 && d.rival_margin <= 1.0) {
+        let remedy = "give more than 0, at most 1: 1 reports all labels of a group";
+        return Some(BadValue::new("detector.rival_margin", d.rival_margin, remedy));
+    }
     if !(d.sure_threshold > 0.0 && d.sure_threshold <= 1.0) {
         let remedy = "give more than 0, and at most 1, which is never reached";
         return Some(BadValue::new("detector.sure_threshold", d.sure_threshold, remedy));

@@ -1,6 +1,7 @@
 //! What the settings of single classes must be, as far as that can be told without a model.
 
 use super::check::{MAX_CLIP_SECS, MAX_SECS};
+use super::names::PREFIXES;
 use super::settings::{ClassConfig, Config, QuietConfig};
 use crate::engine::detector::ANY_LOUD;
 use crate::engine::quiet::Hours;
@@ -16,7 +17,7 @@ impl Config {
 
 fn group_problem(name: &str, labels: &[String]) -> Option<BadValue> {
     let key = format!("groups.{name}");
-    if name.trim().is_empty() || name == ANY_LOUD {
+    if name.trim().is_empty() || name == ANY_LOUD || PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
         return Some(BadValue::new(key, format!("{labels:?}"), "give the group another name"));
     }
     labels.is_empty().then(|| BadValue::new(key, "[]", "name the labels that belong to it, or remove it"))

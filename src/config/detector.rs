@@ -1,18 +1,20 @@
 //! From settings that speak of labels and groups to what a detector for a certain model goes by.
 
 use super::settings::{ClassConfig, Config};
-use super::values::{KeepMode, QuietMode};
-use crate::engine::detector::{ANY_LOUD, ClassParams, DetectorParams};
+use super::values::{KeepMode, QuietMode, SpeechMode};
+use crate::engine::detector::{ClassParams, DetectorParams};
 use crate::engine::quiet::{Hush, Quiet};
 use crate::engine::report::RecordWhat;
+use crate::engine::speech::is_speech;
 use crate::model::manifest::Label;
 use crate::toml_text::BadValue;
+use crate::units::ClassId;
 
 impl Config {
     /// When scores become an event, for a model of these labels; or the setting that does not fit it.
     pub(crate) fn detector(&self, model: &str, labels: &[Label]) -> Result<DetectorParams, BadValue> {
         let d = &self.detector;
-        let names = Names { config: self, model, labels };
+        let names = self.names(model, labels);
         names.check_groups()?;
         let mut params = DetectorParams {
             min_strides: d.min_strides as usize,
@@ -20,6 +22,7 @@ impl Config {
             sure: d.sure_threshold as f32,
             min_duration_secs: d.min_duration_secs,
             merge_gap_secs: d.merge_gap_secs,
+            rival_margin: d.rival_margin as f32,
             cooldown_secs: d.cooldown_secs,
             max_event_secs: d.max_event_secs,
             gate_dbfs: (d.level_gate_dbfs > -120.0).then_some(d.level_gate_dbfs as f32),
@@ -29,10 +32,13 @@ impl Config {
         };
         if !d.only.is_empty() {
             let only = names.all("detector.only", &d.only)?;
-            each(&mut params, |index, class| class.enabled = only.contains(&index));
+            each(&mut params, |index, class| {
+                class.enabled = only.contains(&index);
+                class.alarm |= class.enabled;
+            });
         }
         // A group's table first, then a label's own.
-        let is_group = |name: &str| self.groups.contains_key(name);
+        let is_group = |name: &str| names.is_group(name);
         let tables = self.class.iter().filter(|(name, _)| is_group(name));
         for (name, table) in tables.chain(self.class.iter().filter(|(name, _)| !is_group(name))) {
             let of = names.one(name).ok_or_else(|| names.unknown(&format!("class.{name}"), "{…}", name))?;
@@ -46,7 +52,7 @@ impl Config {
         for (name, on) in thresholds.chain(d.thresholds.iter().filter(|(name, _)| !is_group(name))) {
             let key = format!("detector.thresholds.{name}");
             let of = names.one(name).ok_or_else(|| names.unknown(&key, on, name))?;
-            if name == ANY_LOUD {
+            if of == [labels.len()] {
                 return Err(BadValue::new(key, on, "set its level with loud_dbfs in [detector] instead"));
             }
             each(&mut params, |index, class| {
@@ -58,7 +64,12 @@ impl Config {
         for (list, enabled) in [("enable", true), ("disable", false)] {
             let given = if enabled { &d.enable } else { &d.disable };
             let of = names.all(&format!("detector.{list}"), given)?;
-            each(&mut params, |index, class| class.enabled = if of.contains(&index) { enabled } else { class.enabled });
+            each(&mut params, |index, class| {
+                if of.contains(&index) {
+                    class.enabled = enabled;
+                    class.alarm |= enabled;
+                }
+            });
         }
         let quiet = names.all("quiet.labels", &self.quiet.labels)?;
         each(&mut params, |index, class| {
@@ -67,6 +78,10 @@ impl Config {
             class.obeys_quiet = quiet.is_empty() || quiet.contains(&index);
         });
         params.quiet = self.quiet_hours();
+        if self.record.speech == SpeechMode::Drop {
+            let speech = labels.iter().enumerate().filter(|(_, label)| is_speech(&label.name));
+            params.dropped_speech = speech.map(|(index, _)| ClassId(index)).collect();
+        }
         Ok(params)
     }
 
@@ -89,6 +104,7 @@ fn each(params: &mut DetectorParams, mut f: impl FnMut(usize, &mut ClassParams))
 /// Puts what a table gives onto a class.
 fn put(class: &mut ClassParams, table: &ClassConfig) {
     class.enabled = table.enabled.unwrap_or(class.enabled);
+    class.alarm = table.alarm.unwrap_or(class.alarm);
     class.on = table.threshold.map_or(class.on, |on| on as f32);
     class.off = table.off_threshold.map_or(class.off, |off| off as f32);
     class.min_duration_secs = table.min_duration_secs.or(class.min_duration_secs);
@@ -99,70 +115,4 @@ fn put(class: &mut ClassParams, table: &ClassConfig) {
         Some(KeepMode::Figures) => RecordWhat::Figures,
         None => class.record,
     };
-}
-
-/// Labels and groups.
-struct Names<'a> {
-    config: &'a Config,
-    model: &'a str,
-    labels: &'a [Label],
-}
-
-impl Names<'_> {
-    /// Index of a label.
-    fn label(&self, name: &str) -> Option<usize> {
-        let loud = || (name == ANY_LOUD).then_some(self.labels.len());
-        self.labels.iter().position(|label| label.name == name).or_else(loud)
-    }
-
-    /// The classes that a label or group stands for.
-    fn one(&self, name: &str) -> Option<Vec<usize>> {
-        match self.config.groups.get(name) {
-            Some(labels) => Some(labels.iter().filter_map(|label| self.label(label)).collect()),
-            None => self.label(name).map(|index| vec![index]),
-        }
-    }
-
-    /// The classes that a list of labels and groups stands for.
-    fn all(&self, key: &str, names: &[String]) -> Result<Vec<usize>, BadValue> {
-        let mut all = Vec::new();
-        for (i, name) in names.iter().enumerate() {
-            let unknown = || self.unknown(&format!("{key}[{i}]"), format!("{name:?}"), name);
-            all.extend(self.one(name).ok_or_else(unknown)?);
-        }
-        Ok(all)
-    }
-
-    /// The groups that a class belongs to.
-    fn groups_of(&self, class: usize) -> Vec<String> {
-        let has = |labels: &Vec<String>| labels.iter().any(|label| self.label(label) == Some(class));
-        self.config.groups.iter().filter(|(_, labels)| has(labels)).map(|(name, _)| name.clone()).collect()
-    }
-
-    fn check_groups(&self) -> Result<(), BadValue> {
-        for (name, labels) in &self.config.groups {
-            let key = format!("groups.{name}");
-            if self.label(name).is_some() {
-                let remedy = format!("the model {} has a label of this name; give the group another", self.model);
-                return Err(BadValue::new(key, format!("{labels:?}"), remedy));
-            }
-            if let Some(i) = labels.iter().position(|label| self.label(label).is_none()) {
-                let mut bad = self.unknown(&format!("{key}[{i}]"), format!("{:?}", labels[i]), &labels[i]);
-                if self.config.groups.contains_key(&labels[i]) {
-                    "name the labels of that group: groups hold no groups".clone_into(&mut bad.remedy);
-                }
-                return Err(bad);
-            }
-        }
-        Ok(())
-    }
-
-    fn unknown(&self, key: &str, value: impl ToString, name: &str) -> BadValue {
-        let labels: Vec<&str> = self.labels.iter().map(|label| label.name.as_str()).collect();
-        let groups: Vec<&str> = self.config.groups.keys().map(String::as_str).collect();
-        let groups = if groups.is_empty() { String::new() } else { format!(", and the groups {}", groups.join(", ")) };
-        let remedy =
-            format!("there is no label or group '{name}'; the model {} has {}{groups}", self.model, labels.join(", "));
-        BadValue::new(key, value, remedy)
-    }
 }

@@ -11,6 +11,7 @@ mod check_sinks;
 mod detector;
 mod file;
 mod loaded;
+mod names;
 mod os_text;
 mod render;
 mod settings;
@@ -26,7 +27,7 @@ pub use settings::{
     MqttLayer, QuietConfig, QuietLayer, RecordConfig, RecordLayer, SinkSurroundings, UiConfig, UiLayer, WebhookConfig,
     WebhookLayer,
 };
-pub use values::{ColorMode, KeepMode, LogLevel, LogTo, QuietMode, TellWhen, ThemeChoice, UiMode};
+pub use values::{ColorMode, KeepMode, LogLevel, LogTo, QuietMode, SpeechMode, TellWhen, ThemeChoice, UiMode};
 
 #[cfg(test)]
 mod tests;

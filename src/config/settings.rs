@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::bytes::{ByteSize, SpaceLimit};
 use super::os_text::OsText;
-use super::values::{ColorMode, LogLevel, LogTo, QuietMode, TellWhen, ThemeChoice, UiMode};
+use super::values::{ColorMode, LogLevel, LogTo, QuietMode, SpeechMode, TellWhen, ThemeChoice, UiMode};
 use crate::engine::detector::LOW_CUT_HZ;
 
 /// How a given value is put onto the one below it.
@@ -31,6 +31,7 @@ replaces!(
     ByteSize,
     SpaceLimit,
     QuietMode,
+    SpeechMode,
     u16,
     LogTo,
     TellWhen
@@ -295,6 +296,10 @@ section! {
         min_duration_secs: f64 = 0.1,
         /// Two events of a class with no more than this between them are one.
         merge_gap_secs: f64 = 2.0,
+        /// Labels of one group of the model often mean one sound. Of two that are heard over nearly the same span (they share more
+        /// than half of the time that both take together), the one whose score is lower by at least this is not reported;
+        /// 1 reports both. Labels of different groups are independent, and what was reported stays reported.
+        rival_margin: f64 = 0.15,
         /// After an event, the same class stays silent for so long.
         cooldown_secs: f64 = 0.0,
         /// A longer event is reported in pieces of this length.
@@ -308,9 +313,10 @@ section! {
         /// Take these levels of what is above so many Hz, so that the rumble of wind and traffic is not loud; 0 takes them of
         /// everything.
         low_cut_hz: f64 = LOW_CUT_HZ,
-        /// Labels or groups: nothing else is reported; [] is everything. As in: ["dog", "siren"]
+        /// Labels or groups: nothing else is reported, and these are even where the model only shows them; [] is everything but
+        /// what is only shown. As in: ["dog", "siren"]
         only: Vec<String> = Vec::new(),
-        /// Labels or groups that are reported although `only` or a [class] table says otherwise.
+        /// Labels or groups that are reported although the model, `only` or a [class] table says otherwise.
         enable: Vec<String> = Vec::new(),
         /// Labels or groups that are not reported, whatever else is said.
         disable: Vec<String> = Vec::new(),
@@ -333,6 +339,10 @@ section! {
         clips: bool = true,
         /// Labels and groups whose audio and picture are never written, as in ["speech"].
         no_audio: Vec<String> = Vec::new(),
+        /// What becomes of the audio and picture of an event, whatever its label, while somebody speaks: "keep" keeps them;
+        /// "drop" does not, where a label of speech (speech, conversation, ...) reached the probability at which its events
+        /// end in a segment that overlaps what would be kept. The event says so: no_audio = "speech".
+        speech: SpeechMode = SpeechMode::Keep,
         /// Folders and files are for their owner alone; without it, the umask decides.
         private: bool = true,
         /// All event folders together: what comes beyond it removes the events of the lowest score (in tenths), and of

@@ -107,6 +107,12 @@ fn each_wrong_file_has_an_error_that_names_it() {
         ("[monitor]\nduration_secs = -1\n", "c.toml, line 2: monitor.duration_secs = -1"),
         ("[detector]\nmin_strides = 4\n", "c.toml, line 2: detector.min_strides = 4 cannot be used; give 1 to"),
         ("[detector]\nof_strides = 0\n", "c.toml, line 2: detector.of_strides = 0"),
+        (
+            "[detector]\nrival_margin = 0\n",
+            "c.toml, line 2: detector.rival_margin = 0 cannot be used; give more than 0",
+        ),
+        ("[record]\nspeech = \"hide\"\n", "c.toml, line 2: record.speech = \"hide\" cannot be used"),
+        ("[groups]\n\"group:a\" = [\"dog\"]\n", "c.toml, line 2: groups.group:a = "),
         ("[detector]\nsure_threshold = 0\n", "c.toml, line 2: detector.sure_threshold = 0"),
         ("[detector]\n\npre_roll_secs = -0.5\n", "c.toml, line 3: detector.pre_roll_secs = -0.5"),
         ("[detector]\nmax_event_secs = inf\n", "c.toml, line 2: detector.max_event_secs = inf"),
@@ -137,7 +143,7 @@ fn each_wrong_file_has_an_error_that_names_it() {
         ),
         (
             "[class.dog]\nthresold = 0.5\n",
-            "c.toml, line 2: unknown key 'thresold', expected one of 'enabled', 'threshold'",
+            "c.toml, line 2: unknown key 'thresold', expected one of 'enabled', 'alarm', 'threshold'",
         ),
         (
             "[class.any_loud]\nthreshold = 0.5\n",
@@ -177,7 +183,7 @@ fn a_named_file_must_be_there() {
 }
 
 fn labels() -> Vec<Label> {
-    let label = |name: &str| Label { name: name.into(), on_threshold: 0.6, off_threshold: 0.4 };
+    let label = |name: &str| Label::new(name, 0.6, 0.4);
     ["dog", "rooster", "rain"].map(label).into()
 }
 
@@ -222,6 +228,29 @@ fn only_enable_and_disable_decide_in_this_order() {
     assert_eq!(on("[detector]\ndisable = [\"rain\"]\nenable = [\"rain\"]\n"), [true, true, false]);
     assert_eq!(on("[class.dog]\nenabled = false\n"), [false, true, true]);
     assert_eq!(on("[detector]\nenable = [\"dog\"]\n[class.dog]\nenabled = false\n"), [true, true, true]);
+}
+
+#[test]
+fn what_the_model_only_shows_is_reported_where_it_is_asked_for_by_name() {
+    let label = |name: &str, group: Option<&str>, alarm| Label {
+        group: group.map(str::to_owned),
+        alarm,
+        ..Label::new(name, 0.6, 0.4)
+    };
+    let labels =
+        [label("alarm", Some("alarm"), true), label("speech", Some("people"), false), label("rain", None, false)];
+    let reported = |text: &str| {
+        let params = Loaded::of_file(file(text)).unwrap().detector("small", &labels).unwrap();
+        params.classes.iter().map(ClassParams::is_reported).collect::<Vec<_>>()
+    };
+    assert_eq!(reported(""), [true, false, false]);
+    assert_eq!(reported("[detector]\nonly = [\"speech\"]\n"), [false, true, false]);
+    assert_eq!(reported("[detector]\nonly = [\"alarm\", \"people\"]\n"), [true, true, false]);
+    assert_eq!(reported("[detector]\nenable = [\"people\"]\n"), [true, true, false]);
+    assert_eq!(reported("[class.rain]\nalarm = true\n"), [true, false, true]);
+    assert_eq!(reported("[class.people]\nalarm = true\n[class.speech]\nalarm = false\n"), [true, false, false]);
+    assert_eq!(reported("[class.rain]\nalarm = true\nenabled = false\n"), [true, false, false]);
+    assert_eq!(reported("[class.\"group:alarm\"]\nalarm = false\n"), [false, false, false]);
 }
 
 #[test]

@@ -103,6 +103,16 @@ words! {
 }
 
 words! {
+    /// What becomes of audio in which somebody speaks.
+    pub enum SpeechMode {
+        /// It is kept as any other.
+        Keep = "keep",
+        /// It is not kept.
+        Drop = "drop",
+    }
+}
+
+words! {
     /// What is logged: this and everything worse.
     pub enum LogLevel {
         /// Nothing.

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Complex32, MelFilterbank, MelParams, StftParams, StreamingStft};
+use super::{Complex32, MelFilterbank, MelParams, Spectrogram, StftParams, StreamingStft};
 use crate::error::{Error, Result};
 use crate::units::SampleRate;
 
@@ -37,6 +37,15 @@ pub enum Compression {
         /// Smallest value told apart; above 0.
         floor: f32,
     },
+    /// `ln(x + floor) * scale + offset`.
+    Ln {
+        /// Added before the logarithm; above 0.
+        floor: f32,
+        /// Factor on the logarithm.
+        scale: f32,
+        /// Added last.
+        offset: f32,
+    },
 }
 
 impl Compression {
@@ -47,6 +56,7 @@ impl Compression {
             Self::Log1p => 1.0 / (1.0 + x),
             Self::Db { floor } => of_log10(floor, 10.0),
             Self::Log10 { floor, scale, .. } => of_log10(floor, scale),
+            Self::Ln { floor, scale, .. } => scale / (x + floor),
         }
     }
 
@@ -54,7 +64,7 @@ impl Compression {
         let fit = match self {
             Self::Log1p => true,
             Self::Db { floor } => floor.is_finite() && floor > 0.0,
-            Self::Log10 { floor, scale, offset } => {
+            Self::Log10 { floor, scale, offset } | Self::Ln { floor, scale, offset } => {
                 floor.is_finite() && floor > 0.0 && scale.is_finite() && offset.is_finite()
             }
         };
@@ -83,6 +93,9 @@ impl Compression {
             Self::Log10 { floor, scale, offset } => {
                 values.iter_mut().for_each(|x| *x = x.max(floor).log10() * scale + offset);
             }
+            Self::Ln { floor, scale, offset } => {
+                values.iter_mut().for_each(|x| *x = (*x + floor).ln() * scale + offset);
+            }
         }
     }
 }
@@ -94,6 +107,9 @@ pub struct FrontEndParams {
     pub sample_rate: SampleRate,
     /// How it is cut into frames.
     pub stft: StftParams,
+    /// High frequencies are raised before the transform, `y[n] = x[n + 1] - pre_emphasis * x[n]`; 0 (not at all) to less
+    /// than 1. Columns alone are made of `y`: masks and sound are of `x`, whose frames are the same samples.
+    pub pre_emphasis: f32,
     /// The bands.
     pub mel: MelParams,
     /// What goes into the bands.
@@ -107,6 +123,8 @@ pub struct FrontEnd {
     params: FrontEndParams,
     bank: MelFilterbank,
     spectrum: Vec<f32>,
+    /// Response of the pre-emphasis at each bin; empty without.
+    emphasis: Vec<Complex32>,
 }
 
 impl FrontEnd {
@@ -115,10 +133,37 @@ impl FrontEnd {
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage), naming the parameter that does not fit.
     pub fn new(params: &FrontEndParams) -> Result<Self> {
-        params.stft.validate()?;
+        StreamingStft::with_pre_emphasis(&params.stft, params.pre_emphasis)?;
         params.compression.validate()?;
         let bank = MelFilterbank::new(&params.mel, params.sample_rate, params.stft.n_fft)?;
-        Ok(Self { params: *params, spectrum: vec![0.0; bank.n_bins()], bank })
+        let response = |bin: usize| {
+            let turn = std::f32::consts::TAU * bin as f32 / params.stft.n_fft as f32;
+            Complex32::from_polar(1.0, turn) - params.pre_emphasis
+        };
+        let emphasis = if params.pre_emphasis == 0.0 { Vec::new() } else { (0..bank.n_bins()).map(response).collect() };
+        Ok(Self { params: *params, spectrum: vec![0.0; bank.n_bins()], emphasis, bank })
+    }
+
+    /// A transform at the beginning of a stream, whose frames [`column`](Self::column) takes: with the pre-emphasis.
+    ///
+    /// # Errors
+    /// None that [`new`](Self::new) would not have had.
+    pub fn stft(&self) -> Result<StreamingStft> {
+        StreamingStft::with_pre_emphasis(&self.params.stft, self.params.pre_emphasis)
+    }
+
+    /// All frames of a whole signal that [`column`](Self::column) takes.
+    ///
+    /// # Errors
+    /// As [`stft`](Self::stft).
+    pub fn frames(&self, samples: &[f32]) -> Result<Spectrogram> {
+        Ok(self.stft()?.whole(samples))
+    }
+
+    /// Makes of a frame of the plain signal about what [`stft`](Self::stft) gives there, where only spectra are at hand: each
+    /// bin is multiplied by the filter's response. That leaves out what the window's shape changes within one sample.
+    pub fn emphasise(&self, frame: &mut [Complex32]) {
+        frame.iter_mut().zip(&self.emphasis).for_each(|(x, response)| *x *= response);
     }
 
     /// The parameters it was made with.
@@ -139,7 +184,7 @@ impl FrontEnd {
         self.bank.n_mels()
     }
 
-    /// Turns one STFT frame (`[n_bins]`) into one compressed column (`out`, `[n_mels]`), without allocating.
+    /// Turns one frame of [`stft`](Self::stft) (`[n_bins]`) into one compressed column (`out`, `[n_mels]`), without allocating.
     ///
     /// # Panics
     /// If `frame` has fewer than `n_bins` values.
@@ -172,18 +217,47 @@ impl FrontEnd {
     /// # Errors
     /// As [`StftParams::validate`].
     pub fn batch(&mut self, samples: &[f32]) -> Result<Vec<f32>> {
-        let mut stft = StreamingStft::new(&self.params.stft)?;
+        let mut stft = self.stft()?;
         let n_mels = self.n_mels();
-        let mut columns = vec![0.0; self.params.stft.n_frames(samples.len()) * n_mels];
-        let mut rest = columns.as_mut_slice();
+        let mut columns = Vec::with_capacity(self.params.stft.n_frames(samples.len()) * n_mels);
         let mut on_frame = |frame: &[Complex32]| {
-            if let Some((column, after)) = std::mem::take(&mut rest).split_at_mut_checked(n_mels) {
-                self.column(frame, column);
-                rest = after;
-            }
+            let at = columns.len();
+            columns.resize(at + n_mels, 0.0);
+            self.column(frame, &mut columns[at..]);
         };
         stft.push(samples, &mut on_frame);
         stft.finish(&mut on_frame);
+        Ok(columns)
+    }
+
+    /// All columns of a whole recording as PyTorch's centred STFT makes them: what is before its beginning and behind its end
+    /// is its own reflection, and not silence. A stream cannot do so; networks are compared with their origin by it.
+    /// The pre-emphasis comes first and leaves one sample less.
+    ///
+    /// # Errors
+    /// As [`StftParams::validate`], and where the signal is too short to be reflected.
+    pub fn batch_reflected(&mut self, samples: &[f32]) -> Result<Vec<f32>> {
+        let FrontEndParams { stft, pre_emphasis, .. } = self.params;
+        let signal: Vec<f32> = match pre_emphasis {
+            0.0 => samples.to_vec(),
+            share => samples.windows(2).map(|pair| pair[1] - share * pair[0]).collect(),
+        };
+        let reach = stft.n_fft / 2;
+        if signal.len() <= reach {
+            return Err(Error::usage(format!(
+                "a signal of {} samples is too short to be reflected; give more than {}",
+                samples.len(),
+                reach + 1
+            )));
+        }
+        let before = signal[1..=reach].iter().rev();
+        let after = signal[signal.len() - 1 - reach..signal.len() - 1].iter().rev();
+        let padded: Vec<f32> = before.chain(&signal).chain(after).copied().collect();
+        let frames = StreamingStft::new(&StftParams { centred: false, ..stft })?.whole(&padded);
+        let mut columns = vec![0.0; frames.n_frames() * self.n_mels()];
+        for (i, column) in columns.chunks_exact_mut(self.bank.n_mels()).enumerate() {
+            self.column(frames.frame(i), column);
+        }
         Ok(columns)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use realfft::{ComplexToReal, RealFftPlanner};
 
-use super::{Complex32, Spectrogram, StftParams, periodic_window};
+use super::{Complex32, Spectrogram, StftParams, window_weights};
 use crate::error::{Error, Result};
 
 /// The least that a sample is divided by, as a share of the sum of squared windows it would have inside a stream (of 1 where
@@ -54,7 +54,7 @@ impl StreamingIstft {
             )));
         }
         let fft = RealFftPlanner::<f32>::new().plan_fft_inverse(n_fft);
-        let window = periodic_window(params.window, win_length);
+        let window = window_weights(params.window, win_length);
         let window_squared: Vec<f32> = window.iter().map(|w| w * w).collect();
         // Inside a stream a sample is reached by every window value that lies whole hops away.
         let inside: Vec<f32> = (0..hop).map(|i| window_squared.iter().skip(i).step_by(hop).sum()).collect();

@@ -1,4 +1,4 @@
-//! Mel filterbanks equal to `librosa.filters.mel`, stored sparse: a band touches a few bins, not all of them.
+//! Mel filterbanks equal to `librosa.filters.mel` or to Kaldi's, stored sparse: a band touches a few bins, not all of them.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,9 @@ pub enum MelScale {
     Slaney,
     /// `2595 log10(1 + f/700)` (librosa's `htk=True`).
     Htk,
+    /// The same scale as [`Self::Htk`], with triangles that are straight in mel and not in Hz, as Kaldi draws them
+    /// (`torchaudio.compliance.kaldi.get_mel_banks`); the bin at half the sample rate is in no band.
+    Kaldi,
 }
 
 impl MelScale {
@@ -30,7 +33,8 @@ impl MelScale {
 
     fn mel(self, hz: f64) -> f64 {
         match self {
-            Self::Htk => 2595.0 * (1.0 + hz / 700.0).log10(),
+            // Kaldi writes 1127 ln(1 + f/700): the same, but for a factor that bands do not depend on.
+            Self::Htk | Self::Kaldi => 2595.0 * (1.0 + hz / 700.0).log10(),
             Self::Slaney if hz >= Self::SLANEY_LOG_FROM_HZ => {
                 Self::SLANEY_LOG_FROM_MEL + (hz / Self::SLANEY_LOG_FROM_HZ).ln() / Self::slaney_log_step()
             }
@@ -40,7 +44,7 @@ impl MelScale {
 
     fn hz(self, mel: f64) -> f64 {
         match self {
-            Self::Htk => 700.0 * (10.0_f64.powf(mel / 2595.0) - 1.0),
+            Self::Htk | Self::Kaldi => 700.0 * (10.0_f64.powf(mel / 2595.0) - 1.0),
             Self::Slaney if mel >= Self::SLANEY_LOG_FROM_MEL => {
                 Self::SLANEY_LOG_FROM_HZ * ((mel - Self::SLANEY_LOG_FROM_MEL) * Self::slaney_log_step()).exp()
             }
@@ -133,18 +137,22 @@ impl MelFilterbank {
             centre_hz: Vec::with_capacity(n_mels),
             inverse_coverage: vec![0.0; n_bins],
         };
+        let n_weighed = if scale == MelScale::Kaldi { n_bins - 1 } else { n_bins };
+        // The axis on which a triangle's sides are straight.
+        let along = |hz: f64| if scale == MelScale::Kaldi { scale.mel(hz) } else { hz };
         for corner in corners.windows(3) {
             let [left, centre, right] = [corner[0], corner[1], corner[2]];
+            let sides = [along(left), along(centre), along(right)];
             let height = match norm {
                 MelNorm::None => 1.0,
                 MelNorm::Slaney => 2.0 / (right - left),
             };
             let weight = |bin: usize| {
-                let hz = bin as f64 * bin_hz;
-                height * ((hz - left) / (centre - left)).min((right - hz) / (right - centre)).max(0.0)
+                let (at, [left, centre, right]) = (along(bin as f64 * bin_hz), sides);
+                height * ((at - left) / (centre - left)).min((right - at) / (right - centre)).max(0.0)
             };
-            let mut first_bin = ((left / bin_hz) as usize).min(n_bins);
-            let mut end_bin = ((right / bin_hz) as usize + 2).clamp(first_bin, n_bins);
+            let mut first_bin = ((left / bin_hz) as usize).min(n_weighed);
+            let mut end_bin = ((right / bin_hz) as usize + 2).clamp(first_bin, n_weighed);
             while first_bin < end_bin && weight(first_bin) <= 0.0 {
                 first_bin += 1;
             }

@@ -28,7 +28,7 @@ pub use mel::{MelFilterbank, MelNorm, MelParams, MelScale};
 pub use offset::OffsetFilter;
 pub use resample::{StreamingResampler, downmix, resample};
 pub use stft::{Spectrogram, StftParams, StreamingStft, stft};
-pub use window::{WindowKind, periodic_window};
+pub use window::{WindowKind, window_weights};
 
 /// One value of a spectrum: a complex number of two `f32`.
 pub type Complex32 = realfft::num_complex::Complex<f32>;

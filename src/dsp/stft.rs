@@ -5,7 +5,7 @@ use std::sync::Arc;
 use realfft::{RealFftPlanner, RealToComplex};
 use serde::{Deserialize, Serialize};
 
-use super::{Complex32, WindowKind, periodic_window};
+use super::{Complex32, WindowKind, window_weights};
 use crate::error::{Error, Result};
 
 /// The largest transform accepted, in samples (more than five seconds at 192 kHz): a manifest with a slipped digit should be
@@ -22,7 +22,7 @@ pub struct StftParams {
     pub hop: usize,
     /// Length of the window, in samples, at most `n_fft`; a shorter window sits in the middle of the frame.
     pub win_length: usize,
-    /// The weighting function (periodic).
+    /// The weighting function.
     pub window: WindowKind,
     /// Whether frame `t` is centred on sample `t * hop` (the signal is taken to be zero before its beginning and after its
     /// end: librosa's `center=True, pad_mode="constant"`), or begins there.
@@ -116,6 +116,8 @@ pub struct StreamingStft {
     params: StftParams,
     fft: Arc<dyn RealToComplex<f32>>,
     window: Vec<f32>,
+    /// Share of a sample that is taken from the one after it; 0 for none.
+    pre_emphasis: f32,
     /// The samples not yet done with are `pending[begin..end]`.
     pending: Vec<f32>,
     begin: usize,
@@ -133,11 +135,32 @@ impl StreamingStft {
     /// # Errors
     /// As [`StftParams::validate`].
     pub fn new(params: &StftParams) -> Result<Self> {
+        Self::with_pre_emphasis(params, 0.0)
+    }
+
+    /// A transform of `y[n] = x[n + 1] - pre_emphasis * x[n]` in place of the stream `x`, frame by frame where the frames of
+    /// `x` are: the sample that `y` needs beyond the window's end is inside the frame. `pre_emphasis` is 0 (then `y` is `x`)
+    /// to less than 1.
+    ///
+    /// # Errors
+    /// As [`StftParams::validate`], and where a frame has no sample to spare behind the window.
+    pub fn with_pre_emphasis(params: &StftParams, pre_emphasis: f32) -> Result<Self> {
         params.validate()?;
+        if !(0.0..1.0).contains(&pre_emphasis) {
+            return Err(Error::usage(format!("pre_emphasis is {pre_emphasis}; give 0 to less than 1")));
+        }
+        if pre_emphasis > 0.0 && params.n_fft < params.win_length + 2 {
+            return Err(Error::usage(format!(
+                "win_length is {}; with pre-emphasis give at most n_fft - 2 = {}",
+                params.win_length,
+                params.n_fft - 2
+            )));
+        }
         let fft = RealFftPlanner::<f32>::new().plan_fft_forward(params.n_fft);
         let mut stft = Self {
             params: *params,
-            window: periodic_window(params.window, params.win_length),
+            window: window_weights(params.window, params.win_length),
+            pre_emphasis,
             // Twice a frame: the rest is moved to the front once per n_fft samples, not once per hop.
             pending: vec![0.0; 2 * params.n_fft],
             begin: 0,
@@ -193,6 +216,15 @@ impl StreamingStft {
         self.reset();
     }
 
+    /// All frames of `samples` at once, from the beginning of a stream to its end.
+    pub(super) fn whole(mut self, samples: &[f32]) -> Spectrogram {
+        let n_bins = self.params.n_bins();
+        let mut frames = Vec::with_capacity(self.params.n_frames(samples.len()) * n_bins);
+        self.push(samples, |frame| frames.extend_from_slice(frame));
+        self.finish(|frame| frames.extend_from_slice(frame));
+        Spectrogram { n_bins, frames }
+    }
+
     /// Makes room and lets `write` fill as much of `wanted` as fits; returns how much that was.
     fn fill(&mut self, wanted: usize, write: impl FnOnce(&mut [f32])) -> usize {
         if self.end == self.pending.len() {
@@ -224,8 +256,12 @@ impl StreamingStft {
         // The transform uses its input as scratch space, so the zeros around a short window are written each time.
         self.weighted[..offset].fill(0.0);
         self.weighted[offset + self.window.len()..].fill(0.0);
-        for ((out, sample), weight) in self.weighted[offset..].iter_mut().zip(samples).zip(&self.window) {
-            *out = sample * weight;
+        let weighted = self.weighted[offset..].iter_mut().zip(&self.window);
+        if self.pre_emphasis == 0.0 {
+            weighted.zip(samples).for_each(|((out, weight), sample)| *out = sample * weight);
+        } else {
+            let emphasised = samples.windows(2).map(|pair| pair[1] - self.pre_emphasis * pair[0]);
+            weighted.zip(emphasised).for_each(|((out, weight), sample)| *out = sample * weight);
         }
         let done = self.fft.process_with_scratch(&mut self.weighted, &mut self.spectrum, &mut self.scratch);
         debug_assert!(done.is_ok(), "the buffers come from the plan itself: {done:?}");
@@ -237,10 +273,5 @@ impl StreamingStft {
 /// # Errors
 /// As [`StftParams::validate`].
 pub fn stft(params: &StftParams, samples: &[f32]) -> Result<Spectrogram> {
-    let mut streaming = StreamingStft::new(params)?;
-    let n_bins = params.n_bins();
-    let mut frames = Vec::with_capacity(params.n_frames(samples.len()) * n_bins);
-    streaming.push(samples, |frame| frames.extend_from_slice(frame));
-    streaming.finish(|frame| frames.extend_from_slice(frame));
-    Ok(Spectrogram { n_bins, frames })
+    Ok(StreamingStft::new(params)?.whole(samples))
 }

@@ -11,7 +11,9 @@ mod params;
 mod reason;
 
 pub use edit::Edit;
-pub use params::{ANY_LOUD, ClassParams, DetectorParams, LOUD_HYSTERESIS_DB, LOW_CUT_HZ, Localisation, MAX_LOW_CUT_HZ};
+pub use params::{
+    ANY_LOUD, ClassParams, DetectorParams, LOUD_HYSTERESIS_DB, LOW_CUT_HZ, Localisation, MAX_LOW_CUT_HZ, RIVAL_MARGIN,
+};
 pub use reason::Reason;
 
 use class::ClassDetector;
@@ -59,6 +61,10 @@ pub struct StrideInput<'a> {
     pub evidence: &'a dyn Fn(ClassId) -> Vec<f32>,
 }
 
+/// A class whose score pauses while its sound goes on would be reported twice: what begins so soon behind an event of the same
+/// class, and within the merge gap, is part of it.
+const NEAR_SECS: f64 = 0.3;
+
 /// All classes' state machines.
 pub struct Detector {
     classes: Vec<ClassDetector>,
@@ -72,6 +78,8 @@ struct Units {
     on: f32,
     off: f32,
     enabled: bool,
+    /// Whether it is reported, and not only shown.
+    alarm: bool,
     /// Whether the level gate holds for it.
     gated: bool,
     min_strides: usize,
@@ -79,6 +87,8 @@ struct Units {
     sure: f32,
     min_duration: u64,
     merge_gap: u64,
+    /// A second report that begins so soon behind the first is part of it.
+    near: u64,
     linger: u64,
     cooldown: u64,
     max_event: u64,
@@ -93,6 +103,7 @@ impl Units {
             on: class.on,
             off: class.off,
             enabled: class.enabled,
+            alarm: class.alarm,
             // A level is what it is: one stride is enough, and it has a threshold of its own.
             gated: !is_loud,
             min_strides: if is_loud { 1 } else { params.min_strides },
@@ -100,6 +111,7 @@ impl Units {
             sure: params.sure,
             min_duration: frames(class.min_duration_secs.unwrap_or(params.min_duration_secs)),
             merge_gap: frames(params.merge_gap_secs),
+            near: frames(params.merge_gap_secs.min(NEAR_SECS)),
             linger: frames(params.localisation.linger_secs),
             cooldown: frames(class.cooldown_secs.unwrap_or(params.cooldown_secs)),
             max_event: frames(class.max_event_secs.unwrap_or(params.max_event_secs)).max(1),
@@ -150,11 +162,44 @@ impl Detector {
         &self.params
     }
 
-    /// Takes the next stride and appends the events that are over.
+    /// Takes the next stride and appends the events that are over. An event that goes on, though it had been over, is taken out
+    /// of `over` where it is still there, and comes again; see [`Self::resumed`] for those that are not.
     pub fn stride(&mut self, input: &StrideInput<'_>, over: &mut Vec<Detection>) {
         for (class, prob) in self.classes.iter_mut().zip(input.probs) {
             class.stride(*prob, input, over);
+            if let Some(onset) = class.resumed()
+                && let Some(at) = over.iter().rposition(|d| (d.class, d.onset) == (class.class(), onset))
+            {
+                over.remove(at);
+                class.is_called_back();
+            }
         }
+    }
+
+    /// Class and first frame of the events that the last stride took up again, and that were no longer in `over`.
+    #[must_use]
+    pub fn resumed(&self) -> Vec<(ClassId, u64)> {
+        self.classes.iter().filter_map(|class| Some((class.class(), class.resumed()?))).collect()
+    }
+
+    /// What was taken up again has been reported by now: it is not handed over again.
+    pub fn is_told(&mut self, class: ClassId) {
+        if let Some(class) = self.classes.get_mut(class.0) {
+            class.is_told();
+        }
+    }
+
+    /// The last event of a class that was handed over was not reported, and why.
+    pub fn not_reported(&mut self, class: ClassId, why: Reason) {
+        if let Some(class) = self.classes.get_mut(class.0) {
+            class.not_reported(why);
+        }
+    }
+
+    /// The event of a class that is open, as it would be handed over now; none where it would not be.
+    #[must_use]
+    pub fn so_far(&self, class: ClassId) -> Option<Detection> {
+        self.classes.get(class.0).and_then(ClassDetector::so_far)
     }
 
     /// Ends the stream: appends the events that are still open.

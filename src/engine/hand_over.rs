@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::detector::{ANY_LOUD, Detection};
+use super::detector::{ANY_LOUD, Detection, Reason};
 use super::inference::Inference;
 use super::pipeline::{Pipeline, classify, explain};
 use super::quiet::Hush;
@@ -15,6 +15,18 @@ use crate::units::{ClassId, SamplePos};
 const LEVEL: &str = "level";
 
 impl Pipeline {
+    /// Events that go on after they were over come again as one: what still waits is called back, and what was reported goes on
+    /// unreported.
+    pub(super) fn take_up_again(&mut self) {
+        for (class, onset) in self.detector.resumed() {
+            let before = self.waiting.len();
+            self.waiting.retain(|detection| (detection.class, detection.onset) != (class, onset));
+            if self.waiting.len() == before {
+                self.detector.is_told(class);
+            }
+        }
+    }
+
     /// Gives the events that begin with the stride that ends at `end` their ids, and a report each, where they are wanted.
     pub(super) fn begin_events(&mut self, end: u64, lag_secs: f64) {
         // Of an event that came to nothing.
@@ -58,6 +70,11 @@ impl Pipeline {
         let params = self.detector.params();
         let quiet = params.quiet.as_ref().filter(|_| params.class(class).is_some_and(|class| class.obeys_quiet))?;
         quiet.at(self.params.clock.wall(onset))
+    }
+
+    /// Whether an event would be reported at all.
+    pub(super) fn is_wanted(&self, detection: &Detection) -> bool {
+        self.handling(detection.class, self.origin.plus(self.sample(detection.onset))).is_some()
     }
 
     /// What is to be done with a class's event; nothing at all in hours that are quiet in this way.
@@ -114,11 +131,19 @@ impl Pipeline {
             return Ok(());
         }
         let known = self.begun.remove(&(detection.class, detection.onset));
-        let Some(handling) = self.handling(detection.class, self.origin.plus(onset)) else {
+        let Some(mut handling) = self.handling(detection.class, self.origin.plus(onset)) else {
             tracing::debug!("an event of {} fell into quiet hours and is not reported", self.label(detection.class));
+            self.detector.not_reported(detection.class, Reason::Quiet);
             return Ok(());
         };
+        if let Some(why) = self.outdone(detection) {
+            tracing::debug!("an event of {} is not reported: {why}", self.label(detection.class));
+            self.detector.not_reported(detection.class, why);
+            return Ok(());
+        }
+        self.told.push(detection.clone());
         self.explain_late(inference, detection, &span)?;
+        handling.record = self.without_speech(handling.record, &span);
         let mut evidence = self.clips.evidence(&self.ears.history, inference, detection, &span)?;
         evidence.clip.start = self.origin.plus(evidence.clip.start.0);
         let (onset, offset) = (self.origin.plus(onset), self.origin.plus(offset));

@@ -370,6 +370,7 @@ mod tests {
             sample_rate: SampleRate::new(8000).unwrap(),
             stft: StftParams { n_fft: 256, hop: 100, win_length: 256, window: WindowKind::Hann, centred: true },
             mel: MelParams { n_mels: 8, scale: MelScale::Htk, norm: MelNorm::None, f_min_hz: 0.0, f_max_hz: 4000.0 },
+            pre_emphasis: 0.0,
             power: SpectrumPower::Power,
             compression: Compression::Log1p,
         };

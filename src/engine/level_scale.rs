@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use crate::dsp::{Compression, FrontEndParams, MelFilterbank, SpectrumPower, StftParams, stft};
+use crate::dsp::{Compression, FrontEnd, FrontEndParams, MelFilterbank, SpectrumPower, StftParams};
 use crate::{Error, Result};
 
 /// Lowest level told, in dB.
@@ -29,7 +29,8 @@ impl LevelScale {
             SpectrumPower::Magnitude => 20.0,
         };
         let n_fft = params.stft.n_fft;
-        let one_frame = StftParams { centred: false, ..params.stft };
+        let front_end =
+            FrontEnd::new(&FrontEndParams { stft: StftParams { centred: false, ..params.stft }, ..*params })?;
         let mut reference_db = Vec::with_capacity(bank.n_mels());
         let mut bands = vec![0.0; bank.n_mels()];
         for band in 0..bank.n_mels() {
@@ -41,7 +42,8 @@ impl LevelScale {
             };
             let step = TAU * (first + best) as f64 / n_fft as f64;
             let sine: Vec<f32> = (0..n_fft).map(|n| (step * n as f64).cos() as f32).collect();
-            let spectrum: Vec<f32> = stft(&one_frame, &sine)?
+            let spectrum: Vec<f32> = front_end
+                .frames(&sine)?
                 .frames
                 .iter()
                 .map(|x| if params.power == SpectrumPower::Power { x.norm_sqr() } else { x.norm() })
@@ -69,6 +71,9 @@ impl LevelScale {
         let decades = match self.compression {
             Compression::Log10 { scale, offset, .. } => (value - offset) / scale,
             Compression::Db { .. } => value / 10.0,
+            Compression::Ln { floor, scale, offset } => {
+                (((value - offset) / scale).exp() - floor).max(f32::MIN_POSITIVE).log10()
+            }
             Compression::Log1p => value.exp_m1().max(f32::MIN_POSITIVE).log10(),
         };
         (self.db_per_decade * decades - reference_db).max(FLOOR_DB)
@@ -79,7 +84,7 @@ impl LevelScale {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::dsp::{FrontEnd, MelNorm, MelParams, MelScale, WindowKind};
+    use crate::dsp::{MelNorm, MelParams, MelScale, WindowKind};
     use crate::units::SampleRate;
 
     #[test]
@@ -95,6 +100,7 @@ mod tests {
                 sample_rate: SampleRate::new(16_000).unwrap(),
                 stft: StftParams { n_fft: 512, hop: 160, win_length: 512, window: WindowKind::Hann, centred: true },
                 mel: MelParams { n_mels: 32, scale: MelScale::Htk, norm, f_min_hz: 0.0, f_max_hz: 8000.0 },
+                pre_emphasis: 0.0,
                 power,
                 compression,
             };

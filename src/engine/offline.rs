@@ -11,7 +11,6 @@ use super::history::{Geometry, Stride};
 use super::inference::Inference;
 use super::pipeline::{classify, explain};
 use super::report::{Event, EventReport, Explained, Handling, ModelRef};
-use crate::dsp::StreamingStft;
 use crate::units::{ClassId, SamplePos, StreamClock};
 use crate::{Error, Result};
 
@@ -141,7 +140,7 @@ fn hear(ears: &mut Ears, samples: &[f32]) -> Result<()> {
     let beyond = n_frames.saturating_sub(geometry.first_end);
     let stride = geometry.stride_frames as u64;
     let last_end = geometry.first_end + beyond.div_ceil(stride) * stride;
-    let mut stft = StreamingStft::new(&geometry.stft)?;
+    let mut stft = ears.front_end.stft()?;
     ears.hear(samples, &mut stft);
     let silence = vec![0.0; geometry.stft.hop];
     while ears.history.held_frames().end < last_end {

@@ -19,6 +19,7 @@ use super::inference::Inference;
 use super::keep::{Keep, WATERFALL_SECS};
 use super::reasons::Reasons;
 use super::report::{EventReport, ModelRef, OnsetReport};
+use super::rivals::Told;
 use super::stride_level::{StrideLevels, level_score, score_level};
 use super::view::View;
 use crate::dsp::StreamingStft;
@@ -74,6 +75,8 @@ pub struct Pipeline {
     /// Events that are over and wait for what follows them.
     pub(super) waiting: VecDeque<Detection>,
     pub(super) over: Vec<Detection>,
+    /// What was reported last.
+    pub(super) told: Told,
     pub(super) view: View,
     /// Position of the stretch's first sample in the stream.
     pub(super) origin: SamplePos,
@@ -115,7 +118,7 @@ impl Pipeline {
         let clips = ClipMaker::new(&front_end, &ears.history, params.max_components)?;
         let view_frames = (WATERFALL_SECS / frame_secs).ceil() as u64;
         Ok(Self {
-            stft: StreamingStft::new(&front_end.stft)?,
+            stft: ears.front_end.stft()?,
             ids: EventIds::new(params.clock.start, &params.source),
             view: View::new(&geometry, classifier.labels().len(), view_frames),
             keep: Keep::new(&geometry, &detector, frame_secs, params.pre_roll_secs + params.post_roll_secs),
@@ -131,6 +134,7 @@ impl Pipeline {
             reasons: Reasons::default(),
             waiting: VecDeque::new(),
             over: Vec::new(),
+            told: Told::default(),
             origin: SamplePos(0),
             n_samples: 0,
             without_explanation: false,
@@ -272,7 +276,7 @@ impl Pipeline {
     #[must_use]
     pub fn wants_explanation(&self, probs: &[f32]) -> bool {
         let mut classes = self.params.detector.classes.iter().zip(probs);
-        self.shown || classes.any(|(class, prob)| class.enabled && *prob >= class.off)
+        self.shown || classes.any(|(class, prob)| class.is_reported() && *prob >= class.off)
     }
 
     /// Takes the stream's next samples (mono, at the model's rate, any number) and appends the events that are complete.
@@ -345,6 +349,7 @@ impl Pipeline {
         self.stft.reset();
         self.detector.reset();
         self.begun.clear();
+        self.told.clear();
         self.reasons.reset();
         self.view.restart();
         self.origin = origin;
@@ -410,6 +415,7 @@ impl Pipeline {
         let loud = detect(&mut self.detector, &self.ears.history, &stride, &mut self.over)?;
         stride.shrink(self.ears.history.gates(), 0..self.ears.history.geometry().segment_frames);
         self.ears.history.push_stride(stride);
+        self.take_up_again();
         self.begin_events(end, lag_secs);
         self.waiting.extend(self.over.drain(..));
         while let Some(detection) = self.waiting.front() {
@@ -420,7 +426,8 @@ impl Pipeline {
                 self.hand_over(inference, &detection, events)?;
             }
         }
-        self.view.stride(probs, loud, &self.ears.history, &self.detector, &self.clips);
+        let heard_to = self.origin.plus(self.sample(end));
+        self.view.stride(probs, loud, &self.ears.history, &self.detector, &self.clips, heard_to);
         self.note_reasons(end);
         self.forget(end);
         Ok(())

@@ -7,7 +7,6 @@ use super::evidence::{LoudnessOf, evidence};
 use super::history::{Geometry, Stride};
 use super::inference::Inference;
 use super::pipeline::{classify, explain};
-use crate::dsp::StreamingStft;
 use crate::units::{ClassId, SampleRate};
 use crate::{Error, Result};
 
@@ -54,7 +53,7 @@ impl Heard {
         let front_end = *classifier.front_end();
         let geometry = Geometry::new(&front_end, classifier.n_frames(), classifier.stride_frames());
         let mut ears = Ears::new(&front_end, geometry, vec![0.0; classifier.labels().len()], 0.0)?;
-        let mut stft = StreamingStft::new(&geometry.stft)?;
+        let mut stft = ears.front_end.stft()?;
         let rate = front_end.sample_rate;
         let mut heard = Self { strides: Vec::new(), geometry, rate, secs: rate.secs(samples.len() as u64) };
         let mut done = 0;

@@ -177,6 +177,8 @@ pub enum RecordWhat {
     Full,
     /// Label and figures, and nothing that could be heard or seen.
     Figures,
+    /// As `Figures`, because speech was heard in what would be kept.
+    NoSpeech,
 }
 
 /// Why a class with a noteworthy score is not reported; told when the reason changes.

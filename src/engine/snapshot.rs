@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::health::Health;
+pub use super::heard::Heard;
 use super::report::{ComponentShare, Event, Latency, Totals};
 use crate::units::{ClassId, SamplePos, StreamClock};
 
@@ -116,6 +117,8 @@ pub enum Phase {
 pub struct ClassState {
     /// Its label.
     pub label: String,
+    /// The group that the model puts it into.
+    pub group: Option<String>,
     /// Newest probability.
     pub score: f32,
     /// An event starts at this score.
@@ -124,10 +127,16 @@ pub struct ClassState {
     pub off_threshold: f32,
     /// Whether an event of this class is open.
     pub active: bool,
+    /// Since when, if one is.
+    pub since: Option<SamplePos>,
     /// Why nothing is reported although the score is noteworthy, as in `1 of 2 strides`; empty otherwise.
     pub reason: String,
     /// Whether it is listened for.
     pub enabled: bool,
+    /// Whether it is reported, and not only shown.
+    pub alarm: bool,
+    /// When it was heard.
+    pub heard: Heard,
     /// Whether a person has changed it for this run.
     pub edited: bool,
 }

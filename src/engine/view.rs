@@ -2,6 +2,7 @@
 
 use super::clips::ClipMaker;
 use super::detector::Detector;
+use super::heard::AllHeard;
 use super::history::{Geometry, History};
 use super::masking::{Through, mask_frames};
 use super::pipeline::Pipeline;
@@ -9,7 +10,7 @@ use super::report::ComponentShare;
 use super::rows::Rows;
 use super::snapshot::{ClassState, Waterfall};
 use crate::dsp::{Level, level};
-use crate::units::ClassId;
+use crate::units::{ClassId, SamplePos};
 
 /// What is kept of the newest strides for screens alone.
 pub(super) struct View {
@@ -17,6 +18,7 @@ pub(super) struct View {
     probs: Vec<f32>,
     /// Newest score of any loud sound, where that is asked for.
     loud: Option<f32>,
+    heard: AllHeard,
     explained: Option<ClassId>,
     /// Mask over the bands, of the class that was explained at the time; up to the frame from which on it may change.
     band_mask: Rows<f32>,
@@ -31,6 +33,7 @@ impl View {
         Self {
             probs: vec![0.0; n_classes],
             loud: None,
+            heard: AllHeard::default(),
             explained: None,
             band_mask: Rows::new(geometry.n_mels),
             n_bins: geometry.stft.n_bins(),
@@ -43,6 +46,7 @@ impl View {
     pub(super) fn restart(&mut self) {
         self.probs = vec![0.0; self.n_classes];
         self.loud = None;
+        self.heard.restart();
         self.explained = None;
         self.band_mask = Rows::new(self.n_mels);
     }
@@ -57,7 +61,7 @@ impl View {
         self.probs.get(class.0).copied().or(self.loud).unwrap_or(0.0)
     }
 
-    /// Takes a stride.
+    /// Takes a stride that ends at `end`.
     pub(super) fn stride(
         &mut self,
         probs: Vec<f32>,
@@ -65,8 +69,10 @@ impl View {
         history: &History,
         detector: &Detector,
         clips: &ClipMaker,
+        end: SamplePos,
     ) {
         self.loud = loud;
+        self.heard.stride(probs.iter().copied().chain(loud), detector, end);
         let strongest = |open: bool| {
             let classes = (0..probs.len()).filter(|c| !open || detector.is_open(ClassId(*c)));
             classes.max_by(|a, b| probs[*a].total_cmp(&probs[*b])).map(ClassId)
@@ -100,12 +106,16 @@ impl Pipeline {
                 let class = ClassId(index);
                 ClassState {
                     label: self.label(class),
+                    group: self.labels.get(index).and_then(|label| label.group.clone()),
                     score: self.view.score(class),
                     on_threshold: params.on,
                     off_threshold: params.off,
                     active: self.detector.is_open(class),
+                    since: self.detector.open_since(class).map(|onset| self.origin.plus(self.sample(onset))),
                     reason: self.reason(class).to_string(),
                     enabled: params.enabled,
+                    alarm: params.alarm,
+                    heard: self.view.heard.of(class),
                     edited: params.edited,
                 }
             })

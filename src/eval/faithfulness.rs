@@ -137,12 +137,13 @@ impl<'a> Listener<'a> {
         let n_bins = spectrogram.n_bins;
         let n_mels = self.front_end.n_mels();
         let mut log_magnitude = vec![0.0; n_frames * n_bins];
-        let mut features = vec![0.0; n_frames * n_mels];
-        let columns = log_magnitude.chunks_exact_mut(n_bins).zip(features.chunks_exact_mut(n_mels));
-        for (i, (log_column, feature_column)) in columns.enumerate() {
-            log1p_magnitude(spectrogram.frame(i), log_column);
-            self.front_end.column(spectrogram.frame(i), feature_column);
+        for (i, column) in log_magnitude.chunks_exact_mut(n_bins).enumerate() {
+            log1p_magnitude(spectrogram.frame(i), column);
         }
+        let mut features = self.front_end.batch(samples)?;
+        features.truncate(n_frames * n_mels);
+        let silence = self.front_end.params().compression.silence();
+        features.resize(n_frames * n_mels, silence);
         let classified = self.classifier.classify(&features)?;
         Ok(Heard { spectrogram, log_magnitude, features, classified, n_samples: samples.len() })
     }
@@ -190,16 +191,20 @@ impl<'a> Listener<'a> {
         let mut features = vec![0.0; heard.features.len()];
         match domain {
             Domain::Stft => {
-                let masked = heard.masked(mask, keep);
+                let mut masked = heard.masked(mask, keep);
                 for (i, column) in features.chunks_exact_mut(n_mels).enumerate() {
+                    self.front_end.emphasise(masked.frame_mut(i));
                     self.front_end.column(masked.frame(i), column);
                 }
             }
             Domain::Mel => {
                 let share = keep.share(mask);
                 let columns = features.chunks_exact_mut(n_mels).zip(share.chunks_exact(n_mels));
+                let mut frame = vec![Complex32::default(); heard.spectrogram.n_bins];
                 for (i, (column, share)) in columns.enumerate() {
-                    self.front_end.mel(heard.spectrogram.frame(i), column);
+                    frame.copy_from_slice(heard.spectrogram.frame(i));
+                    self.front_end.emphasise(&mut frame);
+                    self.front_end.mel(&frame, column);
                     mask_mel(column, share, self.front_end.params().power);
                     self.front_end.compress(column);
                 }

@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn active_classes_are_those_above_their_thresholds_or_the_likeliest() {
-        let label = |on_threshold| Label { name: String::new(), on_threshold, off_threshold: 0.1 };
+        let label = |on_threshold| Label::new("", on_threshold, 0.1);
         let labels = [label(0.5), label(0.9), label(0.25)];
         assert_eq!(active_classes(&[0.5, 0.89, 0.3], &labels), [0, 2]);
         assert_eq!(active_classes(&[0.1, 0.2, 0.2], &labels), [1]);

@@ -11,7 +11,7 @@ use siphasher::sip::SipHasher13;
 
 use super::relevance_mask::{MaskForm, RelevanceMask};
 use super::{ComponentShare, Explanation, Interpreter, Needs, Segment};
-use crate::dsp::{Complex32, FrontEnd, periodic_window};
+use crate::dsp::{Complex32, FrontEnd, window_weights};
 use crate::model::backward::Chain;
 use crate::model::package::Package;
 use crate::model::vgg::VggConfig;
@@ -53,12 +53,13 @@ impl Net {
 /// The largest value of a column that a sine at full scale in the middle of a bin gives, whatever the bin.
 fn full_scale(front_end: &mut FrontEnd) -> f32 {
     let stft = front_end.params().stft;
-    let magnitude = periodic_window(stft.window, stft.win_length).iter().sum::<f32>() / 2.0;
+    let magnitude = window_weights(stft.window, stft.win_length).iter().sum::<f32>() / 2.0;
     let (n_bins, n_mels) = (front_end.bank().n_bins(), front_end.n_mels());
     let (mut frame, mut column) = (vec![Complex32::default(); n_bins], vec![0.0; n_mels]);
     let mut largest = front_end.params().compression.silence();
     for bin in 0..n_bins {
         frame[bin] = Complex32::new(magnitude, 0.0);
+        front_end.emphasise(&mut frame);
         front_end.column(&frame, &mut column);
         frame[bin] = Complex32::default();
         largest = column.iter().copied().fold(largest, f32::max);

@@ -5,12 +5,14 @@
 
 mod check;
 mod front_end;
+mod label;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use front_end::FrontEndSpec;
+pub use label::{GROUPS, Label, by_group};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::toml_text::TomlText;
@@ -75,18 +77,6 @@ impl Segment {
     pub fn clip_samples(&self, hop: usize) -> usize {
         self.clip_frames.unwrap_or(self.n_frames).saturating_sub(1) * hop + 1
     }
-}
-
-/// A class and its default thresholds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Label {
-    /// The class's name, unique in the model.
-    pub name: String,
-    /// An event starts at this probability; `off_threshold` ≤ `on_threshold` < 1.
-    pub on_threshold: f32,
-    /// An event ends below this probability; greater than 0.
-    pub off_threshold: f32,
 }
 
 /// The classifier.

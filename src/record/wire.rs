@@ -15,8 +15,8 @@ use super::relay::SinkState;
 use super::store::RecordingState;
 use crate::{
     engine::report::{
-        ComponentShare, Event, Explained, Faithfulness, ModelRef, OnsetReport, ReasonReport, StartReport, StatusReport,
-        StopReport, Totals,
+        ComponentShare, Event, Explained, Faithfulness, ModelRef, OnsetReport, ReasonReport, RecordWhat, StartReport,
+        StatusReport, StopReport, Totals,
     },
     units::{SamplePos, StreamClock},
 };
@@ -163,6 +163,9 @@ pub(crate) struct EventJson<'a, F> {
     groups: &'a [String],
     #[serde(skip_serializing_if = "is_false")]
     quiet: bool,
+    /// Why no audio of it is kept, where that does not follow from the settings alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_audio: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     continues: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -199,6 +202,7 @@ impl<'a, F> EventJson<'a, F> {
             level_dbfs: event.level_dbfs.and_then(level_db),
             groups: &event.handling.groups,
             quiet: event.handling.quiet,
+            no_audio: (event.handling.record == RecordWhat::NoSpeech).then_some("speech"),
             continues,
             files,
         }

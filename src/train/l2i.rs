@@ -351,10 +351,10 @@ pub fn spectra(front_end: &mut FrontEnd, samples: &[f32], n_frames: usize) -> Re
     // Frames past the clip's end are frames of silence.
     samples.resize((n_frames + 1) * params.stft.hop + params.stft.n_fft, 0.0);
     let spectrogram = stft(&params.stft, &samples)?;
-    let (mut columns, mut log) = (vec![0.0; n_frames * n_mels], vec![0.0; n_frames * n_bins]);
-    let rows = columns.chunks_exact_mut(n_mels).zip(log.chunks_exact_mut(n_bins));
-    for (i, (column, log)) in rows.enumerate() {
-        front_end.column(spectrogram.frame(i), column);
+    let mut columns = front_end.batch(&samples)?;
+    columns.truncate(n_frames * n_mels);
+    let mut log = vec![0.0; n_frames * n_bins];
+    for (i, log) in log.chunks_exact_mut(n_bins).enumerate() {
         log1p_magnitude(spectrogram.frame(i), log);
     }
     Ok((columns, log))

@@ -143,7 +143,10 @@ pub fn spectra(how: &NmfTraining, clips: &[Vec<f32>]) -> Result<Vec<Vec<f32>>> {
     let one = |samples: &Vec<f32>| -> Result<Vec<f32>> {
         let mut front_end = FrontEnd::new(&params)?;
         let n_out = n_bins(how);
-        let spectrogram = stft(&params.stft, samples)?;
+        let spectrogram = match how.spectrum {
+            Spectrum::LogMagnitude => stft(&params.stft, samples)?,
+            Spectrum::Mel => front_end.frames(samples)?,
+        };
         let (mut out, mut column) = (Vec::new(), vec![0.0; n_out]);
         for group in spectrogram.frames.chunks(spectrogram.n_bins * how.group_frames) {
             let mut sum = vec![0.0; n_out];

@@ -10,6 +10,7 @@ fn training(epochs: usize) -> NmfTraining {
             sample_rate: SampleRate::new(8_000).unwrap(),
             stft: StftParams { n_fft: 128, hop: 64, win_length: 128, window: WindowKind::Hann, centred: true },
             mel: MelParams { n_mels: 20, scale: MelScale::Htk, norm: MelNorm::None, f_min_hz: 0.0, f_max_hz: 4_000.0 },
+            pre_emphasis: 0.0,
             power: SpectrumPower::Magnitude,
             compression: Compression::Log1p,
         },

@@ -62,7 +62,7 @@ fn at(params: &DetectorParams, threshold: f64) -> DetectorParams {
     for class in &mut params.classes {
         class.on = threshold as f32;
         class.off = class.off.min(class.on);
-        class.enabled = true;
+        (class.enabled, class.alarm) = (true, true);
     }
     (params.any_loud, params.gate_dbfs) = (None, None);
     params

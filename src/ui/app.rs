@@ -29,6 +29,8 @@ pub enum LabelOrder {
     Score,
     /// As the model lists them.
     Model,
+    /// By group; what is heard first, then by when it was heard last.
+    Heard,
 }
 
 /// What lies on top of the panes.
@@ -71,7 +73,8 @@ pub struct App {
     held: Option<Arc<Snapshot>>,
     pub(super) frozen: bool,
     pub(super) view: View,
-    pub(super) order: LabelOrder,
+    /// In which order labels stand, where that was chosen.
+    pub(super) order: Option<LabelOrder>,
     pub(super) overlay: Overlay,
     /// First line of the help that is shown.
     pub(super) help_from: usize,
@@ -105,7 +108,7 @@ impl App {
             held: None,
             frozen: false,
             view: View::Heard,
-            order: LabelOrder::Score,
+            order: None,
             overlay: Overlay::None,
             help_from: 0,
             selected: None,
@@ -143,11 +146,11 @@ impl App {
             Action::SwitchView => {
                 self.view = if self.view == View::Heard { View::Why } else { View::Heard };
             }
-            Action::SwitchOrder => {
-                self.order = if self.order == LabelOrder::Score { LabelOrder::Model } else { LabelOrder::Score };
-            }
+            Action::SwitchOrder => self.next_order(),
             Action::NextLabel => self.choose_label(1),
             Action::PreviousLabel => self.choose_label(-1),
+            Action::NextLabels => self.page_labels(1),
+            Action::PreviousLabels => self.page_labels(-1),
             Action::Lower => self.edit_label(Edit::Lower),
             Action::Raise => self.edit_label(Edit::Raise),
             Action::Mute => self.edit_label(Edit::Mute),
@@ -203,12 +206,6 @@ impl App {
     #[must_use]
     pub fn view(&self) -> View {
         self.view
-    }
-
-    /// In which order labels stand.
-    #[must_use]
-    pub fn order(&self) -> LabelOrder {
-        self.order
     }
 
     /// What lies on top.

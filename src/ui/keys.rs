@@ -23,12 +23,16 @@ pub enum Action {
     Freeze,
     /// Switch the waterfall between all sound and what the classifier used of it.
     SwitchView,
-    /// Sort labels by score or in the model's order.
+    /// Sort labels by group and when they were heard, by score, or in the model's order.
     SwitchOrder,
     /// Choose the label below.
     NextLabel,
     /// Choose the label above.
     PreviousLabel,
+    /// Choose the label ten below.
+    NextLabels,
+    /// Choose the label ten above.
+    PreviousLabels,
     /// Start events of the chosen label at a lower score.
     Lower,
     /// Start events of the chosen label at a higher score.
@@ -153,12 +157,14 @@ pub const TABLE: &[Binding] = &[
     bind(Action::Freeze, &[char_key('f'), char_key(' ')], "freeze the screen; listening goes on", Some("freeze")),
     bind(Action::Detail, &[special(KeyCode::Enter)], ENTER_ESC, Some("event")),
     bind(Action::Close, &[special(KeyCode::Esc)], ENTER_ESC, None),
-    bind(Action::SwitchOrder, &[char_key('t')], "labels by score / as in the model", Some("sort")),
+    bind(Action::SwitchOrder, &[char_key('t')], "labels by group / score / as in the model", Some("sort")),
     bind(Action::NextLabel, &[char_key('.')], LABEL, None),
     bind(Action::PreviousLabel, &[char_key(',')], LABEL, None),
     bind(Action::Lower, &[char_key('<')], LABEL, None),
     bind(Action::Raise, &[char_key('>')], LABEL, None),
     bind(Action::Mute, &[char_key('x')], LABEL, None),
+    bind(Action::NextLabels, &[char_key(')')], "ten labels down / up", None),
+    bind(Action::PreviousLabels, &[char_key('(')], "ten labels down / up", None),
     bind(Action::Up, &[special(KeyCode::Up), char_key('k')], "newer / older event", None),
     bind(Action::Down, &[special(KeyCode::Down), char_key('j')], "newer / older event", None),
     bind(Action::PageUp, &[special(KeyCode::PageUp)], "ten events up / down", None),

@@ -2,21 +2,14 @@
 
 use super::app::{App, LabelOrder, Overlay, is_over};
 use super::commands::Command;
+use super::label_rows::{Row, is_grouped, rows};
 use crate::engine::detector::{ANY_LOUD, Edit};
 use crate::engine::snapshot::{ClassState, Snapshot};
 use crate::engine::stride_level::score_level;
 use crate::units::ClassId;
 
-/// Indices of the classes in the order in which they are shown.
-pub(super) fn shown(order: LabelOrder, classes: &[ClassState]) -> Vec<usize> {
-    let mut shown: Vec<usize> = (0..classes.len()).collect();
-    if order == LabelOrder::Score {
-        // A score that is no number goes last; the sort is stable, so that equal scores do not swap places.
-        let key = |idx: usize| if classes[idx].score.is_nan() { -1.0 } else { classes[idx].score };
-        shown.sort_by(|&a, &b| key(b).total_cmp(&key(a)));
-    }
-    shown
-}
+/// Labels that a page key moves by.
+const PAGE: isize = 10;
 
 impl App {
     /// Index of the chosen label's class, if one is chosen and there.
@@ -26,14 +19,46 @@ impl App {
         self.label.filter(|class| *class < classes)
     }
 
+    /// The chosen label.
+    #[must_use]
+    pub fn label_chosen(&self) -> Option<String> {
+        Some(self.snapshot.as_ref()?.classes.get(self.chosen_label()?)?.label.clone())
+    }
+
     /// Chooses the label so many rows further down; the first time the one on top.
     pub(super) fn choose_label(&mut self, by: isize) {
         let Some(snapshot) = &self.snapshot else { return };
-        let shown = shown(self.order, &snapshot.classes);
+        let rows = rows(self.order(), &snapshot.classes);
+        let class = |row: Row<'_>| if let Row::Class(idx) = row { Some(idx) } else { None };
+        let shown: Vec<usize> = rows.into_iter().filter_map(class).collect();
         let Some(last) = shown.len().checked_sub(1) else { return };
         let at = self.label.and_then(|class| shown.iter().position(|other| *other == class));
         let at = at.map_or(0, |at| at.saturating_add_signed(by).min(last));
         self.label = shown.get(at).copied();
+    }
+
+    /// Moves the choice by a page of labels: down for 1, up for -1.
+    pub(super) fn page_labels(&mut self, pages: isize) {
+        self.choose_label(pages * PAGE);
+    }
+
+    /// In which order labels stand: as it was chosen, else by group where they are many or belong to groups.
+    #[must_use]
+    pub fn order(&self) -> LabelOrder {
+        self.order.unwrap_or(if self.is_grouped() { LabelOrder::Heard } else { LabelOrder::Score })
+    }
+
+    pub(super) fn next_order(&mut self) {
+        self.order = Some(match self.order() {
+            LabelOrder::Heard => LabelOrder::Score,
+            LabelOrder::Model if self.is_grouped() => LabelOrder::Heard,
+            LabelOrder::Model => LabelOrder::Score,
+            LabelOrder::Score => LabelOrder::Model,
+        });
+    }
+
+    fn is_grouped(&self) -> bool {
+        self.snapshot.as_ref().is_some_and(|snapshot| is_grouped(&snapshot.classes))
     }
 
     /// Closes what lies on top; where nothing does, no label is chosen any more.
@@ -59,7 +84,7 @@ impl App {
     pub(super) fn label_line(&self) -> Option<String> {
         let snapshot: &Snapshot = self.snapshot.as_deref()?;
         let class = snapshot.classes.get(self.chosen_label()?)?;
-        let ClassState { label, on_threshold, enabled, edited, .. } = class;
+        let ClassState { label, on_threshold, enabled, alarm, edited, .. } = class;
         let (what, keep) = match (*enabled, label == ANY_LOUD) {
             (false, _) => ("not listened for".to_owned(), format!("[class.{label}] enabled = false")),
             (true, true) => {
@@ -70,6 +95,9 @@ impl App {
                 (format!("starts at {on_threshold:.2}"), format!("[class.{label}] threshold = {on_threshold:.2}"))
             }
         };
+        if *enabled && !alarm {
+            return Some(format!("{label} is only shown; x reports it; to keep that: [class.{label}] alarm = true"));
+        }
         Some(if *edited {
             format!("{label} {what}, for this run; to keep it: {keep}")
         } else {

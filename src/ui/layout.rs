@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::app::App;
+use super::app::{App, LabelOrder};
 use super::banner::{self, Tone};
 use super::{header, inputs};
 
@@ -45,14 +45,18 @@ impl Layout {
         let lower = Rect { y: upper.bottom(), height: panes.height - upper_height, ..panes };
         let left = |part: Rect| Rect { width: left_width, ..part };
         let right = |part: Rect| Rect { x: part.x + left_width + 1, width: part.width - left_width - 1, ..part };
+        // Labels by group say more of each, and the waterfall can do with less.
+        let of_labels =
+            if app.order() == LabelOrder::Heard { (panes.width * 9 / 20).min(60).max(left_width) } else { left_width };
+        let waterfall = Rect { x: upper.x + of_labels + 1, width: upper.width - of_labels - 1, ..upper };
         Self {
             header,
             banner,
             banner_lines,
             body,
             inputs,
-            labels: left(upper),
-            waterfall: right(upper),
+            labels: Rect { width: of_labels, ..upper },
+            waterfall,
             components: left(lower),
             events: right(lower),
             health: line(area.bottom() - 2),

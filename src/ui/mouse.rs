@@ -11,6 +11,8 @@ use super::{events, inputs};
 
 /// Events that a notch of the wheel moves by.
 const NOTCH: usize = 3;
+/// Labels that a notch of the wheel moves by.
+const LABELS: isize = 3;
 
 impl App {
     /// Takes what the mouse did on a screen of `area`; tells whether the screen must be drawn again.
@@ -21,12 +23,20 @@ impl App {
         match event.kind {
             MouseEventKind::ScrollUp if self.overlay == Overlay::Help => _ = self.scroll_help(Action::Up),
             MouseEventKind::ScrollDown if self.overlay == Overlay::Help => _ = self.scroll_help(Action::Down),
+            MouseEventKind::ScrollUp | MouseEventKind::ScrollDown if self.is_over_labels(event, area) => {
+                self.choose_label(if event.kind == MouseEventKind::ScrollUp { -LABELS } else { LABELS });
+            }
             MouseEventKind::ScrollUp => self.move_up(NOTCH),
             MouseEventKind::ScrollDown => self.move_down(NOTCH),
             MouseEventKind::Down(MouseButton::Left) => return self.click(Position::new(event.column, event.row), area),
             _ => return false,
         }
         true
+    }
+
+    fn is_over_labels(&self, event: MouseEvent, area: Rect) -> bool {
+        let over = |layout: &Layout| layout.labels.contains(Position::new(event.column, event.row));
+        self.overlay == Overlay::None && over(&Layout::new(self, area))
     }
 
     fn click(&mut self, at: Position, area: Rect) -> bool {

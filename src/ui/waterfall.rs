@@ -11,6 +11,7 @@ use ratatui::style::Style;
 use super::app::{App, View};
 use super::components::explained;
 use super::draw::pane;
+use super::event_marks;
 use super::text::{clip, pad_start, width};
 use super::theme::Theme;
 use crate::engine::snapshot::{Snapshot, Waterfall};
@@ -97,6 +98,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, snapshot: &Snapsh
     let waterfall = &*snapshot.waterfall;
     let grid = Grid::new(waterfall, app.span_secs(), picture.width.into());
     draw_picture(buffer, picture, &grid, Look { view: app.view, range_db: app.range_db(), theme });
+    event_marks::draw(buffer, picture, |secs| grid.cell_of(secs), snapshot, theme);
     let axis = Rect { width: AXIS_CELLS, height: picture.height, ..inner };
     draw_frequencies(buffer, axis, waterfall, theme);
     if time_axis > 0 {
@@ -210,6 +212,11 @@ impl<'a> Grid<'a> {
         // The largest group that begins at or before the newest frame.
         let newest_group = (newest_frame / per_cell).floor();
         Self { waterfall, frame_secs: waterfall.frame_secs, per_cell, first_group: newest_group + 1.0 - n_cells }
+    }
+
+    /// The cell in which a second of the stream lies; before the first one it is negative.
+    fn cell_of(&self, secs: f64) -> f64 {
+        secs / self.frame_secs / self.per_cell - self.first_group
     }
 
     /// Columns of the snapshot that cell `x` shows; empty where there are none.

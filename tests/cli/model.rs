@@ -49,6 +49,30 @@ fn a_model_is_found_by_variable_user_folder_and_path() {
 }
 
 #[test]
+fn labels_are_shown_in_their_groups_with_those_that_are_only_shown() {
+    let run = Run::new();
+    let dir = package(run.home());
+    let path = dir.join("model.toml");
+    let plain = run.ok(&["model", "show", dir.to_str().unwrap()]).stdout;
+    assert!(!plain.contains("group") && !plain.contains("only shown"), "{plain}");
+
+    let text = std::fs::read_to_string(&path).unwrap();
+    let grouped = text
+        .replacen("[[labels]]", "[[labels]]\ngroup = \"zoo\"", 1)
+        .replace("name = \"rain\"", "name = \"rain\"\ngroup = \"nature\"\nalarm = false");
+    std::fs::write(&path, grouped).unwrap();
+    let shown = run.ok(&["model", "show", dir.to_str().unwrap()]).stdout;
+    let rows: Vec<Vec<&str>> = shown.lines().map(|line| line.splitn(2, "  ").map(str::trim).collect()).collect();
+    let rows: Vec<_> = rows.into_iter().filter(|row| ["group", "label"].contains(&row[0])).collect();
+    assert_eq!(rows[0], ["group", "nature, 1 label"], "{shown}");
+    assert!(
+        rows[1][1].starts_with("rain, ") && rows[1][1].ends_with("only shown, no event by default (alarm = false)")
+    );
+    assert_eq!(rows[2], ["group", "zoo, 1 label"], "{shown}");
+    assert!(rows[3][1].starts_with("dog, ") && !rows[3][1].contains("only shown"), "{shown}");
+}
+
+#[test]
 fn verify_tells_good_packages_from_damaged_ones() {
     let run = Run::new();
     let dir = package(run.home());

@@ -190,6 +190,7 @@ fn compressed_columns_are_librosas() {
                 f_min_hz: 0.0,
                 f_max_hz: 11_025.0,
             },
+            pre_emphasis: 0.0,
             power: if case.power == 2 { SpectrumPower::Power } else { SpectrumPower::Magnitude },
             compression: match case.compression.as_str() {
                 "db" => Compression::Db { floor: 1e-5 },

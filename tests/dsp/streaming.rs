@@ -260,6 +260,7 @@ fn front_end() -> FrontEnd {
             f_min_hz: 50.0,
             f_max_hz: 10_000.0,
         },
+        pre_emphasis: 0.0,
         power: SpectrumPower::Power,
         compression: Compression::Db { floor: 1e-8 },
     })

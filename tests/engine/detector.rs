@@ -20,12 +20,14 @@ fn params(n_classes: usize) -> DetectorParams {
         sure: 1.0,
         min_duration_secs: 0.1,
         merge_gap_secs: 1.0,
+        rival_margin: 1.0,
         cooldown_secs: 0.0,
         max_event_secs: 20.0,
         gate_dbfs: None,
         low_cut_hz: 0.0,
         classes: vec![ClassParams::new(0.6, 0.4); n_classes],
         any_loud: None,
+        dropped_speech: Vec::new(),
         quiet: None,
         localisation: Localisation::default(),
     }
@@ -83,6 +85,50 @@ fn onset_and_offset_come_from_the_evidence_wherever_the_sound_lies_in_a_stride()
             assert_events(&got, &[(0, onset, onset + length)]);
         }
     }
+}
+
+/// One long sound whose score pauses for some strides in its middle. `keep` says whether what is over waits to be taken, or is
+/// reported at once.
+fn play_with_pause(params: &DetectorParams, keep: bool) -> (Vec<Detection>, Vec<Reason>) {
+    let mut detector = Detector::new(params, FRAME_SECS).unwrap();
+    let (mut all, mut over, mut reasons) = (Vec::new(), Vec::new(), Vec::new());
+    let sound = vec![(300..760_i64, 1.0)];
+    for end in (1..=40).map(|s| s * STRIDE) {
+        let evidence = |_: ClassId| (end as i64 - SEGMENT..end as i64).map(|t| level(&sound, t)).collect::<Vec<f32>>();
+        let heard = (end as i64 - SEGMENT..end as i64).any(|t| level(&sound, t) > 0.0);
+        let prob = if heard && !(480..=600).contains(&end) { 0.9 } else { 0.1 };
+        detector.stride(&StrideInput { end, probs: &[prob], gate_dbfs: None, evidence: &evidence }, &mut over);
+        for (class, _) in detector.resumed() {
+            detector.is_told(class);
+        }
+        reasons.push(detector.reason(ClassId(0)));
+        if !keep {
+            all.append(&mut over);
+        }
+    }
+    detector.finish(&mut over);
+    all.append(&mut over);
+    (all, reasons)
+}
+
+#[test]
+fn an_event_whose_score_pauses_while_its_sound_goes_on_is_reported_once() {
+    let (one, reasons) = play_with_pause(&params(1), true);
+    assert_events(&one, &[(0, 300, 760)]);
+    assert!(!reasons.contains(&Reason::Reported));
+    // What was reported before it went on stays as it was, and the rest is no event of its own.
+    let (one, reasons) = play_with_pause(&params(1), false);
+    assert_eq!(one.len(), 1, "{one:?}");
+    assert!(near(one[0].onset, 300) && one[0].offset < 500, "{one:?}");
+    assert!(reasons.contains(&Reason::Reported));
+    // What lasts longer than the longest event is reported again, as any long event is.
+    let pieces = DetectorParams { max_event_secs: 6.0, ..params(1) };
+    let (pieces, _) = play_with_pause(&pieces, false);
+    assert_eq!(pieces.len(), 2, "{pieces:?}");
+    assert!(near(pieces[1].onset, 600) && near(pieces[1].offset, 760), "{pieces:?}");
+    // Behind a cooldown there is another event.
+    let cooling = DetectorParams { cooldown_secs: 1.0, ..params(1) };
+    assert_eq!(play_with_pause(&cooling, false).0.len(), 2);
 }
 
 #[test]

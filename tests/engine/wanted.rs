@@ -150,6 +150,77 @@ fn events_carry_their_groups_and_what_is_kept_of_them() {
 }
 
 #[test]
+fn what_is_only_shown_is_no_event_and_says_why_until_it_is_asked_for() {
+    let samples = scene(10.0, &[1.0..1.5, 6.0..6.5]);
+    let mut pipeline = told(|d| d.classes[0].alarm = false);
+    let (mut events, half) = (Vec::new(), samples.len() / 2);
+    pipeline.push(&samples[..half], &mut events).unwrap();
+    assert!(events.is_empty() && pipeline.take_onsets().is_empty());
+    assert!(pipeline.take_reasons().iter().any(|r| r.reason == Reason::OnlyShown && r.label == "always"));
+    let state = &pipeline.class_states()[0];
+    assert!(!state.alarm && state.enabled && state.score > 0.8, "{state:?}");
+    pipeline.pipeline.edit(Edit::Mute(ClassId(0)));
+    pipeline.push(&samples[half..], &mut events).unwrap();
+    pipeline.finish(&mut events).unwrap();
+    assert_times(&events, &[6.0..6.5]);
+}
+
+#[test]
+fn of_two_labels_of_a_group_over_the_same_span_the_surer_one_is_reported() {
+    let samples = scene(8.0, &[1.0..1.5, 5.0..5.6]);
+    let run = |groups: [Option<&str>; 2], margin: f32| {
+        let mut pipeline = told(|d| {
+            d.rival_margin = margin;
+            (d.classes[1].on, d.classes[1].off) = (0.15, 0.1);
+            (d.classes[0].rivals, d.classes[1].rivals) = (groups[0].map(str::to_owned), groups[1].map(str::to_owned));
+        });
+        let mut events = Vec::new();
+        pipeline.push(&samples, &mut events).unwrap();
+        pipeline.finish(&mut events).unwrap();
+        let labels: Vec<String> = events.iter().map(|event| event.event.label.clone()).collect();
+        let outdone = pipeline.take_reasons().into_iter().filter(|r| matches!(r.reason, Reason::Outdone { .. }));
+        (labels.join(" "), outdone.map(|r| r.label).collect::<Vec<_>>().join(" "))
+    };
+    let both = ("always seldom always seldom".to_owned(), String::new());
+    assert_eq!(run([None, None], 0.15), both);
+    assert_eq!(run([Some("a"), Some("b")], 0.15), both, "groups are independent");
+    assert_eq!(run([Some("a"), Some("a")], 1.0), both);
+    assert_eq!(run([Some("a"), Some("a")], 0.9), both, "not clearly surer");
+    assert_eq!(run([Some("a"), Some("a")], 0.15), ("always always".to_owned(), "seldom seldom".to_owned()));
+}
+
+#[test]
+fn where_somebody_speaks_nothing_that_can_be_heard_is_kept_of_any_event() {
+    let samples = with_quiet_burst(scene(9.0, &[1.0..1.5]), 6.0, 6.5);
+    // The class `seldom` stands for speech: it is surer of one burst than of the other.
+    let mut listening = told(|_| ());
+    let (mut events, mut sure) = (Vec::new(), [0.0_f32; 2]);
+    for (i, hop) in samples.chunks(HOP).enumerate() {
+        listening.push(hop, &mut events).unwrap();
+        let secs = (i * HOP) as f64 / f64::from(RATE);
+        let half = usize::from(secs > 4.5);
+        sure[half] = sure[half].max(listening.probs()[1]);
+    }
+    assert!((sure[0] - sure[1]).abs() > 1e-5, "the test needs a difference: {sure:?}");
+    let between = (sure[0] + sure[1]) / 2.0;
+    let kept = |speech: &[usize], off: f32| {
+        let tell = |d: &mut DetectorParams| {
+            d.dropped_speech = speech.iter().copied().map(ClassId).collect();
+            (d.classes[1].on, d.classes[1].off) = (0.9, off);
+        };
+        let events = run(told(tell), &samples, 1000);
+        assert_times(&events, &[1.0..1.5, 6.0..6.5]);
+        events.iter().map(|event| event.event.handling.record).collect::<Vec<_>>()
+    };
+    let (full, none) = (RecordWhat::Full, RecordWhat::NoSpeech);
+    let want = if sure[0] > sure[1] { [none, full] } else { [full, none] };
+    assert_eq!(kept(&[1], between), want, "{sure:?}");
+    assert_eq!(kept(&[], between), [full, full], "speech is kept");
+    assert_eq!(kept(&[1], 0.9), [full, full], "nobody speaks");
+    assert_eq!(kept(&[0], 0.9), [none, none], "an event of speech itself");
+}
+
+#[test]
 fn changes_hold_from_the_next_stride_on_and_what_is_under_way_goes_on() {
     let samples = scene(13.0, &[1.0..1.5, 4.0..6.0, 10.0..10.5]);
     let mut pipeline = told(|_| ());

@@ -181,6 +181,7 @@ fn training(config: &L2iConfig) -> L2iTraining {
             sample_rate: SampleRate::new(8000).unwrap(),
             stft,
             mel: MelParams { n_mels: 4, scale: MelScale::Htk, norm: MelNorm::None, f_min_hz: 0.0, f_max_hz: 4000.0 },
+            pre_emphasis: 0.0,
             power: SpectrumPower::Power,
             compression: Compression::Log1p,
         },

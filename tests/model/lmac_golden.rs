@@ -143,6 +143,7 @@ impl Case {
                 f_min_hz: 0.0,
                 f_max_hz: 4000.0,
             },
+            pre_emphasis: 0.0,
             power,
             compression,
         };

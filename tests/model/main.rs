@@ -5,6 +5,7 @@ mod support;
 
 mod backward_golden;
 mod dataset_load;
+mod efficientat_golden;
 mod gradients;
 mod gradients_ops;
 mod gradients_taps;

@@ -33,6 +33,7 @@ fn how() -> ClassifierTraining {
                 f_min_hz: 0.0,
                 f_max_hz: 4_000.0,
             },
+            pre_emphasis: 0.0,
             power: SpectrumPower::Power,
             compression: Compression::Log10 { floor: 1e-5, scale: 0.4, offset: 0.8 },
         },

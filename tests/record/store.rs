@@ -78,9 +78,28 @@ fn what_the_report_says_of_its_class_counts() {
     assert_eq!(files("A", &["animals"], RecordWhat::Full), 6);
     assert_eq!(files("B", &["animals"], RecordWhat::Figures), 1);
     assert_eq!(files("C", &["animals", "people"], RecordWhat::Full), 1);
+    assert_eq!(files("D", &["animals"], RecordWhat::NoSpeech), 1);
     let index = Index::open(dir.path()).unwrap();
     let people = Filter { labels: vec!["people".into()], ..Filter::default() };
     assert_eq!(index.count(&people).unwrap(), 1);
+}
+
+#[test]
+fn an_event_without_audio_for_the_sake_of_speech_says_so() {
+    use earwitness::engine::report::RecordWhat;
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path(), FolderOptions::default());
+    for (record, why) in
+        [(RecordWhat::NoSpeech, serde_json::json!("speech")), (RecordWhat::Full, serde_json::Value::Null)]
+    {
+        let mut report = event_report(if why.is_null() { "01JA" } else { "01JB" }, "dog");
+        report.event.handling.record = record;
+        let folder = store.record(&report, None).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&fs::read(folder.join("event.json")).unwrap()).unwrap();
+        assert_eq!(json["no_audio"], why);
+        assert_eq!(json["files"].as_object().unwrap().contains_key("clip"), why.is_null());
+        assert_eq!(read_event(&folder).unwrap().score, Some(0.93), "the figures stay");
+    }
 }
 
 #[test]

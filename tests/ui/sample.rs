@@ -5,7 +5,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use earwitness::engine::health::Health;
 use earwitness::engine::report::{ComponentShare, Event, Explained, Faithfulness, Handling, Latency, ModelRef, Totals};
-use earwitness::engine::snapshot::{ClassState, EventSummary, InputSummary, ListenSummary, Phase, Snapshot, Waterfall};
+use earwitness::engine::snapshot::{
+    ClassState, EventSummary, Heard, InputSummary, ListenSummary, Phase, Snapshot, Waterfall,
+};
 use earwitness::ui::{App, UiOptions, draw};
 use earwitness::units::{ClassId, SamplePos, SampleRate, StreamClock};
 use jiff::tz::TimeZone;
@@ -29,7 +31,20 @@ pub(crate) fn options() -> UiOptions {
 
 pub(crate) fn class(label: &str, score: f32, active: bool, reason: &str) -> ClassState {
     let (label, reason) = (label.into(), reason.into());
-    ClassState { label, score, on_threshold: 0.6, off_threshold: 0.4, active, reason, enabled: true, edited: false }
+    ClassState {
+        label,
+        group: None,
+        score,
+        on_threshold: 0.6,
+        off_threshold: 0.4,
+        active,
+        since: None,
+        reason,
+        enabled: true,
+        alarm: true,
+        heard: Heard::default(),
+        edited: false,
+    }
 }
 
 pub(crate) fn component(index: usize, name: &str, relevance: f32) -> ComponentShare {
@@ -192,6 +207,31 @@ pub(crate) fn nonsense() -> Snapshot {
         trouble: Some("\0".into()),
     });
     nonsense
+}
+
+/// A stream of a model of `n` labels in eight groups, of which a few were heard.
+pub(crate) fn wide(n: usize) -> Snapshot {
+    const GROUPS: [&str; 8] = ["alarm", "people", "animals", "vehicles", "machines", "home", "nature", "music"];
+    let mut snapshot = snapshot();
+    let label = |i: usize| ClassState {
+        group: Some(GROUPS[i * GROUPS.len() / n].into()),
+        ..class(&format!("sound_number_{i}"), 0.01 * (i % 9) as f32, false, "")
+    };
+    snapshot.classes = (0..n).map(label).collect();
+    let mut heard = |i: usize, name: &str, score: f32, now: bool, times: u64, ago_secs: u64| {
+        let class = &mut snapshot.classes[i];
+        (class.label, class.score) = (name.into(), score);
+        let last = Some(SamplePos(snapshot.position.0 - ago_secs * u64::from(RATE_HZ)));
+        class.heard = Heard { now, n: times, last };
+    };
+    heard(n / 4, "dog", 0.93, true, 12, 0);
+    heard(n / 4 + 1, "cat", 0.2, false, 3, 41);
+    heard(n / 8, "speech", 0.88, true, 1204, 0);
+    heard(n - 1, "acoustic guitar, strummed slowly", 0.04, false, 1, 75);
+    (snapshot.classes[n / 4].active, snapshot.classes[n / 4].since) = (true, Some(SamplePos(13_500)));
+    snapshot.classes[n / 8].alarm = false;
+    snapshot.explained = Some(ClassId(n / 4));
+    snapshot
 }
 
 /// The phase of all inputs.

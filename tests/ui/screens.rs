@@ -6,10 +6,11 @@ use std::time::Duration;
 use earwitness::engine::report::Explained;
 use earwitness::engine::snapshot::{EventSummary, Phase};
 use earwitness::ui::{App, Command, ThemeName, UiOptions};
+use earwitness::units::SamplePos;
 use insta::assert_snapshot;
 use ratatui::style::{Color, Modifier};
 
-use crate::sample::{app, class, component, in_phase, nonsense, options, press, screen, snapshot, summary, text};
+use crate::sample::{app, class, component, in_phase, nonsense, options, press, screen, snapshot, summary, text, wide};
 
 fn no_color() -> UiOptions {
     UiOptions { no_color: true, ..options() }
@@ -209,6 +210,93 @@ fn labels_longer_than_the_pane_and_more_than_fit() {
         (0..30).map(|n| class(&format!("{n} vehicle horn, car horn, honking"), 0.02 * n as f32, n == 29, "")).collect();
     snapshot.source = "file:/a/very/long/path/that/does/not/fit/into/the/header/of/this/terminal/yard.wav".into();
     assert_snapshot!(screen(&app(options(), snapshot), 80, 24));
+}
+
+#[test]
+fn fifty_nine_labels_by_group() {
+    assert_snapshot!(screen(&app(options(), wide(59)), 80, 24));
+}
+
+#[test]
+fn five_hundred_and_twenty_seven_labels_by_group() {
+    assert_snapshot!(screen(&app(options(), wide(527)), 80, 24));
+}
+
+#[test]
+fn many_labels_in_ascii_on_the_least_and_on_a_large_terminal() {
+    let plain = app(UiOptions { ascii: true, ..no_color() }, wide(59));
+    let least = screen(&plain, 60, 16);
+    assert!(least.buffer().content.iter().all(|cell| cell.symbol().is_ascii()));
+    let lines = text(&least).join("\n");
+    assert!(lines.contains("> dog") && lines.contains("o speech") && lines.contains("12x  now"), "{lines}");
+    let lines = text(&screen(&app(options(), wide(59)), 160, 50)).join("\n");
+    assert!(lines.contains("█") && lines.contains("cat") && lines.contains("0.20") && lines.contains("41s"), "{lines}");
+}
+
+#[test]
+fn many_labels_scroll_to_the_one_that_is_chosen() {
+    for n in [59, 527] {
+        let mut app = app(options(), wide(n));
+        let shows = |app: &App, label: &str| text(&screen(app, 80, 24)).iter().any(|line| line.contains(label));
+        press(&mut app, ".");
+        assert!(shows(&app, "▶ dog"), "the first is what is heard now");
+        // The group of the last label was heard last but two, so that its other labels come early, and those of the sixth late.
+        for _ in 0..=n / 10 {
+            press(&mut app, ")");
+        }
+        let last = app.label_chosen().unwrap();
+        assert!(shows(&app, &last), "{last}");
+        press(&mut app, ",");
+        let before = app.label_chosen().unwrap();
+        assert!(before != last && shows(&app, &before) && shows(&app, &last));
+        for _ in 0..=n / 10 {
+            press(&mut app, "(");
+        }
+        assert_eq!(app.label_chosen().unwrap(), "dog");
+    }
+}
+
+#[test]
+fn a_label_that_is_only_shown_says_how_it_is_reported() {
+    let mut app = app(options(), wide(59));
+    for _ in 0..59 {
+        press(&mut app, ".");
+        if app.label_chosen().unwrap() == "speech" {
+            break;
+        }
+    }
+    let footer = text(&screen(&app, 120, 24))[23].clone();
+    assert!(footer.contains("speech is only shown; x reports it") && footer.contains("alarm = true"), "{footer}");
+}
+
+#[test]
+fn orders_of_many_labels_go_round() {
+    use earwitness::ui::LabelOrder;
+    let mut app = app(options(), wide(59));
+    let mut orders = vec![app.order()];
+    for _ in 0..3 {
+        press(&mut app, "t");
+        orders.push(app.order());
+    }
+    assert_eq!(orders, [LabelOrder::Heard, LabelOrder::Score, LabelOrder::Model, LabelOrder::Heard]);
+}
+
+#[test]
+fn the_waterfall_names_events_where_they_begin() {
+    let mut snapshot = snapshot();
+    // The sample's waterfall ends at 15 s and shows 10 s; its first event lies at 12.341 s.
+    snapshot.classes[3].since = Some(SamplePos(14_000));
+    let lines = text(&screen(&app(options(), snapshot), 80, 24));
+    let at = |label: &str| {
+        let mark = format!("│{label}");
+        let find = |line: &String| line.char_indices().position(|(i, _)| line[i..].starts_with(&mark));
+        lines[3..9].iter().find_map(find).unwrap_or_else(|| panic!("no {label} in\n{}", lines.join("\n")))
+    };
+    let cells_per_sec = (80.0 - 34.0) / 10.0;
+    for (label, secs) in [("dog", 12.341), ("siren", 14.0)] {
+        let want = 80.0 - (15.0 - secs) * cells_per_sec;
+        assert!((at(label) as f64 - want).abs() <= 2.0, "{label} at {} and not at {want}", at(label));
+    }
 }
 
 #[test]

@@ -1,12 +1,16 @@
 //! `earwitness train classifier --architecture causal`.
 
+use std::path::Path;
+
 use super::classifier::Args;
 use super::data::{self, Bar};
 use crate::cli::output::{note, progress};
 use crate::dsp::{Compression, FrontEndParams, MelNorm, MelParams, MelScale, SpectrumPower, StftParams, WindowKind};
 use crate::error::{Error, Result};
 use crate::model::causal::CausalConfig;
-use crate::train::causal::{CausalTraining, Progress, Teacher, train};
+use crate::model::efficientat::EfficientAt;
+use crate::model::torch_file;
+use crate::train::causal::{CausalTraining, EfficientAtTeacher, Progress, Teacher, train};
 use crate::train::dataset::DataSet;
 use crate::train::scene::load::{Loaded, load};
 use crate::units::SampleRate;
@@ -33,10 +37,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
         report_every: REPORT_EVERY,
         seed: args.seed,
     };
-    let teacher: Option<Box<dyn Teacher>> = None;
+    let teacher = args.teacher.as_deref().map(|path| teacher(path, how.front_end.sample_rate)).transpose()?;
+    let teacher = teacher.as_ref().map(|t| t as &dyn Teacher);
     let checkpoint = data::checkpoint(&args.out, "classifier", args.resume)?;
     let mut bar = Bar::new(1)?;
-    let _arrays = train(&how, &loaded.material, teacher.as_deref(), Some(&checkpoint), &mut |p| {
+    let _arrays = train(&how, &loaded.material, teacher, Some(&checkpoint), &mut |p| {
         match p {
         Progress::Step(done) => bar.update(done, how.steps, &format!("step {done}/{}", how.steps)),
         Progress::Report(r, _) => bar.epoch(
@@ -64,10 +69,16 @@ fn front_end() -> Result<FrontEndParams> {
     Ok(FrontEndParams {
         sample_rate,
         stft: StftParams { n_fft: 1024, hop: 256, win_length: 800, window: WindowKind::Hann, centred: true },
+        pre_emphasis: 0.0,
         mel: MelParams { n_mels: 64, scale: MelScale::Htk, norm: MelNorm::None, f_min_hz: 50.0, f_max_hz: 8_000.0 },
         power: SpectrumPower::Power,
         compression: Compression::Log10 { floor: 1e-5, scale: 0.4, offset: 0.8 },
     })
+}
+
+/// A published checkpoint of EfficientAT, which hears scenes at `rate`.
+fn teacher(path: &Path, rate: SampleRate) -> Result<EfficientAtTeacher> {
+    EfficientAtTeacher::new(EfficientAt::load(&torch_file::read(path)?)?, rate)
 }
 
 /// The recordings of the folds to train on, and the backgrounds.

@@ -233,6 +233,7 @@ fn training(args: &Args, n_classes: usize) -> Result<ClassifierTraining> {
                 f_min_hz: 0.0,
                 f_max_hz: args.sample_rate as f32 / 2.0,
             },
+            pre_emphasis: 0.0,
             power: SpectrumPower::Power,
             compression: Compression::Log10 { floor: 1e-5, scale: 0.4, offset: 0.8 },
         },
@@ -259,11 +260,8 @@ fn segment(args: &Args) -> Segment {
 }
 
 fn manifest(args: &Args, how: &ClassifierTraining, loaded: &data::Loaded) -> Result<Manifest> {
-    let label = |name: &String| Label {
-        name: name.clone(),
-        on_threshold: args.on_threshold.unwrap_or(0.9) as f32,
-        off_threshold: args.off_threshold.unwrap_or(0.3) as f32,
-    };
+    let (on, off) = (args.on_threshold.unwrap_or(0.9) as f32, args.off_threshold.unwrap_or(0.3) as f32);
+    let label = |name: &String| Label::new(name, on, off);
     let description = match args.description.as_str() {
         "" => format!("Sound events of {}, {} classes", data::folder_name(&args.set.data), loaded.labels.len()),
         given => given.to_string(),

@@ -11,9 +11,12 @@ use crate::config::values::KeepMode;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClassConfig {
-    /// Whether it is reported.
+    /// Whether it is listened for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
+    /// Whether it is an event, and not only shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alarm: Option<bool>,
     /// Probability at which an event starts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
@@ -43,7 +46,11 @@ impl ClassConfig {
 
     /// Each key with its comment and an example.
     pub(in crate::config) const EXAMPLE: &[(&str, &str)] = &[
-        ("enabled = true", " Whether it is reported."),
+        ("enabled = true", " Whether it is listened for."),
+        (
+            "alarm = true",
+            " Whether it is reported, and not only shown; without it, as the model says (`earwitness model show`).",
+        ),
         (
             "threshold = 0.6",
             " Probability at which an event starts; as in [detector.thresholds], which comes before it.",
@@ -66,6 +73,7 @@ impl ClassConfig {
 impl PutOnto for ClassConfig {
     fn put_onto(self, below: &mut Self) {
         below.enabled = self.enabled.or(below.enabled);
+        below.alarm = self.alarm.or(below.alarm);
         below.threshold = self.threshold.or(below.threshold);
         below.off_threshold = self.off_threshold.or(below.off_threshold);
         below.min_duration_secs = self.min_duration_secs.or(below.min_duration_secs);
@@ -83,6 +91,9 @@ pub type Groups = BTreeMap<String, Vec<String>>;
 
 /// What the documented file says of `[groups]`.
 pub(in crate::config) const ABOUT_GROUPS: &[&str] = &[
-    " Names for several labels. A group can stand wherever a label can, and its events carry its name.",
+    " Names for several labels. A group can stand wherever a label can, and its events carry its name. Those of the model",
+    " are there too (`earwitness model show`); one here takes the place of the model's of the same name, and may hold others of the",
+    " model. A name that is both a label and a group is the label, unless the label belongs to that group: then it is the group.",
+    " \"label:NAME\" and \"group:NAME\" are always what they say.",
     " As in: animals = [\"dog\", \"rooster\"]",
 ];

@@ -117,7 +117,7 @@ section! {
 #[derive(Debug, Clone)]
 pub struct SinkSurroundings {
     /// The labels that the model can hear.
-    pub labels: Vec<String>,
+    pub labels: Vec<Label>,
     /// The model's name.
     pub model: String,
     /// The longest event, in seconds.
@@ -274,7 +274,8 @@ impl Config {
                 file => secret(file, "password_file in [mqtt]")?,
             };
             options.longest_on_secs = surroundings.longest_event_secs + REPORT_SECS;
-            options.all_labels.clone_from(&surroundings.labels);
+            let loud = (self.detector.loud_dbfs < 0.0).then(|| ANY_LOUD.to_owned());
+            options.all_labels = surroundings.labels.iter().map(|label| label.name.clone()).chain(loud).collect();
             options.model.clone_from(&surroundings.model);
             mqtt = Some(options);
         }
@@ -299,10 +300,9 @@ impl Config {
     /// What sinks have to know of this run.
     #[must_use]
     pub fn sink_surroundings(&self, model: &str, labels: &[Label]) -> SinkSurroundings {
-        let loud = (self.detector.loud_dbfs < 0.0).then(|| ANY_LOUD.to_owned());
         let of_classes = self.class.values().filter_map(|class| class.max_event_secs);
         SinkSurroundings {
-            labels: labels.iter().map(|label| label.name.clone()).chain(loud).collect(),
+            labels: labels.to_vec(),
             model: model.to_owned(),
             longest_event_secs: of_classes.fold(self.detector.max_event_secs, f64::max),
         }
@@ -310,19 +310,11 @@ impl Config {
 
     /// The labels that a sink's list of labels and groups stands for.
     fn known_labels(&self, sink: &str, names: &[String], surroundings: &SinkSurroundings) -> Result<Vec<String>> {
+        let known = self.names(&surroundings.model, &surroundings.labels);
         let mut labels = Vec::new();
         for name in names {
-            if let Some(group) = self.groups.get(name) {
-                labels.extend(group.iter().cloned());
-            } else if name == ANY_LOUD || surroundings.labels.contains(name) {
-                labels.push(name.clone());
-            } else {
-                return Err(Error::usage(format!(
-                    "{sink}: there is no label or group '{name}'; the model {} has {}",
-                    surroundings.model,
-                    surroundings.labels.join(", ")
-                )));
-            }
+            let classes = known.one(name).ok_or_else(|| Error::usage(format!("{sink}: {}", known.nothing(name))))?;
+            labels.extend(classes.into_iter().map(|class| known.label_of(class).to_owned()));
         }
         Ok(labels)
     }

@@ -20,8 +20,12 @@ pub(super) struct ClassDetector {
     /// Whether the floor is a cooldown's end.
     cooling: bool,
     open: Option<Open>,
+    /// The event that was handed over last.
+    last: Option<Detection>,
     /// Whether the event that is open began with the last stride.
     just_opened: bool,
+    /// Whether the last stride took an event up again that had been handed over.
+    just_resumed: bool,
     reason: Reason,
 }
 
@@ -44,6 +48,8 @@ struct Open {
     sure_end: u64,
     /// Successive strides below the off threshold.
     n_below: usize,
+    /// Whether it has been reported already, and what follows is part of that.
+    told: bool,
 }
 
 impl ClassDetector {
@@ -55,7 +61,9 @@ impl ClassDetector {
             floor: 0,
             cooling: false,
             open: None,
+            last: None,
             just_opened: false,
+            just_resumed: false,
             reason: Reason::None,
         }
     }
@@ -65,6 +73,10 @@ impl ClassDetector {
         self.units = units;
     }
 
+    pub(super) const fn class(&self) -> ClassId {
+        self.class
+    }
+
     pub(super) const fn is_open(&self) -> bool {
         self.open.is_some()
     }
@@ -72,6 +84,39 @@ impl ClassDetector {
     pub(super) fn opening(&self) -> Option<Opening> {
         let open = self.open.as_ref().filter(|_| self.just_opened)?;
         Some(Opening { class: self.class, onset: open.onset, score: open.score })
+    }
+
+    /// The event that is open, as it would be handed over now.
+    pub(super) fn so_far(&self) -> Option<Detection> {
+        let open = self.open.as_ref().filter(|open| !open.told)?;
+        let detection = open.detection(self.class, open.last_evident + 1);
+        (detection.offset - detection.onset >= self.units.min_duration).then_some(detection)
+    }
+
+    /// First frame of the event that the last stride took up again.
+    pub(super) fn resumed(&self) -> Option<u64> {
+        self.open.as_ref().filter(|_| self.just_resumed).map(|open| open.onset)
+    }
+
+    /// The event that was taken up again will come again, and only then.
+    pub(super) const fn is_called_back(&mut self) {
+        self.just_resumed = false;
+    }
+
+    /// The event that was taken up again has been reported: what follows is part of that.
+    pub(super) fn is_told(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.told = true;
+            self.reason = Reason::Reported;
+        }
+    }
+
+    /// What was handed over last was not reported: nothing can be part of it, and `why`.
+    pub(super) fn not_reported(&mut self, why: Reason) {
+        self.last = None;
+        if self.open.is_none() {
+            self.reason = why;
+        }
     }
 
     pub(super) const fn reason(&self) -> Reason {
@@ -89,13 +134,13 @@ impl ClassDetector {
 
     pub(super) fn stride(&mut self, prob: f32, input: &StrideInput<'_>, over: &mut Vec<Detection>) {
         self.reason = Reason::None;
-        self.just_opened = false;
-        if !self.units.enabled {
+        (self.just_opened, self.just_resumed) = (false, false);
+        if !(self.units.enabled && self.units.alarm) {
             // Where it was just switched off, what has been heard so far is told.
             self.finish(over);
             self.recent.clear();
             if prob >= self.units.on {
-                self.reason = Reason::Off;
+                self.reason = if self.units.enabled { Reason::OnlyShown } else { Reason::Off };
             }
             return;
         }
@@ -104,8 +149,10 @@ impl ClassDetector {
             self.follow(prob, gate.is_some(), input, over);
         }
         // A stride that closes one event may be the first that speaks for the next.
-        if self.open.is_none() {
-            self.wait(prob, gate, input);
+        match &self.open {
+            None => self.wait(prob, gate, input),
+            Some(open) if open.told => self.reason = Reason::Reported,
+            Some(_) => {}
         }
     }
 
@@ -140,7 +187,8 @@ impl ClassDetector {
         }
         let Some(onset) = evidence.onset(&self.units) else { return };
         let (last_evident, _) = evidence.follow(onset, &self.units);
-        let mut open = Open { onset, last_evident, score: prob, peak_end: input.end, sure_end: input.end, n_below: 0 };
+        let (peak_end, sure_end) = (input.end, input.end);
+        let mut open = Open { onset, last_evident, score: prob, peak_end, sure_end, n_below: 0, told: false };
         for recent in self.recent.iter().filter(|r| r.positive && r.end > onset) {
             if recent.prob > open.score {
                 (open.score, open.peak_end) = (recent.prob, recent.end);
@@ -149,8 +197,20 @@ impl ClassDetector {
         self.recent.clear();
         self.cooling = false;
         self.reason = Reason::None;
-        self.open = Some(open);
-        self.just_opened = true;
+        match self.last.take().filter(|last| onset <= last.offset + self.units.near) {
+            // Its score only paused: it is the same event.
+            Some(last) => {
+                if last.score > open.score {
+                    (open.score, open.peak_end) = (last.score, last.peak_end);
+                }
+                self.open = Some(Open { onset: last.onset, sure_end: last.sure_end, ..open });
+                self.just_resumed = true;
+            }
+            None => {
+                self.open = Some(open);
+                self.just_opened = true;
+            }
+        }
     }
 
     /// The evidence with which a stride speaks for the class, or why it does not.
@@ -193,6 +253,7 @@ impl ClassDetector {
                 score: prob,
                 peak_end: input.end,
                 sure_end: input.end,
+                told: false,
                 ..open.clone()
             };
             let offset = rest.onset;
@@ -217,19 +278,25 @@ impl ClassDetector {
     /// Hands an event over, or says why not.
     fn close(&mut self, open: Open, offset: u64, over: &mut Vec<Detection>) -> bool {
         self.floor = self.floor.max(offset);
+        if open.told {
+            self.last = Some(open.detection(self.class, offset));
+            return true;
+        }
         let duration = offset.saturating_sub(open.onset);
         if duration == 0 || duration < self.units.min_duration {
             self.reason = Reason::TooShort { secs: duration as f64 * self.units.frame_secs };
             return false;
         }
-        over.push(Detection {
-            class: self.class,
-            onset: open.onset,
-            offset,
-            score: open.score,
-            peak_end: open.peak_end,
-            sure_end: open.sure_end,
-        });
+        let detection = open.detection(self.class, offset);
+        self.last = Some(detection.clone());
+        over.push(detection);
         true
+    }
+}
+
+impl Open {
+    const fn detection(&self, class: ClassId, offset: u64) -> Detection {
+        let Self { onset, score, peak_end, sure_end, .. } = *self;
+        Detection { class, onset, offset, score, peak_end, sure_end }
     }
 }

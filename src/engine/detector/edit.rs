@@ -16,7 +16,7 @@ pub enum Edit {
     Raise(ClassId),
     /// The threshold goes down to the next multiple of 0.05, at least 0.05.
     Lower(ClassId),
-    /// The class is switched off, or on again.
+    /// The class is switched off, or on again; one that is only shown is reported from here on.
     Mute(ClassId),
 }
 
@@ -30,7 +30,8 @@ impl DetectorParams {
             // Half a thousandth: what was read from a file is not exactly a multiple.
             Edit::Raise(_) => params.move_to(((params.on / STEP + 5e-4).floor() + 1.0) * STEP),
             Edit::Lower(_) => params.move_to(((params.on / STEP - 5e-4).ceil() - 1.0) * STEP),
-            Edit::Mute(_) => params.enabled = !params.enabled,
+            Edit::Mute(_) if params.is_reported() => params.enabled = false,
+            Edit::Mute(_) => (params.enabled, params.alarm) = (true, true),
         }
     }
 }
@@ -81,6 +82,9 @@ mod tests {
         assert!(!params.classes[0].enabled && params.classes[0].edited);
         params.edit(Edit::Mute(ClassId(0)));
         assert!(params.classes[0].enabled);
+        params.classes[0].alarm = false;
+        params.edit(Edit::Mute(ClassId(0)));
+        assert!(params.classes[0].is_reported(), "what was only shown is reported");
         let before = params.clone();
         params.edit(Edit::Raise(ClassId(7)));
         assert_eq!(params, before);

@@ -19,6 +19,9 @@ pub const ANY_LOUD: &str = "any_loud";
 /// An event of [`ANY_LOUD`] ends so many dB below the level at which it begins.
 pub const LOUD_HYSTERESIS_DB: f32 = 6.0;
 
+/// Default of [`DetectorParams::rival_margin`].
+pub const RIVAL_MARGIN: f32 = 0.15;
+
 /// Longest event that can be asked for: it is kept in memory, with its spectra, until it is over.
 const MAX_EVENT_SECS: f64 = 600.0;
 
@@ -38,6 +41,9 @@ pub struct DetectorParams {
     pub min_duration_secs: f64,
     /// Evidence with no longer gaps than this is one event.
     pub merge_gap_secs: f64,
+    /// Of two classes of one rival group that are heard over nearly the same span, the one whose score is lower by at least this
+    /// is not reported; above 0, at most 1, and 1 reports both.
+    pub rival_margin: f32,
     /// After an event, its class stays silent for so long.
     pub cooldown_secs: f64,
     /// A longer event is reported in pieces of this length, 1 to 600 s.
@@ -52,6 +58,8 @@ pub struct DetectorParams {
     /// Any loud sound, behind the model's classes. Its thresholds are scores that stand for levels, see
     /// [`ClassParams::any_loud`]; one stride is enough.
     pub any_loud: Option<ClassParams>,
+    /// The classes that are speech, where audio that holds speech is not to be kept; empty keeps it.
+    pub dropped_speech: Vec<ClassId>,
     /// Hours in which no alarms are wanted.
     pub quiet: Option<Quiet>,
     /// How evidence becomes onset and offset.
@@ -65,8 +73,10 @@ pub struct ClassParams {
     pub on: f32,
     /// Probability below which it speaks against it; at most `on`.
     pub off: f32,
-    /// Whether the class is reported at all.
+    /// Whether the class is listened for at all.
     pub enabled: bool,
+    /// Whether it is reported; otherwise it is only shown.
+    pub alarm: bool,
     /// Its own least duration, if it has one.
     pub min_duration_secs: Option<f64>,
     /// Its own cooldown, if it has one.
@@ -77,6 +87,8 @@ pub struct ClassParams {
     pub record: RecordWhat,
     /// The groups it belongs to.
     pub groups: Vec<String>,
+    /// The group that the model puts it into, whose members exclude each other where one is clearly surer.
+    pub rivals: Option<String>,
     /// Whether the quiet hours hold for it.
     pub obeys_quiet: bool,
     /// Whether a person has changed it since the settings were read.
@@ -91,14 +103,22 @@ impl ClassParams {
             on,
             off,
             enabled: true,
+            alarm: true,
             min_duration_secs: None,
             cooldown_secs: None,
             max_event_secs: None,
             record: RecordWhat::Full,
             groups: Vec::new(),
+            rivals: None,
             obeys_quiet: true,
             edited: false,
         }
+    }
+
+    /// Whether events of the class are reported.
+    #[must_use]
+    pub const fn is_reported(&self) -> bool {
+        self.enabled && self.alarm
     }
 
     /// Any sound of at least this RMS in dBFS, above −114 and below 0.
@@ -143,19 +163,25 @@ impl DetectorParams {
     /// The default parameters with the labels' own thresholds.
     #[must_use]
     pub fn from_labels(labels: &[Label]) -> Self {
-        let class = |l: &Label| ClassParams::new(l.on_threshold, l.off_threshold);
+        let class = |l: &Label| ClassParams {
+            alarm: l.alarm,
+            rivals: l.group.clone(),
+            ..ClassParams::new(l.on_threshold, l.off_threshold)
+        };
         Self {
             min_strides: 2,
             of_strides: 3,
             sure: 1.0,
             min_duration_secs: 0.1,
             merge_gap_secs: 2.0,
+            rival_margin: RIVAL_MARGIN,
             cooldown_secs: 0.0,
             max_event_secs: 20.0,
             gate_dbfs: None,
             low_cut_hz: LOW_CUT_HZ,
             classes: labels.iter().map(class).collect(),
             any_loud: None,
+            dropped_speech: Vec::new(),
             quiet: None,
             localisation: Localisation::default(),
         }
@@ -197,6 +223,12 @@ impl DetectorParams {
             return Err(Error::usage(format!(
                 "a probability of {} from which on one stride is enough cannot be; give more than 0, at most 1",
                 self.sure
+            )));
+        }
+        if !(self.rival_margin > 0.0 && self.rival_margin <= 1.0) {
+            return Err(Error::usage(format!(
+                "a margin of {} between labels of a group cannot be; give more than 0, at most 1",
+                self.rival_margin
             )));
         }
         let tuning = &self.localisation;

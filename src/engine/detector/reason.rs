@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::units::ClassId;
+
 /// Why nothing is reported of a class although its score is noteworthy (at least half of its threshold).
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Reason {
@@ -10,6 +12,8 @@ pub enum Reason {
     None,
     /// The class is switched off.
     Off,
+    /// The class is only shown: neither the model nor the settings report it.
+    OnlyShown,
     /// The stride is gated: it, and those before it, are quieter than this, in dBFS.
     Gate {
         /// The gate's level.
@@ -41,6 +45,15 @@ pub enum Reason {
         /// It lasted so many seconds.
         secs: f64,
     },
+    /// An event is open that belongs to one which was reported already.
+    Reported,
+    /// Another class of the same group was clearly surer over nearly the same span.
+    Outdone {
+        /// That class.
+        by: ClassId,
+        /// Its score.
+        score: f32,
+    },
     /// An event is open and will not be told: quiet hours.
     Quiet,
 }
@@ -52,6 +65,7 @@ impl Reason {
         match self {
             Self::None => "",
             Self::Off => "switched_off",
+            Self::OnlyShown => "only_shown",
             Self::Gate { .. } => "level_gate",
             Self::Below { .. } => "below_threshold",
             Self::Strides { .. } => "too_few_strides",
@@ -59,6 +73,8 @@ impl Reason {
             Self::NothingNew => "nothing_new",
             Self::NoEvidence => "no_evidence",
             Self::TooShort { .. } => "too_short",
+            Self::Reported => "already_reported",
+            Self::Outdone { .. } => "surer_label_of_group",
             Self::Quiet => "quiet_hours",
         }
     }
@@ -69,6 +85,7 @@ impl fmt::Display for Reason {
         match self {
             Self::None => Ok(()),
             Self::Off => f.write_str("switched off"),
+            Self::OnlyShown => f.write_str("only shown"),
             Self::Gate { dbfs } => write!(f, "level gate: quieter than {dbfs:.0} dBFS"),
             Self::Below { threshold } => write!(f, "below {threshold:.2}"),
             Self::Strides { n, of } => write!(f, "{n} of {of} strides"),
@@ -76,6 +93,8 @@ impl fmt::Display for Reason {
             Self::NothingNew => f.write_str("nothing new since the last"),
             Self::NoEvidence => f.write_str("no evidence"),
             Self::TooShort { secs } => write!(f, "too short: {secs:.2} s"),
+            Self::Reported => f.write_str("part of the last event"),
+            Self::Outdone { score, .. } => write!(f, "a label of its group is surer: {score:.2}"),
             Self::Quiet => f.write_str("quiet hours"),
         }
     }

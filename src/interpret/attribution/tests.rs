@@ -14,6 +14,7 @@ fn front_end() -> FrontEndParams {
         sample_rate: SampleRate::new(8000).unwrap(),
         stft: StftParams { n_fft: 64, hop: 32, win_length: 64, window: WindowKind::Hann, centred: true },
         mel: MelParams { n_mels: N_MELS, scale: MelScale::Htk, norm: MelNorm::None, f_min_hz: 0.0, f_max_hz: 4000.0 },
+        pre_emphasis: 0.0,
         power: SpectrumPower::Power,
         compression: Compression::Log10 { floor: 1e-5, scale: 0.4, offset: 0.8 },
     }

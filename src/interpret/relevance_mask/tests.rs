@@ -11,6 +11,7 @@ fn params() -> FrontEndParams {
         sample_rate: SampleRate::new(8000).unwrap(),
         stft: StftParams { n_fft: 64, hop: 32, win_length: 64, window: WindowKind::Hann, centred: true },
         mel: MelParams { n_mels: N_MELS, scale: MelScale::Htk, norm: MelNorm::None, f_min_hz: 200.0, f_max_hz: 3500.0 },
+        pre_emphasis: 0.0,
         power: SpectrumPower::Power,
         compression: Compression::Log1p,
     }

@@ -19,7 +19,7 @@ use self::linear::{Linear, Weights};
 use super::kernels::conv::{ConvShape, pack_weights};
 use super::kernels::pool::{self, PoolShape};
 use super::tensors::Arrays;
-use super::vgg::{VggConfig, fold};
+use super::vgg::{VggConfig, fold_layer};
 use crate::{Error, Result};
 
 /// How a gradient passes the ReLUs.
@@ -92,7 +92,7 @@ impl Chain {
         config.validate()?;
         let mut layers = vec![Layer::InputPool(config.input_pool)];
         for s in config.layers() {
-            let folded = fold(arrays, &s.name, s.c_in, s.c_out)?;
+            let folded = fold_layer(arrays, &s)?;
             let shape = ConvShape { height: 0, width: 0, c_in: s.c_in, c_out: s.c_out, kh: 3, kw: 3 };
             let packed = pack_weights(s.c_out, s.c_in, 9, &folded.weights);
             layers.push(Layer::Conv(Linear { shape, weights: Weights::new(&shape, packed, folded.bias) }));

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::label::is_group_name;
 use super::{Classifier, FrontEndSpec, L2i, Lmac, Manifest};
 use crate::dsp::Compression;
 use crate::toml_text::BadValue;
@@ -75,6 +76,10 @@ impl Manifest {
                 let remedy = format!("give a probability above 0 and at most on_threshold, here {on}");
                 return Some(BadValue::new(key("off_threshold"), off, remedy));
             }
+            if let Some(group) = label.group.as_deref().filter(|group| !is_group_name(group)) {
+                let remedy = format!("give a lower-case word, as in {}", super::GROUPS.join(", "));
+                return Some(BadValue::new(key("group"), quoted(group), remedy));
+            }
         }
         None
     }
@@ -107,8 +112,16 @@ fn front_end_problem(f: &FrontEndSpec) -> Option<BadValue> {
     if !(8_000..=192_000).contains(&f.sample_rate_hz) {
         return Some(BadValue::new(key("sample_rate_hz"), f.sample_rate_hz, "give 8000 to 192000 Hz"));
     }
-    if !f.periodic {
-        return Some(BadValue::new(key("periodic"), false, "give true: all windows here are periodic"));
+    if f.periodic != f.window.is_periodic() {
+        let remedy = format!("give {}, which the window is", f.window.is_periodic());
+        return Some(BadValue::new(key("periodic"), f.periodic, remedy));
+    }
+    if !(0.0..1.0).contains(&f.pre_emphasis) {
+        return Some(BadValue::new(key("pre_emphasis"), f.pre_emphasis, "give 0 or more and less than 1"));
+    }
+    if f.pre_emphasis > 0.0 && f.win_length + 2 > f.n_fft {
+        let remedy = "give at most n_fft - 2 samples where there is pre-emphasis";
+        return Some(BadValue::new(key("win_length"), f.win_length, remedy));
     }
     within(&key("n_fft"), f.n_fft, 2, 1 << 20, "samples")
         .or_else(|| within(&key("win_length"), f.win_length, 2, f.n_fft, "samples, at most n_fft"))
@@ -132,13 +145,15 @@ fn front_end_problem(f: &FrontEndSpec) -> Option<BadValue> {
 fn compression_problem(c: &Compression) -> Option<BadValue> {
     let key = |k: &str| format!("front_end.compression.{k}");
     match *c {
-        Compression::Log10 { floor, .. } | Compression::Db { floor } if !(floor > 0.0 && floor.is_finite()) => {
+        Compression::Log10 { floor, .. } | Compression::Ln { floor, .. } | Compression::Db { floor }
+            if !(floor > 0.0 && floor.is_finite()) =>
+        {
             Some(BadValue::new(key("floor"), floor, "give an energy greater than 0, as in 1e-5"))
         }
-        Compression::Log10 { scale, .. } if !scale.is_finite() || scale == 0.0 => {
+        Compression::Log10 { scale, .. } | Compression::Ln { scale, .. } if !scale.is_finite() || scale == 0.0 => {
             Some(BadValue::new(key("scale"), scale, "give a number other than 0"))
         }
-        Compression::Log10 { offset, .. } if !offset.is_finite() => {
+        Compression::Log10 { offset, .. } | Compression::Ln { offset, .. } if !offset.is_finite() => {
             Some(BadValue::new(key("offset"), offset, "give a finite number"))
         }
         _ => None,

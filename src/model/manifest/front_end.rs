@@ -21,10 +21,13 @@ pub struct FrontEndSpec {
     pub win_length: usize,
     /// The weighting function.
     pub window: WindowKind,
-    /// Whether the window is periodic; always true, and written down for whoever reads the weights elsewhere.
+    /// Whether the window is periodic, as its name says too; written down for whoever reads the weights elsewhere.
     pub periodic: bool,
     /// Whether frame t is centred on sample t·hop (zeros before the stream) and not begins there.
     pub centred: bool,
+    /// High frequencies are raised first, `y[n] = x[n + 1] - pre_emphasis * x[n]`: 0…1, less than 1.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pre_emphasis: f32,
     /// Mel bands, 1…n_fft/2 + 1.
     pub n_mels: usize,
     /// Formula of the mel scale.
@@ -59,6 +62,7 @@ impl FrontEndSpec {
                 window: self.window,
                 centred: self.centred,
             },
+            pre_emphasis: self.pre_emphasis,
             mel: MelParams {
                 n_mels: self.n_mels,
                 scale: self.mel_scale,
@@ -92,8 +96,9 @@ impl From<&FrontEndParams> for FrontEndSpec {
             hop: p.stft.hop,
             win_length: p.stft.win_length,
             window: p.stft.window,
-            periodic: true,
+            periodic: p.stft.window.is_periodic(),
             centred: p.stft.centred,
+            pre_emphasis: p.pre_emphasis,
             n_mels: p.mel.n_mels,
             mel_scale: p.mel.scale,
             mel_norm: p.mel.norm,
@@ -105,6 +110,12 @@ impl From<&FrontEndParams> for FrontEndSpec {
     }
 }
 
+/// For serde: no pre-emphasis is not written.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(share: &f32) -> bool {
+    *share == 0.0
+}
+
 /// Reads a compression, refusing unknown keys beside `kind = "log1p"` too: serde lets them pass beside a variant that
 /// has no fields, so that variant has an empty set of them here.
 fn strict_compression<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Compression, D::Error> {
@@ -114,10 +125,12 @@ fn strict_compression<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Comp
         Log10 { floor: f32, scale: f32, offset: f32 },
         Log1p {},
         Db { floor: f32 },
+        Ln { floor: f32, scale: f32, offset: f32 },
     }
     Ok(match Strict::deserialize(deserializer)? {
         Strict::Log10 { floor, scale, offset } => Compression::Log10 { floor, scale, offset },
         Strict::Log1p {} => Compression::Log1p,
         Strict::Db { floor } => Compression::Db { floor },
+        Strict::Ln { floor, scale, offset } => Compression::Ln { floor, scale, offset },
     })
 }

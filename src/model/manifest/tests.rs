@@ -37,6 +37,8 @@ off_threshold = 0.4
 name = "rain"
 on_threshold = 0.5
 off_threshold = 0.5
+group = "nature"
+alarm = false
 
 [classifier]
 architecture = "vgg"
@@ -95,6 +97,36 @@ fn a_good_manifest_is_read_whole() {
     assert_eq!(m.classifier.head, Head::MeanMax);
     assert_eq!(m.l2i.as_ref().unwrap().pooling, Pooling::Attention);
     assert_eq!(m.scores["ff_median"]["0.1"].as_float(), Some(0.2));
+}
+
+#[test]
+fn a_label_without_group_and_alarm_is_reported_and_belongs_to_no_group() {
+    let m = parse(GOOD).unwrap();
+    assert_eq!((m.labels[0].group.as_deref(), m.labels[0].alarm), (None, true));
+    assert_eq!((m.labels[1].group.as_deref(), m.labels[1].alarm), (Some("nature"), false));
+    let text = m.to_toml().unwrap();
+    assert_eq!((text.matches("alarm = ").count(), text.matches("group = ").count()), (1, 1), "{text}");
+}
+
+#[test]
+fn groups_come_in_one_order_whatever_the_order_of_the_labels() {
+    let of = |name: &str, group: Option<&str>| Label { group: group.map(str::to_owned), ..Label::new(name, 0.5, 0.4) };
+    let labels = [
+        of("hum", None),
+        of("zither", Some("zoo")),
+        of("rain", Some("nature")),
+        of("axe", Some("attic")),
+        of("siren", Some("alarm")),
+        of("wind", Some("nature")),
+    ];
+    let groups = [
+        (Some("alarm"), vec![4]),
+        (Some("nature"), vec![2, 5]),
+        (Some("attic"), vec![3]),
+        (Some("zoo"), vec![1]),
+        (None, vec![0]),
+    ];
+    assert_eq!(by_group(&labels), groups);
 }
 
 #[test]
@@ -161,6 +193,13 @@ fn each_wrong_value_has_an_error_that_names_it() {
         ("on_threshold = 0.6", "on_threshold = 1", "m/model.toml, line @: labels[0].on_threshold = 1"),
         ("off_threshold = 0.4", "off_threshold = 0.7", "m/model.toml, line @: labels[0].off_threshold = 0.7"),
         ("off_threshold = 0.4", "off_threshold = 0", "m/model.toml, line @: labels[0].off_threshold = 0"),
+        (
+            "\"nature\"",
+            "\"Nature\"",
+            "m/model.toml, line @: labels[1].group = \"Nature\" cannot be used; give a lower-case word",
+        ),
+        ("\"nature\"", "\"\"", "m/model.toml, line @: labels[1].group = \"\""),
+        ("alarm = false", "alarm = 0", "m/model.toml, line @: labels[1].alarm = 0 cannot be used"),
         ("\"vgg\"", "\"cnn14\"", "m/model.toml, line @: classifier.architecture = \"cnn14\""),
         ("[16, 32, 64, 128, 256, 512]", "[]", "m/model.toml, line @: classifier.widths = []"),
         ("[16, 32,", "[16, 0,", "m/model.toml, line @: classifier.widths = [16, 0,"),

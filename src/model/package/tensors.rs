@@ -3,6 +3,7 @@
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use crate::error::{Error, Result};
+use crate::model::half::{from_bf16, from_f16};
 use crate::model::tensors::{Array, Arrays};
 
 /// Reads a safetensors file's bytes; `name` is what errors call the file.
@@ -51,10 +52,7 @@ fn floats(view: &TensorView<'_>) -> Option<Vec<f32>> {
         Dtype::F32 => data.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
         Dtype::F64 => data.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect(),
         Dtype::F16 => data.as_chunks().0.iter().map(|b| from_f16(u16::from_le_bytes(*b))).collect(),
-        Dtype::BF16 => {
-            let widen = |b: &[u8; 2]| f32::from_bits(u32::from(u16::from_le_bytes(*b)) << 16);
-            data.as_chunks().0.iter().map(widen).collect()
-        }
+        Dtype::BF16 => data.as_chunks().0.iter().map(|b| from_bf16(u16::from_le_bytes(*b))).collect(),
         _ => return None,
     })
 }
@@ -72,18 +70,6 @@ const fn is_integer(dtype: Dtype) -> bool {
             | Dtype::U64
             | Dtype::I64
     )
-}
-
-/// IEEE 754 binary16 to binary32; exact.
-fn from_f16(bits: u16) -> f32 {
-    let sign = if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
-    let mantissa = f32::from(bits & 0x3ff);
-    sign * match (bits >> 10) & 0x1f {
-        0 => mantissa * 2f32.powi(-24),
-        31 if mantissa == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        exponent => (1.0 + mantissa / 1024.0) * 2f32.powi(i32::from(exponent) - 15),
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use candle_core::{Device, Tensor};
 
 use super::{BATCH_NORM_EPS, LayerSpec, VggConfig};
+use crate::model::folding::{Folded, fold};
 use crate::model::kernels::conv::pack_weights;
 use crate::model::ops::{conv2d, max_pool};
 use crate::model::tensors::Arrays;
@@ -17,25 +18,9 @@ pub struct Forward {
     pub taps: Vec<Tensor>,
 }
 
-/// One convolution with its batch norm folded: weights in PyTorch's layout `[c_out, c_in, 3, 3]`, and the bias.
-pub(crate) struct Folded {
-    pub(crate) weights: Vec<f32>,
-    pub(crate) bias: Vec<f32>,
-}
-
-/// Folds `layerN.0` (convolution) and `layerN.1` (batch norm) into one: w·γ/√(σ²+ε), (b−μ)·γ/√(σ²+ε)+β.
-pub(crate) fn fold(arrays: &Arrays, name: &str, c_in: usize, c_out: usize) -> Result<Folded> {
-    let mut weights = arrays.get(&format!("{name}.0.weight"), &[c_out, c_in, 3, 3])?.to_vec();
-    let conv_bias = arrays.get_optional(&format!("{name}.0.bias"), &[c_out])?;
-    let norm = |what: &str| arrays.get(&format!("{name}.1.{what}"), &[c_out]);
-    let (gamma, beta, mean, var) = (norm("weight")?, norm("bias")?, norm("running_mean")?, norm("running_var")?);
-    let mut bias = Vec::with_capacity(c_out);
-    for o in 0..c_out {
-        let scale = gamma[o] / (var[o] + BATCH_NORM_EPS).sqrt();
-        weights[o * c_in * 9..][..c_in * 9].iter_mut().for_each(|w| *w *= scale);
-        bias.push((conv_bias.map_or(0.0, |b| b[o]) - mean[o]) * scale + beta[o]);
-    }
-    Ok(Folded { weights, bias })
+/// Folds the convolution and the batch norm of one layer.
+pub(crate) fn fold_layer(arrays: &Arrays, spec: &LayerSpec) -> Result<Folded> {
+    fold(arrays, &spec.name, &[spec.c_out, spec.c_in, 3, 3], BATCH_NORM_EPS)
 }
 
 /// The dense layer behind the pooling.
@@ -98,7 +83,7 @@ impl Vgg {
         config.validate()?;
         let mut layers = Vec::new();
         for s in config.layers() {
-            let folded = fold(arrays, &s.name, s.c_in, s.c_out)?;
+            let folded = fold_layer(arrays, &s)?;
             let packed = pack_weights(s.c_out, s.c_in, 9, &folded.weights);
             let weights = Tensor::from_vec(packed, (3, 3, s.c_in, s.c_out), &Device::Cpu)?;
             layers.push((s, weights, folded.bias));
@@ -158,7 +143,7 @@ impl PlainVgg {
         config.validate()?;
         let mut layers = Vec::new();
         for s in config.layers() {
-            let folded = fold(arrays, &s.name, s.c_in, s.c_out)?;
+            let folded = fold_layer(arrays, &s)?;
             let weights = Tensor::from_vec(folded.weights, (s.c_out, s.c_in, 3, 3), device)?;
             let bias = Tensor::from_vec(folded.bias, (1, s.c_out, 1, 1), device)?;
             layers.push((s, weights, bias));

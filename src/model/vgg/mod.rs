@@ -7,7 +7,7 @@
 mod classifier;
 mod trainable;
 
-pub(crate) use classifier::fold;
+pub(crate) use classifier::fold_layer;
 pub use classifier::{Forward, PlainVgg, Vgg};
 pub use trainable::{HeadPass, Param, Reach, TrainableVgg};
 

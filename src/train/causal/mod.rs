@@ -2,9 +2,11 @@
 
 mod ema;
 mod heads;
+mod teacher;
 
 pub use ema::average;
 pub use heads::{Answers, Heads, Lesson, Losses};
+pub use teacher::EfficientAtTeacher;
 
 use std::path::Path;
 use std::time::Instant;

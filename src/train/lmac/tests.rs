@@ -18,6 +18,7 @@ pub(super) fn settings() -> LmacTraining {
             sample_rate: SampleRate::new(8000).unwrap(),
             stft,
             mel,
+            pre_emphasis: 0.0,
             power: SpectrumPower::Power,
             compression: Compression::Log1p,
         },

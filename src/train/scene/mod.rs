@@ -245,55 +245,6 @@ fn coloured(rng: &mut ChaCha8Rng, n: usize, rate: SampleRate) -> Vec<f32> {
     (0..n).map(tone).collect()
 }
 
-fn draw(&self, rng: &mut ChaCha8Rng) -> Option<&Sound> {
-        let from = if !self.other.is_empty() && rng.random_bool(OTHER_PROB) {
-            &self.other
-        } else {
-            self.by_class.get(rng.random_range(0..self.by_class.len().max(1)))?
-        };
-        if from.is_empty() { None } else { from.get(rng.random_range(0..from.len())) }
-    }
-}
-
-/// White, pink or brown noise, or the hum of the mains with its overtones.
-fn coloured(rng: &mut ChaCha8Rng, n: usize, rate: SampleRate) -> Vec<f32> {
-    if !rng.random_bool(0.25) {
-        let colour = Colour::any(rng);
-        return noise(rng, colour, n);
-    }
-    let mains = if rng.random_bool(0.5) { 50.0 } else { 60.0_f32 };
-    let tones: Vec<(f32, f32, f32)> = (1..=rng.random_range(2..12))
-        .map(|k| {
-            (mains * k as f32, rng.random_range(0.1..1.0) / k as f32, rng.random_range(0.0..std::f32::consts::TAU))
-        })
-        .collect();
-    let hz = rate.hz() as f32;
-    let tone = |i: usize| -> f32 {
-        tones.iter().map(|(f, a, p)| a * (std::f32::consts::TAU * f * i as f32 / hz + p).sin()).sum()
-    };
-    (0..n).map(tone).collect()
-}
-
-/// Convolves in place; what rings beyond the end is lost.
-fn convolve(samples: &mut [f32], response: &[f32]) {
-    let n = (samples.len() + response.len()).next_power_of_two();
-    let mut planner = RealFftPlanner::<f32>::new();
-    let (forward, inverse) = (planner.plan_fft_forward(n), planner.plan_fft_inverse(n));
-    let spectrum = |values: &[f32]| {
-        let mut input = forward.make_input_vec();
-        input[..values.len()].copy_from_slice(values);
-        let mut output = forward.make_output_vec();
-        forward.process(&mut input, &mut output).map(|()| output)
-    };
-    let (Ok(mut a), Ok(b)) = (spectrum(samples), spectrum(response)) else { return };
-    a.iter_mut().zip(&b).for_each(|(a, b)| *a *= b);
-    let mut out = inverse.make_output_vec();
-    // The planner made the buffers, so that only a defect of the library can fail here; then the scene stays dry.
-    if inverse.process(&mut a, &mut out).is_ok() {
-        samples.iter_mut().zip(&out).for_each(|(s, x)| *s = x / n as f32);
-    }
-}
-
 fn draw(rng: &mut ChaCha8Rng, shares: &[f64]) -> usize {
     let mut left = rng.random::<f64>();
     for (i, share) in shares.iter().enumerate() {
