@@ -4,7 +4,8 @@ use std::cell::RefCell;
 
 use super::{Lesson, Teacher};
 use crate::dsp::{
-    Compression, FrontEnd, FrontEndParams, MelNorm, MelParams, MelScale, SpectrumPower, StftParams, WindowKind, resample,
+    Compression, FrontEnd, FrontEndParams, MelNorm, MelParams, MelScale, SpectrumPower, StftParams, WindowKind,
+    resample,
 };
 use crate::model::efficientat::EfficientAt;
 use crate::units::SampleRate;
