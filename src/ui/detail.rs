@@ -12,7 +12,7 @@ use super::draw::popup;
 use super::events::{duration_secs, sign};
 use super::text::{clip, format_time, local_time, number, pad, wrap};
 use super::theme::Theme;
-use crate::engine::report::{Event, Explained};
+use crate::engine::report::{Event, Explained, RecordWhat};
 use crate::engine::snapshot::EventSummary;
 use crate::units::StreamClock;
 
@@ -84,6 +84,9 @@ fn figures(summary: &EventSummary, app: &App, cells: usize) -> Vec<(&'static str
     let folder = summary.dir.clone().unwrap_or_else(|| without_folder(event, app).to_owned());
     for (idx, line) in wrap(&folder, cells.saturating_sub(NAME)).into_iter().enumerate() {
         lines.push((if idx == 0 { "folder" } else { "" }, line));
+    }
+    if event.handling.record == RecordWhat::NoSpeech {
+        lines.push(("audio", "not kept: somebody speaks".to_owned()));
     }
     let sha256: String = event.model.sha256.chars().take(12).collect();
     lines.push(("model", format!("{} · sha256 {sha256} · {}", event.model.name, event.method)));

@@ -157,7 +157,7 @@ pub const TABLE: &[Binding] = &[
     bind(Action::Freeze, &[char_key('f'), char_key(' ')], "freeze the screen; listening goes on", Some("freeze")),
     bind(Action::Detail, &[special(KeyCode::Enter)], ENTER_ESC, Some("event")),
     bind(Action::Close, &[special(KeyCode::Esc)], ENTER_ESC, None),
-    bind(Action::SwitchOrder, &[char_key('t')], "labels by group / score / as in the model", Some("sort")),
+    bind(Action::SwitchOrder, &[char_key('t')], "labels by group / score / model", Some("sort")),
     bind(Action::NextLabel, &[char_key('.')], LABEL, None),
     bind(Action::PreviousLabel, &[char_key(',')], LABEL, None),
     bind(Action::Lower, &[char_key('<')], LABEL, None),

@@ -12,8 +12,15 @@ const MANY: usize = 40;
 /// One row of the labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Row<'a> {
-    /// The heading of a group: its name, and how many labels it has.
-    Group(&'a str, usize),
+    /// The heading of a group, or of what was not heard of it.
+    Group {
+        /// Its name.
+        name: &'a str,
+        /// Labels below this heading.
+        n: usize,
+        /// Whether they were heard.
+        heard: bool,
+    },
     /// A class, by its index.
     Class(usize),
 }
@@ -43,29 +50,36 @@ pub(super) fn rows(order: LabelOrder, classes: &[ClassState]) -> Vec<Row<'_>> {
     shown.into_iter().map(Row::Class).collect()
 }
 
-/// Groups and in them labels: those with an open event first, then what is heard, then by when it was heard last.
+/// First what was heard, by group: groups and in them labels with an open event, then those that are heard, then by when that was
+/// last. Then, by group again, what was not: of many labels few are ever heard, and those are to be seen without scrolling.
 fn by_group(classes: &[ClassState]) -> Vec<Row<'_>> {
     let newest = |idx: &usize| newest(&classes[*idx]);
-    let mut groups: Vec<(Option<&str>, Vec<usize>)> = Vec::new();
-    for (idx, class) in classes.iter().enumerate() {
-        let group = class.group.as_deref();
-        match groups.iter_mut().find(|(name, _)| *name == group) {
-            Some((_, members)) => members.push(idx),
-            None => groups.push((group, vec![idx])),
+    let has_headings = classes.iter().any(|class| class.group.is_some());
+    let mut rows = Vec::with_capacity(classes.len());
+    for heard in [true, false] {
+        let mut groups: Vec<(Option<&str>, Vec<usize>)> = Vec::new();
+        for (idx, class) in classes.iter().enumerate().filter(|(_, class)| was_heard(class) == heard) {
+            let group = class.group.as_deref();
+            match groups.iter_mut().find(|(name, _)| *name == group) {
+                Some((_, members)) => members.push(idx),
+                None => groups.push((group, vec![idx])),
+            }
         }
-    }
-    groups.iter_mut().for_each(|(_, members)| members.sort_by_key(|idx| Reverse(newest(idx))));
-    // Stable: groups of which nothing was heard stay in the model's order.
-    groups.sort_by_key(|(_, members)| Reverse(members.first().map(newest)));
-    let has_headings = groups.iter().any(|(name, _)| name.is_some());
-    let mut rows = Vec::with_capacity(classes.len() + groups.len());
-    for (name, members) in groups {
-        if has_headings {
-            rows.push(Row::Group(name.unwrap_or("other labels"), members.len()));
+        groups.iter_mut().for_each(|(_, members)| members.sort_by_key(|idx| Reverse(newest(idx))));
+        // Stable: groups of which nothing was heard stay in the model's order.
+        groups.sort_by_key(|(_, members)| Reverse(members.first().map(newest)));
+        for (name, members) in groups {
+            if has_headings {
+                rows.push(Row::Group { name: name.unwrap_or("other labels"), n: members.len(), heard });
+            }
+            rows.extend(members.into_iter().map(Row::Class));
         }
-        rows.extend(members.into_iter().map(Row::Class));
     }
     rows
+}
+
+fn was_heard(class: &ClassState) -> bool {
+    is_now(class) || class.heard.last.is_some()
 }
 
 /// What is heard now is newer than all that was.

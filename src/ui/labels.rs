@@ -11,7 +11,6 @@ use super::label_rows::{Row, is_now, rows};
 use super::text::{clip, number, pad, pad_start, width};
 use super::theme::Theme;
 use crate::engine::snapshot::{ClassState, Snapshot};
-use crate::units::SamplePos;
 
 /// Cells of the columns behind a label, each with the space before it: score, how often, how long ago.
 const SCORE: usize = 5;
@@ -63,9 +62,9 @@ fn draw_groups(
     for (y, (idx, row)) in (inner.y..inner.bottom()).zip(rows.iter().enumerate().skip(first)) {
         let line = Rect { y, height: 1, ..inner };
         match row {
-            Row::Group(name, n) => {
-                let heading = clip(&format!("{name} · {n}"), inner.width.into());
-                buffer.set_string(line.x, y, heading, theme.title());
+            Row::Group { name, n, heard } => {
+                let (what, style) = if *heard { ("heard", theme.title()) } else { ("not heard", theme.dim()) };
+                buffer.set_string(line.x, y, clip(&format!("{name} · {n} {what}"), inner.width.into()), style);
             }
             Row::Class(class) => {
                 let Some(class) = snapshot.classes.get(*class) else { continue };
@@ -100,7 +99,6 @@ fn draw_heard(buffer: &mut Buffer, row: Rect, class: &ClassState, snapshot: &Sna
         let bar = Rect { x: bar_x + 1, width: (room - cells) as u16 - 1, ..row };
         let fill = if class.active { theme.bar_active() } else { theme.bar() };
         draw_bar(buffer, bar, class.score, Some(class.on_threshold), fill, theme);
-        put(buffer, "", style);
         x = bar.right();
     }
     let mut put = |text: String, style: Style| {
@@ -127,8 +125,7 @@ fn ago(class: &ClassState, snapshot: &Snapshot) -> String {
     if is_now(class) {
         return "now".to_owned();
     }
-    let SamplePos(ago) = SamplePos(snapshot.position.0.saturating_sub(last.0));
-    let secs = snapshot.clock.sample_rate.secs(ago) as u64;
+    let secs = snapshot.clock.sample_rate.secs(snapshot.position.0.saturating_sub(last.0)) as u64;
     match secs {
         0..100 => format!("{secs}s"),
         100..6000 => format!("{}m", secs / 60),

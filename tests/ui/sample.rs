@@ -224,13 +224,14 @@ pub(crate) fn wide(n: usize) -> Snapshot {
         let last = Some(SamplePos(snapshot.position.0 - ago_secs * u64::from(RATE_HZ)));
         class.heard = Heard { now, n: times, last };
     };
-    heard(n / 4, "dog", 0.93, true, 12, 0);
-    heard(n / 4 + 1, "cat", 0.2, false, 3, 41);
-    heard(n / 8, "speech", 0.88, true, 1204, 0);
+    heard(n * 5 / 16, "dog", 0.93, true, 12, 0);
+    heard(n * 5 / 16 + 1, "cat", 0.2, false, 3, 41);
+    heard(n * 3 / 16, "speech", 0.88, true, 1204, 0);
     heard(n - 1, "acoustic guitar, strummed slowly", 0.04, false, 1, 75);
-    (snapshot.classes[n / 4].active, snapshot.classes[n / 4].since) = (true, Some(SamplePos(13_500)));
-    snapshot.classes[n / 8].alarm = false;
-    snapshot.explained = Some(ClassId(n / 4));
+    let dog = &mut snapshot.classes[n * 5 / 16];
+    (dog.active, dog.since) = (true, Some(SamplePos(14_300)));
+    snapshot.classes[n * 3 / 16].alarm = false;
+    snapshot.explained = Some(ClassId(n * 5 / 16));
     snapshot
 }
 

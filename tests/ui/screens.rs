@@ -240,7 +240,6 @@ fn many_labels_scroll_to_the_one_that_is_chosen() {
         let shows = |app: &App, label: &str| text(&screen(app, 80, 24)).iter().any(|line| line.contains(label));
         press(&mut app, ".");
         assert!(shows(&app, "▶ dog"), "the first is what is heard now");
-        // The group of the last label was heard last but two, so that its other labels come early, and those of the sixth late.
         for _ in 0..=n / 10 {
             press(&mut app, ")");
         }
