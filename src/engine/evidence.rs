@@ -3,16 +3,24 @@
 
 use super::detector::Localisation;
 use crate::interpret::Explanation;
+use crate::model::frame_probs::FrameProbs;
 use crate::units::ClassId;
 
-/// Evidence for `class` over a segment: the method's, smoothed; the loudness where there is no method or its evidence is
+/// Evidence for `class` over a segment: the network's own, where it has probabilities for each frame; else the method's, smoothed; the loudness where there is no method or its evidence is
 /// the same everywhere. Frames before the stream (`n_padded` of them, at the beginning) have none.
 pub(super) fn evidence(
     class: ClassId,
+    frames: Option<&FrameProbs>,
     explanation: Option<&dyn Explanation>,
     segment: &LoudnessOf<'_>,
     tuning: &Localisation,
 ) -> Vec<f32> {
+    if let Some(frames) = frames {
+        let mut evidence = frames.of(class.0, segment.n_frames());
+        let n_padded = segment.n_padded.min(evidence.len());
+        evidence[..n_padded].fill(0.0);
+        return evidence;
+    }
     let told = explanation.map(|explanation| {
         let mut evidence = explanation.evidence(class);
         evidence.iter_mut().for_each(|e| *e = if e.is_finite() { e.max(0.0) } else { 0.0 });
@@ -38,6 +46,11 @@ pub(super) struct LoudnessOf<'a> {
 }
 
 impl LoudnessOf<'_> {
+    /// Frames of the segment.
+    fn n_frames(&self) -> usize {
+        self.features.len() / self.n_mels.max(1)
+    }
+
     /// How far each column rises above what is usual in the segment, in the mean over the bands: each band against its own
     /// lowest tenth, so that a tone in one band counts beside noise in another.
     #[must_use]

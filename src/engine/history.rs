@@ -13,6 +13,7 @@ pub use super::geometry::Geometry;
 use super::rows::Rows;
 use crate::dsp::{Complex32, FrontEnd, HighPass, OffsetFilter, StftParams, StreamingStft, log1p_magnitude};
 use crate::interpret::Explanation;
+use crate::model::frame_probs::FrameProbs;
 use crate::units::{ClassId, SampleRate};
 use crate::{Error, Result};
 
@@ -23,6 +24,8 @@ pub struct Stride {
     pub end: u64,
     /// Probability of each class.
     pub probs: Vec<f32>,
+    /// Probabilities frame by frame, of networks that say when; the newest stride alone keeps them.
+    pub frames: Option<FrameProbs>,
     /// What the method said, where it was asked.
     pub explanation: Option<Arc<dyn Explanation>>,
     /// Whether the classifier was asked. Under overload it may not be: `probs` are then those of the stride before.
@@ -239,6 +242,7 @@ impl History {
     pub fn push_stride(&mut self, stride: Stride) {
         let part = self.strides.back().map(|last| self.part(last.end));
         if let (Some(last), Some(part)) = (self.strides.back_mut(), part) {
+            last.frames = None;
             last.shrink(&self.gates, part);
         }
         self.next_end = stride.end + self.geometry.stride_frames as u64;

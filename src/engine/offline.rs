@@ -84,7 +84,14 @@ pub fn explain_unless_stopped(
             return Ok(None);
         }
         let probs = classify(inference, &ears.history, end)?.probs;
-        ears.history.push_stride(Stride { end, probs, explanation: None, classified: true, lag_secs: 0.0 });
+        ears.history.push_stride(Stride {
+            end,
+            probs,
+            frames: None,
+            explanation: None,
+            classified: true,
+            lag_secs: 0.0,
+        });
     }
     let detection = surest(&ears, class, samples.len())?;
     let mut gates = vec![f32::INFINITY; labels.len()];

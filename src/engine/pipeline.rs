@@ -377,7 +377,14 @@ impl Pipeline {
     /// classified then.
     fn pass_over(&mut self, end: u64) {
         let probs = self.view.probs().to_vec();
-        self.ears.history.push_stride(Stride { end, probs, explanation: None, classified: false, lag_secs: 0.0 });
+        self.ears.history.push_stride(Stride {
+            end,
+            probs,
+            frames: None,
+            explanation: None,
+            classified: false,
+            lag_secs: 0.0,
+        });
         self.n_shed += 1;
     }
 
@@ -407,11 +414,11 @@ impl Pipeline {
         events: &mut Vec<EventReport>,
     ) -> Result<()> {
         let Some(Due { end, .. }) = self.due() else { return Ok(()) };
-        let probs = classified.probs;
+        let Classified { probs, frames, .. } = classified;
         if self.explains_strides && self.without_explanation && self.wants_explanation(&probs) {
             self.n_shed += 1;
         }
-        let mut stride = Stride { end, probs: probs.clone(), explanation, classified: true, lag_secs };
+        let mut stride = Stride { end, probs: probs.clone(), frames, explanation, classified: true, lag_secs };
         let loud = detect(&mut self.detector, &self.ears.history, &stride, &mut self.over)?;
         stride.shrink(self.ears.history.gates(), 0..self.ears.history.geometry().segment_frames);
         self.ears.history.push_stride(stride);
@@ -509,7 +516,7 @@ fn detect(
     }
     let evidence = |class: ClassId| match loud {
         Some((_, off)) if !history.is_of_model(class) => levels.evidence(score_level(off)),
-        _ => evidence(class, stride.explanation.as_deref(), &segment, &tuning),
+        _ => evidence(class, stride.frames.as_ref(), stride.explanation.as_deref(), &segment, &tuning),
     };
     detector.stride(&StrideInput { end: stride.end, probs: &probs, gate_dbfs, evidence: &evidence }, over);
     Ok(loud.map(|(score, _)| score))

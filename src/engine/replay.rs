@@ -86,11 +86,14 @@ impl Heard {
         let features = ears.history.segment_features(end)?;
         let n_padded = usize::try_from(-geometry.segment(end).start).unwrap_or(0);
         let segment = LoudnessOf { features: &features, n_mels: geometry.n_mels, n_padded };
-        let of = |class: usize| evidence(ClassId(class), explanation.as_deref(), &segment, &params.localisation);
+        let of = |class: usize| {
+            evidence(ClassId(class), classified.frames.as_ref(), explanation.as_deref(), &segment, &params.localisation)
+        };
         let classes = (0..classified.probs.len()).filter(|class| classified.probs[*class] >= LEAST);
         let kept = Kept { end, evidence: classes.map(|c| (c, of(c))).collect(), probs: classified.probs };
         drop(features);
-        let stride = Stride { end, probs: Vec::new(), explanation: None, classified: true, lag_secs: 0.0 };
+        let stride =
+            Stride { end, probs: Vec::new(), frames: None, explanation: None, classified: true, lag_secs: 0.0 };
         ears.history.push_stride(stride);
         let from = end.saturating_sub(geometry.segment_frames as u64);
         ears.history.forget_before(from, from);

@@ -93,7 +93,7 @@ impl Network for TwoBands {
         });
         let [low, high] = means;
         let taps = vec![segments.unsqueeze(3)?; 3];
-        Ok(Forward { logits: Tensor::stack(&[low?, high?], 1)?, taps })
+        Ok(Forward { logits: Tensor::stack(&[low?, high?], 1)?, taps, frames: None })
     }
 }
 

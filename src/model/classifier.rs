@@ -2,8 +2,10 @@
 
 use candle_core::Tensor;
 
+use super::causal::{CausalClassifier, CausalConfig};
 use super::device::ComputeDevice;
-use super::manifest::{Activation, Label};
+use super::frame_probs::FrameProbs;
+use super::manifest::{Activation, Architecture, Label, Manifest};
 use super::package::Package;
 use super::taps::Taps;
 use super::vgg::{Forward, PlainVgg, Vgg, VggConfig};
@@ -19,6 +21,8 @@ pub struct Classified {
     pub probs: Vec<f32>,
     /// Outputs of the last three blocks, on the device.
     pub taps: Taps,
+    /// Probabilities frame by frame, of networks that say when.
+    pub frames: Option<FrameProbs>,
 }
 
 impl Classified {
@@ -50,6 +54,12 @@ impl Network for PlainVgg {
     }
 }
 
+impl Network for CausalClassifier {
+    fn forward(&self, segments: &Tensor) -> Result<Forward> {
+        Self::forward(self, segments)
+    }
+}
+
 /// Network, front end and labels.
 pub struct Classifier {
     net: Box<dyn Network>,
@@ -57,6 +67,8 @@ pub struct Classifier {
     /// Most segments that the device gets at once.
     largest_batch: usize,
     activation: Activation,
+    /// Input frames of one row of frame-wise output, and the rows that it looks ahead.
+    rows: [usize; 2],
     front_end: FrontEndParams,
     labels: Vec<Label>,
     n_frames: usize,
@@ -78,12 +90,21 @@ impl Classifier {
     /// As [`Self::load`]; also where the device fails.
     pub fn load_on(package: &Package, device: &ComputeDevice) -> Result<Self> {
         let manifest = package.manifest();
-        let config = VggConfig::from_manifest(manifest)?;
         let weights = package.tensors(&manifest.classifier.weights)?;
-        let net: Box<dyn Network> = if device.has_own_kernels() {
-            Box::new(Vgg::load(&config, &weights)?)
-        } else {
-            Box::new(PlainVgg::load(&config, &weights, device.candle())?)
+        let net: Box<dyn Network> = match manifest.classifier.architecture {
+            Architecture::Vgg if device.has_own_kernels() => {
+                Box::new(Vgg::load(&VggConfig::from_manifest(manifest)?, &weights)?)
+            }
+            Architecture::Vgg => {
+                Box::new(PlainVgg::load(&VggConfig::from_manifest(manifest)?, &weights, device.candle())?)
+            }
+            Architecture::Causal if device.has_own_kernels() => Box::new(CausalClassifier::load(manifest, &weights)?),
+            Architecture::Causal => {
+                return Err(Error::model(format!(
+                    "the model {} is a causal network, which runs on the CPU alone; give --device cpu",
+                    manifest.name
+                )));
+            }
         };
         Self::with_network(package, device, net)
     }
@@ -94,11 +115,11 @@ impl Classifier {
     /// A model error where the manifest cannot be used.
     pub fn with_network(package: &Package, device: &ComputeDevice, net: Box<dyn Network>) -> Result<Self> {
         let manifest = package.manifest();
-        let config = VggConfig::from_manifest(manifest)?;
         Ok(Self {
             net,
             device: device.clone(),
-            largest_batch: config.largest_batch(manifest.segment.n_frames),
+            largest_batch: largest_batch(manifest)?,
+            rows: rows(manifest)?,
             activation: manifest.classifier.activation,
             front_end: manifest.front_end.params()?,
             labels: manifest.labels.clone(),
@@ -173,14 +194,47 @@ impl Classifier {
             let forward = self.net.forward(&x)?;
             let logits = self.device.download(&[&forward.logits])?.concat();
             let taps = Taps::rows(forward.taps, piece.len());
-            let with_taps = logits.chunks_exact((logits.len() / piece.len()).max(1)).zip(taps);
-            let one = |(logits, taps): (&[f32], Taps)| Classified {
+            let frames = self.frames(forward.frames.as_ref(), piece.len())?;
+            let with_taps = logits.chunks_exact((logits.len() / piece.len()).max(1)).zip(taps).zip(frames);
+            let one = |((logits, taps), frames): ((&[f32], Taps), Option<FrameProbs>)| Classified {
                 logits: logits.to_vec(),
                 probs: probabilities(logits, self.activation),
                 taps,
+                frames,
             };
             Ok(with_taps.map(one).collect())
         })
+    }
+}
+
+impl Classifier {
+    /// Each segment's probabilities frame by frame, where the network has them.
+    fn frames(&self, logits: Option<&Tensor>, n_segments: usize) -> Result<Vec<Option<FrameProbs>>> {
+        let Some(logits) = logits else { return Ok(vec![None; n_segments]) };
+        let all = self.device.download(&[logits])?.concat();
+        let [pooling, lookahead] = self.rows;
+        let rows = all.chunks_exact((all.len() / n_segments).max(1));
+        Ok(rows.map(|rows| Some(FrameProbs::of_logits(rows, self.labels.len(), pooling, lookahead))).collect())
+    }
+}
+
+/// Most segments of a manifest's network that a device gets at once.
+fn largest_batch(manifest: &Manifest) -> Result<usize> {
+    match manifest.classifier.architecture {
+        Architecture::Vgg => Ok(VggConfig::from_manifest(manifest)?.largest_batch(manifest.segment.n_frames)),
+        // On the CPU alone, where each core takes one at a time.
+        Architecture::Causal => Ok(usize::MAX),
+    }
+}
+
+/// Input frames of one row of frame-wise output, and the rows that it looks ahead.
+fn rows(manifest: &Manifest) -> Result<[usize; 2]> {
+    match manifest.classifier.architecture {
+        Architecture::Vgg => Ok([1, 0]),
+        Architecture::Causal => {
+            let config = CausalConfig::from_manifest(manifest)?;
+            Ok([config.time_pooling(), config.lookahead])
+        }
     }
 }
 

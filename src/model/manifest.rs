@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use front_end::FrontEndSpec;
 pub use label::{GROUPS, Label, by_group};
 
+use super::causal::Block;
 use crate::error::{Error, ErrorKind, Result};
 use crate::toml_text::TomlText;
 
@@ -85,12 +86,18 @@ impl Segment {
 pub struct Classifier {
     /// The family of nets.
     pub architecture: Architecture,
-    /// Input frames averaged into one before the first convolution, at least 1.
+    /// Of `vgg`: input frames averaged into one before the first convolution, at least 1.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
     pub input_pool: usize,
-    /// Channels of each block, at least 1 each.
+    /// Of `vgg`: channels of each block, at least 1 each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub widths: Vec<usize>,
-    /// Frames made one by the pooling behind each block but the last, 1 or 2 each.
+    /// Of `vgg`: frames made one by the pooling behind each block but the last, 1 or 2 each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub time_pools: Vec<usize>,
+    /// Of `causal`: the network's shape.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub causal: Option<Causal>,
     /// What stands between the blocks and the logits.
     pub head: Head,
     /// From logits to probabilities.
@@ -107,6 +114,26 @@ pub struct Classifier {
 pub enum Architecture {
     /// The VGG family of Kumar et al. that the L2I papers use.
     Vgg,
+    /// The causal MobileNet of [`crate::model::causal`].
+    Causal,
+}
+
+/// Shape of a causal network; see [`crate::model::causal::CausalConfig`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Causal {
+    /// Channels of the first convolution.
+    pub stem: usize,
+    /// Channels after all bands of a frame are joined.
+    pub joined: usize,
+    /// Channels of a frame's embedding.
+    pub embedding: usize,
+    /// Output frames by which the newest probability lies behind the newest input.
+    pub lookahead: usize,
+    /// Blocks over frames and bands.
+    pub blocks: Vec<Block>,
+    /// Blocks over frames alone.
+    pub time_blocks: Vec<Block>,
 }
 
 /// What stands between a classifier's blocks and its logits.
@@ -117,6 +144,17 @@ pub enum Head {
     MeanMax,
     /// The papers' head: 2×2 convolution, 1×1 convolution, global maximum, one linear layer.
     Conv,
+    /// One linear layer for each frame; their probabilities pooled by linear softmax, Σp²/Σp.
+    Frames,
+}
+
+const fn one() -> usize {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_one(n: &usize) -> bool {
+    *n == 1
 }
 
 /// From logits to probabilities.

@@ -7,6 +7,7 @@ pub mod device;
 pub mod dictionary;
 pub mod efficientat;
 mod folding;
+pub mod frame_probs;
 mod half;
 pub mod kernels;
 pub mod l2i;

@@ -31,6 +31,8 @@ pub struct DataSet {
     /// Names of the classes: in an ESC-50 set those with at least one recording, ordered by their number; in a
     /// multi-label set the columns in their order.
     pub labels: Vec<String>,
+    /// The group of each class that `meta/labels.csv` gives one.
+    pub groups: BTreeMap<String, String>,
     /// The recordings, in the label file's order.
     pub clips: Vec<ClipMeta>,
     /// Rows of the label file whose recording is not there; they are left out.
@@ -61,11 +63,12 @@ impl DataSet {
         let meta = label_file(dir)?;
         let table = Table::read(&meta)?;
         let reader = Reader { table: &table, meta: &meta, audio: &audio };
-        let set = if table.column("target").is_some() && table.column("category").is_some() {
+        let mut set = if table.column("target").is_some() && table.column("category").is_some() {
             reader.esc50()?
         } else {
             reader.multi_label()?
         };
+        set.groups = groups(dir)?;
         if set.clips.is_empty() {
             return Err(Error::input(format!(
                 "none of the {} recordings that {} lists is in {}; check that the data set is complete",
@@ -130,6 +133,20 @@ fn label_file(dir: &Path) -> Result<PathBuf> {
             more + 1
         ))),
     }
+}
+
+/// The groups in `dir/meta/labels.csv`, where there is such a table with the columns `category` and `group`.
+fn groups(dir: &Path) -> Result<BTreeMap<String, String>> {
+    let path = dir.join("meta").join("labels.csv");
+    if !path.is_file() {
+        return Ok(BTreeMap::new());
+    }
+    let table = Table::read(&path)?;
+    let (Some(category), Some(group)) = (table.column("category"), table.column("group")) else {
+        return Ok(BTreeMap::new());
+    };
+    let rows = table.rows.iter().filter(|(_, row)| !row[group].is_empty());
+    Ok(rows.map(|(_, row)| (row[category].clone(), row[group].clone())).collect())
 }
 
 /// A label file being turned into clips.
@@ -216,7 +233,7 @@ impl Reader<'_> {
                 ClipMeta { path: clip.path, fold: clip.fold, targets }
             })
             .collect();
-        Ok(DataSet { labels: names.into_values().collect(), clips, missing })
+        Ok(DataSet { labels: names.into_values().collect(), groups: BTreeMap::new(), clips, missing })
     }
 
     /// One 0/1 column a class, beside `filename` and, where there is one, `fold`.
@@ -254,7 +271,7 @@ impl Reader<'_> {
             }
         }
         let labels = classes.iter().map(|&c| self.table.header[c].clone()).collect();
-        Ok(DataSet { labels, clips, missing })
+        Ok(DataSet { labels, groups: BTreeMap::new(), clips, missing })
     }
 }
 

@@ -70,6 +70,7 @@ fn explained(values: &[Option<f32>]) -> History {
         history.push_stride(Stride {
             end,
             probs: vec![prob],
+            frames: None,
             explanation: Some(explanation),
             classified: true,
             lag_secs: 0.0,

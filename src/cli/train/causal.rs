@@ -2,18 +2,26 @@
 
 use std::path::Path;
 
-use super::classifier::Args;
+use super::classifier::{Args, WEIGHTS};
 use super::data::{self, Bar};
 use crate::cli::output::{note, progress};
 use crate::dsp::{Compression, FrontEndParams, MelNorm, MelParams, MelScale, SpectrumPower, StftParams, WindowKind};
 use crate::error::{Error, Result};
 use crate::model::causal::CausalConfig;
 use crate::model::efficientat::EfficientAt;
+use crate::model::manifest::{
+    Activation, Architecture, Classifier, FORMAT_VERSION, FrontEndSpec, Head, Label, Manifest, Segment, Training,
+};
+use crate::model::package::Package;
+use crate::model::tensors::Arrays;
 use crate::model::torch_file;
 use crate::train::causal::{CausalTraining, EfficientAtTeacher, Progress, Teacher, train};
 use crate::train::dataset::DataSet;
-use crate::train::scene::load::{Loaded, load};
+use crate::train::scene::load::{LabelOrigin, Loaded, load};
 use crate::units::SampleRate;
+
+/// A label of fewer distinct sources than this is shown and raises no alarm by default.
+const LEAST_SOURCES: usize = 20;
 
 /// Steps between two checkpoints.
 const REPORT_EVERY: usize = 250;
@@ -41,7 +49,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let teacher = teacher.as_ref().map(|t| t as &dyn Teacher);
     let checkpoint = data::checkpoint(&args.out, "classifier", args.resume)?;
     let mut bar = Bar::new(1)?;
-    let _arrays = train(&how, &loaded.material, teacher, Some(&checkpoint), &mut |p| {
+    let arrays = train(&how, &loaded.material, teacher, Some(&checkpoint), &mut |p| {
         match p {
         Progress::Step(done) => bar.update(done, how.steps, &format!("step {done}/{}", how.steps)),
         Progress::Report(r, _) => bar.epoch(
@@ -60,7 +68,66 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
     })?;
     bar.finish();
+    let manifest = manifest(args, &how, &loaded)?;
+    Package::write(&args.out, manifest, &[(WEIGHTS.to_string(), without_heads(arrays))].into())?;
+    data::discard(&checkpoint);
+    note(&format!("the classifier is in {}", args.out.display()));
     Ok(())
+}
+
+/// Only what listens: the teacher's readers are of no use any more.
+fn without_heads(mut arrays: Arrays) -> Arrays {
+    arrays.0.retain(|name, _| !name.starts_with("teacher.") && !name.starts_with("embedding."));
+    arrays
+}
+
+fn manifest(args: &Args, how: &CausalTraining, loaded: &Loaded) -> Result<Manifest> {
+    let (on, off) = (args.on_threshold.unwrap_or(0.5) as f32, args.off_threshold.unwrap_or(0.2) as f32);
+    let label = |(name, origin): (&String, &LabelOrigin)| Label {
+        group: origin.group.clone(),
+        // A label that was learned from a few recordings is not to be trusted with an alarm yet.
+        alarm: origin.n_sources >= LEAST_SOURCES,
+        ..Label::new(name, on, off)
+    };
+    let description = match args.description.as_str() {
+        "" => format!("{} sounds of {}, heard as a stream", loaded.labels.len(), data::folder_name(&args.set.data)),
+        given => given.to_string(),
+    };
+    let taps = how.net.taps();
+    Ok(Manifest {
+        format: FORMAT_VERSION,
+        name: data::folder_name(&args.out),
+        description,
+        licence: args.licence.clone(),
+        front_end: FrontEndSpec::from(&how.front_end),
+        segment: Segment {
+            n_frames: how.segment_frames,
+            stride_frames: args.stride_frames.unwrap_or(16),
+            clip_frames: None,
+        },
+        labels: loaded.labels.iter().zip(&loaded.origins).map(label).collect(),
+        classifier: Classifier {
+            architecture: Architecture::Causal,
+            input_pool: 1,
+            widths: Vec::new(),
+            time_pools: Vec::new(),
+            causal: Some(how.net.to_manifest()),
+            head: Head::Frames,
+            activation: Activation::Sigmoid,
+            taps,
+            weights: WEIGHTS.to_string(),
+        },
+        l2i: None,
+        lmac: None,
+        files: Default::default(),
+        training: Some(Training {
+            commands: vec![data::command_line()],
+            data: loaded.about.clone(),
+            seed: args.seed,
+            date: data::today(),
+        }),
+        scores: Default::default(),
+    })
 }
 
 /// 16 kHz, frames of 50 ms every 16 ms, 64 mel bands.
@@ -88,9 +155,15 @@ fn material(args: &Args, rate: SampleRate) -> Result<Loaded> {
     let clips = if args.set.folds.is_empty() { rest } else { set.split(&args.set.folds)?.0 };
     let bar = progress("loading recordings {wide_bar} {pos}/{len}");
     bar.set_length(clips.len() as u64);
-    let loaded =
+    let mut loaded =
         load(&set, &clips, args.set.noise.as_deref(), rate, args.seed, &mut |done, _| bar.set_position(done as u64))?;
     bar.finish_and_clear();
+    let used: std::collections::BTreeSet<String> = clips.iter().map(|c| c.fold.to_string()).collect();
+    let used = used.into_iter().collect::<Vec<_>>().join(", ");
+    loaded.about = format!("{}, {} recordings of folds {used}", data::folder_name(&args.set.data), clips.len());
+    if let Some(dir) = &args.set.noise {
+        loaded.about += &format!("; background from {}", data::folder_name(dir));
+    }
     let sounds: usize = loaded.material.by_class.iter().map(Vec::len).sum();
     note(&format!(
         "scenes are mixed of {sounds} recordings of {} labels, {} of other sounds and {} backgrounds",

@@ -134,7 +134,7 @@ pub struct Args {
 }
 
 /// The file with the weights.
-const WEIGHTS: &str = "classifier.safetensors";
+pub(super) const WEIGHTS: &str = "classifier.safetensors";
 
 /// Trains and writes the package.
 ///
@@ -280,6 +280,7 @@ fn manifest(args: &Args, how: &ClassifierTraining, loaded: &data::Loaded) -> Res
             input_pool: args.input_pool,
             widths: how.net.widths.clone(),
             time_pools: args.time_pools.clone(),
+            causal: None,
             head: Head::MeanMax,
             activation: how.activation,
             taps,

@@ -37,8 +37,12 @@ fn segment() -> (Vec<f32>, Vec<f32>) {
 }
 
 fn explain(method: &mut Attributor, features: &[f32], log_magnitude: &[f32]) -> Result<Box<dyn Explanation>> {
-    let classified =
-        Classified { logits: vec![0.0; 3], probs: vec![0.5; 3], taps: Taps::rows(Vec::new(), 1).remove(0) };
+    let classified = Classified {
+        logits: vec![0.0; 3],
+        probs: vec![0.5; 3],
+        taps: Taps::rows(Vec::new(), 1).remove(0),
+        frames: None,
+    };
     method.explain(&Segment { log_magnitude, features, classified: &classified })
 }
 

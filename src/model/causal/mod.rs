@@ -8,11 +8,13 @@
 
 mod linear;
 mod network;
+mod segments;
 mod spec;
 mod trainable;
 mod weights;
 
 pub use network::{CausalNet, Frames, StreamState};
+pub use segments::CausalClassifier;
 pub use spec::{Block, CausalConfig};
 pub use trainable::TrainableCausal;
 

@@ -161,6 +161,19 @@ impl CausalConfig {
         2 * self.blocks.iter().chain(&self.time_blocks).map(|b| b.stride[0]).product::<usize>()
     }
 
+    /// The layers that interpreters read, earliest first: the last block with bands before its time is halved again, the last
+    /// block with bands, and the last over time.
+    #[must_use]
+    pub fn taps(&self) -> Vec<String> {
+        let n = self.blocks.len();
+        let last = match self.time_blocks.len() {
+            0 => "join".to_string(),
+            n => format!("time_blocks.{}.project", n - 1),
+        };
+        let earlier = [n.saturating_sub(4), n - 1].map(|i| format!("blocks.{i}.project"));
+        earlier.into_iter().chain([last]).collect()
+    }
+
     /// Checks that the network can exist.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::label::is_group_name;
-use super::{Classifier, FrontEndSpec, L2i, Lmac, Manifest};
+use super::{Architecture, Classifier, FrontEndSpec, L2i, Lmac, Manifest};
 use crate::dsp::Compression;
 use crate::toml_text::BadValue;
 
@@ -161,6 +161,24 @@ fn compression_problem(c: &Compression) -> Option<BadValue> {
 }
 
 fn classifier_problem(c: &Classifier) -> Option<BadValue> {
+    let mut seen = HashSet::new();
+    if let Some(tap) = c.taps.iter().find(|t| t.is_empty() || !seen.insert(t.as_str())) {
+        return Some(BadValue::new("classifier.taps", quoted(tap), "name each hidden layer once"));
+    }
+    match c.architecture {
+        Architecture::Vgg => vgg_problem(c),
+        // Its loader looks at the rest.
+        Architecture::Causal => c.causal.is_none().then(|| {
+            BadValue::new(
+                "classifier.architecture",
+                "\"causal\"",
+                "describe the network in a table [classifier.causal]",
+            )
+        }),
+    }
+}
+
+fn vgg_problem(c: &Classifier) -> Option<BadValue> {
     if c.widths.is_empty() || c.widths.len() > 16 {
         return Some(BadValue::new("classifier.widths", format!("{:?}", c.widths), "give 1 to 16 blocks"));
     }
@@ -171,10 +189,6 @@ fn classifier_problem(c: &Classifier) -> Option<BadValue> {
     if c.time_pools.len() + 1 != c.widths.len() || c.time_pools.iter().any(|p| !(1..=2).contains(p)) {
         let remedy = format!("give 1 or 2 for each of the {} blocks but the last", c.widths.len());
         return Some(BadValue::new("classifier.time_pools", format!("{:?}", c.time_pools), remedy));
-    }
-    let mut seen = HashSet::new();
-    if let Some(tap) = c.taps.iter().find(|t| t.is_empty() || !seen.insert(t.as_str())) {
-        return Some(BadValue::new("classifier.taps", quoted(tap), "name each hidden layer once"));
     }
     within("classifier.input_pool", c.input_pool, 1, 16, "frames")
 }

@@ -16,6 +16,8 @@ pub struct Forward {
     pub logits: Tensor,
     /// Outputs of the last three blocks before their pooling, earliest first: `[batch, time, freq, channels]`.
     pub taps: Vec<Tensor>,
+    /// `[batch, rows, n_classes]` before the sigmoid, of networks that say when.
+    pub frames: Option<Tensor>,
 }
 
 /// Folds the convolution and the batch norm of one layer.
@@ -114,7 +116,7 @@ impl Vgg {
             }
         }
         let logits = self.head.forward(&x)?;
-        Ok(Forward { logits, taps: taps.split_off(taps.len() - 3) })
+        Ok(Forward { logits, taps: taps.split_off(taps.len() - 3), frames: None })
     }
 
     /// What each channel of the last block's map says for each class: the rows of the dense layer, `[n_classes, embedding]`.
@@ -174,6 +176,6 @@ impl PlainVgg {
             Some(tap) => self.head.forward(tap)?,
             None => return Err(Error::bug("a network without blocks was loaded")),
         };
-        Ok(Forward { logits, taps })
+        Ok(Forward { logits, taps, frames: None })
     }
 }

@@ -1,5 +1,6 @@
 //! Reads what scenes are mixed from.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use rand::SeedableRng;
@@ -23,8 +24,21 @@ const MAX_SECS: f64 = 10.0;
 pub struct Loaded {
     /// The labels, in class order, without [`OTHER`].
     pub labels: Vec<String>,
+    /// Where each label comes from.
+    pub origins: Vec<LabelOrigin>,
     /// What scenes are mixed from.
     pub material: Material,
+    /// One sentence for the manifest; empty until the caller writes it.
+    pub about: String,
+}
+
+/// Where a label comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LabelOrigin {
+    /// Its group, where `meta/labels.csv` names one.
+    pub group: Option<String>,
+    /// Distinct sources of its recordings.
+    pub n_sources: usize,
 }
 
 /// Reads `clips` of `set`, and the backgrounds in `noise`. A table `ATTRIBUTION.tsv` beside the folder of backgrounds may say
@@ -42,6 +56,7 @@ pub fn load(
 ) -> Result<Loaded> {
     let labels: Vec<String> = set.labels.iter().filter(|l| *l != OTHER).cloned().collect();
     let mut material = Material { by_class: vec![Vec::new(); labels.len()], ..Material::default() };
+    let origins = origins(set, &labels, clips);
     let longest = usize::try_from(rate.samples(MAX_SECS)).unwrap_or(usize::MAX);
     let loaded = try_load_clips(clips, rate, longest, progress)?;
     for (clip, samples) in clips.iter().zip(loaded) {
@@ -65,7 +80,23 @@ pub fn load(
     }
     let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x0060_0d40);
     material.rooms = (0..N_ROOMS).map(|_| random_room(&mut rng, rate)).collect();
-    Ok(Loaded { labels, material })
+    Ok(Loaded { labels, origins, material, about: String::new() })
+}
+
+/// Group and number of sources of each label.
+fn origins(set: &DataSet, labels: &[String], clips: &[ClipMeta]) -> Vec<LabelOrigin> {
+    let one = |label: &String| {
+        let of = |clip: &&ClipMeta| clip.targets.iter().any(|t| set.labels.get(*t) == Some(label));
+        let sources: BTreeSet<&str> = clips.iter().filter(of).map(|clip| source(&clip.path)).collect();
+        LabelOrigin { group: set.groups.get(label).cloned(), n_sources: sources.len() }
+    };
+    labels.iter().map(one).collect()
+}
+
+/// The second part of a name like `1-900004-B-25.ogg`; the whole name where it has another form.
+fn source(path: &Path) -> &str {
+    let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+    name.split('-').nth(1).unwrap_or(name)
 }
 
 /// Without the zeros that fill a clip up.
