@@ -13,6 +13,8 @@ pub use super::geometry::Geometry;
 use super::rows::Rows;
 use crate::dsp::{Complex32, FrontEnd, HighPass, OffsetFilter, StftParams, StreamingStft, log1p_magnitude};
 use crate::interpret::Explanation;
+use crate::model::causal::Ear;
+use crate::model::classifier::Classifier;
 use crate::model::frame_probs::FrameProbs;
 use crate::units::{ClassId, SampleRate};
 use crate::{Error, Result};
@@ -70,6 +72,8 @@ pub struct History {
     /// End of the next segment.
     next_end: u64,
     features_row: Vec<f32>,
+    /// Of a network that hears streams: what it remembers of this one.
+    ear: Option<Ear>,
 }
 
 impl History {
@@ -97,6 +101,7 @@ impl History {
             strides: VecDeque::new(),
             next_end: geometry.first_end,
             features_row: vec![0.0; geometry.n_mels],
+            ear: None,
             geometry,
         })
     }
@@ -284,6 +289,37 @@ impl History {
         let mut padded = self.silence.repeat(n_missing);
         padded.extend_from_slice(held);
         Ok(Cow::Owned(padded))
+    }
+
+    /// The ear that hears this stream, to hear on up to frame `end`; `None` where the classifier hears no streams, or the ear
+    /// is past `end` already.
+    pub(super) fn take_ear(&mut self, classifier: &Classifier, end: u64) -> Option<Ear> {
+        match self.ear.take() {
+            Some(ear) if ear.position() > end => {
+                self.ear = Some(ear);
+                None
+            }
+            Some(ear) if ear.position() >= self.features.first() => Some(ear),
+            // At the beginning; also where so much was passed over that the ear has lost the thread.
+            _ => {
+                let at_once = classifier.frames_at_once() as u64;
+                let behind = (end - self.features.first().min(end)) / at_once * at_once;
+                classifier.ear(end - behind)
+            }
+        }
+    }
+
+    /// Gives the ear back.
+    pub(super) fn put_ear(&mut self, ear: Ear) {
+        self.ear = Some(ear);
+    }
+
+    /// The feature columns that an ear has not heard before frame `end`.
+    ///
+    /// # Errors
+    /// A bug where they are no longer, or not yet, held.
+    pub(super) fn unheard(&self, ear: &Ear, end: u64) -> Result<&[f32]> {
+        self.features.slice(ear.position()..end).ok_or_else(|| self.not_held(end))
     }
 
     /// ln(1 + |X|) of the segment that ends at `end`, `[segment_frames, n_bins]`.

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::interpret::{Explanation, Interpreter, Segment, methods};
+use crate::model::causal::Ear;
 use crate::model::classifier::{Classified, Classifier};
 use crate::model::device;
 use crate::model::package::Package;
@@ -199,6 +200,14 @@ impl Inference {
             all.extend(classified);
         }
         Ok(all)
+    }
+
+    /// Lets ears hear what is new, and classifies the newest segment of each, in order.
+    ///
+    /// # Errors
+    /// If the network hears no streams, or the values are no frames.
+    pub fn hear(&mut self, ears: &mut [(&mut Ear, &[f32])]) -> Result<Vec<Classified>> {
+        self.networks.classifier.hear(ears)
     }
 
     /// Explains segments that this has classified, in order.

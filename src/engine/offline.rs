@@ -83,7 +83,7 @@ pub fn explain_unless_stopped(
         if !goes_on() {
             return Ok(None);
         }
-        let probs = classify(inference, &ears.history, end)?.probs;
+        let probs = classify(inference, &mut ears.history, end)?.probs;
         ears.history.push_stride(Stride {
             end,
             probs,
@@ -105,7 +105,7 @@ pub fn explain_unless_stopped(
         if !goes_on() {
             return Ok(None);
         }
-        let classified = classify(inference, &ears.history, end)?;
+        let classified = classify(inference, &mut ears.history, end)?;
         let explanation = explain(inference, &ears.history, end, &classified)?;
         ears.history.complete(end, classified.probs, explanation);
     }

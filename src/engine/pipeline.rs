@@ -196,6 +196,10 @@ impl Pipeline {
         &self.ears.history
     }
 
+    pub(super) const fn history_mut(&mut self) -> &mut History {
+        &mut self.ears.history
+    }
+
     /// Moves the stream's beginning to another wall time. Only before the first samples: events say when they were.
     pub fn set_start(&mut self, start: SystemTime) {
         self.params.clock.start = start;
@@ -391,7 +395,7 @@ impl Pipeline {
     /// Classifies and explains the segment that is due, if there is one, in a batch of its own.
     fn resolve_alone(&mut self, inference: &mut Inference, events: &mut Vec<EventReport>) -> Result<()> {
         while let Some(due) = self.due() {
-            let classified = classify(inference, &self.ears.history, due.end)?;
+            let classified = classify(inference, &mut self.ears.history, due.end)?;
             let wanted = due.explain && self.wants_explanation(&classified.probs);
             let explanation =
                 if wanted { Some(explain(inference, &self.ears.history, due.end, &classified)?) } else { None };
@@ -454,8 +458,16 @@ impl Pipeline {
     }
 }
 
-pub(super) fn classify(inference: &mut Inference, history: &History, end: u64) -> Result<Classified> {
-    let mut one = inference.classify(&[&history.segment_features(end)?])?;
+pub(super) fn classify(inference: &mut Inference, history: &mut History, end: u64) -> Result<Classified> {
+    let mut one = match history.take_ear(inference.classifier(), end) {
+        Some(mut ear) => {
+            let columns = history.unheard(&ear, end)?.to_vec();
+            let classified = inference.hear(&mut [(&mut ear, &columns)])?;
+            history.put_ear(ear);
+            classified
+        }
+        None => inference.classify(&[&history.segment_features(end)?])?,
+    };
     one.pop().ok_or_else(|| Error::bug("a segment was classified and nothing came back"))
 }
 

@@ -78,7 +78,7 @@ impl Heard {
     }
 
     fn take(&mut self, end: u64, ears: &mut Ears, inference: &mut Inference, params: &DetectorParams) -> Result<()> {
-        let classified = classify(inference, &ears.history, end)?;
+        let classified = classify(inference, &mut ears.history, end)?;
         let noteworthy = classified.probs.iter().any(|prob| *prob >= LEAST);
         let explains = noteworthy && inference.explains_strides();
         let explanation = explains.then(|| explain(inference, &ears.history, end, &classified)).transpose()?;

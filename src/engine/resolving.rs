@@ -38,6 +38,7 @@ impl Worker {
 
     /// What the networks say of the segments that are due, in the order of `due`; explanations where anyone looks at them.
     fn hear_segments(&mut self, due: &[usize]) -> Result<Vec<Heard>> {
+        let classified = self.hear_streams(due)?;
         let Self { inputs, inference, .. } = self;
         let mut features = Vec::with_capacity(due.len());
         let mut ends = Vec::with_capacity(due.len());
@@ -48,7 +49,10 @@ impl Worker {
             }
         }
         let batch: Vec<&[f32]> = features.iter().map(|f| &**f).collect();
-        let classified = inference.classify(&batch)?;
+        let classified = match classified {
+            Some(heard) => heard,
+            None => inference.classify(&batch)?,
+        };
         let mut spectra = Vec::new();
         for ((index, due), classified) in due.iter().zip(&mut ends).zip(&classified) {
             let pipeline = &inputs[*index].pipeline;
@@ -69,6 +73,28 @@ impl Worker {
             Heard { classified, explanation }
         };
         Ok(ends.iter().zip(classified).map(heard).collect())
+    }
+
+    /// What a network that hears streams says of the segments that are due; `None` of other networks.
+    fn hear_streams(&mut self, due: &[usize]) -> Result<Option<Vec<Classified>>> {
+        let Self { inputs, inference, .. } = self;
+        let mut ears = Vec::with_capacity(due.len());
+        for index in due {
+            let pipeline = &mut inputs[*index].pipeline;
+            let Some(end) = pipeline.due().map(|due| due.end) else { continue };
+            let Some(ear) = pipeline.history_mut().take_ear(inference.classifier(), end) else { return Ok(None) };
+            ears.push((*index, end, ear));
+        }
+        let mut heard = Vec::with_capacity(ears.len());
+        for (index, end, ear) in &mut ears {
+            let columns = inputs[*index].pipeline.history().unheard(ear, *end)?;
+            heard.push((ear, columns));
+        }
+        let classified = inference.hear(&mut heard)?;
+        for (index, _, ear) in ears {
+            inputs[index].pipeline.history_mut().put_ear(ear);
+        }
+        Ok(Some(classified))
     }
 
     /// An input takes what was made of its segment; the events that are complete with it are appended to `found`.

@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 
-use super::causal::{CausalClassifier, CausalConfig};
+use super::causal::{CausalClassifier, CausalConfig, Ear};
 use super::device::ComputeDevice;
 use super::frame_probs::FrameProbs;
 use super::manifest::{Activation, Architecture, Label, Manifest};
@@ -40,6 +40,11 @@ pub trait Network: Send + Sync {
     /// # Errors
     /// If the shape does not fit, or the device fails.
     fn forward(&self, segments: &Tensor) -> Result<Forward>;
+
+    /// The network as one that hears a stream, where it is one.
+    fn streaming(&self) -> Option<&CausalClassifier> {
+        None
+    }
 }
 
 impl Network for Vgg {
@@ -57,6 +62,10 @@ impl Network for PlainVgg {
 impl Network for CausalClassifier {
     fn forward(&self, segments: &Tensor) -> Result<Forward> {
         Self::forward(self, segments)
+    }
+
+    fn streaming(&self) -> Option<&CausalClassifier> {
+        Some(self)
     }
 }
 
@@ -191,19 +200,49 @@ impl Classifier {
         self.check(segments)?;
         self.device.in_pieces(segments, self.largest_batch, |piece| {
             let x = self.device.upload(piece, [self.n_frames, self.front_end.mel.n_mels])?;
-            let forward = self.net.forward(&x)?;
-            let logits = self.device.download(&[&forward.logits])?.concat();
-            let taps = Taps::rows(forward.taps, piece.len());
-            let frames = self.frames(forward.frames.as_ref(), piece.len())?;
-            let with_taps = logits.chunks_exact((logits.len() / piece.len()).max(1)).zip(taps).zip(frames);
-            let one = |((logits, taps), frames): ((&[f32], Taps), Option<FrameProbs>)| Classified {
-                logits: logits.to_vec(),
-                probs: probabilities(logits, self.activation),
-                taps,
-                frames,
-            };
-            Ok(with_taps.map(one).collect())
+            self.classified(self.net.forward(&x)?, piece.len())
         })
+    }
+
+    /// An ear for a stream whose next frame is `position`, where the network hears streams: whole segments need not be
+    /// computed again and again then.
+    #[must_use]
+    pub fn ear(&self, position: u64) -> Option<Ear> {
+        self.net.streaming().map(|net| net.ear(position))
+    }
+
+    /// Input frames that a stream's ear takes at once, at least: what is between is kept until they are there.
+    #[must_use]
+    pub const fn frames_at_once(&self) -> usize {
+        self.rows[0]
+    }
+
+    /// Lets ears hear what is new, `[n, n_mels]` each, and classifies the newest segment of each.
+    ///
+    /// # Errors
+    /// A bug where the network hears no streams, or the values are no frames.
+    pub fn hear(&self, ears: &mut [(&mut Ear, &[f32])]) -> Result<Vec<Classified>> {
+        let net = self.net.streaming().ok_or_else(|| Error::bug("a network that hears no streams was given ears"))?;
+        let n = ears.len();
+        self.classified(net.hear(ears, self.n_frames)?, n)
+    }
+
+    /// What a pass gave, segment by segment.
+    fn classified(&self, forward: Forward, n_segments: usize) -> Result<Vec<Classified>> {
+        if n_segments == 0 {
+            return Ok(Vec::new());
+        }
+        let logits = self.device.download(&[&forward.logits])?.concat();
+        let taps = Taps::rows(forward.taps, n_segments);
+        let frames = self.frames(forward.frames.as_ref(), n_segments)?;
+        let with_taps = logits.chunks_exact((logits.len() / n_segments).max(1)).zip(taps).zip(frames);
+        let one = |((logits, taps), frames): ((&[f32], Taps), Option<FrameProbs>)| Classified {
+            logits: logits.to_vec(),
+            probs: probabilities(logits, self.activation),
+            taps,
+            frames,
+        };
+        Ok(with_taps.map(one).collect())
     }
 }
 

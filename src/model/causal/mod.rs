@@ -6,6 +6,7 @@
 //! for each label, of the sound [`CausalConfig::lookahead`] output frames before: that is the delay by which the network
 //! may hear on before it decides.
 
+mod ear;
 mod linear;
 mod network;
 mod segments;
@@ -13,6 +14,7 @@ mod spec;
 mod trainable;
 mod weights;
 
+pub use ear::Ear;
 pub use network::{CausalNet, Frames, StreamState};
 pub use segments::CausalClassifier;
 pub use spec::{Block, CausalConfig};

@@ -1,9 +1,8 @@
 //! The network as a classifier of whole segments, each heard as a stream that begins with it.
 
-use candle_core::{Device, Tensor};
-use rayon::prelude::*;
+use candle_core::Tensor;
 
-use super::{CausalConfig, CausalNet, Frames};
+use super::{CausalConfig, CausalNet, Ear};
 use crate::model::manifest::{Causal, Head, Manifest};
 use crate::model::tensors::Arrays;
 use crate::model::vgg::Forward;
@@ -53,10 +52,20 @@ impl CausalConfig {
     }
 }
 
+/// A layer that interpreters read.
+#[derive(Debug, Clone)]
+pub(super) struct Tap {
+    pub(super) name: String,
+    pub(super) bands: usize,
+    pub(super) channels: usize,
+    /// Frames of this layer for one row of the network's output.
+    pub(super) frames_per_row: usize,
+}
+
 /// The network with the layers that interpreters read.
 pub struct CausalClassifier {
     net: CausalNet,
-    taps: Vec<String>,
+    taps: Vec<Tap>,
 }
 
 impl CausalClassifier {
@@ -66,10 +75,19 @@ impl CausalClassifier {
     /// As [`CausalNet::load`]; also for a tap that is no layer.
     pub fn load(manifest: &Manifest, arrays: &Arrays) -> Result<Self> {
         let config = CausalConfig::from_manifest(manifest)?;
-        let taps = manifest.classifier.taps.clone();
-        if let Some(tap) = taps.iter().find(|tap| config.layers().iter().all(|layer| layer.name != **tap)) {
-            return Err(Error::model(format!("classifier.taps names '{tap}', which is no layer of this network")));
-        }
+        let layers = config.layers();
+        let tap = |name: &String| {
+            let at = layers.iter().position(|layer| layer.name == *name).ok_or_else(|| {
+                Error::model(format!("classifier.taps names '{name}', which is no layer of this network"))
+            })?;
+            Ok(Tap {
+                name: name.clone(),
+                bands: layers[at].bands[1],
+                channels: layers[at].c_out,
+                frames_per_row: layers[at + 1..].iter().map(|layer| layer.stride[0]).product(),
+            })
+        };
+        let taps = manifest.classifier.taps.iter().map(tap).collect::<Result<_>>()?;
         Ok(Self { net: CausalNet::load(&config, arrays)?, taps })
     }
 
@@ -79,45 +97,25 @@ impl CausalClassifier {
         &self.net
     }
 
+    pub(super) fn taps(&self) -> &[Tap] {
+        &self.taps
+    }
+
     /// Classifies segments `[batch, n_frames, n_mels]` on the CPU.
     ///
     /// # Errors
     /// If the shape does not fit.
     pub fn forward(&self, segments: &Tensor) -> Result<Forward> {
-        let (batch, n_frames, n_mels) = segments.dims3()?;
+        let (_, n_frames, n_mels) = segments.dims3()?;
         let values = segments.flatten_all()?.to_vec1::<f32>()?;
-        let one = |columns: &[f32]| -> Result<(Vec<f32>, Frames, Vec<Vec<f32>>)> {
-            let mut frames = Frames::default();
-            let state = self.net.whole(columns, &mut frames)?;
-            let taps =
-                self.taps.iter().filter_map(|tap| self.net.output(&state, tap)).map(|(values, ..)| values.to_vec());
-            Ok((self.pool(&frames.logits), frames, taps.collect()))
-        };
-        let heard: Vec<_> = values.par_chunks_exact(n_frames * n_mels).map(one).collect::<Result<_>>()?;
-        let (mut logits, mut frames) = (Vec::new(), Vec::new());
-        let mut taps = vec![Vec::new(); self.taps.len()];
-        for (pooled, heard, outputs) in heard {
-            logits.extend(pooled);
-            frames.extend(heard.logits);
-            taps.iter_mut().zip(outputs).for_each(|(all, one)| all.extend(one));
-        }
-        let (n, rows) = (self.net.config().n_classes, n_frames / self.net.config().time_pooling());
-        let tap = |(name, values): (&String, Vec<f32>)| -> Result<Tensor> {
-            let layer = self.net.config().layers().into_iter().find(|layer| layer.name == *name);
-            let layer = layer.ok_or_else(|| Error::bug(format!("there is no layer {name}")))?;
-            let time = values.len() / (batch * layer.bands[1] * layer.c_out).max(1);
-            Ok(Tensor::from_vec(values, (batch, time, layer.bands[1], layer.c_out), &Device::Cpu)?)
-        };
-        Ok(Forward {
-            logits: Tensor::from_vec(logits, (batch, n), &Device::Cpu)?,
-            taps: self.taps.iter().zip(taps).map(tap).collect::<Result<_>>()?,
-            frames: Some(Tensor::from_vec(frames, (batch, rows, n), &Device::Cpu)?),
-        })
+        let columns: Vec<&[f32]> = values.chunks_exact((n_frames * n_mels).max(1)).collect();
+        let mut ears: Vec<Ear> = columns.iter().map(|_| self.ear(0)).collect();
+        self.hear(&mut ears.iter_mut().zip(columns).collect::<Vec<_>>(), n_frames)
     }
 
     /// One logit a class: of the frames' probabilities pooled by linear softmax, Σp²/Σp, which follows the frames in which
     /// the class sounds, however few.
-    fn pool(&self, logits: &[f32]) -> Vec<f32> {
+    pub(super) fn pool(&self, logits: &[f32]) -> Vec<f32> {
         let CausalConfig { n_classes, lookahead, .. } = *self.net.config();
         let (mut sums, mut squares) = (vec![0.0_f32; n_classes], vec![0.0_f32; n_classes]);
         for row in logits.chunks_exact(n_classes).skip(lookahead) {
