@@ -3,7 +3,8 @@
 use candle_core::Tensor;
 
 use super::device::ComputeDevice;
-use super::manifest::{Activation, Label};
+use super::efficientat::TappedEfficientAt;
+use super::manifest::{Activation, Architecture, Label};
 use super::package::Package;
 use super::taps::Taps;
 use super::vgg::{Forward, PlainVgg, Vgg, VggConfig};
@@ -29,7 +30,7 @@ impl Classified {
     }
 }
 
-/// A network on its device: our kernels on the CPU ([`Vgg`]), or candle's operations elsewhere ([`PlainVgg`]).
+/// A network on its device: our kernels on the CPU ([`Vgg`], [`TappedEfficientAt`]), or candle's operations elsewhere ([`PlainVgg`]).
 pub trait Network: Send + Sync {
     /// Classifies segments `[batch, n_frames, n_mels]` that lie on its device.
     ///
@@ -45,6 +46,12 @@ impl Network for Vgg {
 }
 
 impl Network for PlainVgg {
+    fn forward(&self, segments: &Tensor) -> Result<Forward> {
+        Self::forward(self, segments)
+    }
+}
+
+impl Network for TappedEfficientAt {
     fn forward(&self, segments: &Tensor) -> Result<Forward> {
         Self::forward(self, segments)
     }
@@ -78,12 +85,23 @@ impl Classifier {
     /// As [`Self::load`]; also where the device fails.
     pub fn load_on(package: &Package, device: &ComputeDevice) -> Result<Self> {
         let manifest = package.manifest();
-        let config = VggConfig::from_manifest(manifest)?;
         let weights = package.tensors(&manifest.classifier.weights)?;
-        let net: Box<dyn Network> = if device.has_own_kernels() {
-            Box::new(Vgg::load(&config, &weights)?)
-        } else {
-            Box::new(PlainVgg::load(&config, &weights, device.candle())?)
+        let net: Box<dyn Network> = match manifest.classifier.architecture {
+            Architecture::Vgg if device.has_own_kernels() => {
+                Box::new(Vgg::load(&VggConfig::from_manifest(manifest)?, &weights)?)
+            }
+            Architecture::Vgg => {
+                Box::new(PlainVgg::load(&VggConfig::from_manifest(manifest)?, &weights, device.candle())?)
+            }
+            Architecture::EfficientAt if device.has_own_kernels() => {
+                Box::new(TappedEfficientAt::load(manifest, &weights)?)
+            }
+            Architecture::EfficientAt => {
+                return Err(Error::model(format!(
+                    "the model {} is an EfficientAT network, which runs on the CPU alone; give --device cpu",
+                    manifest.name
+                )));
+            }
         };
         Self::with_network(package, device, net)
     }
@@ -94,11 +112,15 @@ impl Classifier {
     /// A model error where the manifest cannot be used.
     pub fn with_network(package: &Package, device: &ComputeDevice, net: Box<dyn Network>) -> Result<Self> {
         let manifest = package.manifest();
-        let config = VggConfig::from_manifest(manifest)?;
+        let largest_batch = match manifest.classifier.architecture {
+            Architecture::Vgg => VggConfig::from_manifest(manifest)?.largest_batch(manifest.segment.n_frames),
+            // The CPU takes segments one by one.
+            Architecture::EfficientAt => 1,
+        };
         Ok(Self {
             net,
             device: device.clone(),
-            largest_batch: config.largest_batch(manifest.segment.n_frames),
+            largest_batch,
             activation: manifest.classifier.activation,
             front_end: manifest.front_end.params()?,
             labels: manifest.labels.clone(),

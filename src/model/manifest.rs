@@ -85,12 +85,21 @@ impl Segment {
 pub struct Classifier {
     /// The family of nets.
     pub architecture: Architecture,
-    /// Input frames averaged into one before the first convolution, at least 1.
+    /// Of `vgg`: input frames averaged into one before the first convolution, at least 1.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
     pub input_pool: usize,
-    /// Channels of each block, at least 1 each.
+    /// Of `vgg`: channels of each block, at least 1 each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub widths: Vec<usize>,
-    /// Frames made one by the pooling behind each block but the last, 1 or 2 each.
+    /// Of `vgg`: frames made one by the pooling behind each block but the last, 1 or 2 each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub time_pools: Vec<usize>,
+    /// Of `efficientat`: factor on the channel counts of the published table, above 0 and at most 10.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<f64>,
+    /// Of `efficientat`: units between the embedding and the logits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden_units: Option<usize>,
     /// What stands between the blocks and the logits.
     pub head: Head,
     /// From logits to probabilities.
@@ -107,6 +116,9 @@ pub struct Classifier {
 pub enum Architecture {
     /// The VGG family of Kumar et al. that the L2I papers use.
     Vgg,
+    /// The `mn` networks of EfficientAT: MobileNetV3 with squeeze and excitation.
+    #[serde(rename = "efficientat")]
+    EfficientAt,
 }
 
 /// What stands between a classifier's blocks and its logits.
@@ -117,6 +129,17 @@ pub enum Head {
     MeanMax,
     /// The papers' head: 2×2 convolution, 1×1 convolution, global maximum, one linear layer.
     Conv,
+    /// Mean over time and frequency, two linear layers with a hard-swish between them.
+    Mlp,
+}
+
+const fn one() -> usize {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_one(n: &usize) -> bool {
+    *n == 1
 }
 
 /// From logits to probabilities.

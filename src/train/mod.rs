@@ -5,7 +5,7 @@ pub mod augment;
 pub mod by_design;
 pub mod checkpoint;
 pub mod classifier;
-mod csv;
+pub(crate) mod csv;
 pub mod dataset;
 pub mod dictionary;
 pub mod l2i;

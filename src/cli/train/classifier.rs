@@ -261,6 +261,8 @@ fn manifest(args: &Args, how: &ClassifierTraining, loaded: &data::Loaded) -> Res
             input_pool: args.input_pool,
             widths: how.net.widths.clone(),
             time_pools: args.time_pools.clone(),
+            width: None,
+            hidden_units: None,
             head: Head::MeanMax,
             activation: how.activation,
             taps,
