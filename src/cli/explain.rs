@@ -15,6 +15,7 @@ use crate::engine::offline::{MAX_SECS, RecordingParams, explain_recording};
 use crate::engine::report::ModelRef;
 use crate::error::{Error, ErrorKind, Result};
 use crate::eval::sound::{AtRate, Limit, read_at};
+use crate::interpret::methods;
 use crate::media::folder::FolderOfRecordings;
 use crate::media::recorded_at::{StartTime, recorded_at};
 use crate::model::classifier::Classifier;
@@ -106,7 +107,8 @@ struct Recording {
 /// Where the model, a recording or the output folder cannot be used.
 pub fn run(args: &Args) -> Result<()> {
     let package = Package::open(&find_model(&args.model)?)?;
-    let open = |method: &String| Inference::open(&package, method, DeviceChoice::Cpu);
+    let open =
+        |method: &String| Inference::open(&package, methods::or_without_weights(&package, method), DeviceChoice::Cpu);
     let mut methods: Vec<Inference> =
         asked_for(&args.method, &package, false).iter().map(open).collect::<Result<_>>()?;
     let Some(first) = methods.first() else {

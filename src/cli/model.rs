@@ -1,6 +1,7 @@
 //! `earwitness model`: list, show and verify model packages, and import into them.
 
 mod import;
+mod import_network;
 
 use std::ffi::OsString;
 
@@ -10,7 +11,7 @@ use serde_json::json;
 
 use super::{Globals, output};
 use crate::error::{Error, Result};
-use crate::model::manifest::{Label, by_group};
+use crate::model::manifest::{Architecture, Classifier, Label, by_group};
 use crate::model::package::{DEFAULT_MODEL, ModelEntry, Package, SearchPath, find_model};
 
 const AFTER_HELP: &str = "\
@@ -19,6 +20,8 @@ Examples:
   earwitness model show default
   earwitness model verify models/mine
   earwitness model import W.npy --model models/mine --from-rate 44100
+  earwitness model import mn04_as.pt --architecture efficientat --labels class_labels_indices.csv \\
+      --licence MIT --out models/mn04
 
 Models are looked for in the folders of EARWITNESS_MODELS, in the user's data folder, near the
 program, and in /usr/local/share/earwitness/models and /usr/share/earwitness/models.";
@@ -33,7 +36,7 @@ pub(super) enum ModelCommand {
     Show(ShowArgs),
     /// Check packages: manifest, hashes, tensors
     Verify(VerifyArgs),
-    /// Put a dictionary of another program into a package
+    /// Make a package of a published network, or put a dictionary of another program into a package
     Import(import::ImportArgs),
 }
 
@@ -125,7 +128,7 @@ fn facts(package: &Package) -> Vec<(&'static str, String)> {
         ("sha256", package.sha256().to_string()),
         ("hears", format!("{} Hz, {} mel bands from {} to {} Hz", f.sample_rate_hz, f.n_mels, f.f_min_hz, f.f_max_hz)),
         ("segment", format!("{:.2} s every {:.2} s", secs(m.segment.n_frames), secs(m.segment.stride_frames))),
-        ("classifier", format!("{:?}, widths {:?}", m.classifier.architecture, m.classifier.widths).to_lowercase()),
+        ("classifier", network(&m.classifier)),
         (
             "l2i",
             m.l2i.as_ref().map_or("none".into(), |l| {
@@ -148,6 +151,17 @@ fn facts(package: &Package) -> Vec<(&'static str, String)> {
     }
     push_scores(&mut rows, &m.scores, "");
     rows
+}
+
+fn network(c: &Classifier) -> String {
+    match c.architecture {
+        Architecture::Vgg => format!("vgg, widths {:?}", c.widths),
+        Architecture::EfficientAt => format!("efficientat, width {}", c.width.unwrap_or_default()),
+        Architecture::Causal => match &c.causal {
+            Some(shape) => format!("causal, {} blocks", shape.blocks.len() + shape.time_blocks.len()),
+            None => "causal".into(),
+        },
+    }
 }
 
 /// The labels in the model's order; below their groups where there are any.

@@ -90,8 +90,9 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     logging::start(&config.log, ui == UiMode::Tui)?;
     time_zone::warn(!config.quiet.hours.is_empty(), ui == UiMode::Tui);
     let package = Package::open(&find_model(&config.monitor.model)?)?;
-    let mut inference = Inference::open(&package, &config.monitor.method, config.monitor.device.parse()?)?;
-    let explainer = explainer(&mut inference, &package, config)?;
+    let method = methods::or_without_weights(&package, &config.monitor.method);
+    let mut inference = Inference::open(&package, method, config.monitor.device.parse()?)?;
+    let explainer = explainer(&mut inference, &package, method, config)?;
     let labels = inference.classifier().labels().to_vec();
     let surroundings = config.sink_surroundings(&package.manifest().name, &labels);
     let sinks = config.sinks(&surroundings)?;
@@ -170,11 +171,10 @@ fn watch_signals(ui: UiMode) -> Result<Arc<AtomicBool>> {
 
 /// Networks for a thread of its own, where the method is too slow for every stride. What happens at every stride, such as
 /// finding onsets, is then done with a quicker method, where the model has one.
-fn explainer(inference: &mut Inference, package: &Package, config: &Config) -> Result<Option<Inference>> {
+fn explainer(inference: &mut Inference, package: &Package, method: &str, config: &Config) -> Result<Option<Inference>> {
     if inference.explains_strides() {
         return Ok(None);
     }
-    let method = &config.monitor.method;
     let quick = QUICK_METHODS.iter().find(|quick| methods::available(package).contains(quick));
     if quick.is_none() && config.monitor.listen != "off" {
         return Err(Error::usage(format!(

@@ -12,7 +12,10 @@ use siphasher::sip::SipHasher13;
 use super::relevance_mask::{MaskForm, RelevanceMask};
 use super::{ComponentShare, Explanation, Interpreter, Needs, Segment};
 use crate::dsp::{Complex32, FrontEnd, window_weights};
-use crate::model::backward::Chain;
+use crate::model::backward::{Chain, Reversible};
+use crate::model::causal::{CausalConfig, CausalNet};
+use crate::model::efficientat::EfficientAt;
+use crate::model::manifest::Architecture;
 use crate::model::package::Package;
 use crate::model::vgg::VggConfig;
 use crate::units::ClassId;
@@ -32,7 +35,7 @@ pub(super) trait Attribution: Send + Sync {
 
 /// The network of a package with what there is to know of its input.
 pub(super) struct Net {
-    pub(super) chain: Chain,
+    pub(super) chain: Arc<dyn Reversible>,
     /// What a value of the input is in silence: the smallest that there is.
     pub(super) silence: f32,
     /// The largest value that a sine at full scale gives.
@@ -42,8 +45,14 @@ pub(super) struct Net {
 impl Net {
     pub(super) fn load(package: &Package) -> Result<Self> {
         let manifest = package.manifest();
-        let config = VggConfig::from_manifest(manifest)?;
-        let chain = Chain::load(&config, &package.tensors(&manifest.classifier.weights)?)?;
+        let weights = package.tensors(&manifest.classifier.weights)?;
+        let chain: Arc<dyn Reversible> = match manifest.classifier.architecture {
+            Architecture::Vgg => Arc::new(Chain::load(&VggConfig::from_manifest(manifest)?, &weights)?),
+            Architecture::EfficientAt => Arc::new(EfficientAt::from_manifest(manifest, &weights)?.reversible()),
+            Architecture::Causal => {
+                Arc::new(CausalNet::load(&CausalConfig::from_manifest(manifest)?, &weights)?.reversible())
+            }
+        };
         let mut front_end = FrontEnd::new(&manifest.front_end.params()?)?;
         let full_scale = full_scale(&mut front_end);
         Ok(Self { chain, silence: front_end.params().compression.silence(), full_scale })
@@ -103,9 +112,9 @@ impl Interpreter for Attributor {
     }
 
     fn explain(&mut self, segment: &Segment<'_>) -> Result<Box<dyn Explanation>> {
-        let config = self.shared.net.chain.config();
-        self.shared.net.chain.check(segment.features)?;
-        let n_frames = segment.features.len() / config.n_mels;
+        let chain = &self.shared.net.chain;
+        chain.check(segment.features)?;
+        let n_frames = segment.features.len() / chain.n_mels();
         if segment.log_magnitude.len() != n_frames * self.shared.mask.n_bins() {
             return Err(Error::bug(format!(
                 "a spectrogram of {} values came with features of {n_frames} frames",
@@ -113,7 +122,7 @@ impl Interpreter for Attributor {
             )));
         }
         Ok(Box::new(Attributed {
-            classes: (0..config.n_classes).map(|_| PerClass::default()).collect(),
+            classes: (0..chain.n_classes()).map(|_| PerClass::default()).collect(),
             features: segment.features.to_vec(),
             log_magnitude: segment.log_magnitude.to_vec(),
             n_frames,
@@ -186,7 +195,7 @@ impl Explanation for Attributed {
     /// The positive relevance of each frame.
     fn evidence(&self, class: ClassId) -> Vec<f32> {
         let relevance = self.relevance_of(class);
-        let frames = relevance.chunks_exact(self.shared.net.chain.config().n_mels);
+        let frames = relevance.chunks_exact(self.shared.net.chain.n_mels());
         frames.map(|frame| frame.iter().map(|r| r.max(0.0)).sum()).collect()
     }
 

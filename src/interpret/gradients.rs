@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::attribution::{Attribution, Attributor, Net, normal, segment_rng};
 use super::relevance_mask::MaskForm;
 use crate::Result;
-use crate::model::backward::{Chain, ReluGradient};
+use crate::model::backward::{ReluGradient, Reversible};
 use crate::model::package::Package;
 
 /// Noisy copies that SmoothGrad averages.
@@ -73,7 +73,7 @@ impl Attribution for Gradient {
     }
 
     fn relevance(&self, net: &Net, x: &[f32], class: usize) -> Result<Vec<f32>> {
-        let chain = &net.chain;
+        let chain = &*net.chain;
         Ok(match self.method {
             GradientMethod::Saliency => absolute(gradient(chain, x, class)?),
             GradientMethod::InputXGradient => times(gradient(chain, x, class)?, x),
@@ -92,7 +92,7 @@ impl Attribution for Gradient {
                 integrated(chain, x, &vec![net.silence; x.len()], INTEGRATION_STEPS, class)?
             }
             GradientMethod::GradientShap => {
-                let colour = mean_frame(x, chain.config().n_mels);
+                let colour = mean_frame(x, chain.n_mels());
                 let draws: Vec<(Vec<f32>, f32)> = (0..SHAP_SAMPLES as u64)
                     .map(|i| {
                         let mut rng = segment_rng(self.seed, x, i);
@@ -111,16 +111,16 @@ impl Attribution for Gradient {
 /// Gradient of a class's logit by the input.
 ///
 /// # Errors
-/// As [`Chain::forward`]; so also below.
-pub fn gradient(chain: &Chain, x: &[f32], class: usize) -> Result<Vec<f32>> {
-    Ok(chain.gradient(&chain.forward(x)?, class, ReluGradient::Plain))
+/// As [`Reversible::check`]; so also below.
+pub fn gradient(chain: &dyn Reversible, x: &[f32], class: usize) -> Result<Vec<f32>> {
+    chain.input_gradient(x, class, ReluGradient::Plain)
 }
 
 /// Mean gradient over `x` with each of `noises` added.
 ///
 /// # Errors
 /// As [`gradient`].
-pub fn noisy_gradient(chain: &Chain, x: &[f32], noises: &[Vec<f32>], class: usize) -> Result<Vec<f32>> {
+pub fn noisy_gradient(chain: &dyn Reversible, x: &[f32], noises: &[Vec<f32>], class: usize) -> Result<Vec<f32>> {
     mean(x.len(), noises, |noise| {
         let noisy: Vec<f32> = x.iter().zip(noise).map(|(x, n)| x + n).collect();
         gradient(chain, &noisy, class)
@@ -131,7 +131,7 @@ pub fn noisy_gradient(chain: &Chain, x: &[f32], noises: &[Vec<f32>], class: usiz
 ///
 /// # Errors
 /// As [`gradient`].
-pub fn integrated(chain: &Chain, x: &[f32], baseline: &[f32], steps: usize, class: usize) -> Result<Vec<f32>> {
+pub fn integrated(chain: &dyn Reversible, x: &[f32], baseline: &[f32], steps: usize, class: usize) -> Result<Vec<f32>> {
     let places: Vec<f32> = (0..steps).map(|i| (i as f32 + 0.5) / steps as f32).collect();
     let mean = mean(x.len(), &places, |place| gradient(chain, &between(baseline, x, *place), class))?;
     Ok(times(mean, &difference(x, baseline)))
@@ -141,7 +141,7 @@ pub fn integrated(chain: &Chain, x: &[f32], baseline: &[f32], steps: usize, clas
 ///
 /// # Errors
 /// As [`gradient`].
-pub fn expected(chain: &Chain, x: &[f32], draws: &[(Vec<f32>, f32)], class: usize) -> Result<Vec<f32>> {
+pub fn expected(chain: &dyn Reversible, x: &[f32], draws: &[(Vec<f32>, f32)], class: usize) -> Result<Vec<f32>> {
     mean(x.len(), draws, |(baseline, place)| {
         Ok(times(gradient(chain, &between(baseline, x, *place), class)?, &difference(x, baseline)))
     })

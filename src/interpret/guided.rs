@@ -2,7 +2,7 @@
 
 use super::attribution::{Attribution, Attributor, Net};
 use super::relevance_mask::MaskForm;
-use crate::model::backward::{Chain, Pass, ReluGradient};
+use crate::model::backward::{ReluGradient, Reversible};
 use crate::model::package::Package;
 use crate::{Error, Result};
 
@@ -20,8 +20,8 @@ pub enum GuidedMethod {
 
 struct Guided {
     method: GuidedMethod,
-    /// Of [`Chain`]: the one whose input is looked at.
-    layer: usize,
+    /// The one that is looked at, from 0.
+    block: usize,
 }
 
 /// A method with the network of a package. Grad-CAM looks at the output of `block` (from 1, before its pooling); `None` is
@@ -31,13 +31,12 @@ struct Guided {
 /// A usage error for a block that there is not; a model error where the weights do not fit.
 pub fn load(package: &Package, method: GuidedMethod, block: Option<usize>, form: MaskForm) -> Result<Attributor> {
     Attributor::new(package, form, |net| {
-        let n_blocks = net.chain.config().widths.len();
-        let block = block.unwrap_or(n_blocks);
-        let layer = block.checked_sub(1).and_then(|block| net.chain.behind_block(block));
-        let layer = layer.ok_or_else(|| {
-            Error::usage(format!("there is no block {block} for Grad-CAM; the network has blocks 1 to {n_blocks}"))
+        let n_blocks = net.chain.n_blocks();
+        let asked = block.unwrap_or(n_blocks);
+        let block = asked.checked_sub(1).filter(|block| *block < n_blocks).ok_or_else(|| {
+            Error::usage(format!("there is no block {asked} for Grad-CAM; the network has blocks 1 to {n_blocks}"))
         })?;
-        Ok(Box::new(Guided { method, layer }))
+        Ok(Box::new(Guided { method, block }))
     })
 }
 
@@ -55,23 +54,21 @@ impl Attribution for Guided {
     }
 
     fn relevance(&self, net: &Net, features: &[f32], class: usize) -> Result<Vec<f32>> {
-        let chain = &net.chain;
-        let pass = chain.forward(features)?;
-        let n_mels = chain.config().n_mels;
-        let enlarged = || {
-            let cam = grad_cam(chain, &pass, class, self.layer);
-            cam.enlarged(features.len() / n_mels, n_mels)
+        let chain = &*net.chain;
+        let n_mels = chain.n_mels();
+        let guided = || chain.input_gradient(features, class, ReluGradient::Guided);
+        let enlarged = || -> Result<Vec<f32>> {
+            Ok(grad_cam(chain, features, class, self.block)?.enlarged(features.len() / n_mels, n_mels))
         };
-        Ok(match self.method {
-            GuidedMethod::GuidedBackprop => chain.gradient(&pass, class, ReluGradient::Guided),
+        match self.method {
+            GuidedMethod::GuidedBackprop => guided(),
             GuidedMethod::GradCam => enlarged(),
             GuidedMethod::GuidedGradCam => {
-                let mut product = enlarged();
-                let guided = chain.gradient(&pass, class, ReluGradient::Guided);
-                product.iter_mut().zip(&guided).for_each(|(cam, guided)| *cam *= guided);
-                product
+                let mut product = enlarged()?;
+                product.iter_mut().zip(&guided()?).for_each(|(cam, guided)| *cam *= guided);
+                Ok(product)
             }
-        })
+        }
     }
 }
 
@@ -86,22 +83,23 @@ pub struct Cam {
     pub values: Vec<f32>,
 }
 
-/// Grad-CAM of a class at the input of layer `layer`.
-#[must_use]
-pub fn grad_cam(chain: &Chain, pass: &Pass, class: usize, layer: usize) -> Cam {
-    let Some(hidden) = chain.hidden(pass, layer) else {
-        return Cam { height: 0, width: 0, values: Vec::new() };
+/// Grad-CAM of a class at the output of block `block` (from 0); empty for a block that there is not.
+///
+/// # Errors
+/// As [`Reversible::check`].
+pub fn grad_cam(chain: &dyn Reversible, features: &[f32], class: usize, block: usize) -> Result<Cam> {
+    let Some((hidden, grad)) = chain.block_gradient(features, class, block)? else {
+        return Ok(Cam { height: 0, width: 0, values: Vec::new() });
     };
-    let grad = chain.gradient_behind(pass, class, ReluGradient::Plain, layer);
     let places = hidden.height * hidden.width;
-    let channels = hidden.values.len() / places.max(1);
+    let channels = (hidden.values.len() / places.max(1)).max(1);
     let mut weights = vec![0.0; channels];
     for grad in grad.chunks_exact(channels) {
         weights.iter_mut().zip(grad).for_each(|(w, g)| *w += g / places as f32);
     }
     let sum = |values: &[f32]| values.iter().zip(&weights).map(|(a, w)| a * w).sum::<f32>().max(0.0);
     let values = hidden.values.chunks_exact(channels).map(sum).collect();
-    Cam { height: hidden.height, width: hidden.width, values }
+    Ok(Cam { height: hidden.height, width: hidden.width, values })
 }
 
 impl Cam {

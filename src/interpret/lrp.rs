@@ -1,10 +1,12 @@
 //! Layer-wise relevance propagation (Bach et al. 2015): the logit is shared out layer by layer, to each input by what it
 //! contributed.
 
+use std::sync::Arc;
+
 use super::attribution::{Attribution, Attributor, Net};
 use super::relevance_mask::MaskForm;
 use crate::Result;
-use crate::model::backward::{Composite, Prepared};
+use crate::model::backward::Propagation;
 use crate::model::package::Package;
 
 /// The rules that `lrp` stands for. Of those that are more than input times gradient in other words (as LRP-0 and LRP-ε are
@@ -13,7 +15,7 @@ use crate::model::package::Package;
 pub const DEFAULT_PRESET: &str = "thesis";
 
 struct Lrp {
-    rules: Prepared,
+    propagation: Box<dyn Propagation>,
 }
 
 /// LRP with the rules of a preset ([`crate::model::backward::PRESETS`]).
@@ -22,8 +24,8 @@ struct Lrp {
 /// A usage error for a preset that is none; a model error where the weights do not fit.
 pub fn load(package: &Package, preset: &str, form: MaskForm) -> Result<Attributor> {
     Attributor::new(package, form, |net| {
-        let rules = Composite::preset(preset, &net.chain, net.silence, net.full_scale)?;
-        Ok(Box::new(Lrp { rules: rules.prepare(&net.chain)? }))
+        let propagation = Arc::clone(&net.chain).propagation(preset, net.silence, net.full_scale)?;
+        Ok(Box::new(Lrp { propagation }))
     })
 }
 
@@ -36,8 +38,7 @@ impl Attribution for Lrp {
         1
     }
 
-    fn relevance(&self, net: &Net, features: &[f32], class: usize) -> Result<Vec<f32>> {
-        let pass = net.chain.forward(features)?;
-        Ok(net.chain.relevance(&pass, class, &self.rules))
+    fn relevance(&self, _: &Net, features: &[f32], class: usize) -> Result<Vec<f32>> {
+        self.propagation.relevance(features, class)
     }
 }

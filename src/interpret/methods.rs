@@ -159,6 +159,13 @@ fn no_option(method: &str, option: &str) -> Error {
     Error::usage(format!("the method {method} has no option '{option}'; give some of {}", all.join(", ")))
 }
 
+/// What is used in place of `method` where that is `l2i`, as by default, and `package` has no `[l2i]`: a method that needs no
+/// weights of its own.
+#[must_use]
+pub fn or_without_weights<'a>(package: &Package, method: &'a str) -> &'a str {
+    if method == "l2i" && package.manifest().l2i.is_none() { "lrp" } else { method }
+}
+
 /// The methods, without baselines, that `package` has all weights for, in the order of [`METHODS`].
 #[must_use]
 pub fn available(package: &Package) -> Vec<&'static str> {

@@ -4,6 +4,7 @@ use candle_core::Tensor;
 
 use super::causal::{CausalClassifier, CausalConfig, Ear};
 use super::device::ComputeDevice;
+use super::efficientat::TappedEfficientAt;
 use super::frame_probs::FrameProbs;
 use super::manifest::{Activation, Architecture, Label, Manifest};
 use super::package::Package;
@@ -33,7 +34,7 @@ impl Classified {
     }
 }
 
-/// A network on its device: our kernels on the CPU ([`Vgg`]), or candle's operations elsewhere ([`PlainVgg`]).
+/// A network on its device: our kernels on the CPU ([`Vgg`], [`TappedEfficientAt`]), or candle's operations elsewhere ([`PlainVgg`]).
 pub trait Network: Send + Sync {
     /// Classifies segments `[batch, n_frames, n_mels]` that lie on its device.
     ///
@@ -66,6 +67,12 @@ impl Network for CausalClassifier {
 
     fn streaming(&self) -> Option<&CausalClassifier> {
         Some(self)
+    }
+}
+
+impl Network for TappedEfficientAt {
+    fn forward(&self, segments: &Tensor) -> Result<Forward> {
+        Self::forward(self, segments)
     }
 }
 
@@ -111,6 +118,15 @@ impl Classifier {
             Architecture::Causal => {
                 return Err(Error::model(format!(
                     "the model {} is a causal network, which runs on the CPU alone; give --device cpu",
+                    manifest.name
+                )));
+            }
+            Architecture::EfficientAt if device.has_own_kernels() => {
+                Box::new(TappedEfficientAt::load(manifest, &weights)?)
+            }
+            Architecture::EfficientAt => {
+                return Err(Error::model(format!(
+                    "the model {} is an EfficientAT network, which runs on the CPU alone; give --device cpu",
                     manifest.name
                 )));
             }
@@ -261,6 +277,8 @@ impl Classifier {
 fn largest_batch(manifest: &Manifest) -> Result<usize> {
     match manifest.classifier.architecture {
         Architecture::Vgg => Ok(VggConfig::from_manifest(manifest)?.largest_batch(manifest.segment.n_frames)),
+        // The CPU takes segments one by one.
+        Architecture::EfficientAt => Ok(1),
         // On the CPU alone, where each core takes one at a time.
         Architecture::Causal => Ok(usize::MAX),
     }
@@ -269,7 +287,7 @@ fn largest_batch(manifest: &Manifest) -> Result<usize> {
 /// Input frames of one row of frame-wise output, and the rows that it looks ahead.
 fn rows(manifest: &Manifest) -> Result<[usize; 2]> {
     match manifest.classifier.architecture {
-        Architecture::Vgg => Ok([1, 0]),
+        Architecture::Vgg | Architecture::EfficientAt => Ok([1, 0]),
         Architecture::Causal => {
             let config = CausalConfig::from_manifest(manifest)?;
             Ok([config.time_pooling(), config.lookahead])

@@ -98,6 +98,12 @@ pub struct Classifier {
     /// Of `causal`: the network's shape.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causal: Option<Causal>,
+    /// Of `efficientat`: factor on the channel counts of the published table, above 0 and at most 10.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<f64>,
+    /// Of `efficientat`: units between the embedding and the logits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden_units: Option<usize>,
     /// What stands between the blocks and the logits.
     pub head: Head,
     /// From logits to probabilities.
@@ -114,6 +120,9 @@ pub struct Classifier {
 pub enum Architecture {
     /// The VGG family of Kumar et al. that the L2I papers use.
     Vgg,
+    /// The `mn` networks of EfficientAT: MobileNetV3 with squeeze and excitation.
+    #[serde(rename = "efficientat")]
+    EfficientAt,
     /// The causal MobileNet of [`crate::model::causal`].
     Causal,
 }
@@ -146,6 +155,8 @@ pub enum Head {
     Conv,
     /// One linear layer for each frame; their probabilities pooled by linear softmax, Σp²/Σp.
     Frames,
+    /// Mean over time and frequency, two linear layers with a hard-swish between them.
+    Mlp,
 }
 
 const fn one() -> usize {

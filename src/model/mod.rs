@@ -1,5 +1,6 @@
 //! Model packages, classifiers, dictionaries.
 
+pub mod audioset;
 pub mod backward;
 pub mod causal;
 pub mod classifier;

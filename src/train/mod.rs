@@ -6,7 +6,7 @@ pub mod by_design;
 pub mod causal;
 pub mod checkpoint;
 pub mod classifier;
-mod csv;
+pub(crate) mod csv;
 pub mod dataset;
 pub mod dictionary;
 pub mod l2i;

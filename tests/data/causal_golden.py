@@ -42,22 +42,27 @@ def block(name, x, out, expanded, kernel, stride, dilation):
     return x + y if stride == (1, 1) and out == x.shape[1] else y
 
 
-with torch.no_grad():
-    columns = torch.rand(24, MELS) * 2 - 1
-    x = conv("stem", columns[None, None], STEM, (3, 3), (2, 2))
-    for i, b in enumerate(BLOCKS):
-        x = block(f"blocks.{i}", x, *b)
-    x = conv("join", x, JOINED, (1, x.shape[3]), full_width=True)
-    for i, b in enumerate(TIME_BLOCKS):
-        x = block(f"time_blocks.{i}", x, *b)
-    x = conv("embed", x, EMBEDDING, (1, 1))[0, :, :, 0].T
-    arrays["label.weight"], arrays["label.bias"] = torch.randn(CLASSES, EMBEDDING) * 0.3, torch.randn(CLASSES) * 0.3
-    logits = x @ arrays["label.weight"].T + arrays["label.bias"]
+LOOKAHEAD = 1
+columns = (torch.rand(24, MELS) * 2 - 1).requires_grad_()
+x = conv("stem", columns[None, None], STEM, (3, 3), (2, 2))
+for i, b in enumerate(BLOCKS):
+    x = block(f"blocks.{i}", x, *b)
+x = conv("join", x, JOINED, (1, x.shape[3]), full_width=True)
+for i, b in enumerate(TIME_BLOCKS):
+    x = block(f"time_blocks.{i}", x, *b)
+x = conv("embed", x, EMBEDDING, (1, 1))[0, :, :, 0].T
+arrays["label.weight"], arrays["label.bias"] = torch.randn(CLASSES, EMBEDDING) * 0.3, torch.randn(CLASSES) * 0.3
+logits = x @ arrays["label.weight"].T + arrays["label.bias"]
+p = logits[LOOKAHEAD:].sigmoid()
+pooled = torch.logit((p * p).sum(0) / p.sum(0))
+(gradient,) = torch.autograd.grad(pooled[1], columns)
 
 flat = lambda t: [float(f"{v:.7g}") for v in t.flatten().tolist()]
 golden = {
     "arrays": {k: {"shape": list(v.shape), "values": flat(v)} for k, v in arrays.items()},
     "columns": flat(columns),
     "logits": flat(logits),
+    "pooled": flat(pooled),
+    "gradient of class 1": flat(gradient),
 }
 json.dump(golden, open("causal_golden.json", "w"), separators=(",", ":"))

@@ -155,10 +155,7 @@ fn gradients_are_captums() {
         let guided_gradient = chain.gradient(&pass, label, ReluGradient::Guided);
         compare("guided-backprop", &guided_gradient);
         let (frames, mels) = (x.len() / chain.config().n_mels, chain.config().n_mels);
-        let cam = |block: usize| {
-            let layer = chain.behind_block(block).unwrap();
-            guided::grad_cam(chain, &pass, label, layer).enlarged(frames, mels)
-        };
+        let cam = |block: usize| guided::grad_cam(chain, x, label, block).unwrap().enlarged(frames, mels);
         compare("gradcam", &cam(2));
         compare("gradcam of block 2", &cam(1));
         compare("guided-gradcam", &cam(2).iter().zip(&guided_gradient).map(|(c, g)| c * g).collect::<Vec<_>>());

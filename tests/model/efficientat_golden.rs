@@ -5,6 +5,7 @@ use crate::support::golden::{Numbers, assert_close, count, counts, floats};
 use earwitness::dsp::{
     Compression, FrontEnd, FrontEndParams, MelNorm, MelParams, MelScale, SpectrumPower, StftParams, WindowKind,
 };
+use earwitness::model::backward::{Composite, PRESETS, ReluGradient, Reversible, Rule};
 use earwitness::model::efficientat::{EfficientAt, Heard};
 use earwitness::model::tensors::Arrays;
 use earwitness::model::torch_file;
@@ -12,6 +13,7 @@ use earwitness::units::SampleRate;
 use serde_json::Value;
 use std::f64::consts::TAU;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const TOLERANCE: f64 = 1e-4;
 
@@ -108,6 +110,68 @@ fn a_small_network_says_what_pytorch_says() {
     assert_eq!(net.forward(&columns).unwrap().logits, logits);
     assert!(net.forward(&columns[..100]).is_err());
     assert!(net.forward(&[]).is_err());
+}
+
+#[test]
+fn gradients_are_those_of_pytorch() {
+    let golden = golden();
+    let net = EfficientAt::load(&small(&golden)).unwrap().reversible();
+    let columns = front_end().batch_reflected(&waveform(16_000)).unwrap();
+    let gradient = net.input_gradient(&columns, count(&golden["class"]), ReluGradient::Plain).unwrap();
+    for (frame, want) in counts(&golden["frames"]).into_iter().zip(golden["gradient"].as_array().unwrap()) {
+        assert_close(&format!("gradient {frame}"), &gradient[frame * 128..][..128], &floats(want), TOLERANCE);
+    }
+    let sums: Vec<f32> = gradient.chunks(128).map(|frame| frame.iter().sum()).collect();
+    assert_close("sums", &sums, &floats(&golden["gradient_sums"]), TOLERANCE);
+    // A block's gradient, times a small change of its output, is what becomes of the logit.
+    let (hidden, grad) = net.block_gradient(&columns, 4, net.n_blocks() - 1).unwrap().unwrap();
+    assert_eq!((hidden.height, hidden.width, hidden.values.len()), (2, 4, grad.len()));
+    assert!(net.block_gradient(&columns, 4, net.n_blocks()).unwrap().is_none());
+    let guided = net.input_gradient(&columns, 4, ReluGradient::Guided).unwrap();
+    assert!(guided.iter().all(|g| g.is_finite()) && guided != gradient);
+}
+
+/// Without biases, what a class's logit is worth arrives at the input, whatever is proportional: gates, additions and means
+/// lose nothing.
+#[test]
+fn relevance_is_kept() {
+    let golden = golden();
+    let mut arrays = small(&golden);
+    // Biases of batch norm and of the head are what relevance stays with: a network without any.
+    for (name, array) in &mut arrays.0 {
+        if array.shape.len() == 1
+            && (name.ends_with("bias") || name.ends_with("running_mean"))
+            && !name.contains("conc_se")
+        {
+            array.values.fill(0.0);
+        }
+    }
+    let small = EfficientAt::load(&arrays).unwrap();
+    let columns = front_end().batch_reflected(&waveform(16_000)).unwrap();
+    let class = 4;
+    let logit = small.forward(&columns).unwrap().logits[class];
+    let net = Arc::new(small.reversible());
+    let n_linear = 1 + 15 * 3 - 2 + 1 + 2;
+    for (rule, most) in [(Rule::Epsilon(0.0), 2e-2), (Rule::ZPlus, 2e-2), (Rule::AlphaBeta { alpha: 1.0 }, 2e-2)] {
+        let composite = Composite { rules: vec![rule; n_linear], zero_bias: true };
+        let relevance = Arc::clone(&net).propagation_by(&composite).unwrap().relevance(&columns, class).unwrap();
+        let sum: f32 = relevance.iter().sum();
+        assert!((sum / logit - 1.0).abs() < most, "{rule:?}: {sum} of {logit}");
+        assert_eq!(relevance.len(), columns.len());
+    }
+    assert!(net.propagation_by(&Composite { rules: vec![Rule::ZPlus; 3], zero_bias: true }).is_err());
+}
+
+#[test]
+fn every_preset_gives_finite_relevance() {
+    let net = Arc::new(EfficientAt::load(&small(&golden())).unwrap().reversible());
+    let columns = front_end().batch_reflected(&waveform(16_000)).unwrap();
+    for preset in PRESETS {
+        let relevance = Arc::clone(&net).propagation(preset, -1.4, 2.5).unwrap().relevance(&columns, 4).unwrap();
+        let all: f32 = relevance.iter().map(|r| r.abs()).sum();
+        assert!(all.is_finite() && all > 0.0, "{preset}: {all}");
+    }
+    assert!(net.propagation("nonsense", -1.0, 1.0).is_err());
 }
 
 #[test]

@@ -1,11 +1,12 @@
-//! `earwitness model import`: dictionaries that others learnt.
+//! `earwitness model import`: networks that others trained, and dictionaries that others learnt.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::import_network::{self, NetworkArgs};
 use crate::cli::output;
 use crate::cli::train::data::{command_line, folder_name};
 use crate::cli::train::dictionary::FILE;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::dictionary::import;
 use crate::model::manifest::Training;
 use crate::model::npy;
@@ -14,10 +15,17 @@ use crate::model::tensors::Arrays;
 
 const AFTER_HELP: &str = "\
 Examples:
+  earwitness model import mn04_as.pt --architecture efficientat --labels class_labels_indices.csv \\
+      --licence MIT --source \"EfficientAT's releases\" --out models/mn04
   earwitness model import initW.npy --model models/mine --from-rate 44100
   earwitness train l2i --data esc13 --noise noise --model models/mine
 
-The file is a matrix W of NumPy, one row a frequency bin and one column a pattern, float32 or
+With --architecture, the file is a checkpoint of PyTorch (torch.save), and a package is made of it
+that listens on the CPU. Width and number of labels are found in the checkpoint. Labels of AudioSet
+get short names and groups; those that name no sound of their own are only shown. Whether you may
+use the weights is for their authors to say: look for their licence and give it with --licence.
+
+Without, the file is a matrix W of NumPy, one row a frequency bin and one column a pattern, float32 or
 float64, such as the dictionaries of the L2I authors (513 bins at 44.1 kHz). As in their program,
 negative values become 0 and every column gets the length 1. The package gets W in place of its
 dictionary and loses Ψ and Θ, which spoke of the old one: train them anew.
@@ -27,28 +35,41 @@ another rate has all its patterns at other frequencies than it was made for. Wit
 the patterns are read at the model's frequencies by linear interpolation, and what lies above the
 model's half rate is lost. Window and hop stay the model's own.";
 
-/// Put a dictionary of another program into a package
+/// Make a package of a published network, or put a dictionary of another program into a package
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(in crate::cli) struct ImportArgs {
-    /// The dictionary, as a NumPy matrix: bins × components
-    #[arg(value_name = "FILE.npy")]
+    /// The checkpoint (.pt), or the dictionary as a NumPy matrix: bins × components (.npy)
+    #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Folder of the package that gets it, made by `train classifier`
-    #[arg(long, value_name = "DIR", env = "EARWITNESS_MODEL")]
-    model: PathBuf,
+    #[command(flatten)]
+    network: NetworkArgs,
+    /// Folder of the package that gets the dictionary, made by `train classifier`
+    #[arg(long, value_name = "DIR", env = "EARWITNESS_MODEL", required_unless_present = "architecture")]
+    model: Option<PathBuf>,
     /// Sample rate that the dictionary was made at, in Hz: brings its patterns to the model's frequencies [default: rows
     /// are taken for the model's bins]
     #[arg(long, value_name = "HZ", env = "EARWITNESS_FROM_RATE", value_parser = clap::value_parser!(u32).range(1_000..=768_000))]
     from_rate: Option<u32>,
 }
 
-/// Puts the dictionary into the package and says what its bins mean there.
+/// Makes the package, or puts the dictionary into one.
 ///
 /// # Errors
-/// Where the file is no dictionary for the package, or the package cannot be read or written.
+/// Where the file is none that fits, or a package cannot be read or written.
 pub(in crate::cli) fn run(args: &ImportArgs) -> Result<()> {
-    let package = Package::open(&args.model)?;
+    match (&args.network.architecture, &args.model) {
+        (Some(_), _) => import_network::run(&args.file, &args.network),
+        (None, Some(model)) => dictionary(args, model),
+        (None, None) => {
+            Err(Error::usage("say what to import: give --architecture for a checkpoint, or --model for a dictionary"))
+        }
+    }
+}
+
+/// Puts the dictionary into the package and says what its bins mean there.
+fn dictionary(args: &ImportArgs, model: &Path) -> Result<()> {
+    let package = Package::open(model)?;
     let mut manifest = package.manifest().clone();
     let (rate_hz, n_bins) = (manifest.front_end.sample_rate_hz, manifest.front_end.n_bins());
     let name = args.file.display().to_string();
@@ -59,7 +80,7 @@ pub(in crate::cli) fn run(args: &ImportArgs) -> Result<()> {
     manifest.training.get_or_insert_with(Training::default).commands.push(command_line());
     let mut arrays = Arrays::default();
     arrays.insert("W", [n_bins, n_components], imported.w);
-    Package::write(&args.model, manifest, &[(FILE.to_string(), arrays)].into())?;
+    Package::write(model, manifest, &[(FILE.to_string(), arrays)].into())?;
     let hz = |rate: u32, bins: usize| f64::from(rate) / 2.0 / bins.saturating_sub(1).max(1) as f64;
     output::note(&match args.from_rate {
         None => format!(
@@ -86,7 +107,7 @@ pub(in crate::cli) fn run(args: &ImportArgs) -> Result<()> {
     }
     output::note(&format!(
         "a dictionary of {n_components} components is in {}; train Ψ and Θ on it with 'earwitness train l2i'",
-        args.model.display()
+        model.display()
     ));
     Ok(())
 }

@@ -112,6 +112,8 @@ fn manifest(args: &Args, how: &CausalTraining, loaded: &Loaded) -> Result<Manife
             widths: Vec::new(),
             time_pools: Vec::new(),
             causal: Some(how.net.to_manifest()),
+            width: None,
+            hidden_units: None,
             head: Head::Frames,
             activation: Activation::Sigmoid,
             taps,

@@ -281,6 +281,8 @@ fn manifest(args: &Args, how: &ClassifierTraining, loaded: &data::Loaded) -> Res
             widths: how.net.widths.clone(),
             time_pools: args.time_pools.clone(),
             causal: None,
+            width: None,
+            hidden_units: None,
             head: Head::MeanMax,
             activation: how.activation,
             taps,

@@ -196,6 +196,6 @@ pub(in crate::cli) fn command_line() -> String {
 }
 
 /// Today's date, UTC.
-pub(super) fn today() -> String {
+pub(in crate::cli) fn today() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()
 }

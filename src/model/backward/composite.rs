@@ -1,5 +1,6 @@
 //! Which rule each layer follows, and the combinations that have names.
 
+use super::linear::Linear;
 use super::pooling::InputRule;
 use super::rules::{LayerRule, Rule, STABILISER, Surroundings};
 use super::{Chain, Layer};
@@ -21,10 +22,10 @@ const GAMMA: f32 = 0.25;
 /// ε and stabiliser of the thesis.
 const THESIS_EPSILON: f32 = 1e-7;
 
-/// One rule for each convolution and the dense layer.
+/// One rule for each convolution and each dense layer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Composite {
-    /// First convolution first, dense layer last.
+    /// First convolution first, dense layers last.
     pub rules: Vec<Rule>,
     /// Whether biases count as 0 in denominators. Then no relevance stays with them, and every layer passes on all that it
     /// got; with biases (the default, as published) it does not.
@@ -34,7 +35,7 @@ pub struct Composite {
 /// A composite with its weights for one chain.
 pub struct Prepared {
     /// As in [`Composite::rules`].
-    pub(super) linear: Vec<LayerRule>,
+    pub(super) linear: Vec<LayerRule<Linear>>,
     pub(super) input: InputRule,
 }
 
@@ -45,9 +46,17 @@ impl Composite {
     /// A usage error for a name that is none.
     pub fn preset(name: &str, chain: &Chain, low: f32, high: f32) -> Result<Self> {
         let n_convs = chain.layers.iter().filter(|layer| matches!(layer, Layer::Conv(_))).count();
+        Self::named(name, n_convs, 1, low, high)
+    }
+
+    /// The combination of this name for `n_convs` convolutions and `n_dense` dense layers behind them.
+    ///
+    /// # Errors
+    /// As [`Self::preset`].
+    pub fn named(name: &str, n_convs: usize, n_dense: usize, low: f32, high: f32) -> Result<Self> {
         let dense = Rule::Epsilon(if name == "thesis" { THESIS_EPSILON } else { STABILISER });
         let (first, rest) = match name {
-            "zero" => return Ok(Self { rules: vec![Rule::Epsilon(0.0); n_convs + 1], zero_bias: false }),
+            "zero" => return Ok(Self { rules: vec![Rule::Epsilon(0.0); n_convs + n_dense], zero_bias: false }),
             "epsilon" => (dense, dense),
             "epsilon-gamma-box" => (Rule::ZBox { low, high }, Rule::Gamma { gamma: GAMMA, stabiliser: STABILISER }),
             "epsilon-plus" => (Rule::ZPlus, Rule::ZPlus),
@@ -69,7 +78,7 @@ impl Composite {
         if let Some(rule) = rules.first_mut() {
             *rule = first;
         }
-        rules.push(dense);
+        rules.extend(vec![dense; n_dense]);
         Ok(Self { rules, zero_bias: false })
     }
 
@@ -94,7 +103,7 @@ impl Composite {
                 input_positive: i > 0,
                 silent_below_zero: self.rules.get(i + 1).is_some_and(|above| above.spares_zeros()),
             };
-            LayerRule::new(linear, self.rules[i], self.zero_bias, around)
+            LayerRule::new(*linear, self.rules[i], self.zero_bias, around)
         };
         let input = match self.rules.first() {
             Some(Rule::WSquare | Rule::Flat) => InputRule::Even,

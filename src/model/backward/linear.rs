@@ -1,5 +1,6 @@
 //! What is linear in the network: convolutions, and the dense layer as one of a single pixel.
 
+use super::map::LinearMap;
 use crate::model::kernels::batch;
 use crate::model::kernels::conv::{ConvShape, Epilogue, flip_weights};
 
@@ -34,17 +35,24 @@ impl Linear {
     pub(super) fn sums(&self, height: usize, width: usize, input: &[f32]) -> Vec<f32> {
         self.forward(height, width, &self.weights, input)
     }
+}
 
-    /// Weighted sums with other weights of the layer's shape.
-    pub(super) fn forward(&self, height: usize, width: usize, weights: &Weights, input: &[f32]) -> Vec<f32> {
+impl LinearMap for Linear {
+    type Weights = Weights;
+
+    fn changed(&self, weight: &dyn Fn(f32) -> f32, bias: &dyn Fn(f32) -> f32) -> Weights {
+        let forward = self.weights.forward.iter().map(|w| weight(*w)).collect();
+        Weights::new(&self.shape, forward, self.weights.bias.iter().map(|b| bias(*b)).collect())
+    }
+
+    fn forward(&self, height: usize, width: usize, weights: &Weights, input: &[f32]) -> Vec<f32> {
         let mut out = vec![0.0; height * width * self.shape.c_out];
         let epilogue = Epilogue { bias: Some(&weights.bias), relu: false };
         batch::forward(&self.at(height, width), input, &weights.forward, epilogue, &mut out);
         out
     }
 
-    /// Carries values of the sums back along the weights: the transposed product, `[height, width, c_in]`.
-    pub(super) fn backward(&self, height: usize, width: usize, weights: &Weights, values: &[f32]) -> Vec<f32> {
+    fn backward(&self, height: usize, width: usize, weights: &Weights, values: &[f32]) -> Vec<f32> {
         let mut out = vec![0.0; height * width * self.shape.c_in];
         let epilogue = Epilogue { bias: None, relu: false };
         batch::forward(&self.at(height, width).backward(), values, &weights.flipped, epilogue, &mut out);

@@ -7,13 +7,20 @@
 //!
 //! A walk starts from the logit, not from the probability: sigmoid and softmax are flat where the network is sure.
 
+mod chain;
 mod composite;
 mod linear;
+mod map;
 mod pooling;
+mod reversible;
 mod rules;
 
 pub use composite::{Composite, PRESETS, Prepared};
+pub use reversible::{Propagation, Reversible};
 pub use rules::{Rule, STABILISER};
+
+pub(crate) use self::map::LinearMap;
+pub(crate) use self::rules::{LayerRule, Surroundings, divide};
 
 use self::linear::{Linear, Weights};
 use super::kernels::conv::{ConvShape, pack_weights};

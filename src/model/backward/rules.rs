@@ -5,7 +5,7 @@
 //! R_i = Σ_j x_i w_ij R_j / (Σ_i x_i w_ij + b_j), with a stabiliser of the denominator's sign (+ for 0) added to it. What
 //! the bias contributes stays with the bias, unless it is set to zero.
 
-use super::linear::{Linear, Weights};
+use super::map::LinearMap;
 
 /// Added to denominators, away from zero.
 pub const STABILISER: f32 = 1e-6;
@@ -46,7 +46,7 @@ pub enum Rule {
 
 impl Rule {
     /// Whether nothing is ever given to an input of 0.
-    pub(super) const fn spares_zeros(self) -> bool {
+    pub(crate) const fn spares_zeros(self) -> bool {
         !matches!(self, Self::WSquare | Self::Flat | Self::ZBox { .. })
     }
 }
@@ -73,9 +73,9 @@ impl Part {
 }
 
 /// One part of the input with the weights that it meets.
-struct Term {
+struct Term<W> {
     part: Part,
-    weights: Weights,
+    weights: W,
     /// +1 or −1.
     sign: f32,
 }
@@ -89,8 +89,8 @@ enum Sums {
 }
 
 /// Terms that make up one denominator.
-struct Group {
-    terms: Vec<Term>,
+struct Group<W> {
+    terms: Vec<Term<W>>,
     sums: Sums,
     /// Factor on what the group gives.
     factor: f32,
@@ -98,8 +98,8 @@ struct Group {
 }
 
 /// A rule with its weights for one layer.
-pub(super) struct LayerRule {
-    groups: Vec<Group>,
+pub(crate) struct LayerRule<L: LinearMap> {
+    groups: Vec<Group<L::Weights>>,
 }
 
 /// Which weights and biases a term takes of the layer's.
@@ -132,20 +132,17 @@ impl Change {
 
 /// What a layer's surroundings rule out, so that less needs to be kept and computed.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Surroundings {
+pub(crate) struct Surroundings {
     /// The input has no negative values: it comes from a ReLU.
-    pub(super) input_positive: bool,
+    pub(crate) input_positive: bool,
     /// No relevance arrives where the sum is negative: a ReLU made it 0, and the rule above gives nothing to zeros.
-    pub(super) silent_below_zero: bool,
+    pub(crate) silent_below_zero: bool,
 }
 
-impl LayerRule {
-    pub(super) fn new(linear: &Linear, rule: Rule, zero_bias: bool, around: Surroundings) -> Self {
+impl<L: LinearMap> LayerRule<L> {
+    pub(crate) fn new(linear: &L, rule: Rule, zero_bias: bool, around: Surroundings) -> Self {
         let weights = |change: Change, with_bias: bool| {
-            let forward = linear.weights.forward.iter().map(|w| change.of(*w)).collect();
-            let bias = linear.weights.bias.iter();
-            let bias = bias.map(|b| if with_bias && !zero_bias { change.of(*b) } else { 0.0 }).collect();
-            Weights::new(&linear.shape, forward, bias)
+            linear.changed(&|w| change.of(w), &|b| if with_bias && !zero_bias { change.of(b) } else { 0.0 })
         };
         let term = |part, change, with_bias| Term { part, weights: weights(change, with_bias), sign: 1.0 };
         // The positive part of the input with one change, the negative one with the other, which has no bias.
@@ -188,10 +185,10 @@ impl LayerRule {
         Self { groups }
     }
 
-    /// Shares the relevance of a layer's sums among its inputs: `[height, width, c_out]` to `[height, width, c_in]`.
-    pub(super) fn apply(
+    /// Shares the relevance of a layer's sums among its inputs: from all sums to `[height, width, c_in]`.
+    pub(crate) fn apply(
         &self,
-        linear: &Linear,
+        linear: &L,
         height: usize,
         width: usize,
         input: &[f32],
@@ -230,7 +227,7 @@ impl LayerRule {
 }
 
 /// `value / (denominator + stabiliser · sign)`, with the sign of 0 positive; 0 where even that is 0.
-pub(super) fn divide(value: f32, denominator: f32, stabiliser: f32) -> f32 {
+pub(crate) fn divide(value: f32, denominator: f32, stabiliser: f32) -> f32 {
     let stable = if denominator < 0.0 { denominator - stabiliser } else { denominator + stabiliser };
     if stable == 0.0 { 0.0 } else { value / stable }
 }

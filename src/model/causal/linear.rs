@@ -74,16 +74,14 @@ pub(crate) fn forward(
     }
 }
 
-/// Adds to the gradients of weights and, where there is one, of the input, what the gradient of the sums says.
-pub(crate) fn backward(
+/// Adds to the gradient of the weights what the gradient of the sums says.
+pub(crate) fn backward_weights(
     spec: &LayerSpec,
     frames: usize,
-    w: &[f32],
     x: &[f32],
     grad: &[f32],
     columns: &mut Vec<f32>,
     grad_w: &mut [f32],
-    grad_x: Option<&mut [f32]>,
 ) {
     let (_, depth) = spec.product();
     let m = grad.len() / spec.c_out;
@@ -94,26 +92,40 @@ pub(crate) fn backward(
             for (x, grad) in x.chunks_exact(shape.len_in()).zip(grad.chunks_exact(shape.len_out())) {
                 depthwise::backward_weights(&shape, x, grad, grad_w);
             }
-            if let Some(grad_x) = grad_x {
-                for (to, grad) in grad_x.chunks_exact_mut(shape.len_in()).zip(grad.chunks_exact(shape.len_out())) {
-                    depthwise::backward_input(&shape, w, grad, to);
-                }
-            }
         }
-        Kind::Pointwise | Kind::Join => {
-            matmul(grad_w, wv, x, View::dense(m, depth).t(), grad, gv, true);
-            if let Some(grad_x) = grad_x {
-                matmul(grad_x, View::dense(m, depth), grad, gv, w, wv.t(), true);
-            }
-        }
+        Kind::Pointwise | Kind::Join => matmul(grad_w, wv, x, View::dense(m, depth).t(), grad, gv, true),
         Kind::Full => {
             unroll(spec, frames, spec.top(), x, columns);
             matmul(grad_w, wv, columns, View::dense(m, depth).t(), grad, gv, true);
-            if let Some(grad_x) = grad_x {
-                columns.resize(m * depth, 0.0);
-                matmul(columns, View::dense(m, depth), grad, gv, w, wv.t(), false);
-                roll(spec, frames, spec.top(), columns, grad_x);
+        }
+    }
+}
+
+/// Adds to the gradient of the input what the gradient of the sums says.
+pub(crate) fn backward_input(
+    spec: &LayerSpec,
+    frames: usize,
+    w: &[f32],
+    grad: &[f32],
+    columns: &mut Vec<f32>,
+    grad_x: &mut [f32],
+) {
+    let (_, depth) = spec.product();
+    let m = grad.len() / spec.c_out;
+    let (gv, wv) = (View::dense(m, spec.c_out), View::dense(depth, spec.c_out));
+    match spec.kind {
+        Kind::Depthwise => {
+            let shape = spec.depthwise(frames, spec.top());
+            for (to, grad) in grad_x.chunks_exact_mut(shape.len_in()).zip(grad.chunks_exact(shape.len_out())) {
+                depthwise::backward_input(&shape, w, grad, to);
             }
+        }
+        Kind::Pointwise | Kind::Join => matmul(grad_x, View::dense(m, depth), grad, gv, w, wv.t(), true),
+        Kind::Full => {
+            columns.clear();
+            columns.resize(m * depth, 0.0);
+            matmul(columns, View::dense(m, depth), grad, gv, w, wv.t(), false);
+            roll(spec, frames, spec.top(), columns, grad_x);
         }
     }
 }

@@ -9,6 +9,7 @@
 mod ear;
 mod linear;
 mod network;
+mod reversible;
 mod segments;
 mod spec;
 mod trainable;
@@ -16,6 +17,7 @@ mod weights;
 
 pub use ear::Ear;
 pub use network::{CausalNet, Frames, StreamState};
+pub use reversible::ReversibleCausal;
 pub use segments::CausalClassifier;
 pub use spec::{Block, CausalConfig};
 pub use trainable::TrainableCausal;

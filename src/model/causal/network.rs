@@ -9,16 +9,17 @@ use crate::model::tensors::Arrays;
 use crate::{Error, Result};
 
 /// One convolution with its batch norm folded.
-struct Layer {
-    spec: LayerSpec,
-    weights: Vec<f32>,
-    bias: Vec<f32>,
+#[derive(Debug, Clone)]
+pub(crate) struct Folded {
+    pub(crate) spec: LayerSpec,
+    pub(crate) weights: Vec<f32>,
+    pub(crate) bias: Vec<f32>,
 }
 
 /// The network.
 pub struct CausalNet {
     config: CausalConfig,
-    layers: Vec<Layer>,
+    layers: Vec<Folded>,
     /// `[embedding, n_classes]`.
     head: Vec<f32>,
     head_bias: Vec<f32>,
@@ -67,10 +68,19 @@ impl CausalNet {
         &self.config
     }
 
+    pub(super) fn folded(&self) -> &[Folded] {
+        &self.layers
+    }
+
+    /// Weights `[embedding, n_classes]` and bias of the dense layer.
+    pub(super) fn head(&self) -> (&[f32], &[f32]) {
+        (&self.head, &self.head_bias)
+    }
+
     /// A stream that begins: all of its past is nothing.
     #[must_use]
     pub fn stream(&self) -> StreamState {
-        let past = |layer: &Layer| vec![0.0; layer.spec.top() * layer.spec.bands[0] * layer.spec.c_in];
+        let past = |layer: &Folded| vec![0.0; layer.spec.top() * layer.spec.bands[0] * layer.spec.c_in];
         StreamState { past: self.layers.iter().map(past).collect(), ..StreamState::default() }
     }
 
@@ -123,7 +133,7 @@ impl CausalNet {
     }
 
     fn layer(&self, i: usize, state: &mut StreamState, ready: usize) {
-        let Layer { spec, weights, bias } = &self.layers[i];
+        let Folded { spec, weights, bias } = &self.layers[i];
         let (before, rest) = state.outputs.split_at_mut(i);
         let Some(out) = rest.first_mut() else { return };
         let input = before.last().map_or(&state.waiting[..ready], Vec::as_slice);
@@ -176,7 +186,7 @@ fn finish(out: &mut [f32], bias: &[f32], relu: bool, added: Option<&[f32]>) {
 }
 
 /// w·γ/√(σ²+ε), and β − μ·γ/√(σ²+ε).
-fn fold(spec: LayerSpec, arrays: &Arrays) -> Result<Layer> {
+fn fold(spec: LayerSpec, arrays: &Arrays) -> Result<Folded> {
     let of = |what: &str| arrays.get(&format!("{}.norm.{what}", spec.name), &[spec.c_out]);
     let (gamma, beta, mean, var) = (of("weight")?, of("bias")?, of("running_mean")?, of("running_var")?);
     if let Some(v) = var.iter().find(|v| **v < 0.0) {
@@ -186,5 +196,5 @@ fn fold(spec: LayerSpec, arrays: &Arrays) -> Result<Layer> {
     let bias = beta.iter().zip(mean).zip(&scale).map(|((b, m), s)| b - m * s).collect();
     let mut weights = pack(&spec, arrays.get(&format!("{}.weight", spec.name), &spec.shape())?);
     weights.chunks_exact_mut(spec.c_out).for_each(|row| row.iter_mut().zip(&scale).for_each(|(w, s)| *w *= s));
-    Ok(Layer { spec, weights, bias })
+    Ok(Folded { spec, weights, bias })
 }

@@ -1,7 +1,10 @@
+use std::sync::Arc;
+
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
+use crate::model::backward::{ReluGradient, Reversible};
 
 fn small() -> CausalConfig {
     let block = |out, expanded, kernel, stride, dilation| Block { out, expanded, kernel, stride, dilation };
@@ -138,24 +141,91 @@ fn gradients_equal_differences() {
     }
 }
 
-/// The same numbers as PyTorch's: `tests/data/causal_golden.py` made them.
+/// The small network with PyTorch's numbers: `tests/data/causal_golden.py` made them.
+struct Golden {
+    value: serde_json::Value,
+    net: CausalNet,
+}
+
+impl Golden {
+    fn load() -> Self {
+        let value: serde_json::Value =
+            serde_json::from_str(include_str!("../../../tests/data/causal_golden.json")).unwrap();
+        let mut arrays = Arrays::default();
+        for (name, array) in value["arrays"].as_object().unwrap() {
+            let shape = array["shape"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as usize);
+            arrays.insert(name.clone(), shape.collect::<Vec<_>>(), numbers(&array["values"]));
+        }
+        Self { net: CausalNet::load(&small(), &arrays).unwrap(), value }
+    }
+
+    fn numbers(&self, key: &str) -> Vec<f32> {
+        numbers(&self.value[key])
+    }
+}
+
+fn numbers(value: &serde_json::Value) -> Vec<f32> {
+    value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect()
+}
+
 #[test]
 fn logits_equal_pytorch() {
-    let text = include_str!("../../../tests/data/causal_golden.json");
-    let golden: serde_json::Value = serde_json::from_str(text).unwrap();
-    let numbers = |v: &serde_json::Value| -> Vec<f32> {
-        v.as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect()
-    };
-    let mut arrays = Arrays::default();
-    for (name, array) in golden["arrays"].as_object().unwrap() {
-        let shape: Vec<usize> =
-            array["shape"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as usize).collect();
-        arrays.insert(name.clone(), shape, numbers(&array["values"]));
-    }
-    let net = CausalNet::load(&small(), &arrays).unwrap();
+    let golden = Golden::load();
     let mut frames = Frames::default();
-    net.whole(&numbers(&golden["columns"]), &mut frames).unwrap();
-    assert!(close(&frames.logits, &numbers(&golden["logits"]), 1e-4));
+    golden.net.whole(&golden.numbers("columns"), &mut frames).unwrap();
+    assert!(close(&frames.logits, &golden.numbers("logits"), 1e-4));
+}
+
+#[test]
+fn gradients_equal_pytorch() {
+    let golden = Golden::load();
+    let net = golden.net.reversible();
+    let got = net.input_gradient(&golden.numbers("columns"), 1, ReluGradient::Plain).unwrap();
+    let want = golden.numbers("gradient of class 1");
+    let largest = want.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
+    assert!(largest > 1e-3 && close(&got, &want, 1e-4 * largest.max(0.1)), "{got:?}\n{want:?}");
+    assert!(net.input_gradient(&golden.numbers("columns"), 7, ReluGradient::Plain).unwrap().iter().all(|g| *g == 0.0));
+}
+
+/// A block's output times the gradient there, walked from the top, ends at the same input gradient.
+#[test]
+fn every_block_can_be_looked_at() {
+    let golden = Golden::load();
+    let net = golden.net.reversible();
+    for block in 0..net.n_blocks() {
+        let (hidden, grad) = net.block_gradient(&golden.numbers("columns"), 1, block).unwrap().unwrap();
+        assert_eq!(hidden.values.len(), grad.len());
+        assert!(grad.iter().any(|g| *g != 0.0));
+    }
+    assert!(net.block_gradient(&golden.numbers("columns"), 1, net.n_blocks()).unwrap().is_none());
+}
+
+/// Without biases every rule that shares by contribution keeps what it is given, layer by layer.
+#[test]
+fn relevance_is_kept() {
+    let config = small();
+    let mut arrays = arrays(&config, 1);
+    for (name, array) in &mut arrays.0 {
+        if name.ends_with("norm.bias") || name.ends_with("running_mean") || name == "label.bias" {
+            array.values.fill(0.0);
+        }
+    }
+    let net = Arc::new(CausalNet::load(&config, &arrays).unwrap().reversible());
+    let x = columns(24 * config.n_mels, 2);
+    let mut frames = Frames::default();
+    CausalNet::load(&config, &arrays).unwrap().whole(&x, &mut frames).unwrap();
+    for class in 0..config.n_classes {
+        let logits: Vec<f32> =
+            frames.logits.chunks_exact(config.n_classes).skip(config.lookahead).map(|row| row[class]).collect();
+        let probs: Vec<f32> = logits.iter().map(|z| 1.0 / (1.0 + (-z).exp())).collect();
+        let sum: f32 = probs.iter().sum();
+        let want: f32 = logits.iter().zip(&probs).map(|(z, p)| z * p / sum).sum();
+        for preset in ["epsilon", "zero"] {
+            let relevance = Arc::clone(&net).propagation(preset, -1.0, 1.0).unwrap().relevance(&x, class).unwrap();
+            let got: f32 = relevance.iter().sum();
+            assert!((got - want).abs() < 1e-2 * want.abs().max(0.1), "{preset}, class {class}: {got} is not {want}");
+        }
+    }
 }
 
 #[test]

@@ -147,7 +147,7 @@ impl TrainableCausal {
                 last.grad.clear();
                 last.grad.resize(last.output.len(), 0.0);
                 let found = loss(i, &last.output, &mut last.grad);
-                part.backward(layers, x, n_frames);
+                part.backward(layers, x);
                 found
             })
             .collect();
@@ -211,7 +211,7 @@ impl Part {
     }
 
     /// Runs the gradient of the last output back; every layer's `grad` but the last is overwritten.
-    fn backward(&mut self, layers: &[Layer], x: &[f32], _n_frames: usize) {
+    fn backward(&mut self, layers: &[Layer], x: &[f32]) {
         let last = self.kept.len().saturating_sub(1);
         for kept in &mut self.kept[..last] {
             kept.grad.clear();
@@ -240,20 +240,12 @@ impl Part {
                 &mut kept.grad_gamma,
                 &mut kept.grad_beta,
             );
-            let (input, grad_input) = match before.last_mut() {
-                Some(below) => (below.output.as_slice(), Some(below.grad.as_mut_slice())),
-                None => (x, None),
-            };
-            linear::backward(
-                spec,
-                kept.frames,
-                &layer.weights.values,
-                input,
-                &kept.grad,
-                &mut self.columns,
-                &mut kept.grad_weights,
-                grad_input,
-            );
+            let input = before.last().map_or(x, |below| &below.output);
+            linear::backward_weights(spec, kept.frames, input, &kept.grad, &mut self.columns, &mut kept.grad_weights);
+            if let Some(below) = before.last_mut() {
+                let weights = &layer.weights.values;
+                linear::backward_input(spec, kept.frames, weights, &kept.grad, &mut self.columns, &mut below.grad);
+            }
         }
     }
 }

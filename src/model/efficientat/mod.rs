@@ -7,12 +7,15 @@
 
 mod config;
 mod load;
+mod tapped;
 
 use std::cell::RefCell;
 
 pub use config::{BATCH_NORM_EPS, EfficientAtConfig, N_MELS};
+pub use tapped::{TAPS, TappedEfficientAt};
 
-use super::mobilenet::{Image, Scratch, Step, forward};
+use super::manifest::{Architecture, Manifest};
+use super::mobilenet::{Image, Scratch, Step, StepNet, forward};
 use super::tensors::Arrays;
 use crate::{Error, Result};
 
@@ -68,10 +71,50 @@ impl EfficientAt {
         Ok(Self { config, steps, ends, embeds })
     }
 
+    /// Builds the network that a manifest describes.
+    ///
+    /// # Errors
+    /// A model error where the manifest describes another network, or arrays are missing or do not fit.
+    pub fn from_manifest(manifest: &Manifest, arrays: &Arrays) -> Result<Self> {
+        let c = &manifest.classifier;
+        let (Architecture::EfficientAt, Some(width), Some(n_hidden)) = (c.architecture, c.width, c.hidden_units) else {
+            return Err(Error::model(format!(
+                "the model {} is no EfficientAT network; its manifest needs classifier.architecture = \"efficientat\", \
+                 width and hidden_units",
+                manifest.name
+            )));
+        };
+        if manifest.front_end.n_mels != N_MELS {
+            return Err(Error::model(format!(
+                "front_end.n_mels = {} does not fit an EfficientAT network; give {N_MELS}",
+                manifest.front_end.n_mels
+            )));
+        }
+        Self::load_as(EfficientAtConfig { width, n_hidden, n_classes: manifest.labels.len() }, arrays)
+    }
+
+    /// The network as methods need it that look at what it does. Grad-CAM's blocks are the layers behind the first.
+    #[must_use]
+    pub fn reversible(self) -> StepNet {
+        StepNet {
+            blocks: self.ends[1..].to_vec(),
+            steps: self.steps,
+            n_mels: N_MELS,
+            n_classes: self.config.n_classes,
+            n_dense: 2,
+        }
+    }
+
     /// Shape of the network.
     #[must_use]
     pub const fn config(&self) -> &EfficientAtConfig {
         &self.config
+    }
+
+    /// Layers `features.0`, `features.1`, … that it has.
+    #[must_use]
+    pub fn n_layers(&self) -> usize {
+        self.ends.len()
     }
 
     /// Its steps, from a segment of one channel to the logits.

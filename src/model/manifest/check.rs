@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::label::is_group_name;
-use super::{Architecture, Classifier, FrontEndSpec, L2i, Lmac, Manifest};
+use super::{Architecture, Classifier, FrontEndSpec, Head, L2i, Lmac, Manifest};
 use crate::dsp::Compression;
 use crate::toml_text::BadValue;
 
@@ -175,10 +175,38 @@ fn classifier_problem(c: &Classifier) -> Option<BadValue> {
                 "describe the network in a table [classifier.causal]",
             )
         }),
+        Architecture::EfficientAt => efficientat_problem(c),
     }
 }
 
+fn efficientat_problem(c: &Classifier) -> Option<BadValue> {
+    let foreign = [
+        ("classifier.widths", !c.widths.is_empty()),
+        ("classifier.time_pools", !c.time_pools.is_empty()),
+        ("classifier.input_pool", c.input_pool != 1),
+    ];
+    if let Some((key, _)) = foreign.into_iter().find(|(_, there)| *there) {
+        return Some(BadValue::new(key, "a value", "leave it out where architecture is \"efficientat\""));
+    }
+    let width = c.width.unwrap_or(0.0);
+    if !(width > 0.0 && width <= 10.0) {
+        return Some(BadValue::new("classifier.width", width, "give a factor above 0 and at most 10, as in 0.4"));
+    }
+    if c.head != Head::Mlp {
+        return Some(BadValue::new(
+            "classifier.head",
+            "another head",
+            "give \"mlp\" where architecture is \"efficientat\"",
+        ));
+    }
+    within("classifier.hidden_units", c.hidden_units.unwrap_or(0), 1, 1 << 16, "units")
+}
+
 fn vgg_problem(c: &Classifier) -> Option<BadValue> {
+    let foreign = [("classifier.width", c.width.is_some()), ("classifier.hidden_units", c.hidden_units.is_some())];
+    if let Some((key, _)) = foreign.into_iter().find(|(_, there)| *there) {
+        return Some(BadValue::new(key, "a value", "leave it out where architecture is \"vgg\""));
+    }
     if c.widths.is_empty() || c.widths.len() > 16 {
         return Some(BadValue::new("classifier.widths", format!("{:?}", c.widths), "give 1 to 16 blocks"));
     }

@@ -47,6 +47,18 @@ pub fn forward<'a>(
 impl Layer {
     /// Applies the layer to one image; `out` is made as long as what comes out.
     pub(super) fn apply(&self, image: Image, x: &[f32], out: &mut Vec<f32>, columns: &mut Vec<f32>) -> Image {
+        self.run(image, x, out, columns, true)
+    }
+
+    /// The same before the activation.
+    pub(super) fn sums(&self, image: Image, x: &[f32], out: &mut Vec<f32>, columns: &mut Vec<f32>) -> Image {
+        self.run(image, x, out, columns, false)
+    }
+
+    fn run(&self, image: Image, x: &[f32], out: &mut Vec<f32>, columns: &mut Vec<f32>, activated: bool) -> Image {
+        let finish = |out: &mut [f32], bias: &[f32], activation: &Activation| {
+            finish(out, bias, if activated { *activation } else { Activation::Identity });
+        };
         match self {
             Self::Conv { kernel, weights, bias, activation } => {
                 let to = kernel.image_out(image, bias.len());
@@ -56,14 +68,14 @@ impl Layer {
                 let product = View::dense(to.positions(), to.channels);
                 let (a, b) = (View::dense(to.positions(), taps), View::dense(taps, to.channels));
                 matmul(out, product, columns, a, weights, b, false);
-                finish(out, bias, *activation);
+                finish(out, bias, activation);
                 to
             }
             Self::Depthwise { kernel, weights, bias, activation } => {
                 let shape = kernel.depthwise(image);
                 out.resize(shape.len_out(), 0.0);
                 depthwise::forward(&shape, x, weights, out);
-                finish(out, bias, *activation);
+                finish(out, bias, activation);
                 kernel.image_out(image, image.channels)
             }
             Self::Pointwise { weights, bias, activation } => {
@@ -72,7 +84,7 @@ impl Layer {
                 let product = View::dense(to.positions(), to.channels);
                 let (a, b) = (View::dense(image.positions(), image.channels), View::dense(image.channels, to.channels));
                 matmul(out, product, x, a, weights, b, false);
-                finish(out, bias, *activation);
+                finish(out, bias, activation);
                 to
             }
             Self::Gate { squeeze, squeeze_bias, excite, excite_bias } => {
@@ -120,19 +132,25 @@ impl Kernel {
 
 /// What a kernel sees at each output: `[positions, side · side · c_in]`.
 fn unroll(kernel: Kernel, image: Image, to: Image, x: &[f32], columns: &mut Vec<f32>) {
-    let (side, c_in) = (kernel.side, image.channels);
+    let c_in = image.channels;
+    let taps = kernel.side * kernel.side * c_in;
     columns.clear();
-    columns.resize(to.positions() * side * side * c_in, 0.0);
-    for (i, seen) in columns.chunks_exact_mut(side * side * c_in).enumerate() {
-        let (y, x0) = (i / to.width * kernel.stride, i % to.width * kernel.stride);
-        for (tap, seen) in seen.chunks_exact_mut(c_in).enumerate() {
-            let row = (y + tap / side).checked_sub(kernel.padding()).filter(|row| *row < image.height);
-            let column = (x0 + tap % side).checked_sub(kernel.padding()).filter(|column| *column < image.width);
-            if let (Some(row), Some(column)) = (row, column) {
-                seen.copy_from_slice(&x[(row * image.width + column) * c_in..][..c_in]);
-            }
+    columns.resize(to.positions() * taps, 0.0);
+    for (i, seen) in columns.chunks_exact_mut(taps).enumerate() {
+        for (tap, at) in fields(kernel, image, to, i) {
+            seen[tap..tap + c_in].copy_from_slice(&x[at..at + c_in]);
         }
     }
+}
+
+/// Of each tap that lies inside the image at output `i`: where its channels begin among what the kernel sees, and in the image.
+pub(super) fn fields(kernel: Kernel, image: Image, to: Image, i: usize) -> impl Iterator<Item = (usize, usize)> {
+    let (y, x) = (i / to.width * kernel.stride, i % to.width * kernel.stride);
+    (0..kernel.side * kernel.side).filter_map(move |tap| {
+        let row = (y + tap / kernel.side).checked_sub(kernel.padding()).filter(|row| *row < image.height)?;
+        let column = (x + tap % kernel.side).checked_sub(kernel.padding()).filter(|column| *column < image.width)?;
+        Some((tap * image.channels, (row * image.width + column) * image.channels))
+    })
 }
 
 /// Adds the bias and applies the activation, in one pass.
@@ -155,7 +173,7 @@ fn finish(out: &mut [f32], bias: &[f32], activation: Activation) {
 }
 
 /// The factor of each channel.
-pub(super) fn gate(image: Image, x: &[f32], [squeeze, squeeze_bias, excite, excite_bias]: [&[f32]; 4]) -> Vec<f32> {
+fn gate(image: Image, x: &[f32], [squeeze, squeeze_bias, excite, excite_bias]: [&[f32]; 4]) -> Vec<f32> {
     let mut squeezed = dense(&channel_means(image, x), squeeze, squeeze_bias);
     squeezed.iter_mut().for_each(|x| *x = x.max(0.0));
     let mut gate = dense(&squeezed, excite, excite_bias);
@@ -175,7 +193,7 @@ pub(super) fn channel_means(image: Image, x: &[f32]) -> Vec<f32> {
 }
 
 /// `x · weights + bias`, weights `[x.len(), bias.len()]`.
-fn dense(x: &[f32], weights: &[f32], bias: &[f32]) -> Vec<f32> {
+pub(super) fn dense(x: &[f32], weights: &[f32], bias: &[f32]) -> Vec<f32> {
     let mut out = bias.to_vec();
     for (x, row) in x.iter().zip(weights.chunks_exact(bias.len())) {
         out.iter_mut().zip(row).for_each(|(out, w)| *out += x * w);

@@ -3,9 +3,14 @@
 //! Pointwise convolutions are one matrix product over all positions, depthwise ones have a kernel of their own; bias and
 //! activation are one pass behind each. A network says what its steps are; here is what a step does.
 
+mod backward;
 mod forward;
+mod linear;
+mod relevance;
+mod reversible;
 
 pub use forward::{Scratch, forward};
+pub use reversible::StepNet;
 
 /// Size of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

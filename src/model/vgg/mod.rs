@@ -11,7 +11,7 @@ pub(crate) use classifier::fold_layer;
 pub use classifier::{Forward, PlainVgg, Vgg};
 pub use trainable::{HeadPass, Param, Reach, TrainableVgg};
 
-use crate::model::manifest::{Head, Manifest};
+use crate::model::manifest::{Architecture, Head, Manifest};
 use crate::{Error, Result};
 
 /// Added to the variance in batch norm, PyTorch's default.
@@ -139,6 +139,13 @@ impl VggConfig {
     /// no multiple of the time pooling.
     pub fn from_manifest(manifest: &Manifest) -> Result<Self> {
         let c = &manifest.classifier;
+        if c.architecture != Architecture::Vgg {
+            return Err(Error::model(format!(
+                "the model {} is no VGG network, and nothing else can be used here; choose a model whose \
+                 classifier.architecture is \"vgg\"",
+                manifest.name
+            )));
+        }
         if c.head != Head::MeanMax {
             return Err(Error::model("classifier.head = \"conv\" cannot be loaded yet; only \"mean-max\" can"));
         }

@@ -1,0 +1,52 @@
+//! The VGG's chain as a network that methods can use.
+
+use std::sync::Arc;
+
+use super::{Chain, Composite, Hidden, Layer, Prepared, Propagation, ReluGradient, Reversible};
+use crate::Result;
+
+impl Reversible for Chain {
+    fn n_mels(&self) -> usize {
+        self.config().n_mels
+    }
+
+    fn n_classes(&self) -> usize {
+        self.config().n_classes
+    }
+
+    fn n_blocks(&self) -> usize {
+        self.config().widths.len()
+    }
+
+    fn check(&self, segment: &[f32]) -> Result<()> {
+        Self::check(self, segment)
+    }
+
+    fn input_gradient(&self, segment: &[f32], class: usize, relu: ReluGradient) -> Result<Vec<f32>> {
+        Ok(self.gradient(&self.forward(segment)?, class, relu))
+    }
+
+    fn block_gradient(&self, segment: &[f32], class: usize, block: usize) -> Result<Option<(Hidden, Vec<f32>)>> {
+        let pass = self.forward(segment)?;
+        let gradient = |layer| self.gradient_behind(&pass, class, ReluGradient::Plain, layer);
+        let at = |layer| self.hidden(&pass, layer).map(|hidden| (hidden, gradient(layer)));
+        Ok(self.behind_block(block).and_then(at))
+    }
+
+    fn propagation(self: Arc<Self>, preset: &str, low: f32, high: f32) -> Result<Box<dyn Propagation>> {
+        let n_convs = self.layers.iter().filter(|layer| matches!(layer, Layer::Conv(_))).count();
+        let rules = Composite::named(preset, n_convs, 1, low, high)?.prepare(&self)?;
+        Ok(Box::new(ChainPropagation { chain: self, rules }))
+    }
+}
+
+struct ChainPropagation {
+    chain: Arc<Chain>,
+    rules: Prepared,
+}
+
+impl Propagation for ChainPropagation {
+    fn relevance(&self, segment: &[f32], class: usize) -> Result<Vec<f32>> {
+        Ok(self.chain.relevance(&self.chain.forward(segment)?, class, &self.rules))
+    }
+}

@@ -1,0 +1,52 @@
+//! What methods that attribute need of a network, whatever its layers: gradients, hidden blocks, and relevance.
+
+use std::sync::Arc;
+
+use super::{Hidden, ReluGradient};
+use crate::Result;
+
+/// A classifier that runs backward, segment by segment `[n_frames, n_mels]`.
+pub trait Reversible: Send + Sync {
+    /// Bands of its input.
+    fn n_mels(&self) -> usize;
+
+    /// Classes.
+    fn n_classes(&self) -> usize;
+
+    /// Blocks that Grad-CAM can look at, numbered from 0.
+    fn n_blocks(&self) -> usize;
+
+    /// Whether a segment can go through.
+    ///
+    /// # Errors
+    /// A bug where it has another shape.
+    fn check(&self, segment: &[f32]) -> Result<()>;
+
+    /// Gradient of a class's logit by the input; zeros for a class that there is not.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    fn input_gradient(&self, segment: &[f32], class: usize, relu: ReluGradient) -> Result<Vec<f32>>;
+
+    /// A block's output and the gradient of a class's logit by it; nothing for a block that there is not.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    fn block_gradient(&self, segment: &[f32], class: usize, block: usize) -> Result<Option<(Hidden, Vec<f32>)>>;
+
+    /// Layer-wise relevance propagation with the rules of a preset ([`PRESETS`](super::PRESETS)). `low` and `high` are the
+    /// ends of the range of the input.
+    ///
+    /// # Errors
+    /// A usage error for a name that is none.
+    fn propagation(self: Arc<Self>, preset: &str, low: f32, high: f32) -> Result<Box<dyn Propagation>>;
+}
+
+/// Relevance by rules that were prepared for one network.
+pub trait Propagation: Send + Sync {
+    /// Relevance of the input for a class's logit; zeros for a class that there is not.
+    ///
+    /// # Errors
+    /// As [`Reversible::check`].
+    fn relevance(&self, segment: &[f32], class: usize) -> Result<Vec<f32>>;
+}

@@ -1,0 +1,275 @@
+//! The network backward: gradients and layer-wise relevance propagation for the methods that attribute.
+//!
+//! A class's logit is that of its pooled probability P = Σp²/Σp. Gradients go through that formula. Relevance is handed to
+//! the frames' logits by their share p/Σp of the pooling, which counts as constant, and from there on by the rules; an
+//! addition shares it in proportion to what was added.
+
+use std::sync::Arc;
+
+use super::linear;
+use super::network::Folded;
+use super::spec::{Kind, LayerSpec};
+use super::{CausalConfig, CausalNet};
+use crate::model::backward::{
+    Composite, Hidden, LayerRule, LinearMap, Propagation, ReluGradient, Reversible, STABILISER, Surroundings, divide,
+};
+use crate::{Error, Result};
+
+/// Least denominator of the pooling's slope.
+const TINY: f32 = 1e-12;
+
+/// The network with everything that a walk back needs.
+pub struct ReversibleCausal {
+    config: CausalConfig,
+    /// The convolutions, and the dense layer of each frame behind them.
+    layers: Vec<Folded>,
+    /// The layers that end a block.
+    blocks: Vec<usize>,
+}
+
+/// A forward pass.
+struct Pass {
+    /// Of each layer: frames of its input, its sums, its output.
+    seen: Vec<Seen>,
+}
+
+struct Seen {
+    frames: usize,
+    input: Vec<f32>,
+    sums: Vec<f32>,
+    output: Vec<f32>,
+}
+
+impl CausalNet {
+    /// The same network as one that runs backward.
+    #[must_use]
+    pub fn reversible(&self) -> ReversibleCausal {
+        let config = self.config().clone();
+        let mut layers = self.folded().to_vec();
+        let blocks = (0..layers.len()).filter(|i| layers[*i].spec.name.ends_with(".project")).collect();
+        let (weights, bias) = self.head();
+        layers.push(Folded {
+            spec: LayerSpec {
+                name: "label".into(),
+                kind: Kind::Pointwise,
+                c_in: config.embedding,
+                c_out: config.n_classes,
+                kernel: [1, 1],
+                stride: [1, 1],
+                dilation: 1,
+                relu: false,
+                residual: None,
+                bands: [1, 1],
+            },
+            weights: weights.to_vec(),
+            bias: bias.to_vec(),
+        });
+        ReversibleCausal { config, layers, blocks }
+    }
+}
+
+impl ReversibleCausal {
+    fn pass(&self, segment: &[f32]) -> Result<Pass> {
+        self.check(segment)?;
+        let mut frames = segment.len() / self.config.n_mels;
+        let mut seen: Vec<Seen> = Vec::with_capacity(self.layers.len());
+        for layer in &self.layers {
+            let spec = &layer.spec;
+            let input = seen.last().map_or_else(|| segment.to_vec(), |below| below.output.clone());
+            let sums = layer.forward(frames, spec.bands[0], layer, &input);
+            let mut output: Vec<f32> = if spec.relu { sums.iter().map(|z| z.max(0.0)).collect() } else { sums.clone() };
+            if let Some(r) = spec.residual {
+                output.iter_mut().zip(&seen[r].output).for_each(|(y, x)| *y += x);
+            }
+            seen.push(Seen { frames, input, sums, output });
+            frames /= spec.stride[0];
+        }
+        Ok(Pass { seen })
+    }
+
+    /// Probabilities of a class in each frame that is pooled (0 in the first, which are not), and their sums Σp and Σp².
+    fn pooled(&self, pass: &Pass, class: usize) -> (Vec<f32>, f32, f32) {
+        let n = self.config.n_classes;
+        let logits = pass.seen.last().map_or(&[][..], |seen| &seen.output);
+        let rows = logits.chunks_exact(n).enumerate();
+        let probs: Vec<f32> = rows
+            .map(|(t, row)| if t < self.config.lookahead { 0.0 } else { 1.0 / (1.0 + (-row[class]).exp()) })
+            .collect();
+        let sum = probs.iter().sum::<f32>().max(TINY);
+        let squares = probs.iter().map(|p| p * p).sum();
+        (probs, sum, squares)
+    }
+
+    /// Values for the frames' logits, of one class alone.
+    fn seed(&self, pass: &Pass, class: usize, of: impl Fn(f32, f32, f32, f32) -> f32) -> Vec<f32> {
+        let n = self.config.n_classes;
+        let logits = pass.seen.last().map_or(&[][..], |seen| &seen.output);
+        let mut seed = vec![0.0; logits.len()];
+        if class < n {
+            let (probs, sum, squares) = self.pooled(pass, class);
+            for (t, p) in probs.iter().enumerate().filter(|(_, p)| **p > 0.0) {
+                seed[t * n + class] = of(*p, sum, squares / sum, logits[t * n + class]);
+            }
+        }
+        seed
+    }
+
+    /// Gradient of a class's logit by the input of layer `down_to`.
+    fn gradient(&self, pass: &Pass, class: usize, relu: ReluGradient, down_to: usize) -> Vec<f32> {
+        let seed = self.seed(pass, class, |p, sum, pooled, _| {
+            (2.0 * p - pooled) / sum * p * (1.0 - p) / (pooled * (1.0 - pooled)).max(TINY)
+        });
+        self.walk(pass, seed, down_to, |i, mut grad| {
+            let (layer, seen) = (&self.layers[i], &pass.seen[i]);
+            let owed = layer.spec.residual.map(|_| grad.clone());
+            if layer.spec.relu {
+                let guided = relu == ReluGradient::Guided;
+                for (g, z) in grad.iter_mut().zip(&seen.sums) {
+                    *g = if *z > 0.0 && !(guided && *g < 0.0) { *g } else { 0.0 };
+                }
+            }
+            (layer.backward(seen.frames, layer.spec.bands[0], layer, &grad), owed)
+        })
+    }
+
+    /// Carries values of the last layer's output to the input of layer `down_to`. `back` gives what a layer makes of them,
+    /// and what its residual connection takes.
+    fn walk(
+        &self,
+        pass: &Pass,
+        seed: Vec<f32>,
+        down_to: usize,
+        mut back: impl FnMut(usize, Vec<f32>) -> (Vec<f32>, Option<Vec<f32>>),
+    ) -> Vec<f32> {
+        let mut owed: Vec<Option<Vec<f32>>> = vec![None; self.layers.len()];
+        let mut values = seed;
+        for i in (down_to..self.layers.len()).rev() {
+            if let Some(more) = owed[i].take() {
+                values.iter_mut().zip(&more).for_each(|(v, m)| *v += m);
+            }
+            let (below, kept) = back(i, values);
+            values = below;
+            if let (Some(r), Some(kept)) = (self.layers[i].spec.residual, kept) {
+                match &mut owed[r] {
+                    Some(more) => more.iter_mut().zip(&kept).for_each(|(m, k)| *m += k),
+                    empty => *empty = Some(kept),
+                }
+            }
+        }
+        // What was added further up belongs to the output that the caller asked about.
+        if let Some(more) = down_to.checked_sub(1).and_then(|i| owed[i].take()) {
+            values.iter_mut().zip(&more).for_each(|(v, m)| *v += m);
+        }
+        debug_assert_eq!(values.len(), pass.seen.get(down_to).map_or(0, |seen| seen.input.len()));
+        values
+    }
+}
+
+impl Reversible for ReversibleCausal {
+    fn n_mels(&self) -> usize {
+        self.config.n_mels
+    }
+
+    fn n_classes(&self) -> usize {
+        self.config.n_classes
+    }
+
+    fn n_blocks(&self) -> usize {
+        self.blocks.len()
+    }
+
+    fn check(&self, segment: &[f32]) -> Result<()> {
+        let row = self.config.n_mels * self.config.time_pooling();
+        if !segment.is_empty() && segment.len().is_multiple_of(row) {
+            return Ok(());
+        }
+        Err(Error::bug(format!(
+            "a segment of {} values was given to a network that takes multiples of {row}",
+            segment.len()
+        )))
+    }
+
+    fn input_gradient(&self, segment: &[f32], class: usize, relu: ReluGradient) -> Result<Vec<f32>> {
+        Ok(self.gradient(&self.pass(segment)?, class, relu, 0))
+    }
+
+    fn block_gradient(&self, segment: &[f32], class: usize, block: usize) -> Result<Option<(Hidden, Vec<f32>)>> {
+        let Some(end) = self.blocks.get(block) else { return Ok(None) };
+        let pass = self.pass(segment)?;
+        let seen = &pass.seen[*end];
+        let spec = &self.layers[*end].spec;
+        let hidden = Hidden { height: seen.frames / spec.stride[0], width: spec.bands[1], values: seen.output.clone() };
+        Ok(Some((hidden, self.gradient(&pass, class, ReluGradient::Plain, end + 1))))
+    }
+
+    fn propagation(self: Arc<Self>, preset: &str, low: f32, high: f32) -> Result<Box<dyn Propagation>> {
+        let composite = Composite::named(preset, self.layers.len() - 1, 1, low, high)?;
+        let rules = self.layers.iter().zip(&composite.rules).enumerate().map(|(i, (layer, rule))| {
+            let below = i.checked_sub(1).and_then(|i| self.layers.get(i));
+            let around = Surroundings {
+                input_positive: below.is_some_and(|below| below.spec.relu),
+                silent_below_zero: layer.spec.relu
+                    && composite.rules.get(i + 1).is_some_and(|above| above.spares_zeros()),
+            };
+            LayerRule::new(layer, *rule, composite.zero_bias, around)
+        });
+        let rules = rules.collect();
+        Ok(Box::new(CausalPropagation { net: self, rules }))
+    }
+}
+
+struct CausalPropagation {
+    net: Arc<ReversibleCausal>,
+    rules: Vec<LayerRule<Folded>>,
+}
+
+impl Propagation for CausalPropagation {
+    fn relevance(&self, segment: &[f32], class: usize) -> Result<Vec<f32>> {
+        let pass = self.net.pass(segment)?;
+        let seed = self.net.seed(&pass, class, |p, sum, _, logit| p / sum * logit);
+        Ok(self.net.walk(&pass, seed, 0, |i, mut relevance| {
+            let (layer, seen) = (&self.net.layers[i], &pass.seen[i]);
+            let owed = layer.spec.residual.map(|r| {
+                let kept = &pass.seen[r].output;
+                let mut of_kept = Vec::with_capacity(kept.len());
+                for ((rel, sum), kept) in relevance.iter_mut().zip(&seen.sums).zip(kept) {
+                    let ratio = divide(*rel, sum + kept, STABILISER);
+                    of_kept.push(kept * ratio);
+                    *rel = sum * ratio;
+                }
+                of_kept
+            });
+            let rule = &self.rules[i];
+            (rule.apply(layer, seen.frames, layer.spec.bands[0], &seen.input, &seen.sums, &relevance), owed)
+        }))
+    }
+}
+
+impl LinearMap for Folded {
+    type Weights = Self;
+
+    fn changed(&self, weight: &dyn Fn(f32) -> f32, bias: &dyn Fn(f32) -> f32) -> Self {
+        Self {
+            spec: self.spec.clone(),
+            weights: self.weights.iter().map(|w| weight(*w)).collect(),
+            bias: self.bias.iter().map(|b| bias(*b)).collect(),
+        }
+    }
+
+    fn forward(&self, height: usize, _width: usize, weights: &Self, input: &[f32]) -> Vec<f32> {
+        let spec = &self.spec;
+        let mut sums = vec![0.0; height / spec.stride[0] * spec.bands[1] * spec.c_out];
+        linear::forward(spec, height, spec.top(), &weights.weights, input, &mut Vec::new(), &mut sums);
+        for row in sums.chunks_exact_mut(spec.c_out) {
+            row.iter_mut().zip(&weights.bias).for_each(|(y, b)| *y += b);
+        }
+        sums
+    }
+
+    fn backward(&self, height: usize, _width: usize, weights: &Self, values: &[f32]) -> Vec<f32> {
+        let spec = &self.spec;
+        let mut out = vec![0.0; height * spec.bands[0] * spec.c_in];
+        linear::backward_input(spec, height, &weights.weights, values, &mut Vec::new(), &mut out);
+        out
+    }
+}
