@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use candle_core::{Device, Tensor};
 use criterion::{Criterion, criterion_group, criterion_main};
+use earwitness::model::causal::{CausalConfig, CausalNet, Frames, TrainableCausal};
 use earwitness::model::vgg::{PlainVgg, TrainableVgg, Vgg, VggConfig};
 use earwitness::train::adam::{Adam, AdamParams};
 use earwitness::train::loss::binary_cross_entropy;
@@ -57,6 +58,35 @@ fn classifier(c: &mut Criterion) {
     }
 }
 
+/// The causal network: a stride of a stream, whatever the segment, and five seconds at once.
+fn causal(c: &mut Criterion) {
+    let config = CausalConfig::standard(64, 59);
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut arrays = TrainableCausal::new(&config, &mut rng).unwrap().arrays();
+    let (n, e) = (config.n_classes, config.embedding);
+    arrays.insert("label.weight", [n, e], segments(&mut rng, 1, n, e));
+    arrays.insert("label.bias", [n], vec![0.0; n]);
+    let net = CausalNet::load(&config, &arrays).unwrap();
+    let mut group = c.benchmark_group("causal network of 59 labels");
+    let stride = segments(&mut rng, 1, 16, config.n_mels);
+    let (mut state, mut frames) = (net.stream(), Frames::default());
+    group.bench_function("a stride of 0.256 s of a stream", |b| {
+        b.iter(|| {
+            frames = Frames::default();
+            net.push(&mut state, black_box(&stride), &mut frames).unwrap();
+            black_box(&frames);
+        });
+    });
+    let whole = segments(&mut rng, 1, 312, config.n_mels);
+    group.bench_function("5 s at once", |b| {
+        b.iter(|| {
+            frames = Frames::default();
+            black_box(net.whole(black_box(&whole), &mut frames).unwrap());
+        });
+    });
+    group.finish();
+}
+
 /// Forward, backward and Adam on a batch of 16.
 fn training(c: &mut Criterion) {
     const BATCH: usize = 16;
@@ -84,6 +114,6 @@ fn training(c: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(20).measurement_time(Duration::from_secs(10));
-    targets = classifier, training
+    targets = classifier, causal, training
 }
 criterion_main!(benches);

@@ -17,6 +17,7 @@ use super::output;
 use super::parse::count;
 use super::probe::{self, ProbeArgs, balanced};
 use crate::error::{Error, Result};
+use crate::eval::classifier_figures::{self, classifier_figures};
 use crate::eval::domain::Domain;
 use crate::eval::evaluate::{Evaluation, EvaluationOptions, evaluate, targets_for_model};
 use crate::eval::mixtures::SetKind;
@@ -25,6 +26,7 @@ use crate::interpret::Segment;
 use crate::interpret::l2i::L2i;
 use crate::model::package::{Package, find_model};
 use crate::train::dataset::DataSet;
+use crate::train::scene::load::OTHER;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -37,8 +39,8 @@ Examples:
   earwitness evaluate --stream yard.wav --truth yard.csv --json yard.json
 
 The data set has the layout of ESC-50: audio/FOLD-SOURCE-TAKE-CLASS.wav (flac, ogg)
-and meta/esc50.csv. Without --methods, --sets and --corrupt the classifier and the
-components of L2I are measured; with them, methods are compared as in the L-MAC and
+and meta/esc50.csv. Without --methods, --sets and --corrupt the classifier and, where the
+model has them, the components of L2I are measured; with them, methods are compared as in the L-MAC and
 L2I papers, and the tables are Markdown. docs/tables.md says what each figure is.
 With a probe, the probes of --methods (default: all) are done instead. Measuring all
 methods takes long; --limit and --probe-clips are for a quicker look. --roar trains a
@@ -139,6 +141,9 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let bar = output::progress("{msg} {wide_bar} {pos}/{len}");
     let loaded = Loaded::open(args, &bar)?;
+    if loaded.package.manifest().l2i.is_none() {
+        return loaded.classifier_alone(args, &bar);
+    }
     let evaluation = loaded.components(args, &bar)?;
     bar.finish_and_clear();
     // What was measured is shown, also where the file cannot be written.
@@ -164,7 +169,10 @@ impl Loaded {
         let front_end = package.manifest().front_end.params()?;
         let set = DataSet::open(args.data()?)?;
         let folds = if args.folds.is_empty() { set.folds() } else { args.folds.clone() };
-        let (metas, _) = set.split(&folds)?;
+        let (mut metas, _) = set.split(&folds)?;
+        // Sounds of no label say nothing of how well labels are told apart.
+        let other = set.labels.iter().position(|l| l == OTHER);
+        metas.retain(|clip| other.is_none_or(|other| !clip.targets.contains(&other)));
         let length = package.manifest().segment.clip_samples(front_end.stft.hop);
         let mut step = stepper(bar, "loading");
         let clips = Clips::load(&metas, front_end.sample_rate, length, &mut step, &Clips::note_above(bar))?;
@@ -172,6 +180,17 @@ impl Loaded {
         let classes: Vec<Vec<usize>> = clips.metas.iter().map(|m| m.targets.clone()).collect();
         let targets = targets_for_model(&set.labels, &labels, &classes)?;
         Ok(Self { package, folds, clips: clips.samples, targets, left_out: clips.left_out })
+    }
+
+    /// The figures of a classifier that has no L2I.
+    fn classifier_alone(&self, args: &Args, bar: &ProgressBar) -> Result<()> {
+        let step = &mut stepper(bar, "measuring");
+        let figures = classifier_figures(&self.package, &self.clips, &self.targets, &self.folds, args.seed, step)?;
+        bar.finish_and_clear();
+        let written = args.json.as_ref().map_or(Ok(()), |path| write_json(path, &figures));
+        output::print(&classifier_figures::table(&figures))?;
+        written?;
+        self.left_out.outcome()
     }
 
     /// The classifier's figures, Θ's fidelity, and what taking out L2I's components does.

@@ -2,6 +2,7 @@
 
 pub mod backgrounds;
 pub mod calibration;
+pub mod classifier_figures;
 pub mod coloured_noise;
 pub mod compare;
 pub mod compare_report;

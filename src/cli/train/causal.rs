@@ -23,6 +23,9 @@ use crate::units::SampleRate;
 /// A label of fewer distinct sources than this is shown and raises no alarm by default.
 const LEAST_SOURCES: usize = 20;
 
+/// Frames of a clip that the model is measured on: 5 s.
+const CLIP_FRAMES: usize = 312;
+
 /// Steps between two checkpoints.
 const REPORT_EVERY: usize = 250;
 
@@ -103,7 +106,7 @@ fn manifest(args: &Args, how: &CausalTraining, loaded: &Loaded) -> Result<Manife
         segment: Segment {
             n_frames: how.segment_frames,
             stride_frames: args.stride_frames.unwrap_or(16),
-            clip_frames: None,
+            clip_frames: Some(CLIP_FRAMES.max(how.segment_frames)),
         },
         labels: loaded.labels.iter().zip(&loaded.origins).map(label).collect(),
         classifier: Classifier {

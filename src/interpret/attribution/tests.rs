@@ -87,7 +87,7 @@ fn an_explanation_says_the_same_in_every_form() {
     assert_ne!(of(0), of(1));
     // Shares of what the logit gained over silence.
     let chain = &method.shared.net.chain;
-    let logit = |x: &[f32]| chain.forward(x).unwrap().logits()[1];
+    let logit = |x: &[f32]| chain.logits(x).unwrap()[1];
     let gained = logit(&features) - logit(&vec![-1.2; features.len()]);
     let all: f32 = of(1).iter().map(|r| r.abs()).sum();
     assert!((of(1).iter().sum::<f32>() - gained).abs() < 0.02 * all, "{} of {gained}", of(1).iter().sum::<f32>());

@@ -22,6 +22,10 @@ impl Reversible for Chain {
         Self::check(self, segment)
     }
 
+    fn logits(&self, segment: &[f32]) -> Result<Vec<f32>> {
+        Ok(self.forward(segment)?.logits().to_vec())
+    }
+
     fn input_gradient(&self, segment: &[f32], class: usize, relu: ReluGradient) -> Result<Vec<f32>> {
         Ok(self.gradient(&self.forward(segment)?, class, relu))
     }

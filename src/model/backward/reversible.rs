@@ -22,6 +22,12 @@ pub trait Reversible: Send + Sync {
     /// A bug where it has another shape.
     fn check(&self, segment: &[f32]) -> Result<()>;
 
+    /// A segment's logits, one a class.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    fn logits(&self, segment: &[f32]) -> Result<Vec<f32>>;
+
     /// Gradient of a class's logit by the input; zeros for a class that there is not.
     ///
     /// # Errors

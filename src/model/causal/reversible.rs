@@ -189,6 +189,16 @@ impl Reversible for ReversibleCausal {
         )))
     }
 
+    fn logits(&self, segment: &[f32]) -> Result<Vec<f32>> {
+        let pass = self.pass(segment)?;
+        let logit = |class| {
+            let (_, sum, squares) = self.pooled(&pass, class);
+            let pooled = (squares / sum).clamp(1e-7, 1.0 - 1e-7);
+            (pooled / (1.0 - pooled)).ln()
+        };
+        Ok((0..self.config.n_classes).map(logit).collect())
+    }
+
     fn input_gradient(&self, segment: &[f32], class: usize, relu: ReluGradient) -> Result<Vec<f32>> {
         Ok(self.gradient(&self.pass(segment)?, class, relu, 0))
     }

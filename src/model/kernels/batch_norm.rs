@@ -202,7 +202,7 @@ mod tests {
             let mut grad = weights.clone();
             let (mut d_gamma, mut d_beta) = (vec![0.0; channels], vec![0.0; channels]);
             backward(&x, relu, &stats, &mut grad, &mut d_gamma, &mut d_beta);
-            let step = 1e-2;
+            let step = 1e-3;
             for c in 0..channels {
                 for (which, got) in [(0, d_gamma[c]), (1, d_beta[c])] {
                     let mut at = |by: f32| {
@@ -223,7 +223,7 @@ mod tests {
             }
             for i in (0..x.len()).step_by(97) {
                 let old = x[i];
-                let step = 1e-2;
+                let step = 1e-3;
                 x[i] = old + step;
                 let up = loss(&x, (&gamma, &beta), relu, &weights);
                 x[i] = old - step;

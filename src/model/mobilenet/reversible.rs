@@ -60,6 +60,10 @@ impl Reversible for StepNet {
         )))
     }
 
+    fn logits(&self, segment: &[f32]) -> Result<Vec<f32>> {
+        Ok(self.pass(segment)?.logits)
+    }
+
     fn input_gradient(&self, segment: &[f32], class: usize, relu: ReluGradient) -> Result<Vec<f32>> {
         Ok(self.pass(segment)?.gradient(&self.steps, class, relu, 0))
     }

@@ -410,7 +410,7 @@ mod tests {
             };
             let want = (at(step) - at(-step)) / f64::from(2.0 * step);
             embeddings[i] = old;
-            assert!((f64::from(grad[i]) - want).abs() < 1e-3 * want.abs().max(0.2), "{} is not {want}", grad[i]);
+            assert!((f64::from(grad[i]) - want).abs() < 5e-3 * want.abs().max(0.2), "{} is not {want}", grad[i]);
         }
         let grads: Vec<Vec<f32>> = heads.params().iter().map(|p| p.grad.clone()).collect();
         for (k, grads) in grads.iter().enumerate() {
@@ -422,7 +422,7 @@ mod tests {
                 };
                 let want = (at(step) - at(-step)) / f64::from(2.0 * step);
                 heads.params()[k].values[i] = old;
-                assert!((f64::from(grads[i]) - want).abs() < 1e-3 * want.abs().max(0.2), "{} is not {want}", grads[i]);
+                assert!((f64::from(grads[i]) - want).abs() < 5e-3 * want.abs().max(0.2), "{} is not {want}", grads[i]);
             }
         }
     }
