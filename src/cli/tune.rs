@@ -1,5 +1,6 @@
 //! `earwitness tune`: thresholds for a wanted number of false alarms an hour.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use clap::builder::FalseyValueParser;
 use serde::Serialize;
 
 use super::parse::positive;
+use super::train::data::command_line;
 use super::{Globals, io_error, output};
 use crate::checked_file::{self, Links};
 use crate::config::{Config, ConfigFile, ConfigLayer, MAX_SETTINGS_BYTES, standard_path};
@@ -19,7 +21,8 @@ use crate::eval::events::Span;
 use crate::eval::sound::{Limit, read_at};
 use crate::eval::stream::{Sound, StreamOptions, assemble};
 use crate::eval::stream_files::read_reference;
-use crate::model::package::{Package, find_model};
+use crate::model::manifest::Training;
+use crate::model::package::{MANIFEST_FILE, Package, find_model};
 use crate::train::dataset::{ClipMeta, DataSet};
 use crate::train::load::load_noise;
 use crate::tune::{
@@ -36,6 +39,7 @@ Examples:
   earwitness tune events --hours 80 --dry-run     the table only; 80 hours were listened to
   earwitness tune --data esc13 --noise noise --false-alarms-per-hour 2
   earwitness tune --stream yard.wav --reference yard.csv --json
+  earwitness tune --stream unseen.wav --reference unseen.csv --model models/fold4 --into-model models/mine
 
 The chosen thresholds go into [detector.thresholds] of the settings file, with what is to be
 expected of each beside it; all else in the file stays. Where both are given, recorded events
@@ -84,6 +88,9 @@ pub(super) struct Args {
     /// The model [default: the settings file's]
     #[arg(long, value_name = "NAME|DIR", env = "EARWITNESS_MODEL")]
     model: Option<OsString>,
+    /// Make the chosen thresholds the defaults of this package, which has the same labels, instead of writing settings
+    #[arg(long, value_name = "DIR", env = "EARWITNESS_INTO_MODEL", conflicts_with = "dir")]
+    into_model: Option<PathBuf>,
     /// Write nothing
     #[arg(long, env = "EARWITNESS_DRY_RUN", value_parser = FalseyValueParser::new())]
     dry_run: bool,
@@ -147,7 +154,11 @@ pub(super) fn run(args: &Args, globals: &Globals) -> Result<()> {
         labels.iter().zip(&detector.classes).map(|(l, c)| known.advice(l, c.on, wanted)).collect();
     let names = loaded.config.names(&package.manifest().name, &package.manifest().labels);
     let key = |label: &str| names.unmistakable(label);
-    let file = if args.dry_run { None } else { write(&advice, &known, &key, globals)? };
+    let file = match &args.into_model {
+        _ if args.dry_run => None,
+        Some(dir) => write_into_model(&advice, dir)?,
+        None => write(&advice, &known, &key, globals)?,
+    };
     if args.json {
         return print_json(&advice, &known, wanted, file.as_deref());
     }
@@ -169,6 +180,33 @@ pub(super) fn run(args: &Args, globals: &Globals) -> Result<()> {
         None => output::note("no file was changed"),
     }
     Ok(())
+}
+
+/// Makes the chosen thresholds the defaults of a package that has the labels; `None` where none was chosen.
+fn write_into_model(advice: &[Advice], dir: &Path) -> Result<Option<PathBuf>> {
+    let package = Package::open(dir)?;
+    let mut manifest = package.manifest().clone();
+    let mut changed = false;
+    for (advice, threshold) in advice.iter().filter_map(|a| a.threshold.map(|t| (a, t))) {
+        let label = manifest.labels.iter_mut().find(|l| l.name == advice.label).ok_or_else(|| {
+            Error::usage(format!(
+                "the model in {} has no label '{}'; give a package of the same labels",
+                dir.display(),
+                advice.label
+            ))
+        })?;
+        // An event that began goes on at less evidence than it took to begin.
+        let share = label.off_threshold / label.on_threshold;
+        label.on_threshold = threshold as f32;
+        label.off_threshold = label.on_threshold * share;
+        changed = true;
+    }
+    if !changed {
+        return Ok(None);
+    }
+    manifest.training.get_or_insert_with(Training::default).commands.push(command_line());
+    Package::write(dir, manifest, &BTreeMap::new())?;
+    Ok(Some(dir.join(MANIFEST_FILE)))
 }
 
 /// Hours that were listened to, and how that is known.
@@ -253,7 +291,9 @@ fn listen(
     detector: &DetectorParams,
     labels: &[String],
 ) -> Result<Vec<Evidence>> {
-    let mut inference = Inference::open(package, "l2i", "cpu".parse()?)?;
+    // Only where events lie matters here, not why.
+    let method = if package.manifest().l2i.is_some() { "l2i" } else { "none" };
+    let mut inference = Inference::open(package, method, "cpu".parse()?)?;
     let bar = output::progress("listening {wide_bar} {percent} % {eta} left");
     bar.set_length(samples.len() as u64);
     let heard = Heard::listen(samples, &mut inference, detector, &mut |done| bar.set_position(done as u64))?;

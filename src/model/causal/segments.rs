@@ -75,7 +75,15 @@ impl CausalClassifier {
     /// As [`CausalNet::load`]; also for a tap that is no layer.
     pub fn load(manifest: &Manifest, arrays: &Arrays) -> Result<Self> {
         let config = CausalConfig::from_manifest(manifest)?;
-        let layers = config.layers();
+        Self::new(CausalNet::load(&config, arrays)?, &manifest.classifier.taps)
+    }
+
+    /// A network of which interpreters read the layers named `taps`.
+    ///
+    /// # Errors
+    /// A model error for a tap that is no layer.
+    pub fn new(net: CausalNet, taps: &[String]) -> Result<Self> {
+        let layers = net.config().layers();
         let tap = |name: &String| {
             let at = layers.iter().position(|layer| layer.name == *name).ok_or_else(|| {
                 Error::model(format!("classifier.taps names '{name}', which is no layer of this network"))
@@ -87,8 +95,8 @@ impl CausalClassifier {
                 frames_per_row: layers[at + 1..].iter().map(|layer| layer.stride[0]).product(),
             })
         };
-        let taps = manifest.classifier.taps.iter().map(tap).collect::<Result<_>>()?;
-        Ok(Self { net: CausalNet::load(&config, arrays)?, taps })
+        let taps = taps.iter().map(tap).collect::<Result<_>>()?;
+        Ok(Self { net, taps })
     }
 
     /// The network.

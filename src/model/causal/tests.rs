@@ -89,6 +89,49 @@ fn the_stream_equals_the_whole_for_any_chunks_and_in_every_layer() {
     }
 }
 
+/// What an ear says of the newest segment is what one pass over the whole stream says there, taps included; and before the
+/// stream there is nothing.
+#[test]
+fn an_ear_says_what_the_whole_stream_says() {
+    let config = small();
+    let net = CausalNet::load(&config, &arrays(&config, 1)).unwrap();
+    let (n_frames, segment) = (48, 16);
+    let x = columns(n_frames * config.n_mels, 2);
+    let mut whole = Frames::default();
+    let state = net.whole(&x, &mut whole).unwrap();
+    let taps = ["blocks.0.project", "time_blocks.0.project"].map(str::to_string);
+    let outputs = taps.each_ref().map(|tap| net.output(&state, tap).unwrap().0.to_vec());
+    let net = CausalClassifier::new(net, &taps).unwrap();
+    let mut ear = net.ear(0);
+    let flat = |t: &candle_core::Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    for end in (8..=n_frames).step_by(8) {
+        let from = ear.position() as usize;
+        let forward = net.hear(&mut [(&mut ear, &x[from * config.n_mels..end * config.n_mels])], segment).unwrap();
+        let rows = |per_frame: usize| end.saturating_sub(segment) * per_frame / 4..end * per_frame / 4;
+        let heard = flat(forward.frames.as_ref().unwrap());
+        let missing = heard.iter().take_while(|z| **z == f32::NEG_INFINITY).count();
+        assert_eq!(missing, segment.saturating_sub(end) / 4 * config.n_classes);
+        assert!(close(&heard[missing..], &whole.logits[rows(config.n_classes)], 1e-5));
+        for (tap, (output, per_frame)) in forward.taps.iter().zip(outputs.iter().zip([2 * 5 * 8, 16])) {
+            let tap = flat(tap);
+            let wanted = &output[rows(per_frame)];
+            assert!(close(&tap[tap.len() - wanted.len()..], wanted, 1e-5), "up to frame {end}");
+        }
+        if end == segment {
+            let segment = candle_core::Tensor::from_slice(
+                &x[..segment * config.n_mels],
+                (1, segment, config.n_mels),
+                &candle_core::Device::Cpu,
+            );
+            let at_once = net.forward(&segment.unwrap()).unwrap();
+            assert!(close(&flat(&at_once.logits), &flat(&forward.logits), 1e-5));
+        }
+    }
+    assert!(
+        CausalClassifier::new(CausalNet::load(&config, &arrays(&config, 1)).unwrap(), &["no layer".into()]).is_err()
+    );
+}
+
 #[test]
 fn nothing_is_known_before_it_was_heard() {
     let config = small();

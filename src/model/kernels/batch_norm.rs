@@ -189,8 +189,7 @@ mod tests {
         let n = (x.len() / channels) as f64;
         let column = |c: usize| x.iter().skip(c).step_by(channels);
         let mean: Vec<f64> = (0..channels).map(|c| column(c).sum::<f64>() / n).collect();
-        let var: Vec<f64> =
-            (0..channels).map(|c| column(c).map(|x| (x - mean[c]).powi(2)).sum::<f64>() / n).collect();
+        let var: Vec<f64> = (0..channels).map(|c| column(c).map(|x| (x - mean[c]).powi(2)).sum::<f64>() / n).collect();
         let one = |(i, x): (usize, &f64)| {
             let c = i % channels;
             let y = (x - mean[c]) / (var[c] + 1e-3).sqrt() * gamma[c] + beta[c];
