@@ -44,6 +44,10 @@ fn snapshot(turn: u64) -> Snapshot {
     };
     let class = |n: u64| ClassState {
         label: format!("label {n}"),
+        group: None,
+        since: None,
+        alarm: true,
+        heard: Default::default(),
         score: ((turn + n) % 20) as f32 / 20.0,
         on_threshold: 0.9,
         off_threshold: 0.3,

@@ -196,9 +196,10 @@ fn write_into_model(advice: &[Advice], dir: &Path) -> Result<Option<PathBuf>> {
             ))
         })?;
         // An event that began goes on at less evidence than it took to begin.
-        let share = label.off_threshold / label.on_threshold;
+        let factor = threshold as f32 / label.on_threshold;
         label.on_threshold = threshold as f32;
-        label.off_threshold = label.on_threshold * share;
+        label.off_threshold *= factor;
+        label.sure_threshold = label.sure_threshold.map(|sure| (sure * factor).min(1.0));
         changed = true;
     }
     if !changed {

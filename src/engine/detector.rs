@@ -108,7 +108,7 @@ impl Units {
             gated: !is_loud,
             min_strides: if is_loud { 1 } else { params.min_strides },
             of_strides: params.of_strides,
-            sure: params.sure,
+            sure: class.sure.map_or(params.sure, |sure| sure.min(params.sure)),
             min_duration: frames(class.min_duration_secs.unwrap_or(params.min_duration_secs)),
             merge_gap: frames(params.merge_gap_secs),
             near: frames(params.merge_gap_secs.min(NEAR_SECS)),

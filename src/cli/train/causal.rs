@@ -87,6 +87,8 @@ fn without_heads(mut arrays: Arrays) -> Arrays {
 fn manifest(args: &Args, how: &CausalTraining, loaded: &Loaded) -> Result<Manifest> {
     let (on, off) = (args.on_threshold.unwrap_or(0.5) as f32, args.off_threshold.unwrap_or(0.2) as f32);
     let label = |(name, origin): (&String, &LabelOrigin)| Label {
+        // The score pools several frames already, so one stride says as much as several.
+        sure_threshold: Some(on),
         group: origin.group.clone(),
         // A label that was learned from a few recordings is not to be trusted with an alarm yet.
         alarm: origin.n_sources >= LEAST_SOURCES,

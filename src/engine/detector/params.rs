@@ -73,6 +73,8 @@ pub struct ClassParams {
     pub on: f32,
     /// Probability below which it speaks against it; at most `on`.
     pub off: f32,
+    /// Probability from which on one stride is enough, where it has its own.
+    pub sure: Option<f32>,
     /// Whether the class is listened for at all.
     pub enabled: bool,
     /// Whether it is reported; otherwise it is only shown.
@@ -102,6 +104,7 @@ impl ClassParams {
         Self {
             on,
             off,
+            sure: None,
             enabled: true,
             alarm: true,
             min_duration_secs: None,
@@ -165,6 +168,7 @@ impl DetectorParams {
     pub fn from_labels(labels: &[Label]) -> Self {
         let class = |l: &Label| ClassParams {
             alarm: l.alarm,
+            sure: l.sure_threshold,
             rivals: l.group.clone(),
             ..ClassParams::new(l.on_threshold, l.off_threshold)
         };

@@ -76,6 +76,9 @@ impl Manifest {
                 let remedy = format!("give a probability above 0 and at most on_threshold, here {on}");
                 return Some(BadValue::new(key("off_threshold"), off, remedy));
             }
+            if let Some(sure) = label.sure_threshold.filter(|sure| !(*sure > 0.0 && *sure <= 1.0)) {
+                return Some(BadValue::new(key("sure_threshold"), sure, "give a probability above 0 and at most 1"));
+            }
             if let Some(group) = label.group.as_deref().filter(|group| !is_group_name(group)) {
                 let remedy = format!("give a lower-case word, as in {}", super::GROUPS.join(", "));
                 return Some(BadValue::new(key("group"), quoted(group), remedy));

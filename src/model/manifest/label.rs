@@ -18,6 +18,9 @@ pub struct Label {
     pub on_threshold: f32,
     /// An event ends below this probability; greater than 0.
     pub off_threshold: f32,
+    /// From this probability on, one stride is enough to begin an event, where the settings ask for several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sure_threshold: Option<f32>,
     /// The group it belongs to: one of [`GROUPS`], or another lower-case word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
@@ -30,7 +33,7 @@ impl Label {
     /// A class of no group that is reported.
     #[must_use]
     pub fn new(name: impl Into<String>, on_threshold: f32, off_threshold: f32) -> Self {
-        Self { name: name.into(), on_threshold, off_threshold, group: None, alarm: true }
+        Self { name: name.into(), on_threshold, off_threshold, sure_threshold: None, group: None, alarm: true }
     }
 }
 
