@@ -66,6 +66,9 @@ fn stft_by_definition(params: &StftParams, samples: &[f32], frame: usize, bin: u
         let weight = match params.window {
             WindowKind::Hann => 0.5 - 0.5 * turn.cos(),
             WindowKind::Hamming => 0.54 - 0.46 * turn.cos(),
+            WindowKind::SymmetricHann => {
+                0.5 - 0.5 * (turn * params.win_length as f64 / (params.win_length - 1) as f64).cos()
+            }
         };
         let place = begin + (offset + i) as i64;
         let sample = usize::try_from(place).ok().and_then(|i| samples.get(i)).map_or(0.0, |s| f64::from(*s));

@@ -306,7 +306,7 @@ fn a_device_that_computes_nonsense_is_not_used() {
     impl Network for Nonsense {
         fn forward(&self, segments: &Tensor) -> Result<Forward> {
             let forward = self.0.forward(segments)?;
-            Ok(Forward { logits: (forward.logits * self.1)?, taps: forward.taps })
+            Ok(Forward { logits: (forward.logits * self.1)?, taps: forward.taps, frames: None })
         }
     }
     for (factor, used) in [(1.0, true), (1.01, false), (f64::NAN, false)] {
