@@ -7,7 +7,7 @@ mod stream_table;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{FalseyValueParser, PossibleValuesParser};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
@@ -62,6 +62,9 @@ pub struct Args {
     /// What sounds in the recording: CSV with the columns label,onset_s,offset_s,clip,snr_db
     #[arg(long, value_name = "FILE", env = "EARWITNESS_TRUTH", requires = "stream", help_heading = "Stream")]
     pub truth: Option<PathBuf>,
+    /// Report labels that the model only shows, too (`alarm = false`)
+    #[arg(long, env = "EARWITNESS_EVERY_LABEL", requires = "stream", value_parser = FalseyValueParser::new(), help_heading = "Stream")]
+    pub every_label: bool,
     /// The model: a name of `earwitness model list`, or a package's folder
     #[arg(long, value_name = "NAME|DIR", env = "EARWITNESS_MODEL", default_value = crate::model::package::DEFAULT_MODEL)]
     pub model: OsString,

@@ -88,7 +88,8 @@ pub(super) struct Args {
     /// The model [default: the settings file's]
     #[arg(long, value_name = "NAME|DIR", env = "EARWITNESS_MODEL")]
     model: Option<OsString>,
-    /// Make the chosen thresholds the defaults of this package, which has the same labels, instead of writing settings
+    /// Make the chosen thresholds the defaults of this package, which has the same labels, instead of writing settings; labels
+    /// without one are only shown from then on
     #[arg(long, value_name = "DIR", env = "EARWITNESS_INTO_MODEL", conflicts_with = "dir")]
     into_model: Option<PathBuf>,
     /// Write nothing
@@ -182,12 +183,12 @@ pub(super) fn run(args: &Args, globals: &Globals) -> Result<()> {
     Ok(())
 }
 
-/// Makes the chosen thresholds the defaults of a package that has the labels; `None` where none was chosen.
+/// Makes the chosen thresholds the defaults of a package that has the labels. A label for which no threshold can be chosen
+/// is only shown from then on: nobody knows how often its alarms would be false.
 fn write_into_model(advice: &[Advice], dir: &Path) -> Result<Option<PathBuf>> {
     let package = Package::open(dir)?;
     let mut manifest = package.manifest().clone();
-    let mut changed = false;
-    for (advice, threshold) in advice.iter().filter_map(|a| a.threshold.map(|t| (a, t))) {
+    for advice in advice {
         let label = manifest.labels.iter_mut().find(|l| l.name == advice.label).ok_or_else(|| {
             Error::usage(format!(
                 "the model in {} has no label '{}'; give a package of the same labels",
@@ -195,15 +196,15 @@ fn write_into_model(advice: &[Advice], dir: &Path) -> Result<Option<PathBuf>> {
                 advice.label
             ))
         })?;
+        let Some(threshold) = advice.threshold else {
+            label.alarm = false;
+            continue;
+        };
         // An event that began goes on at less evidence than it took to begin.
         let factor = threshold as f32 / label.on_threshold;
         label.on_threshold = threshold as f32;
         label.off_threshold *= factor;
         label.sure_threshold = label.sure_threshold.map(|sure| (sure * factor).min(1.0));
-        changed = true;
-    }
-    if !changed {
-        return Ok(None);
     }
     manifest.training.get_or_insert_with(Training::default).commands.push(command_line());
     Package::write(dir, manifest, &BTreeMap::new())?;

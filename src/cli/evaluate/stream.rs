@@ -72,7 +72,10 @@ pub(super) fn run(args: &Args, stream: &Path, truth: &Path) -> Result<()> {
     }
     let method = if methods::available(&package).contains(&METHOD) { METHOD } else { "none" };
     // Levels are not part of the measurement: neither gate nor loud sounds.
-    let detector = DetectorParams::from_labels(&package.manifest().labels);
+    let mut detector = DetectorParams::from_labels(&package.manifest().labels);
+    if args.every_label {
+        detector.classes.iter_mut().for_each(|class| class.alarm = true);
+    }
     let heard = listen(&recording.samples, &package, method, &detector)?;
     let reported = reported(&heard, &heard.detect(&detector)?, &labels);
     let track = track(&heard);
