@@ -40,8 +40,9 @@ Examples:
 
 The data set has the layout of ESC-50: audio/FOLD-SOURCE-TAKE-CLASS.wav (flac, ogg)
 and meta/esc50.csv. Without --methods, --sets and --corrupt the classifier and, where the
-model has them, the components of L2I are measured; with them, methods are compared as in the L-MAC and
-L2I papers, and the tables are Markdown. docs/tables.md says what each figure is.
+model has them, the components of L2I are measured; with them, methods are compared as in
+the L-MAC and L2I papers, and the tables are Markdown. docs/tables.md says what each figure
+is.
 With a probe, the probes of --methods (default: all) are done instead. Measuring all
 methods takes long; --limit and --probe-clips are for a quicker look. --roar trains a
 classifier for every method and share, which takes hours.

@@ -107,8 +107,13 @@ struct Recording {
 /// Where the model, a recording or the output folder cannot be used.
 pub fn run(args: &Args) -> Result<()> {
     let package = Package::open(&find_model(&args.model)?)?;
-    let open =
-        |method: &String| Inference::open(&package, methods::or_without_weights(&package, method), DeviceChoice::Cpu);
+    let open = |asked: &String| {
+        let method = methods::or_without_weights(&package, asked);
+        if method != asked {
+            output::note(&methods::replaced(&package, asked, method));
+        }
+        Inference::open(&package, method, DeviceChoice::Cpu)
+    };
     let mut methods: Vec<Inference> =
         asked_for(&args.method, &package, false).iter().map(open).collect::<Result<_>>()?;
     let Some(first) = methods.first() else {

@@ -91,6 +91,9 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     time_zone::warn(!config.quiet.hours.is_empty(), ui == UiMode::Tui);
     let package = Package::open(&find_model(&config.monitor.model)?)?;
     let method = methods::or_without_weights(&package, &config.monitor.method);
+    if method != config.monitor.method {
+        tracing::warn!("{}", methods::replaced(&package, &config.monitor.method, method));
+    }
     let mut inference = Inference::open(&package, method, config.monitor.device.parse()?)?;
     let explainer = explainer(&mut inference, &package, method, config)?;
     let labels = inference.classifier().labels().to_vec();

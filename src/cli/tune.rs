@@ -39,7 +39,7 @@ Examples:
   earwitness tune events --hours 80 --dry-run     the table only; 80 hours were listened to
   earwitness tune --data esc13 --noise noise --false-alarms-per-hour 2
   earwitness tune --stream yard.wav --reference yard.csv --json
-  earwitness tune --stream unseen.wav --reference unseen.csv --model models/fold4 --into-model models/mine
+  earwitness tune --stream x.wav --reference x.csv --model fold4 --into-model models/mine
 
 The chosen thresholds go into [detector.thresholds] of the settings file, with what is to be
 expected of each beside it; all else in the file stays. Where both are given, recorded events
@@ -89,7 +89,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME|DIR", env = "EARWITNESS_MODEL")]
     model: Option<OsString>,
     /// Make the chosen thresholds the defaults of this package, which has the same labels, instead of writing settings; labels
-    /// without one are only shown from then on
+    /// without one are only shown from then on, the others are reported
     #[arg(long, value_name = "DIR", env = "EARWITNESS_INTO_MODEL", conflicts_with = "dir")]
     into_model: Option<PathBuf>,
     /// Write nothing
@@ -183,8 +183,8 @@ pub(super) fn run(args: &Args, globals: &Globals) -> Result<()> {
     Ok(())
 }
 
-/// Makes the chosen thresholds the defaults of a package that has the labels. A label for which no threshold can be chosen
-/// is only shown from then on: nobody knows how often its alarms would be false.
+/// Makes the chosen thresholds the defaults of a package that has the labels. A label with a threshold is reported from then
+/// on; one for which none can be chosen is only shown: nobody knows how often its alarms would be false.
 fn write_into_model(advice: &[Advice], dir: &Path) -> Result<Option<PathBuf>> {
     let package = Package::open(dir)?;
     let mut manifest = package.manifest().clone();
@@ -200,6 +200,7 @@ fn write_into_model(advice: &[Advice], dir: &Path) -> Result<Option<PathBuf>> {
             label.alarm = false;
             continue;
         };
+        label.alarm = true;
         // An event that began goes on at less evidence than it took to begin.
         let factor = threshold as f32 / label.on_threshold;
         label.on_threshold = threshold as f32;

@@ -166,6 +166,15 @@ pub fn or_without_weights<'a>(package: &Package, method: &'a str) -> &'a str {
     if method == "l2i" && package.manifest().l2i.is_none() { "lrp" } else { method }
 }
 
+/// One sentence for whoever asked for `asked` and gets `method`.
+#[must_use]
+pub fn replaced(package: &Package, asked: &str, method: &str) -> String {
+    format!(
+        "the model {} has no [{asked}]; {method} explains it, unless --method names another",
+        package.manifest().name
+    )
+}
+
 /// The methods, without baselines, that `package` has all weights for, in the order of [`METHODS`].
 #[must_use]
 pub fn available(package: &Package) -> Vec<&'static str> {

@@ -66,9 +66,11 @@ fn a_model_is_trained_measured_and_listens() {
     let log =
         train(&run, "classifier", &[&SHAPE[..], &["--out", "mine", "--folds", "1", "--validate-folds", "2"]].concat());
     assert!(log.contains("epoch 1: loss") && log.contains("epoch 2: loss") && log.contains("accuracy"), "{log}");
-    // A classifier alone cannot explain, and says so.
-    let error = run.fails(4, &["monitor", "--input", "demo", "--model", "./mine", "--ui", "jsonl"]);
-    assert!(error.contains("l2i"), "{error}");
+    // A classifier alone is explained by a method that needs no weights, and says so.
+    let listened = ["monitor", "--input", "demo", "--model", "./mine", "--ui", "jsonl", "--fast", "--duration", "2"];
+    let listened = run.ok(&listened);
+    assert!(listened.stdout.contains("\"method\":\"lrp\""), "{}", listened.stdout);
+    assert!(listened.stderr.contains("has no [l2i]; lrp explains it"), "{}", listened.stderr);
 
     train(
         &run,

@@ -4,6 +4,7 @@
 mod support;
 
 mod backward_golden;
+mod causal_golden;
 mod dataset_load;
 mod efficientat_golden;
 mod gradients;

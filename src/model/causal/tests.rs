@@ -4,7 +4,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::model::backward::{ReluGradient, Reversible};
+use crate::model::backward::Reversible;
 
 fn small() -> CausalConfig {
     let block = |out, expanded, kernel, stride, dilation| Block { out, expanded, kernel, stride, dilation };
@@ -185,67 +185,6 @@ fn gradients_equal_differences() {
         // What is left is where ReLUs bend.
         assert!((slope - norm * norm).abs() < 0.06 * norm * norm + 1e-3, "{name}: {slope} is not {}", norm * norm);
     }
-}
-
-/// The small network with PyTorch's numbers: `tests/data/causal_golden.py` made them.
-struct Golden {
-    value: serde_json::Value,
-    net: CausalNet,
-}
-
-impl Golden {
-    fn load() -> Self {
-        let value: serde_json::Value =
-            serde_json::from_str(include_str!("../../../tests/data/causal_golden.json")).unwrap();
-        let mut arrays = Arrays::default();
-        for (name, array) in value["arrays"].as_object().unwrap() {
-            let shape = array["shape"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as usize);
-            arrays.insert(name.clone(), shape.collect::<Vec<_>>(), numbers(&array["values"]));
-        }
-        Self { net: CausalNet::load(&small(), &arrays).unwrap(), value }
-    }
-
-    fn numbers(&self, key: &str) -> Vec<f32> {
-        numbers(&self.value[key])
-    }
-}
-
-fn numbers(value: &serde_json::Value) -> Vec<f32> {
-    value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect()
-}
-
-#[test]
-fn logits_equal_pytorch() {
-    let golden = Golden::load();
-    let mut frames = Frames::default();
-    golden.net.whole(&golden.numbers("columns"), &mut frames).unwrap();
-    assert!(close(&frames.logits, &golden.numbers("logits"), 1e-4));
-    let pooled = golden.net.reversible().logits(&golden.numbers("columns")).unwrap();
-    assert!(close(&pooled, &golden.numbers("pooled"), 1e-4));
-}
-
-#[test]
-fn gradients_equal_pytorch() {
-    let golden = Golden::load();
-    let net = golden.net.reversible();
-    let got = net.input_gradient(&golden.numbers("columns"), 1, ReluGradient::Plain).unwrap();
-    let want = golden.numbers("gradient of class 1");
-    let largest = want.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
-    assert!(largest > 1e-3 && close(&got, &want, 1e-4 * largest.max(0.1)), "{got:?}\n{want:?}");
-    assert!(net.input_gradient(&golden.numbers("columns"), 7, ReluGradient::Plain).unwrap().iter().all(|g| *g == 0.0));
-}
-
-/// A block's output times the gradient there, walked from the top, ends at the same input gradient.
-#[test]
-fn every_block_can_be_looked_at() {
-    let golden = Golden::load();
-    let net = golden.net.reversible();
-    for block in 0..net.n_blocks() {
-        let (hidden, grad) = net.block_gradient(&golden.numbers("columns"), 1, block).unwrap().unwrap();
-        assert_eq!(hidden.values.len(), grad.len());
-        assert!(grad.iter().any(|g| *g != 0.0));
-    }
-    assert!(net.block_gradient(&golden.numbers("columns"), 1, net.n_blocks()).unwrap().is_none());
 }
 
 /// Without biases every rule that shares by contribution keeps what it is given, layer by layer.

@@ -1,4 +1,4 @@
-"""Makes causal_golden.json: a small causal MobileNet with random weights in PyTorch, and its logits. torch 2.15."""
+"""Makes causal.json: a small causal MobileNet with random weights in PyTorch, and its logits. torch 2.15."""
 
 import json
 
@@ -65,4 +65,4 @@ golden = {
     "pooled": flat(pooled),
     "gradient of class 1": flat(gradient),
 }
-json.dump(golden, open("causal_golden.json", "w"), separators=(",", ":"))
+json.dump(golden, open("causal.json", "w"), separators=(",", ":"))
