@@ -1,5 +1,7 @@
 //! The causal network against PyTorch's numbers, to 1e-4: `golden/causal.json`, made by the Python beside it.
 
+#![allow(clippy::unwrap_used)]
+
 use crate::support::golden::{counts, floats as exact};
 use earwitness::model::backward::{ReluGradient, Reversible};
 use earwitness::model::causal::{Block, CausalConfig, CausalNet, Frames};

@@ -171,7 +171,7 @@ impl<'a> Machine<'a> {
                 // Tuples
                 b')' => self.push(Value::Tuple(Vec::new())),
                 b't' => {
-                    let items = self.from_mark()?;
+                    let items = self.take_marked()?;
                     self.push(Value::Tuple(items));
                 }
                 n @ 0x85..=0x87 => {
@@ -185,7 +185,7 @@ impl<'a> Machine<'a> {
                     self.stack.pop()?;
                 }
                 b'e' => {
-                    self.from_mark()?;
+                    self.take_marked()?;
                 }
                 // Dictionaries
                 b'}' => self.push(Value::Dict(Vec::new())),
@@ -195,7 +195,7 @@ impl<'a> Machine<'a> {
                     self.set_items(&items)?;
                 }
                 b'u' => {
-                    let items = self.from_mark()?;
+                    let items = self.take_marked()?;
                     self.set_items(&items)?;
                 }
                 // BINPERSID, REDUCE, NEWOBJ, BUILD
@@ -259,7 +259,7 @@ impl<'a> Machine<'a> {
         })
     }
 
-    fn from_mark(&mut self) -> Option<Vec<Id>> {
+    fn take_marked(&mut self) -> Option<Vec<Id>> {
         let mark = self.marks.pop()?;
         (mark <= self.stack.len()).then(|| self.stack.split_off(mark))
     }
