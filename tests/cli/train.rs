@@ -60,6 +60,42 @@ fn train(run: &Run, what: &str, args: &[&str]) -> String {
     printed.stderr
 }
 
+/// A causal network learns from scenes; its labels get the groups of the set, and are only shown, because so few recordings
+/// say nothing of alarms. `other` is no label. The package listens, and is measured without L2I.
+#[test]
+fn a_causal_model_is_trained_measured_and_listens() {
+    let run = with_data();
+    let meta = run.home().join("set/meta");
+    let table = std::fs::read_to_string(meta.join("esc50.csv")).unwrap() + "1-900-A-2.wav,1,2,other,False,900,A\n";
+    std::fs::write(meta.join("esc50.csv"), table).unwrap();
+    std::fs::write(meta.join("labels.csv"), "target,category,group\n0,hum,machines\n1,beeps,alarm\n2,other,\n")
+        .unwrap();
+    write_wav(&run.home().join("set/audio/1-900-A-2.wav"), RATE_HZ, 1, &sound(0, 9));
+    std::fs::create_dir_all(run.home().join("back/ambience")).unwrap();
+    write_wav(&run.home().join("back/ambience/a.wav"), RATE_HZ, 1, &sound(0, 1));
+    std::fs::write(run.home().join("back/ATTRIBUTION.tsv"), "ambience/a.wav\ta [contains: hum]\tme\tCC0\n").unwrap();
+    let log = train(
+        &run,
+        "classifier",
+        &["--architecture", "causal", "--noise", "back/ambience", "--out", "mine", "--folds", "1", "--steps", "2"],
+    );
+    assert!(log.contains("6 recordings of 2 labels, 1 of other sounds and 1 backgrounds"), "{log}");
+    assert!(log.contains("step 2: loss") && log.contains("segments a second"), "{log}");
+    assert!(!run.home().join("mine/classifier.checkpoint").exists());
+    run.ok(&["model", "verify", "mine"]);
+    let shown = run.ok(&["model", "show", "./mine"]).stdout;
+    assert!(shown.contains("causal, 11 blocks") && shown.contains("alarm, 1 label"), "{shown}");
+    assert!(shown.contains("only shown") && !shown.contains("other"), "{shown}");
+    let measured = run.ok(&["evaluate", "--data", "set", "--model", "./mine", "--folds", "2", "--json", "scores.json"]);
+    assert!(measured.stdout.contains("6 clips of 2 labels"), "{}", measured.stdout);
+    let scores: Value =
+        serde_json::from_str(&std::fs::read_to_string(run.home().join("scores.json")).unwrap()).unwrap();
+    assert!(scores["accuracy"].as_f64().is_some_and(|a| (0.0..=1.0).contains(&a)), "{scores}");
+    let listen = ["monitor", "--input", "demo", "--model", "./mine", "--fast", "--duration", "3", "--only", "beeps"];
+    let heard = run.ok(&[&listen[..], &["--ui", "jsonl"]].concat()).stdout;
+    assert!(heard.contains("\"stride_s\":0.256") && heard.contains("\"reason\""), "{heard}");
+}
+
 #[test]
 fn a_model_is_trained_measured_and_listens() {
     let run = with_data();

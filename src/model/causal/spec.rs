@@ -4,6 +4,8 @@ use crate::{Error, Result};
 
 /// Most channels of one layer; a larger number in a manifest is a slip.
 const MAX_CHANNELS: usize = 4096;
+/// Most values of one frame in a layer: bands times channels.
+const MAX_ROW: usize = 1 << 18;
 /// Most blocks.
 const MAX_BLOCKS: usize = 64;
 /// Longest kernel, largest stride and dilation.
@@ -202,6 +204,13 @@ impl CausalConfig {
         }
         if self.time_blocks.iter().any(|b| b.kernel[1] != 1 || b.stride[1] != 1) {
             return Err(Error::model("time_blocks have one band: kernel and stride must be 1 there"));
+        }
+        // A layer's row of bands and channels bounds what a stream's state takes.
+        if let Some(wide) = self.layers().iter().find(|l| l.bands[0] * l.c_in.max(l.c_out) > MAX_ROW) {
+            return Err(Error::model(format!(
+                "layer {} of the causal network has {} bands of {} and {} channels; at most {MAX_ROW} values a frame are taken",
+                wide.name, wide.bands[0], wide.c_in, wide.c_out
+            )));
         }
         if self.lookahead > MAX_KERNEL {
             return Err(Error::model(format!("lookahead = {} must be 0 to {MAX_KERNEL} frames", self.lookahead)));

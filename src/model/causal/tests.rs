@@ -229,4 +229,5 @@ fn impossible_networks_are_refused() {
     assert!(with(&|c| c.blocks[0].stride = [5, 1]));
     assert!(with(&|c| c.time_blocks[0].kernel = [3, 3]));
     assert!(with(&|c| c.embedding = 1 << 40));
+    assert!(with(&|c| (c.n_mels, c.stem) = (4_000, 4_000)));
 }

@@ -265,3 +265,7 @@ fn examples(
     };
     (0..how.batch).into_par_iter().map_init(|| FrontEnd::new(&how.front_end), one).collect()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
