@@ -15,7 +15,7 @@ use crate::model::manifest::{
 use crate::model::package::Package;
 use crate::model::tensors::Arrays;
 use crate::model::torch_file;
-use crate::train::causal::{CausalTraining, EfficientAtTeacher, Progress, Teacher, train};
+use crate::train::causal::{CausalTraining, EfficientAtTeacher, Progress, Teacher, published_front_end, train};
 use crate::train::dataset::DataSet;
 use crate::train::scene::load::{LabelOrigin, Loaded, load};
 use crate::units::SampleRate;
@@ -150,9 +150,22 @@ fn front_end() -> Result<FrontEndParams> {
     })
 }
 
-/// A published checkpoint of EfficientAT, which hears scenes at `rate`.
+/// An EfficientAT that hears scenes at `rate`: a package that `model import` made, or a published checkpoint.
 fn teacher(path: &Path, rate: SampleRate) -> Result<EfficientAtTeacher> {
-    EfficientAtTeacher::new(EfficientAt::load(&torch_file::read(path)?)?, rate)
+    if !path.is_dir() {
+        let net = EfficientAt::load(&torch_file::read(path)?)?;
+        return EfficientAtTeacher::new(net, published_front_end()?, rate);
+    }
+    let package = Package::open(path)?;
+    let manifest = package.manifest();
+    if manifest.classifier.architecture != Architecture::EfficientAt {
+        return Err(Error::usage(format!(
+            "the model {} is no EfficientAT and cannot teach; make a package of one with 'earwitness model import'",
+            manifest.name
+        )));
+    }
+    let net = EfficientAt::from_manifest(manifest, &package.tensors(&manifest.classifier.weights)?)?;
+    EfficientAtTeacher::new(net, manifest.front_end.params()?, rate)
 }
 
 /// The recordings of the folds to train on, and the backgrounds.

@@ -43,8 +43,9 @@ pub struct Args {
     /// a teacher
     #[arg(long, value_name = "KIND", env = "EARWITNESS_ARCHITECTURE", default_value = "vgg", value_parser = PossibleValuesParser::new(["vgg", "causal"]))]
     pub architecture: String,
-    /// Of a causal net: package of an EfficientAT, made by `model import`, which hears the same scenes and is imitated
-    #[arg(long, value_name = "DIR", env = "EARWITNESS_TEACHER")]
+    /// Of a causal net: an EfficientAT, which hears the same scenes and is imitated: a package that `model import` made, or a
+    /// published checkpoint
+    #[arg(long, value_name = "DIR|FILE.pt", env = "EARWITNESS_TEACHER")]
     pub teacher: Option<PathBuf>,
     /// Of a causal net: steps of training, each of a batch of scenes made anew
     #[arg(long, value_name = "N", env = "EARWITNESS_STEPS", default_value_t = 15_000, value_parser = count)]

@@ -28,8 +28,7 @@ impl EfficientAtTeacher {
     ///
     /// # Errors
     /// Where it cannot hear at all.
-    pub fn new(net: EfficientAt, scene_rate: SampleRate) -> Result<Self> {
-        let front_end = published_front_end()?;
+    pub fn new(net: EfficientAt, front_end: FrontEndParams, scene_rate: SampleRate) -> Result<Self> {
         let mut teacher = Self { net, front_end, scene_rate, sizes: [0, 0] };
         let second = usize::try_from(scene_rate.samples(1.0)).unwrap_or(usize::MAX);
         let first = teacher.hear(&vec![0.0; second])?;
@@ -59,7 +58,10 @@ impl Teacher for EfficientAtTeacher {
 }
 
 /// The front end of the published networks.
-fn published_front_end() -> Result<FrontEndParams> {
+///
+/// # Errors
+/// None: its numbers are good.
+pub fn published_front_end() -> Result<FrontEndParams> {
     let sample_rate = SampleRate::new(32_000).ok_or_else(|| Error::bug("32 kHz is no sample rate"))?;
     Ok(FrontEndParams {
         sample_rate,
