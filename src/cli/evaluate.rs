@@ -174,7 +174,7 @@ impl Loaded {
         let set = DataSet::open(args.data()?)?;
         let folds = if args.folds.is_empty() { set.folds() } else { args.folds.clone() };
         let (mut metas, _) = set.split(&folds)?;
-        // Sounds of no label say nothing of how well labels are told apart.
+        // Sounds without a label do not show how well the model separates labels.
         let other = set.labels.iter().position(|l| l == OTHER);
         metas.retain(|clip| other.is_none_or(|other| !clip.targets.contains(&other)));
         let length = package.manifest().segment.clip_samples(front_end.stft.hop);

@@ -12,7 +12,7 @@ pub struct Tolerance {
     pub detection: f64,
     /// Share of an event that right detections have to cover, for a true positive (ρ_GTC).
     pub ground_truth: f64,
-    /// Share of a false positive that lies in another class's events, for a cross-trigger (ρ_CTTC); without it none are counted.
+    /// Least share of a false positive inside another class's events that makes it a cross-trigger (ρ_CTTC); `None` counts none.
     pub cross_trigger: Option<f64>,
 }
 
@@ -142,7 +142,7 @@ struct Counter {
     others: Events,
     /// How much of each own event is covered by right detections.
     covered_us: Vec<i64>,
-    /// Scratch: how much of a detection lies in each other class.
+    /// Scratch: how much of a detection each other class covers.
     other_us: Vec<i64>,
     tolerance: Tolerance,
     changes: Vec<Change>,

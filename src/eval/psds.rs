@@ -32,7 +32,7 @@ impl PsdsParams {
         spread_weight: 1.0,
         max_per_hour: 100.0,
     };
-    /// The second one: how well classes are told from each other.
+    /// The second one: how well the model separates classes.
     pub const PSDS2: Self = Self {
         tolerance: Tolerance { detection: 0.1, ground_truth: 0.1, cross_trigger: Some(0.3) },
         cross_trigger_weight: 0.5,

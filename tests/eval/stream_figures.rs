@@ -19,7 +19,7 @@ fn told(label: &str, onset_s: f64, offset_s: f64, latency_s: f64) -> ReportedEve
     ReportedEvent { span: span(label, onset_s, offset_s), faithfulness: None, latency_s: Some(latency_s) }
 }
 
-/// A minute in segments of 2 s, half a second apart; dog scores 0.9 where a segment's middle lies in 10…13 s, else 0.1.
+/// A minute in segments of 2 s, half a second apart; dog scores 0.9 in segments whose middle is between 10 and 13 s, else 0.1.
 fn track() -> ScoreTrack {
     let one = |i: i32| {
         let end_s = 0.5 * f64::from(i);

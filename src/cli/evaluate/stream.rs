@@ -1,4 +1,4 @@
-//! `evaluate --stream`: a model on a recording of which it is known what sounds when.
+//! `evaluate --stream`: a model on an annotated recording.
 
 use std::path::Path;
 
