@@ -461,8 +461,8 @@ impl Pipeline {
 pub(super) fn classify(inference: &mut Inference, history: &mut History, end: u64) -> Result<Classified> {
     let mut one = match history.take_ear(inference.classifier(), end) {
         Some(mut ear) => {
-            let columns = history.unheard(&ear, end)?.to_vec();
-            let classified = inference.hear(&mut [(&mut ear, &columns)])?;
+            let columns = history.unheard(&ear, end)?;
+            let classified = inference.hear(&mut [(&mut ear, columns)])?;
             history.put_ear(ear);
             classified
         }

@@ -5,27 +5,19 @@ use std::path::{Path, PathBuf};
 use crate::cli::output;
 use crate::cli::parse::{positive, share_below_one};
 use crate::cli::train::data::{command_line, folder_name, today};
-use crate::dsp::{Compression, FrontEndParams, MelNorm, MelParams, MelScale, SpectrumPower, StftParams, WindowKind};
 use crate::error::{Error, Result};
 use crate::model::audioset;
 use crate::model::classifier::Classifier;
-use crate::model::efficientat::{EfficientAtConfig, N_MELS, TAPS};
+use crate::model::efficientat::{EfficientAtConfig, HOP, RATE_HZ, TAPS, front_end};
 use crate::model::manifest::{
     self, Activation, Architecture, FORMAT_VERSION, FrontEndSpec, Head, Label, Manifest, Segment, Training,
 };
 use crate::model::package::Package;
 use crate::model::torch_file;
 use crate::train::csv::Table;
-use crate::units::SampleRate;
 
 /// The file of the weights in the package.
 const WEIGHTS: &str = "classifier.safetensors";
-
-/// Rate that the networks hear at, in Hz.
-const RATE_HZ: u32 = 32_000;
-
-/// Samples from one frame to the next.
-const HOP: usize = 320;
 
 /// What a package says beside the weights.
 #[derive(Debug, clap::Args)]
@@ -156,25 +148,6 @@ fn manifest(
             date: today(),
         }),
         scores: Default::default(),
-    })
-}
-
-/// The front end that the networks were trained on.
-fn front_end() -> Result<FrontEndParams> {
-    let sample_rate = SampleRate::new(RATE_HZ).ok_or_else(|| Error::bug("a sample rate of 0 Hz was asked for"))?;
-    Ok(FrontEndParams {
-        sample_rate,
-        stft: StftParams { n_fft: 1024, hop: HOP, win_length: 800, window: WindowKind::SymmetricHann, centred: true },
-        pre_emphasis: 0.97,
-        mel: MelParams {
-            n_mels: N_MELS,
-            scale: MelScale::Kaldi,
-            norm: MelNorm::None,
-            f_min_hz: 0.0,
-            f_max_hz: 15_000.0,
-        },
-        power: SpectrumPower::Power,
-        compression: Compression::Ln { floor: 1e-5, scale: 0.2, offset: 0.9 },
     })
 }
 

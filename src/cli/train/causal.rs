@@ -8,14 +8,14 @@ use crate::cli::output::{note, progress};
 use crate::dsp::{Compression, FrontEndParams, MelNorm, MelParams, MelScale, SpectrumPower, StftParams, WindowKind};
 use crate::error::{Error, Result};
 use crate::model::causal::CausalConfig;
-use crate::model::efficientat::EfficientAt;
+use crate::model::efficientat::{self, EfficientAt};
 use crate::model::manifest::{
     Activation, Architecture, Classifier, FORMAT_VERSION, FrontEndSpec, Head, Label, Manifest, Segment, Training,
 };
 use crate::model::package::Package;
 use crate::model::tensors::Arrays;
 use crate::model::torch_file;
-use crate::train::causal::{CausalTraining, EfficientAtTeacher, Progress, Teacher, published_front_end, train};
+use crate::train::causal::{CausalTraining, EfficientAtTeacher, Progress, Teacher, train};
 use crate::train::dataset::DataSet;
 use crate::train::scene::load::{LabelOrigin, Loaded, load};
 use crate::units::SampleRate;
@@ -35,7 +35,7 @@ const REPORT_EVERY: usize = 250;
 /// Where settings, data, teacher or the output folder cannot be used, and on an interrupt.
 pub(super) fn run(args: &Args) -> Result<()> {
     let front_end = front_end()?;
-    let loaded = material(args, front_end.sample_rate)?;
+    let (loaded, about) = material(args, front_end.sample_rate)?;
     let how = CausalTraining {
         net: CausalConfig::standard(front_end.mel.n_mels, loaded.labels.len()),
         front_end,
@@ -71,7 +71,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
     })?;
     bar.finish();
-    let manifest = manifest(args, &how, &loaded)?;
+    let manifest = manifest(args, &how, &loaded, about)?;
     Package::write(&args.out, manifest, &[(WEIGHTS.to_string(), without_heads(arrays))].into())?;
     data::discard(&checkpoint);
     note(&format!("the classifier is in {}", args.out.display()));
@@ -84,7 +84,7 @@ fn without_heads(mut arrays: Arrays) -> Arrays {
     arrays
 }
 
-fn manifest(args: &Args, how: &CausalTraining, loaded: &Loaded) -> Result<Manifest> {
+fn manifest(args: &Args, how: &CausalTraining, loaded: &Loaded, about: String) -> Result<Manifest> {
     let (on, off) = (args.on_threshold.unwrap_or(0.5) as f32, args.off_threshold.unwrap_or(0.2) as f32);
     let label = |(name, origin): (&String, &LabelOrigin)| Label {
         // The score pools several frames already, so one stride says as much as several.
@@ -129,7 +129,7 @@ fn manifest(args: &Args, how: &CausalTraining, loaded: &Loaded) -> Result<Manife
         files: Default::default(),
         training: Some(Training {
             commands: vec![data::command_line()],
-            data: loaded.about.clone(),
+            data: about,
             seed: args.seed,
             date: data::today(),
         }),
@@ -154,7 +154,7 @@ fn front_end() -> Result<FrontEndParams> {
 fn teacher(path: &Path, rate: SampleRate) -> Result<EfficientAtTeacher> {
     if !path.is_dir() {
         let net = EfficientAt::load(&torch_file::read(path)?)?;
-        return EfficientAtTeacher::new(net, published_front_end()?, rate);
+        return EfficientAtTeacher::new(net, efficientat::front_end()?, rate);
     }
     let package = Package::open(path)?;
     let manifest = package.manifest();
@@ -168,21 +168,21 @@ fn teacher(path: &Path, rate: SampleRate) -> Result<EfficientAtTeacher> {
     EfficientAtTeacher::new(net, manifest.front_end.params()?, rate)
 }
 
-/// The recordings of the folds to train on, and the backgrounds.
-fn material(args: &Args, rate: SampleRate) -> Result<Loaded> {
+/// The recordings of the folds to train on, and the backgrounds; with one sentence of them for the manifest.
+fn material(args: &Args, rate: SampleRate) -> Result<(Loaded, String)> {
     let set = DataSet::open(&args.set.data)?;
     let (_, rest) = set.split(&args.set.validate_folds)?;
     let clips = if args.set.folds.is_empty() { rest } else { set.split(&args.set.folds)?.0 };
     let bar = progress("loading recordings {wide_bar} {pos}/{len}");
     bar.set_length(clips.len() as u64);
-    let mut loaded =
+    let loaded =
         load(&set, &clips, args.set.noise.as_deref(), rate, args.seed, &mut |done, _| bar.set_position(done as u64))?;
     bar.finish_and_clear();
     let used: std::collections::BTreeSet<String> = clips.iter().map(|c| c.fold.to_string()).collect();
     let used = used.into_iter().collect::<Vec<_>>().join(", ");
-    loaded.about = format!("{}, {} recordings of folds {used}", data::folder_name(&args.set.data), clips.len());
+    let mut about = format!("{}, {} recordings of folds {used}", data::folder_name(&args.set.data), clips.len());
     if let Some(dir) = &args.set.noise {
-        loaded.about += &format!("; background from {}", data::folder_name(dir));
+        about += &format!("; background from {}", data::folder_name(dir));
     }
     let sounds: usize = loaded.material.by_class.iter().map(Vec::len).sum();
     note(&format!(
@@ -191,5 +191,5 @@ fn material(args: &Args, rate: SampleRate) -> Result<Loaded> {
         loaded.material.other.len(),
         loaded.material.backgrounds.len()
     ));
-    Ok(loaded)
+    Ok((loaded, about))
 }

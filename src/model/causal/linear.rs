@@ -23,15 +23,6 @@ impl LayerSpec {
             out_width: self.bands[1],
         }
     }
-
-    /// Rows and depth of the matrix product that the layer is.
-    const fn product(&self) -> (usize, usize) {
-        match self.kind {
-            Kind::Join => (1, self.bands[0] * self.c_in),
-            Kind::Pointwise | Kind::Depthwise => (self.bands[1], self.c_in),
-            Kind::Full => (self.bands[1], self.kernel[0] * self.kernel[1] * self.c_in),
-        }
-    }
 }
 
 /// Writes the layer's sums for images of `frames` frames each. `top` zeros stand before each image's first frame.
@@ -44,34 +35,21 @@ pub(crate) fn forward(
     columns: &mut Vec<f32>,
     out: &mut [f32],
 ) {
-    let (rows, depth) = spec.product();
-    let rows_of = |values: usize| values / spec.c_out;
-    match spec.kind {
-        Kind::Depthwise => {
-            let shape = spec.depthwise(frames, top);
-            for (x, out) in x.chunks_exact(shape.len_in()).zip(out.chunks_exact_mut(shape.len_out())) {
-                depthwise::forward(&shape, x, w, out);
-            }
+    if spec.kind == Kind::Depthwise {
+        let shape = spec.depthwise(frames, top);
+        for (x, out) in x.chunks_exact(shape.len_in()).zip(out.chunks_exact_mut(shape.len_out())) {
+            depthwise::forward(&shape, x, w, out);
         }
-        Kind::Pointwise | Kind::Join => {
-            let m = rows_of(out.len());
-            debug_assert_eq!(m % rows, 0);
-            matmul(out, View::dense(m, spec.c_out), x, View::dense(m, depth), w, View::dense(depth, spec.c_out), false);
-        }
-        Kind::Full => {
-            unroll(spec, frames, top, x, columns);
-            let m = rows_of(out.len());
-            matmul(
-                out,
-                View::dense(m, spec.c_out),
-                columns,
-                View::dense(m, depth),
-                w,
-                View::dense(depth, spec.c_out),
-                false,
-            );
-        }
+        return;
     }
+    let rows = if spec.kind == Kind::Full {
+        unroll(spec, frames, top, x, columns);
+        columns.as_slice()
+    } else {
+        x
+    };
+    let (m, depth) = (out.len() / spec.c_out, spec.fan_in());
+    matmul(out, View::dense(m, spec.c_out), rows, View::dense(m, depth), w, View::dense(depth, spec.c_out), false);
 }
 
 /// Adds to the gradient of the weights what the gradient of the sums says.
@@ -83,8 +61,7 @@ pub(crate) fn backward_weights(
     columns: &mut Vec<f32>,
     grad_w: &mut [f32],
 ) {
-    let (_, depth) = spec.product();
-    let m = grad.len() / spec.c_out;
+    let (m, depth) = (grad.len() / spec.c_out, spec.fan_in());
     let (gv, wv) = (View::dense(m, spec.c_out), View::dense(depth, spec.c_out));
     match spec.kind {
         Kind::Depthwise => {
@@ -110,8 +87,7 @@ pub(crate) fn backward_input(
     columns: &mut Vec<f32>,
     grad_x: &mut [f32],
 ) {
-    let (_, depth) = spec.product();
-    let m = grad.len() / spec.c_out;
+    let (m, depth) = (grad.len() / spec.c_out, spec.fan_in());
     let (gv, wv) = (View::dense(m, spec.c_out), View::dense(depth, spec.c_out));
     match spec.kind {
         Kind::Depthwise => {

@@ -6,12 +6,14 @@
 //! whole segment, so that columns of a stream cannot be computed once and used again.
 
 mod config;
+mod front_end;
 mod load;
 mod tapped;
 
 use std::cell::RefCell;
 
 pub use config::{BATCH_NORM_EPS, EfficientAtConfig, N_MELS};
+pub use front_end::{HOP, RATE_HZ, front_end};
 pub use tapped::{TAPS, TappedEfficientAt};
 
 use super::manifest::{Architecture, Manifest};

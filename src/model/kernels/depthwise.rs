@@ -9,6 +9,22 @@ use std::ops::Range;
 
 use super::simd;
 
+/// Calls `row::<N>(shape, place, c, …)` for all channels, in blocks of `N` from `c` on that are as wide as the rest allows.
+macro_rules! channel_blocks {
+    ($row:ident($shape:expr, $place:expr; $($slice:expr),*)) => {{
+        let mut c = 0;
+        while c < $shape.channels {
+            c += match $shape.channels - c {
+                64.. => $row::<64>($shape, $place, c, $($slice),*),
+                32.. => $row::<32>($shape, $place, c, $($slice),*),
+                16.. => $row::<16>($shape, $place, c, $($slice),*),
+                8.. => $row::<8>($shape, $place, c, $($slice),*),
+                _ => $row::<1>($shape, $place, c, $($slice),*),
+            };
+        }
+    }};
+}
+
 /// Shape of a depthwise convolution of one image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DepthwiseShape {
@@ -82,16 +98,7 @@ pub fn forward(s: &DepthwiseShape, x: &[f32], w: &[f32], out: &mut [f32]) {
         #[inline(always)]
         || {
             for y in 0..s.out_height {
-                let mut c = 0;
-                while c < s.channels {
-                    c += match s.channels - c {
-                        64.. => forward_row::<64>(s, y, c, x, w, out),
-                        32.. => forward_row::<32>(s, y, c, x, w, out),
-                        16.. => forward_row::<16>(s, y, c, x, w, out),
-                        8.. => forward_row::<8>(s, y, c, x, w, out),
-                        _ => forward_row::<1>(s, y, c, x, w, out),
-                    };
-                }
+                channel_blocks!(forward_row(s, y; x, w, out));
             }
         },
     );
@@ -124,16 +131,7 @@ pub fn backward_input(s: &DepthwiseShape, w: &[f32], grad_out: &[f32], grad_in: 
         #[inline(always)]
         || {
             for y in 0..s.out_height {
-                let mut c = 0;
-                while c < s.channels {
-                    c += match s.channels - c {
-                        64.. => input_row::<64>(s, y, c, w, grad_out, grad_in),
-                        32.. => input_row::<32>(s, y, c, w, grad_out, grad_in),
-                        16.. => input_row::<16>(s, y, c, w, grad_out, grad_in),
-                        8.. => input_row::<8>(s, y, c, w, grad_out, grad_in),
-                        _ => input_row::<1>(s, y, c, w, grad_out, grad_in),
-                    };
-                }
+                channel_blocks!(input_row(s, y; w, grad_out, grad_in));
             }
         },
     );
@@ -175,16 +173,7 @@ pub fn backward_weights(s: &DepthwiseShape, x: &[f32], grad_out: &[f32], grad_w:
         || {
             for ky in 0..s.kh {
                 for kx in 0..s.kw {
-                    let mut c = 0;
-                    while c < s.channels {
-                        c += match s.channels - c {
-                            64.. => weights_tap::<64>(s, (ky, kx), c, x, grad_out, grad_w),
-                            32.. => weights_tap::<32>(s, (ky, kx), c, x, grad_out, grad_w),
-                            16.. => weights_tap::<16>(s, (ky, kx), c, x, grad_out, grad_w),
-                            8.. => weights_tap::<8>(s, (ky, kx), c, x, grad_out, grad_w),
-                            _ => weights_tap::<1>(s, (ky, kx), c, x, grad_out, grad_w),
-                        };
-                    }
+                    channel_blocks!(weights_tap(s, (ky, kx); x, grad_out, grad_w));
                 }
             }
         },

@@ -6,7 +6,7 @@ mod teacher;
 
 pub use ema::average;
 pub use heads::{Answers, Heads, Lesson, Losses};
-pub use teacher::{EfficientAtTeacher, published_front_end};
+pub use teacher::EfficientAtTeacher;
 
 use std::path::Path;
 use std::time::Instant;

@@ -3,11 +3,10 @@
 use std::cell::RefCell;
 
 use super::{Lesson, Teacher};
-use crate::dsp::{
-    Compression, FrontEnd, FrontEndParams, MelNorm, MelParams, MelScale, SpectrumPower, StftParams, WindowKind,
-    resample,
-};
+use crate::dsp::{FrontEnd, FrontEndParams, resample};
+use crate::model::classifier::probabilities;
 use crate::model::efficientat::EfficientAt;
+use crate::model::manifest::Activation;
 use crate::units::SampleRate;
 use crate::{Error, Result};
 
@@ -52,23 +51,6 @@ impl Teacher for EfficientAtTeacher {
             front_end.batch(&samples)
         })?;
         let heard = self.net.forward(&columns)?;
-        let probs = heard.logits.iter().map(|z| 1.0 / (1.0 + (-z).exp())).collect();
-        Ok(Lesson { probs, embedding: heard.embedding })
+        Ok(Lesson { probs: probabilities(&heard.logits, Activation::Sigmoid), embedding: heard.embedding })
     }
-}
-
-/// The front end of the published networks.
-///
-/// # Errors
-/// None: its numbers are good.
-pub fn published_front_end() -> Result<FrontEndParams> {
-    let sample_rate = SampleRate::new(32_000).ok_or_else(|| Error::bug("32 kHz is no sample rate"))?;
-    Ok(FrontEndParams {
-        sample_rate,
-        stft: StftParams { n_fft: 1024, hop: 320, win_length: 800, window: WindowKind::SymmetricHann, centred: true },
-        pre_emphasis: 0.97,
-        mel: MelParams { n_mels: 128, scale: MelScale::Kaldi, norm: MelNorm::None, f_min_hz: 0.0, f_max_hz: 15_000.0 },
-        power: SpectrumPower::Power,
-        compression: Compression::Ln { floor: 1e-5, scale: 0.2, offset: 0.9 },
-    })
 }

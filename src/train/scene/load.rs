@@ -28,8 +28,6 @@ pub struct Loaded {
     pub origins: Vec<LabelOrigin>,
     /// What scenes are mixed from.
     pub material: Material,
-    /// One sentence for the manifest; empty until the caller writes it.
-    pub about: String,
 }
 
 /// Where a label comes from.
@@ -80,7 +78,7 @@ pub fn load(
     }
     let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x0060_0d40);
     material.rooms = (0..N_ROOMS).map(|_| random_room(&mut rng, rate)).collect();
-    Ok(Loaded { labels, origins, material, about: String::new() })
+    Ok(Loaded { labels, origins, material })
 }
 
 /// Group and number of sources of each label.
