@@ -34,16 +34,13 @@ use earwitness::eval::stream_files::write_reference;
 use earwitness::media::decode::read_recording;
 use earwitness::media::wav::write_wav;
 use earwitness::model::package::{Package, find_model};
-use earwitness::train::dataset::{ClipMeta, DataSet, load_recordings, recordings_in};
+use earwitness::train::dataset::{ClipMeta, DataSet, OTHER, load_recordings, recordings_in};
 use earwitness::units::SampleRate;
 use earwitness::{Error, Result};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-
-/// The category of clips that belong to no label.
-const OTHER: &str = "other";
 
 /// Length of a made noise, in seconds; it follows itself like a recording.
 const COLOURED_SECS: f64 = 180.0;
@@ -164,9 +161,7 @@ fn chosen(clips: Vec<ClipMeta>, data: &DataSet, args: &Args) -> Result<Vec<ClipM
     if !(0.0..1.0).contains(&args.foreign) {
         return Err(Error::usage(format!("{} is no share of foreign sounds; give 0 to below 1", args.foreign)));
     }
-    let other = data.labels.iter().position(|label| label == OTHER);
-    let is_foreign = |clip: &ClipMeta| other.is_some_and(|other| clip.targets.contains(&other));
-    let (mut foreign, mut clips): (Vec<ClipMeta>, Vec<ClipMeta>) = clips.into_iter().partition(is_foreign);
+    let (mut foreign, mut clips): (Vec<ClipMeta>, Vec<ClipMeta>) = clips.into_iter().partition(|clip| clip.foreign);
     let mut rng = ChaCha8Rng::seed_from_u64(args.seed);
     if let Some(most) = args.per_label {
         let mut counts = vec![0; data.labels.len()];
@@ -215,7 +210,7 @@ fn backgrounds(args: &Args, data: &DataSet, rate: SampleRate) -> Result<Vec<Vec<
 /// The labels that no background may hold.
 fn labels(args: &Args, data: &DataSet) -> Result<BTreeSet<String>> {
     let Some(model) = &args.model else {
-        return Ok(data.labels.iter().filter(|label| *label != OTHER).cloned().collect());
+        return Ok(data.labels.iter().cloned().collect());
     };
     Ok(Package::open(&find_model(model)?)?.manifest().label_names().map(str::to_owned).collect())
 }
@@ -223,9 +218,13 @@ fn labels(args: &Args, data: &DataSet) -> Result<BTreeSet<String>> {
 /// A clip in full length at the stream's rate.
 fn load(clip: &ClipMeta, data: &DataSet, rate: SampleRate) -> Result<Sound> {
     let recording = read_recording(&clip.path)?;
+    let mut labels: Vec<String> = clip.targets.iter().filter_map(|&class| data.labels.get(class).cloned()).collect();
+    if clip.foreign {
+        labels.push(OTHER.to_owned());
+    }
     Ok(Sound {
         name: file_name(&clip.path),
-        labels: clip.targets.iter().filter_map(|&class| data.labels.get(class).cloned()).collect(),
+        labels,
         samples: resample(&recording.mono(), recording.sample_rate, rate)?,
     })
 }

@@ -26,7 +26,6 @@ use crate::interpret::Segment;
 use crate::interpret::l2i::L2i;
 use crate::model::package::{Package, find_model};
 use crate::train::dataset::DataSet;
-use crate::train::scene::load::OTHER;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -175,8 +174,7 @@ impl Loaded {
         let folds = if args.folds.is_empty() { set.folds() } else { args.folds.clone() };
         let (mut metas, _) = set.split(&folds)?;
         // Sounds without a label do not show how well the model separates labels.
-        let other = set.labels.iter().position(|l| l == OTHER);
-        metas.retain(|clip| other.is_none_or(|other| !clip.targets.contains(&other)));
+        metas.retain(|clip| !clip.foreign);
         let length = package.manifest().segment.clip_samples(front_end.stft.hop);
         let mut step = stepper(bar, "loading");
         let clips = Clips::load(&metas, front_end.sample_rate, length, &mut step, &Clips::note_above(bar))?;

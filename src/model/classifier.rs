@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 
-use super::causal::{CausalClassifier, CausalConfig, Ear};
+use super::causal::{CausalClassifier, CausalConfig, DifferentiableCausal, Ear};
 use super::device::ComputeDevice;
 use super::efficientat::TappedEfficientAt;
 use super::frame_probs::FrameProbs;
@@ -42,6 +42,14 @@ pub trait Network: Send + Sync {
     /// If the shape does not fit, or the device fails.
     fn forward(&self, segments: &Tensor) -> Result<Forward>;
 
+    /// What each channel of the last tap says for each class, `[n_classes, channels]`, as far as what is behind it is linear.
+    ///
+    /// # Errors
+    /// A bug where the network cannot say it.
+    fn class_weights(&self) -> Result<Vec<f32>> {
+        Err(Error::bug("a network was asked for its classes' weights, which it does not have"))
+    }
+
     /// The network as one that hears a stream, where it is one.
     fn streaming(&self) -> Option<&CausalClassifier> {
         None
@@ -51,6 +59,10 @@ pub trait Network: Send + Sync {
 impl Network for Vgg {
     fn forward(&self, segments: &Tensor) -> Result<Forward> {
         Self::forward(self, segments)
+    }
+
+    fn class_weights(&self) -> Result<Vec<f32>> {
+        Self::class_weights(self)
     }
 }
 
@@ -73,6 +85,24 @@ impl Network for CausalClassifier {
 impl Network for TappedEfficientAt {
     fn forward(&self, segments: &Tensor) -> Result<Forward> {
         Self::forward(self, segments)
+    }
+}
+
+/// The network of a package as interpreters learn from it, on the CPU: gradients of its logits flow back to the segments.
+///
+/// # Errors
+/// A model error where the weights do not fit the manifest, or the network is of a family that interpreters cannot learn from.
+pub fn frozen(package: &Package) -> Result<Box<dyn Network>> {
+    let manifest = package.manifest();
+    let weights = package.tensors(&manifest.classifier.weights)?;
+    match manifest.classifier.architecture {
+        Architecture::Vgg => Ok(Box::new(Vgg::load(&VggConfig::from_manifest(manifest)?, &weights)?)),
+        Architecture::Causal => Ok(Box::new(DifferentiableCausal::new(CausalClassifier::load(manifest, &weights)?))),
+        Architecture::EfficientAt => Err(Error::usage(format!(
+            "the model {} is an EfficientAT network, from which no interpreter can learn yet; explain it with lrp, saliency or \
+             gradcam",
+            manifest.name
+        ))),
     }
 }
 

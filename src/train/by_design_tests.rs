@@ -1,4 +1,5 @@
 #![allow(clippy::unwrap_used)]
+use crate::model::tap_shapes::TapShapes;
 use rand::RngExt;
 
 use super::*;
@@ -22,7 +23,7 @@ fn training(prediction_on: PredictionOn) -> ByDesignTraining {
     let net = VggConfig { n_mels: 16, input_pool: 1, widths: vec![4, 6, 8], time_pools: vec![2, 2], n_classes: 2 };
     ByDesignTraining {
         l2i: L2iTraining {
-            net: L2iConfig::new(&net, 16, COMPONENTS, 6, 4, Pooling::Attention).unwrap(),
+            net: L2iConfig::new(&TapShapes::vgg(&net).unwrap(), 16, COMPONENTS, 6, 4, Pooling::Attention).unwrap(),
             front_end,
             activation: Activation::Sigmoid,
             epochs: 24,

@@ -14,6 +14,9 @@ use crate::error::{Error, Result};
 /// Extensions tried, in this order, where the recording's own name is not found.
 pub(crate) const AUDIO_EXTENSIONS: [&str; 4] = ["wav", "flac", "ogg", "mp3"];
 
+/// The class of sounds that have none of the labels: it is no label, and its recordings have no target.
+pub const OTHER: &str = "other";
+
 /// One recording of a data set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClipMeta {
@@ -23,13 +26,15 @@ pub struct ClipMeta {
     pub fold: u32,
     /// Its classes as indices into [`DataSet::labels`], ascending; empty where nothing is heard.
     pub targets: Vec<usize>,
+    /// Whether it is of [`OTHER`].
+    pub foreign: bool,
 }
 
 /// What a data set folder holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataSet {
     /// Names of the classes: in an ESC-50 set those with at least one recording, ordered by their number; in a
-    /// multi-label set the columns in their order.
+    /// multi-label set the columns in their order. Without [`OTHER`].
     pub labels: Vec<String>,
     /// The group of each class that `meta/labels.csv` gives one.
     pub groups: BTreeMap<String, String>,
@@ -69,6 +74,7 @@ impl DataSet {
             reader.multi_label()?
         };
         set.groups = groups(dir)?;
+        set.forget_other();
         if set.clips.is_empty() {
             return Err(Error::input(format!(
                 "none of the {} recordings that {} lists is in {}; check that the data set is complete",
@@ -78,6 +84,18 @@ impl DataSet {
             )));
         }
         Ok(set)
+    }
+
+    /// Takes [`OTHER`] from the labels.
+    fn forget_other(&mut self) {
+        let Some(other) = self.labels.iter().position(|label| label == OTHER) else { return };
+        self.labels.remove(other);
+        self.groups.remove(OTHER);
+        for clip in &mut self.clips {
+            clip.foreign = clip.targets.contains(&other);
+            clip.targets.retain(|class| *class != other);
+            clip.targets.iter_mut().filter(|class| **class > other).for_each(|class| *class -= 1);
+        }
     }
 
     /// The folds there are, ascending, each once.
@@ -230,7 +248,7 @@ impl Reader<'_> {
                 let mut targets: Vec<usize> = clip.numbers.iter().filter_map(|n| index.get(n).copied()).collect();
                 targets.sort_unstable();
                 targets.dedup();
-                ClipMeta { path: clip.path, fold: clip.fold, targets }
+                ClipMeta { path: clip.path, fold: clip.fold, targets, foreign: false }
             })
             .collect();
         Ok(DataSet { labels: names.into_values().collect(), groups: BTreeMap::new(), clips, missing })
@@ -266,7 +284,7 @@ impl Reader<'_> {
             }
             let fold = fold.map_or(Ok(1), |f| self.number(*line, "fold", &row[f]))?;
             match self.find(&row[filename]) {
-                Some(path) => clips.push(ClipMeta { path, fold, targets }),
+                Some(path) => clips.push(ClipMeta { path, fold, targets, foreign: false }),
                 None => missing += 1,
             }
         }

@@ -105,3 +105,12 @@ fn mistakes_are_named() {
     std::fs::write(dir.path().join("meta/two.csv"), "filename,a\nx.wav,1\n").unwrap();
     assert!(DataSet::open(dir.path()).unwrap_err().to_string().contains("has 2 label files"));
 }
+
+#[test]
+fn sounds_of_no_label_have_no_target() {
+    let csv = "filename,fold,target,category\na.wav,1,2,rain\nb.wav,1,0,other\nc.wav,2,1,dog\n";
+    let dir = folder("esc50.csv", csv, &["a.wav", "b.wav", "c.wav"]);
+    let set = DataSet::open(dir.path()).unwrap();
+    assert_eq!(set.labels, ["dog", "rain"]);
+    assert_eq!(set.clips.iter().map(|c| c.targets.clone()).collect::<Vec<_>>(), [vec![1], vec![], vec![0]]);
+}

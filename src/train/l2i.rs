@@ -20,11 +20,11 @@ use super::classifier::{Clips, example_rng};
 use super::{loss, params};
 use crate::dsp::{FrontEnd, FrontEndParams, log1p_magnitude, stft};
 use crate::eval::metrics;
-use crate::model::classifier::probabilities;
+use crate::model::classifier::{Network, probabilities};
 use crate::model::l2i::{Dropout, L2iConfig, L2iNet};
 use crate::model::manifest::Activation;
 use crate::model::tensors::Arrays;
-use crate::model::vgg::{Param, Vgg};
+use crate::model::vgg::Param;
 use crate::{Error, Result};
 
 /// How to train Ψ and Θ.
@@ -109,7 +109,7 @@ pub enum L2iProgress {
 /// The frozen parts.
 pub struct Frozen<'a> {
     /// The classifier.
-    pub classifier: &'a Vgg,
+    pub classifier: &'a dyn Network,
     /// W, `[n_bins, n_components]`, row-major.
     pub dictionary: &'a [f32],
 }
@@ -364,7 +364,7 @@ pub fn spectra(front_end: &mut FrontEnd, samples: &[f32], n_frames: usize) -> Re
 ///
 /// # Errors
 /// If the networks do not fit the front end.
-pub fn decisions(how: &L2iTraining, classifier: &Vgg, net: &L2iNet, clips: &Clips) -> Result<Decisions> {
+pub fn decisions(how: &L2iTraining, classifier: &dyn Network, net: &L2iNet, clips: &Clips) -> Result<Decisions> {
     let mut front_end = FrontEnd::new(&how.front_end)?;
     let (mut reference, mut other) = (Vec::new(), Vec::new());
     for samples in &clips.samples {

@@ -21,7 +21,7 @@ fn write_sine(path: &Path, rate: u32, channels: u16, hz: f32, n: usize) {
 }
 
 fn meta(path: &Path) -> ClipMeta {
-    ClipMeta { path: path.to_owned(), fold: 1, targets: vec![] }
+    ClipMeta { path: path.to_owned(), fold: 1, targets: vec![], foreign: false }
 }
 
 fn rate(hz: u32) -> SampleRate {

@@ -92,6 +92,7 @@ use earwitness::dsp::{
 };
 use earwitness::model::lmac::{LmacConfig, LmacNet};
 use earwitness::model::manifest::Activation;
+use earwitness::model::tap_shapes::TapShapes;
 use earwitness::model::vgg::{Vgg, VggConfig};
 use earwitness::train::augment::AugmentParams;
 use earwitness::train::lmac::{Asked, Heard, LmacTraining, Losses, MaskedFrontEnd, Part, losses};
@@ -149,7 +150,11 @@ impl Case {
         };
         let frames = count(&want["frames"]);
         let how = LmacTraining {
-            net: LmacConfig { net: vgg, channels: 6, conditioned: want["conditioned"].as_bool().unwrap() },
+            net: LmacConfig {
+                net: TapShapes::vgg(&vgg).unwrap(),
+                channels: 6,
+                conditioned: want["conditioned"].as_bool().unwrap(),
+            },
             front_end,
             activation: if softmax { Activation::Softmax } else { Activation::Sigmoid },
             clip_frames: frames,
@@ -284,7 +289,7 @@ fn the_loss_is_bounded_below() {
 #[test]
 fn masks_cover_every_frame_and_follow_the_class_where_they_are_asked_to() {
     for case in cases() {
-        let pooling = case.how.net.net.time_pooling();
+        let pooling = case.how.net.net.time_pooling;
         let tensors: HashMap<String, Tensor> =
             case.params.iter().map(|(name, var)| (name.clone(), var.as_tensor().clone())).collect();
         let decoder = LmacNet::from_tensors(&case.how.net, &tensors).unwrap();

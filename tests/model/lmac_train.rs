@@ -6,6 +6,7 @@ use crate::support::l2i;
 use earwitness::ErrorKind;
 use earwitness::model::lmac::LmacConfig;
 use earwitness::model::package::Package;
+use earwitness::model::tap_shapes::TapShapes;
 use earwitness::model::tensors::Arrays;
 use earwitness::model::vgg::{Vgg, VggConfig};
 use earwitness::train::augment::AugmentParams;
@@ -14,7 +15,7 @@ use earwitness::train::lmac::{LmacData, LmacEpoch, LmacProgress, LmacTraining, t
 
 fn settings(package: &Package) -> LmacTraining {
     let manifest = package.manifest();
-    let net = VggConfig::from_manifest(manifest).unwrap();
+    let net = TapShapes::from_manifest(manifest).unwrap();
     LmacTraining {
         net: LmacConfig { net, channels: 8, conditioned: true },
         front_end: manifest.front_end.params().unwrap(),
@@ -56,7 +57,11 @@ impl Setting {
         let dir = tempfile::tempdir().unwrap();
         let package = l2i::package(dir.path());
         let how = settings(&package);
-        let classifier = Vgg::load(&how.net.net, &package.tensors("classifier.safetensors").unwrap()).unwrap();
+        let classifier = Vgg::load(
+            &VggConfig::from_manifest(package.manifest()).unwrap(),
+            &package.tensors("classifier.safetensors").unwrap(),
+        )
+        .unwrap();
         Self { checkpoint: dir.path().join("lmac.checkpoint"), _dir: dir, how, classifier, clips: clips() }
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::classifier::{Args, WEIGHTS};
+use super::classifier::{Args, WEIGHTS, weights_to_start_with};
 use super::data::{self, Bar};
 use crate::cli::output::{note, progress};
 use crate::dsp::{Compression, FrontEndParams, MelNorm, MelParams, MelScale, SpectrumPower, StftParams, WindowKind};
@@ -50,9 +50,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
     };
     let teacher = args.teacher.as_deref().map(|path| teacher(path, how.front_end.sample_rate)).transpose()?;
     let teacher = teacher.as_ref().map(|t| t as &dyn Teacher);
+    let mut manifest = manifest(args, &how, &loaded, about)?;
+    let start = args.start.as_deref().map(|dir| weights_to_start_with(dir, &mut manifest)).transpose()?;
     let checkpoint = data::checkpoint(&args.out, "classifier", args.resume)?;
     let mut bar = Bar::new(1)?;
-    let arrays = train(&how, &loaded.material, teacher, Some(&checkpoint), &mut |p| {
+    let arrays = train(&how, start.as_ref(), &loaded.material, teacher, Some(&checkpoint), &mut |p| {
         match p {
         Progress::Step(done) => bar.update(done, how.steps, &format!("step {done}/{}", how.steps)),
         Progress::Report(r, _) => bar.epoch(
@@ -71,7 +73,6 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
     })?;
     bar.finish();
-    let manifest = manifest(args, &how, &loaded, about)?;
     Package::write(&args.out, manifest, &[(WEIGHTS.to_string(), without_heads(arrays))].into())?;
     data::discard(&checkpoint);
     note(&format!("the classifier is in {}", args.out.display()));

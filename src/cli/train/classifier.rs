@@ -187,11 +187,18 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 /// The weights of another package of the same net; its commands come first in the new one's record.
-fn weights_to_start_with(dir: &Path, manifest: &mut Manifest) -> Result<Arrays> {
+pub(super) fn weights_to_start_with(dir: &Path, manifest: &mut Manifest) -> Result<Arrays> {
     let package = Package::open(dir)?;
     let other = package.manifest();
     let names = |m: &Manifest| m.labels.iter().map(|l| l.name.clone()).collect::<Vec<_>>();
-    if VggConfig::from_manifest(other)? != VggConfig::from_manifest(manifest)? || names(other) != names(manifest) {
+    // Activation, taps and the file's name are not the net.
+    let shape = |m: &Manifest| Classifier {
+        activation: Activation::Sigmoid,
+        taps: Vec::new(),
+        weights: String::new(),
+        ..m.classifier.clone()
+    };
+    if shape(other) != shape(manifest) || names(other) != names(manifest) {
         return Err(Error::usage(format!(
             "the model {} has another shape or other classes than what is to be trained; give its shape, or leave --start out",
             other.name

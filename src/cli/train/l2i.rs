@@ -9,10 +9,10 @@ use super::data::{self, Bar, DataArgs, Loaded};
 use crate::cli::output::note;
 use crate::cli::parse::{count, not_negative, positive, share_below_one};
 use crate::error::{Error, Result};
+use crate::model::classifier::frozen;
 use crate::model::l2i::L2iConfig;
 use crate::model::manifest::{Manifest, Pooling, Training};
 use crate::model::package::Package;
-use crate::model::vgg::{Vgg, VggConfig};
 use crate::train::augment::AugmentParams;
 use crate::train::l2i::{Frozen, L2iProgress, L2iTraining, train};
 
@@ -169,9 +169,9 @@ pub(super) fn prepare(args: &Args) -> Result<Prepared> {
 /// Trains Ψ and Θ for the classifier as it is.
 fn post_hoc(args: &Args) -> Result<()> {
     let Prepared { package, mut manifest, how, dictionary, loaded } = prepare(args)?;
-    let classifier = Vgg::load(&VggConfig::from_manifest(&manifest)?, &package.tensors(&manifest.classifier.weights)?)?;
+    let classifier = frozen(&package)?;
     let checkpoint = data::checkpoint(&args.model, "l2i", args.resume)?;
-    let frozen = Frozen { classifier: &classifier, dictionary: &dictionary };
+    let frozen = Frozen { classifier: classifier.as_ref(), dictionary: &dictionary };
     let mut bar = Bar::new(how.epochs)?;
     let validation = &loaded.validation;
     let arrays =

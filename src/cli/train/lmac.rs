@@ -8,11 +8,12 @@ use super::data::{self, Bar, DataArgs};
 use crate::cli::output::note;
 use crate::cli::parse::{count, not_negative, positive, share};
 use crate::error::{Error, Result};
+use crate::model::classifier::frozen;
 use crate::model::lmac::LmacConfig;
 use crate::model::manifest::{Lmac, Manifest, Training};
 use crate::model::package::Package;
+use crate::model::tap_shapes::TapShapes;
 use crate::model::tensors::Arrays;
-use crate::model::vgg::{Vgg, VggConfig};
 use crate::train::augment::AugmentParams;
 use crate::train::lmac::{LmacData, LmacEpoch, LmacProgress, LmacTraining, train};
 
@@ -104,9 +105,8 @@ const WEIGHTS: &str = "lmac.safetensors";
 pub fn run(args: &Args) -> Result<()> {
     let package = Package::open(&args.model)?;
     let mut manifest = package.manifest().clone();
-    let net = VggConfig::from_manifest(&manifest)?;
-    let classifier = Vgg::load(&net, &package.tensors(&manifest.classifier.weights)?)?;
-    let how = settings(args, &manifest, net)?;
+    let classifier = frozen(&package)?;
+    let how = settings(args, &manifest, TapShapes::from_manifest(&manifest)?)?;
     let start = if args.finetune { Some(trained(&package, &how)?) } else { None };
     let length = manifest.segment.clip_samples(how.front_end.stft.hop);
     let rate = how.front_end.sample_rate;
@@ -114,7 +114,7 @@ pub fn run(args: &Args) -> Result<()> {
     let checkpoint = data::checkpoint(&args.model, "lmac", args.resume)?;
     let mut bar = Bar::new(args.epochs)?;
     let sounds = LmacData { clips: &loaded.train, noise: &loaded.noise, validation: &loaded.validation };
-    let arrays = train(&how, &classifier, sounds, start.as_ref(), Some(&checkpoint), &mut |p| match p {
+    let arrays = train(&how, classifier.as_ref(), sounds, start.as_ref(), Some(&checkpoint), &mut |p| match p {
         LmacProgress::Batch(done, all) => bar.batch(done, all),
         LmacProgress::Epoch(e) => bar.epoch(e.epoch, &line(&e)),
     })?;
@@ -128,7 +128,7 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn settings(args: &Args, manifest: &Manifest, net: VggConfig) -> Result<LmacTraining> {
+fn settings(args: &Args, manifest: &Manifest, net: TapShapes) -> Result<LmacTraining> {
     let segment = &manifest.segment;
     Ok(LmacTraining {
         net: LmacConfig { net, channels: args.channels, conditioned: args.conditioned },

@@ -7,6 +7,7 @@
 //! may hear on before it decides.
 
 mod ear;
+mod gradient;
 mod linear;
 mod network;
 mod reversible;
@@ -16,6 +17,7 @@ mod trainable;
 mod weights;
 
 pub use ear::Ear;
+pub use gradient::DifferentiableCausal;
 pub use network::{CausalNet, Frames, StreamState};
 pub use reversible::ReversibleCausal;
 pub use segments::CausalClassifier;

@@ -114,11 +114,33 @@ impl ReversibleCausal {
         seed
     }
 
+    /// Gradient of a class's logit by the frames' logits.
+    fn slope(&self, pass: &Pass, class: usize) -> Vec<f32> {
+        self.seed(pass, class, |p, sum, pooled, _| {
+            (2.0 * p - pooled) / sum * p * (1.0 - p) / (pooled * (1.0 - pooled)).max(TINY)
+        })
+    }
+
+    /// Gradient of a weighted sum of all classes' logits by a segment `[n_frames, n_mels]`.
+    ///
+    /// # Errors
+    /// If the segment does not fit.
+    pub fn pull_back(&self, segment: &[f32], weights: &[f32]) -> Result<Vec<f32>> {
+        let pass = self.pass(segment)?;
+        let mut seed = vec![0.0; pass.seen.last().map_or(0, |seen| seen.output.len())];
+        for (class, weight) in weights.iter().enumerate().filter(|(_, weight)| **weight != 0.0) {
+            seed.iter_mut().zip(self.slope(&pass, class)).for_each(|(s, slope)| *s += weight * slope);
+        }
+        Ok(self.carry(&pass, seed, ReluGradient::Plain, 0))
+    }
+
     /// Gradient of a class's logit by the input of layer `down_to`.
     fn gradient(&self, pass: &Pass, class: usize, relu: ReluGradient, down_to: usize) -> Vec<f32> {
-        let seed = self.seed(pass, class, |p, sum, pooled, _| {
-            (2.0 * p - pooled) / sum * p * (1.0 - p) / (pooled * (1.0 - pooled)).max(TINY)
-        });
+        self.carry(pass, self.slope(pass, class), relu, down_to)
+    }
+
+    /// Carries a gradient by the frames' logits to the input of layer `down_to`.
+    fn carry(&self, pass: &Pass, seed: Vec<f32>, relu: ReluGradient, down_to: usize) -> Vec<f32> {
         self.walk(pass, seed, down_to, |i, mut grad| {
             let (layer, seen) = (&self.layers[i], &pass.seen[i]);
             let owed = layer.spec.residual.map(|_| grad.clone());

@@ -121,6 +121,19 @@ impl CausalClassifier {
         self.hear(&mut ears.iter_mut().zip(columns).collect::<Vec<_>>(), n_frames)
     }
 
+    /// What each channel of the last layer over time says for each class, `[n_classes, channels]`: the product of the layers
+    /// behind it, as far as these are linear.
+    ///
+    /// # Errors
+    /// A bug where the network has no layers.
+    pub fn class_weights(&self) -> Result<Vec<f32>> {
+        let (head, _) = self.net.head();
+        let embed = self.net.folded().last().ok_or_else(|| Error::bug("a causal network has no layers"))?;
+        let (n, e) = (self.net.config().n_classes, self.net.config().embedding);
+        let of = |class: usize, row: &[f32]| row.iter().enumerate().map(|(i, w)| w * head[i * n + class]).sum::<f32>();
+        Ok((0..n).flat_map(|class| embed.weights.chunks_exact(e).map(move |row| of(class, row))).collect())
+    }
+
     /// One logit a class: of the frames' probabilities pooled by linear softmax, Σp²/Σp, which follows the frames in which
     /// the class sounds, however few.
     pub(super) fn pool(&self, logits: &[f32]) -> Vec<f32> {

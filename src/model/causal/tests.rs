@@ -1,10 +1,12 @@
 use std::sync::Arc;
 
+use candle_core::{Device, Tensor, Var};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
 use crate::model::backward::Reversible;
+use crate::model::classifier::Network;
 
 fn small() -> CausalConfig {
     let block = |out, expanded, kernel, stride, dilation| Block { out, expanded, kernel, stride, dilation };
@@ -230,4 +232,32 @@ fn impossible_networks_are_refused() {
     assert!(with(&|c| c.time_blocks[0].kernel = [3, 3]));
     assert!(with(&|c| c.embedding = 1 << 40));
     assert!(with(&|c| (c.n_mels, c.stem) = (4_000, 4_000)));
+}
+
+/// The logits inside candle's graph have the gradient that differences show, of all classes at once.
+#[test]
+fn gradients_flow_back_to_the_segments() {
+    let config = small();
+    let (n_frames, batch) = (16, 2);
+    let net = CausalNet::load(&config, &arrays(&config, 1)).unwrap();
+    let classifier = CausalClassifier::new(net, &config.taps()).unwrap();
+    let weights = classifier.class_weights().unwrap();
+    assert_eq!(weights.len(), config.n_classes * 16, "one a class and channel of the last block over time");
+    let net = DifferentiableCausal::new(classifier);
+    assert_eq!(Network::class_weights(&net).unwrap(), weights);
+    let shape = (batch, n_frames, config.n_mels);
+    let x = columns(batch * n_frames * config.n_mels, 3);
+    let mix = Tensor::from_vec(columns(batch * config.n_classes, 4), (batch, config.n_classes), &Device::Cpu).unwrap();
+    let of = |x: &Tensor| (net.forward(x).unwrap().logits * &mix).unwrap().sum_all().unwrap();
+    let var = Var::from_slice(&x, shape, &Device::Cpu).unwrap();
+    let store = of(var.as_tensor()).backward().unwrap();
+    let grad = store.get(&var).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let norm = grad.iter().map(|g| f64::from(g * g)).sum::<f64>().sqrt();
+    let step = 1e-2 / norm;
+    let along = |factor: f64| {
+        let moved: Vec<f32> = x.iter().zip(&grad).map(|(x, g)| x + (factor * step) as f32 * g).collect();
+        f64::from(of(&Tensor::from_vec(moved, shape, &Device::Cpu).unwrap()).to_scalar::<f32>().unwrap())
+    };
+    let slope = (along(1.0) - along(-1.0)) / (2.0 * step);
+    assert!(norm > 0.01 && (slope - norm * norm).abs() < 0.03 * norm * norm, "{slope} is not {}", norm * norm);
 }

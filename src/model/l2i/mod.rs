@@ -14,8 +14,9 @@ use candle_core::Tensor;
 
 use super::device::ComputeDevice;
 use super::manifest::{Manifest, Pooling};
+use super::tap_shapes::TapShapes;
 use super::tensors::Arrays;
-use super::vgg::{BATCH_BYTES, VggConfig};
+use super::vgg::BATCH_BYTES;
 use crate::{Error, Result};
 
 pub use theta::Pooled;
@@ -49,20 +50,13 @@ impl L2iConfig {
     /// # Errors
     /// A model error where the classifier's last blocks are too small to be read.
     pub fn new(
-        net: &VggConfig,
+        net: &TapShapes,
         n_frames: usize,
         n_components: usize,
         psi_channels: usize,
         theta_hidden: usize,
         pooling: Pooling,
     ) -> Result<Self> {
-        net.validate()?;
-        let n = net.widths.len();
-        let shape = |block: usize| {
-            let frames = net.time_pools[..block].iter().fold(n_frames / net.input_pool, |t, p| t / p);
-            (net.widths[block], net.n_mels >> block, frames)
-        };
-        let taps = [shape(n - 3), shape(n - 2), shape(n - 1)];
         let config = Self {
             n_components,
             psi_channels,
@@ -70,9 +64,9 @@ impl L2iConfig {
             pooling,
             n_classes: net.n_classes,
             n_frames,
-            tap_channels: taps.map(|t| t.0),
-            tap_bands: taps.map(|t| t.1),
-            tap_frames: taps.map(|t| t.2),
+            tap_channels: net.taps.map(|tap| tap.channels),
+            tap_bands: net.taps.map(|tap| tap.size.bands),
+            tap_frames: net.taps.map(|tap| n_frames / tap.size.frames),
         };
         if n_components == 0 || psi_channels < 2 || !psi_channels.is_multiple_of(2) || theta_hidden == 0 {
             return Err(Error::model(
@@ -93,7 +87,7 @@ impl L2iConfig {
         let l2i = manifest.l2i.as_ref().ok_or_else(|| {
             Error::model(format!("the model {} has no [l2i]; train one with 'earwitness train l2i'", manifest.name))
         })?;
-        let net = VggConfig::from_manifest(manifest)?;
+        let net = TapShapes::from_manifest(manifest)?;
         Self::new(&net, manifest.segment.n_frames, l2i.n_components, l2i.psi_channels, l2i.theta_hidden, l2i.pooling)
     }
 
@@ -116,7 +110,7 @@ impl L2iConfig {
         ]
     }
 
-    /// Most segments that go to a device at once; see [`VggConfig::largest_batch`].
+    /// Most segments that go to a device at once; see [`super::vgg::VggConfig::largest_batch`].
     #[must_use]
     pub fn largest_batch(&self) -> usize {
         let (frames, _) = self.common_frames();

@@ -17,8 +17,8 @@ use candle_core::{Device, Tensor};
 
 use super::manifest::Manifest;
 use super::ops::{conv2d, upsample};
+use super::tap_shapes::{MapSize, TapShape, TapShapes};
 use super::tensors::Arrays;
-use super::vgg::VggConfig;
 use crate::{Error, Result};
 pub use spread::BandSpread;
 
@@ -34,18 +34,20 @@ const TAPS: usize = 3;
 /// Shape of the decoder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LmacConfig {
-    /// The classifier whose taps it reads.
-    pub net: VggConfig,
+    /// The layers that it reads, and their classifier's input.
+    pub net: TapShapes,
     /// Channels at the size of the taps; each step towards the input halves them.
     pub channels: usize,
     /// Whether the mask depends on the class that is asked for; otherwise it is always that of the likeliest class.
     pub conditioned: bool,
 }
 
-/// One step of the U-Net behind the taps: to the map in front of block `level`, with so many channels.
-#[derive(Debug, Clone, Copy)]
+/// One step of the U-Net behind the taps: to a finer map, with so many channels.
+#[derive(Debug, Clone)]
 struct Step {
-    level: usize,
+    name: String,
+    from: MapSize,
+    to: MapSize,
     c_in: usize,
     c_out: usize,
 }
@@ -54,75 +56,64 @@ impl LmacConfig {
     /// The decoder that a manifest describes.
     ///
     /// # Errors
-    /// As [`VggConfig::from_manifest`]; also where the manifest has no `[lmac]`.
+    /// As [`TapShapes::from_manifest`]; also where the manifest has no `[lmac]`.
     pub fn from_manifest(manifest: &Manifest) -> Result<Self> {
         let lmac = manifest.lmac.as_ref().ok_or_else(|| {
             Error::model(format!("the model {} has no [lmac]; train one with 'earwitness train lmac'", manifest.name))
         })?;
-        let net = VggConfig::from_manifest(manifest)?;
+        let net = TapShapes::from_manifest(manifest)?;
         Ok(Self { net, channels: lmac.channels, conditioned: lmac.conditioned })
     }
 
-    /// Frames of the input in a cell of the map in front of block `level`, and bands of that map.
-    fn level(&self, level: usize) -> (usize, usize) {
-        (self.net.input_pool * self.net.time_pools[..level].iter().product::<usize>(), self.net.n_mels >> level)
-    }
-
-    /// The block whose output is the earliest tap.
-    fn first_tap(&self) -> usize {
-        self.net.widths.len() - TAPS
-    }
-
-    /// The level at which the mask is written: cells of a few frames and bands, which become the mask's values at once.
-    /// A map of the input's own size would cost as much as all the rest.
-    fn finest(&self) -> usize {
-        self.first_tap().min(1)
+    /// The map in which the mask is written: cells of a few frames and bands, which become the mask's values at once. A map of
+    /// the input's own size would cost as much as all the rest.
+    fn finest(&self) -> MapSize {
+        self.net.finer.last().copied().unwrap_or(self.net.taps[0].size)
     }
 
     /// Values of the mask in a cell of the finest map: frames and bands.
     fn cell(&self) -> (usize, usize) {
-        (self.level(self.finest()).0, 1 << self.finest())
+        let finest = self.finest();
+        (finest.frames, self.net.n_mels / finest.bands)
     }
 
     fn steps(&self) -> Vec<Step> {
-        let mut c_in = self.channels;
+        let (mut c_in, mut from) = (self.channels, self.net.taps[0].size);
         let narrower = |c: usize| (c / 2).max(LEAST_CHANNELS.min(self.channels));
-        let levels = (self.finest()..self.first_tap()).rev();
-        levels
-            .map(|level| {
-                let step = Step { level, c_in, c_out: narrower(c_in) };
-                c_in = step.c_out;
-                step
-            })
-            .collect()
+        let step = |(i, to): (usize, &MapSize)| {
+            let name = format!("up{}", self.net.finer.len() - i);
+            let step = Step { name, from, to: *to, c_in, c_out: narrower(c_in) };
+            (c_in, from) = (step.c_out, *to);
+            step
+        };
+        self.net.finer.iter().enumerate().map(step).collect()
     }
 
     /// Names and PyTorch shapes of all arrays (kernels `[c_out, c_in, time, freq]`), in a fixed order.
     #[must_use]
     pub fn arrays(&self) -> Vec<(String, Vec<usize>)> {
-        let (c, n) = (self.channels, self.net.widths.len());
+        let (c, [early, middle, late]) = (self.channels, self.net.taps.map(|tap| tap.channels));
         let mut all = Vec::new();
         let mut layer = |name: &str, shape: Vec<usize>| {
             let c_out = shape[0];
             all.push((format!("{name}.weight"), shape));
             all.push((format!("{name}.bias"), vec![c_out]));
         };
-        for (name, block) in [("late", n - 1), ("middle", n - 2), ("early", n - 3)] {
-            layer(&format!("{name}.tap"), vec![c, self.net.widths[block]]);
+        for (name, width) in [("late", late), ("middle", middle), ("early", early)] {
+            layer(&format!("{name}.tap"), vec![c, width]);
             layer(name, vec![c, c, 3, 3]);
         }
         let mut last = c;
         for step in self.steps() {
-            layer(&format!("up{}", step.level), vec![step.c_out, step.c_in, 3, 3]);
+            layer(&step.name, vec![step.c_out, step.c_in, 3, 3]);
             last = step.c_out;
         }
         let (frames, bands) = self.cell();
         layer("detail", vec![last, last + frames * bands, 3, 3]);
         layer("mask", vec![frames * bands, last, 3, 3]);
         if self.conditioned {
-            let last = self.net.embedding();
-            all.push(("late.evidence.weight".to_owned(), vec![c, last]));
-            all.push((CLASS_EVIDENCE.to_owned(), vec![self.net.n_classes, last]));
+            all.push(("late.evidence.weight".to_owned(), vec![c, late]));
+            all.push((CLASS_EVIDENCE.to_owned(), vec![self.net.n_classes, late]));
             for name in ["late", "middle", "early"] {
                 all.push((format!("{name}.class.scale"), vec![self.net.n_classes, c]));
                 all.push((format!("{name}.class.shift"), vec![self.net.n_classes, c]));
@@ -191,15 +182,15 @@ impl LmacNet {
                 classes.len()
             )));
         }
-        let first = self.config.first_tap();
+        let sizes = self.config.net.taps.map(|tap| tap.size);
         let chosen = self.one_hot(classes)?;
         let x = self.merge(None, late, "late", &chosen)?;
-        let x = self.raise(&x, first + 1)?;
+        let x = raise(&x, sizes[2], sizes[1])?;
         let x = self.merge(Some(x), middle, "middle", &chosen)?;
-        let x = self.raise(&x, first)?;
+        let x = raise(&x, sizes[1], sizes[0])?;
         let mut x = self.merge(Some(x), early, "early", &chosen)?;
         for step in self.config.steps() {
-            x = self.convolve(&self.raise(&x, step.level)?, &format!("up{}", step.level))?.relu()?;
+            x = self.convolve(&raise(&x, step.from, step.to)?, &step.name)?.relu()?;
         }
         let cells = self.as_cells(features)?;
         let x = self.convolve(&Tensor::cat(&[x, cells], 3)?, "detail")?.relu()?;
@@ -214,14 +205,14 @@ impl LmacNet {
     /// If their shapes are not those of the classifier.
     pub fn check<'a>(&self, taps: &'a [Tensor], features: &Tensor) -> Result<[&'a Tensor; TAPS]> {
         let (batch, n_frames, n_mels) = features.dims3()?;
-        let first = self.config.first_tap();
-        let fits = |(i, tap): (usize, &Tensor)| {
-            let (frames, bands) = self.config.level(first + i);
-            tap.dims() == [batch, n_frames / frames, bands, self.config.net.widths[first + i]]
+        let fits = |(tap, shape): (&Tensor, &TapShape)| {
+            tap.dims() == [batch, n_frames / shape.size.frames, shape.size.bands, shape.channels]
         };
-        let whole = n_frames > 0 && n_frames.is_multiple_of(self.config.net.time_pooling());
+        let whole = n_frames > 0 && n_frames.is_multiple_of(self.config.net.time_pooling);
         match taps {
-            [early, middle, late] if whole && n_mels == self.config.net.n_mels && taps.iter().enumerate().all(fits) => {
+            [early, middle, late]
+                if whole && n_mels == self.config.net.n_mels && taps.iter().zip(&self.config.net.taps).all(fits) =>
+            {
                 Ok([early, middle, late])
             }
             _ => Err(Error::bug(format!(
@@ -295,17 +286,11 @@ impl LmacNet {
         Ok(y.broadcast_add(self.tensor(&format!("{name}.bias"))?)?)
     }
 
-    /// The map behind the pooling of block `level`, brought to the size of the map in front of it.
-    fn raise(&self, x: &Tensor, level: usize) -> Result<Tensor> {
-        let rows = self.config.net.time_pools[level];
-        Ok(upsample(&x.contiguous()?, rows, self.config.level(level).1)?)
-    }
-
     /// `[batch, n_frames, n_mels]` as cells `[batch, time, freq, values]`; a band that fills no cell is left out.
     fn as_cells(&self, features: &Tensor) -> Result<Tensor> {
         let (batch, n_frames, _) = features.dims3()?;
         let (frames, bands) = self.config.cell();
-        let n_bands = self.config.level(self.config.finest()).1;
+        let n_bands = self.config.finest().bands;
         let x = features.narrow(2, 0, n_bands * bands)?.contiguous()?;
         let x = x.reshape(&[batch, n_frames / frames, frames, n_bands, bands][..])?;
         Ok(x.permute((0, 1, 3, 2, 4))?.contiguous()?.reshape((batch, n_frames / frames, n_bands, frames * bands))?)
@@ -323,6 +308,17 @@ impl LmacNet {
         parts.extend(std::iter::repeat_n(last, missing));
         Ok(Tensor::cat(&parts, 2)?)
     }
+}
+
+/// A map brought to the size of a finer one, as [`TapShapes`] has them: bands are doubled again and again.
+fn raise(x: &Tensor, from: MapSize, to: MapSize) -> Result<Tensor> {
+    let mut x = x.contiguous()?;
+    let doublings = from.doublings(to).ok_or_else(|| Error::bug(format!("{from:?} does not become {to:?}")))?;
+    for left in (0..doublings).rev() {
+        let rows = if left == 0 { from.frames / to.frames } else { 1 };
+        x = upsample(&x, rows, to.bands >> left)?;
+    }
+    Ok(x)
 }
 
 /// `[n, n]`: column i is a mean around i, whose weights fall linearly and reach 0 at a distance of `width`. What repeats

@@ -196,6 +196,14 @@ impl Heads {
         self.dense_mut().try_for_each(|d| d.load(arrays))
     }
 
+    /// Begins with the label's dense layer of a network that was trained before; what reads a teacher stays as it is.
+    ///
+    /// # Errors
+    /// A model error that names the array which is missing or does not fit.
+    pub fn load_label(&mut self, arrays: &Arrays) -> Result<()> {
+        self.label.load(arrays)
+    }
+
     /// The loss of one part: embeddings `[segments, frames, width]` against one answer a segment. Writes the gradient of the
     /// part's mean loss.
     #[must_use]

@@ -121,13 +121,15 @@ impl CausalTraining {
     }
 }
 
-/// Trains on scenes of `material`. With a `checkpoint` path the run goes on where an earlier one stopped, and saves at each
+/// Trains on scenes of `material`, from the weights `start` (the network's arrays and the dense layer `label`; what reads a
+/// teacher begins anew) or from random ones. With a `checkpoint` path the run goes on where an earlier one stopped, and saves at each
 /// report. Returns the average of the weights after the last step: the network's arrays and the dense layer `label`.
 ///
 /// # Errors
 /// If settings are impossible, recordings are missing, or the checkpoint cannot be used.
 pub fn train(
     how: &CausalTraining,
+    start: Option<&Arrays>,
     material: &Material,
     teacher: Option<&dyn Teacher>,
     checkpoint: Option<&Path>,
@@ -135,14 +137,17 @@ pub fn train(
 ) -> Result<Arrays> {
     how.check(material)?;
     let n_sounds: usize = material.by_class.iter().map(Vec::len).sum();
-    let settings = format!(
+    let mut settings = format!(
         "{how:?} on {n_sounds} sounds, {} others, {} backgrounds, {} rooms, teacher {:?}",
         material.other.len(),
         material.backgrounds.len(),
         material.rooms.len(),
         teacher.map(Teacher::sizes)
     );
-    let mut run = Run::begin(how, teacher, checkpoint, &settings)?;
+    if start.is_some() {
+        settings += ", begun with other weights";
+    }
+    let mut run = Run::begin(how, start, teacher, checkpoint, &settings)?;
     let (mut losses, mut since, mut began) = (Losses::default(), 0, Instant::now());
     for step in run.first..how.steps {
         let made = examples(how, material, teacher, step)?;
@@ -183,6 +188,7 @@ struct Run {
 impl Run {
     fn begin(
         how: &CausalTraining,
+        start: Option<&Arrays>,
         teacher: Option<&dyn Teacher>,
         checkpoint: Option<&Path>,
         settings: &str,
@@ -197,13 +203,14 @@ impl Run {
             None => None,
         };
         let Some(saved) = resumed else {
-            return Ok(Self {
-                net: TrainableCausal::new(net, rng)?,
-                heads,
-                adam,
-                average: Arrays::default(),
-                first: 0,
-            });
+            let net = match start {
+                Some(weights) => {
+                    heads.load_label(weights)?;
+                    TrainableCausal::load(net, weights)?
+                }
+                None => TrainableCausal::new(net, rng)?,
+            };
+            return Ok(Self { net, heads, adam, average: Arrays::default(), first: 0 });
         };
         let (mut newest, mut average) = (Arrays::default(), Arrays::default());
         for (name, array) in saved.arrays.0 {

@@ -65,7 +65,7 @@ impl Teacher for Loudness {
 /// Runs to the end, or until so many steps are done.
 fn run(checkpoint: Option<&Path>, until: usize) -> (Result<Arrays>, Vec<Report>) {
     let mut reports = Vec::new();
-    let trained = train(&how(), &material(), Some(&Loudness), checkpoint, &mut |p| match p {
+    let trained = train(&how(), None, &material(), Some(&Loudness), checkpoint, &mut |p| match p {
         Progress::Step(done) => done < until,
         Progress::Report(report, _) => {
             reports.push(report);
@@ -93,7 +93,7 @@ fn it_learns_and_the_heads_of_the_teacher_are_learned_too() {
     let mut how = how();
     (how.steps, how.report_every, how.learning_rate) = (60, 30, 3e-2);
     let mut reports = Vec::new();
-    let trained = train(&how, &material(), Some(&Loudness), None, &mut |p| {
+    let trained = train(&how, None, &material(), Some(&Loudness), None, &mut |p| {
         if let Progress::Report(report, _) = p {
             reports.push(report.losses);
         }
@@ -105,11 +105,26 @@ fn it_learns_and_the_heads_of_the_teacher_are_learned_too() {
 }
 
 #[test]
+fn a_training_goes_on_from_the_weights_of_another() {
+    let (before, _) = run(None, usize::MAX);
+    let before = before.unwrap();
+    let mut how = how();
+    (how.steps, how.learning_rate, how.seed) = (1, 1e-9, 5);
+    let after = train(&how, Some(&before), &material(), Some(&Loudness), None, &mut |_| true).unwrap();
+    let far = |name: &str, shape: &[usize]| {
+        let (a, b) = (after.get(name, shape).unwrap(), before.get(name, shape).unwrap());
+        a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    };
+    assert!(far("label.weight", &[2, 8]) < 1e-6);
+    assert!(far("teacher.weight", &[1, 8]) > 1e-3, "what reads the teacher begins anew");
+}
+
+#[test]
 fn impossible_trainings_are_refused() {
     let refused = |change: &dyn Fn(&mut CausalTraining), material: &Material| {
         let mut how = how();
         change(&mut how);
-        train(&how, material, None, None, &mut |_| true).is_err()
+        train(&how, None, material, None, None, &mut |_| true).is_err()
     };
     assert!(refused(&|h| h.batch = 20, &material()));
     assert!(refused(&|h| h.segment_frames = 30, &material()));

@@ -7,9 +7,8 @@ use super::LmacTraining;
 use super::hear::{MaskedFrontEnd, Part};
 use crate::Result;
 use crate::eval::metrics::top_class;
-use crate::model::classifier::probabilities;
+use crate::model::classifier::{Network, probabilities};
 use crate::model::manifest::Activation;
-use crate::model::vgg::Vgg;
 
 /// From this probability on a class of a multi-label model is active.
 const ACTIVE: f32 = 0.5;
@@ -74,7 +73,7 @@ pub struct Heard<'a> {
     /// The front end behind a mask.
     pub front_end: &'a MaskedFrontEnd,
     /// The frozen classifier.
-    pub classifier: &'a Vgg,
+    pub classifier: &'a dyn Network,
     /// ln(1 + |X|), `[batch, n_frames, n_bins]`.
     pub log_magnitude: &'a Tensor,
     /// The same of the explained class' sound alone, for fine-tuning.

@@ -21,10 +21,11 @@ use super::checkpoint::Checkpoint;
 use super::classifier::{Clips, example_rng};
 use super::params;
 use crate::dsp::FrontEndParams;
+use crate::model::classifier::Network;
 use crate::model::lmac::{CLASS_EVIDENCE, LmacConfig, LmacNet};
 use crate::model::manifest::Activation;
 use crate::model::tensors::Arrays;
-use crate::model::vgg::{Param, Vgg};
+use crate::model::vgg::Param;
 use crate::{Error, Result};
 
 pub use hear::{MaskedFrontEnd, Part};
@@ -126,7 +127,7 @@ pub struct LmacData<'a> {
 /// If settings are impossible, clips are missing, or the checkpoint or the start cannot be used.
 pub fn train(
     how: &LmacTraining,
-    classifier: &Vgg,
+    classifier: &dyn Network,
     data: LmacData<'_>,
     start: Option<&Arrays>,
     checkpoint: Option<&PathBuf>,
@@ -190,7 +191,7 @@ fn check(how: &LmacTraining, clips: &Clips) -> Result<()> {
     if clips.samples.is_empty() || how.batch == 0 || how.epochs == 0 {
         return Err(Error::usage("training needs at least one clip, one epoch and a batch of at least one"));
     }
-    let pooling = how.net.net.time_pooling();
+    let pooling = how.net.net.time_pooling;
     let lengths = [how.clip_frames, how.window_frames];
     if !(0.0..=1.0).contains(&how.absent) {
         return Err(Error::usage(format!("a share of {} of absent classes is not possible; give 0 to 1", how.absent)));
@@ -207,7 +208,7 @@ fn check(how: &LmacTraining, clips: &Clips) -> Result<()> {
 /// Computes the loss and fills the gradients. Returns loss, inside, outside, the mask's mean and the share that was guided.
 fn step(
     how: &LmacTraining,
-    classifier: &Vgg,
+    classifier: &dyn Network,
     front_end: &MaskedFrontEnd,
     batch: &Batch,
     params: &mut [Param],
@@ -246,7 +247,7 @@ fn step(
 
 /// Fresh arrays: uniform within ±√(6/fan-in) for kernels, which keeps the size of what passes ReLUs, the classifier's own
 /// weights for what its last map says for a class, and zeros for biases and the rest of the classes' arrays.
-fn initial(how: &LmacTraining, classifier: &Vgg) -> Result<Vec<Param>> {
+fn initial(how: &LmacTraining, classifier: &dyn Network) -> Result<Vec<Param>> {
     let rng = &mut ChaCha8Rng::seed_from_u64(how.seed);
     let one = |(name, shape): (String, Vec<usize>)| {
         let n = shape.iter().product();

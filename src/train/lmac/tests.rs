@@ -4,12 +4,17 @@
 
 use super::*;
 use crate::dsp::{Compression, MelNorm, MelParams, MelScale, SpectrumPower, StftParams, WindowKind};
-use crate::model::vgg::{TrainableVgg, VggConfig};
+use crate::model::tap_shapes::TapShapes;
+use crate::model::vgg::{TrainableVgg, Vgg, VggConfig};
 use crate::units::SampleRate;
+
+fn classifier() -> VggConfig {
+    VggConfig { n_mels: 16, input_pool: 1, widths: vec![3, 4, 5], time_pools: vec![2, 2], n_classes: 4 }
+}
 
 /// A small decoder of a small classifier.
 pub(super) fn settings() -> LmacTraining {
-    let net = VggConfig { n_mels: 16, input_pool: 1, widths: vec![3, 4, 5], time_pools: vec![2, 2], n_classes: 4 };
+    let net = TapShapes::vgg(&classifier()).unwrap();
     let stft = StftParams { n_fft: 256, hop: 128, win_length: 256, window: WindowKind::Hann, centred: true };
     let mel = MelParams { n_mels: 16, scale: MelScale::Htk, norm: MelNorm::None, f_min_hz: 0.0, f_max_hz: 4000.0 };
     LmacTraining {
@@ -47,9 +52,9 @@ pub(super) fn settings() -> LmacTraining {
 fn a_fresh_decoder_knows_what_the_last_layer_says_for_each_class() {
     let how = settings();
     let fc: Vec<f32> = (0..20).map(|i| (i as f32 * 0.7).sin() * 3.0).collect();
-    let mut arrays = TrainableVgg::new(&how.net.net, &mut ChaCha8Rng::seed_from_u64(1)).unwrap().arrays();
+    let mut arrays = TrainableVgg::new(&classifier(), &mut ChaCha8Rng::seed_from_u64(1)).unwrap().arrays();
     arrays.insert("fc.weight", [4, 5], fc.clone());
-    let classifier = Vgg::load(&how.net.net, &arrays).unwrap();
+    let classifier = Vgg::load(&classifier(), &arrays).unwrap();
     assert_eq!(classifier.class_weights().unwrap(), fc);
     let params = initial(&how, &classifier).unwrap();
     let evidence = &params.iter().find(|p| p.name == CLASS_EVIDENCE).unwrap().values;

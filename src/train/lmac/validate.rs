@@ -11,10 +11,9 @@ use super::data::{example, hear};
 use super::hear::{MaskedFrontEnd, Part};
 use crate::Result;
 use crate::eval::metrics::top_class;
-use crate::model::classifier::probabilities;
+use crate::model::classifier::{Network, probabilities};
 use crate::model::lmac::LmacNet;
 use crate::model::tensors::Arrays;
-use crate::model::vgg::Vgg;
 
 /// Figures of section 3.1 of the paper for the likeliest class, means over clips with background, softmax or sigmoid
 /// applied once.
@@ -37,7 +36,7 @@ pub struct LmacFigures {
 /// Clips with background at the levels of training, the same after every epoch.
 pub(super) fn validate(
     how: &LmacTraining,
-    classifier: &Vgg,
+    classifier: &dyn Network,
     front_end: &MaskedFrontEnd,
     arrays: &Arrays,
     clips: &Clips,

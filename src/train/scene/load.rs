@@ -13,8 +13,6 @@ use crate::train::dataset::{ClipMeta, DataSet};
 use crate::train::load::{load_recordings, recordings_in, try_load_clips};
 use crate::units::SampleRate;
 
-/// The category of sounds that have none of the labels.
-pub const OTHER: &str = "other";
 /// Rooms that scenes are set in.
 const N_ROOMS: usize = 96;
 /// Longest part of a recording, in seconds.
@@ -22,7 +20,7 @@ const MAX_SECS: f64 = 10.0;
 
 /// Material with its labels.
 pub struct Loaded {
-    /// The labels, in class order, without [`OTHER`].
+    /// The labels, in class order.
     pub labels: Vec<String>,
     /// Where each label comes from.
     pub origins: Vec<LabelOrigin>,
@@ -52,14 +50,13 @@ pub fn load(
     seed: u64,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Loaded> {
-    let labels: Vec<String> = set.labels.iter().filter(|l| *l != OTHER).cloned().collect();
+    let labels = set.labels.clone();
     let mut material = Material { by_class: vec![Vec::new(); labels.len()], ..Material::default() };
     let origins = origins(set, &labels, clips);
     let longest = usize::try_from(rate.samples(MAX_SECS)).unwrap_or(usize::MAX);
     let loaded = try_load_clips(clips, rate, longest, progress)?;
     for (clip, samples) in clips.iter().zip(loaded) {
-        let name = clip.targets.first().and_then(|t| set.labels.get(*t));
-        let class = name.and_then(|name| labels.iter().position(|l| l == name));
+        let class = clip.targets.first().copied();
         let Some(sound) = Sound::new(without_padding(samples?), class, rate) else { continue };
         match class {
             Some(class) => material.by_class[class].push(sound),
