@@ -1,4 +1,5 @@
-//! Newtypes for the numbers that must not be mixed up: sample positions, sample rates, classes.
+//! Newtypes for the numbers that must not be mixed up: sample positions, sample rates, classes; and the
+//! verdict on evidence, which every room reports.
 
 use std::time::{Duration, SystemTime};
 
@@ -135,6 +136,70 @@ pub fn bytes_text(bytes: u64) -> String {
     format!("{text} {unit}")
 }
 
+/// What the classifier's second look says of an event's evidence. It says what the decision rests on, not whether the
+/// decision is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EvidenceVerdict {
+    /// Alone the evidence gives the label, and without it less than half of the probability is left.
+    EnoughAndNeeded,
+    /// Alone it gives the label, and the rest does so as well.
+    Enough,
+    /// Alone it does not give the label.
+    NotEnough,
+}
+
+impl EvidenceVerdict {
+    /// All of them, the best first.
+    pub const ALL: [Self; 3] = [Self::EnoughAndNeeded, Self::Enough, Self::NotEnough];
+
+    /// Of evidence that alone gives the label or does not, where the sound has probability `prob` and the rest without the
+    /// evidence `prob_out`.
+    #[must_use]
+    pub fn of(enough: bool, prob: f64, prob_out: f64) -> Self {
+        match enough {
+            false => Self::NotEnough,
+            true if prob_out < 0.5 * prob => Self::EnoughAndNeeded,
+            true => Self::Enough,
+        }
+    }
+
+    /// Its name in JSON.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::EnoughAndNeeded => "enough_and_needed",
+            Self::Enough => "enough",
+            Self::NotEnough => "not_enough",
+        }
+    }
+
+    /// The verdict of a name in JSON.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|verdict| verdict.word() == word)
+    }
+
+    /// The same for people.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::EnoughAndNeeded => "enough and needed",
+            Self::Enough => "enough only",
+            Self::NotEnough => "not enough",
+        }
+    }
+
+    /// A sign of one cell.
+    #[must_use]
+    pub const fn sign(self) -> &'static str {
+        match self {
+            Self::EnoughAndNeeded => "✓",
+            Self::Enough => "≈",
+            Self::NotEnough => "✗",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,5 +238,15 @@ mod tests {
         }
         let told = [0, 999, 1000, 1_240_000_000, 500_000_000, 99_960, 123_456].map(bytes_text);
         assert_eq!(told, ["0 B", "999 B", "1 kB", "1.24 GB", "500 MB", "100 kB", "123 kB"]);
+    }
+
+    #[test]
+    fn evidence_is_needed_where_less_than_half_is_left_without_it() {
+        let of = |enough, prob_out| EvidenceVerdict::of(enough, 0.9, prob_out);
+        assert_eq!(of(true, 0.44), EvidenceVerdict::EnoughAndNeeded);
+        assert_eq!(of(true, 0.45), EvidenceVerdict::Enough);
+        assert_eq!(of(false, 0.0), EvidenceVerdict::NotEnough);
+        assert!(EvidenceVerdict::ALL.iter().all(|v| EvidenceVerdict::named(v.word()) == Some(*v)));
+        assert_eq!(EvidenceVerdict::named("right"), None);
     }
 }

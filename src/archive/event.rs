@@ -10,6 +10,7 @@ use super::{
     names::is_plain,
 };
 use crate::error::{Error, Result};
+use crate::units::EvidenceVerdict;
 
 /// Longest `event.json` that is read, in bytes. Those written here have a few thousand.
 pub const MAX_EVENT_BYTES: u64 = 1 << 20;
@@ -65,6 +66,8 @@ pub struct StoredEvent {
     pub components: Vec<StoredComponent>,
     /// What the classifier says of the interpretation alone, where it was measured.
     pub faithfulness: Option<StoredFaithfulness>,
+    /// What these figures come to.
+    pub verdict: Option<EvidenceVerdict>,
     /// Seconds of audio from the onset until the detector was sure.
     pub latency_secs: Option<f64>,
     /// Id of the event that this one goes on from, where a long event was reported in pieces.
@@ -202,6 +205,7 @@ struct RawEvent {
     #[serde(default)]
     components: Vec<RawComponent>,
     faithfulness: Option<StoredFaithfulness>,
+    verdict: Option<String>,
     latency_s: Option<f64>,
     continues: Option<String>,
     #[serde(default)]
@@ -210,6 +214,12 @@ struct RawEvent {
     clip: Option<StoredClip>,
     #[serde(default)]
     version: String,
+}
+
+/// The verdict that was recorded; of older events, what their figures come to.
+fn verdict(recorded: Option<&str>, figures: Option<&StoredFaithfulness>) -> Option<EvidenceVerdict> {
+    let derived = || figures.map(|f| EvidenceVerdict::of(f.agrees, f.prob.unwrap_or(0.0), f.prob_out.unwrap_or(1.0)));
+    recorded.and_then(EvidenceVerdict::named).or_else(derived)
 }
 
 #[derive(Deserialize)]
@@ -297,6 +307,7 @@ impl RawEvent {
             model: self.model,
             method: self.method,
             components,
+            verdict: verdict(self.verdict.as_deref(), self.faithfulness.as_ref()),
             faithfulness: self.faithfulness,
             latency_secs: self.latency_s,
             continues: self.continues,
@@ -360,6 +371,7 @@ pub(crate) mod tests {
         assert_eq!(event.in_file_secs, Some(12.341));
         assert_eq!(event.components[1].file.as_deref(), Some("component-04.wav"));
         assert_eq!(event.faithfulness.as_ref().unwrap().prob_in, Some(0.95));
+        assert_eq!(event.verdict, Some(EvidenceVerdict::EnoughAndNeeded), "of an older event, from its figures");
         assert_eq!(event.clip.as_ref().unwrap().pre_roll_s, Some(0.5));
         let files = ["clip.wav", "interpretation.wav", "spectrogram.png", "component-17.wav", "component-04.wav"];
         assert_eq!(event.named_files(), files);

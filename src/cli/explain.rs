@@ -22,7 +22,7 @@ use crate::model::classifier::Classifier;
 use crate::model::device::DeviceChoice;
 use crate::model::package::{Package, find_model};
 use crate::record::{EventFolders, FolderOptions};
-use crate::units::{ClassId, SamplePos, SampleRate, StreamClock};
+use crate::units::{ClassId, EvidenceVerdict, SamplePos, SampleRate, StreamClock};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -47,8 +47,9 @@ pub struct Args {
     /// Folder to write the explanations into
     #[arg(long, value_name = "DIR", env = "EARWITNESS_OUT")]
     pub out: PathBuf,
-    /// The methods, with commas between them, or all; some take options, as in lrp:epsilon-plus
-    #[arg(long, value_name = "METHOD,…", env = "EARWITNESS_METHOD", default_value = "l2i", value_delimiter = ',', value_parser = MethodParser::ANY)]
+    /// The methods, with commas between them, or all; some take options, as in lrp:epsilon-plus; auto is the most faithful one
+    /// that the model has
+    #[arg(long, value_name = "METHOD,…", env = "EARWITNESS_METHOD", default_value = methods::AUTO, value_delimiter = ',', value_parser = MethodParser::OFFLINE)]
     pub method: Vec<String>,
     /// The model: a name of `earwitness model list`, or a package's folder
     #[arg(long, value_name = "NAME|DIR", env = "EARWITNESS_MODEL", default_value = crate::model::package::DEFAULT_MODEL)]
@@ -80,6 +81,7 @@ struct Explained {
     method: String,
     /// Time that the explanation took, the recording's decoding left out.
     seconds: f64,
+    verdict: Option<&'static str>,
     agrees: Option<bool>,
     prob: Option<f32>,
     prob_in: Option<f32>,
@@ -107,13 +109,7 @@ struct Recording {
 /// Where the model, a recording or the output folder cannot be used.
 pub fn run(args: &Args) -> Result<()> {
     let package = Package::open(&find_model(&args.model)?)?;
-    let open = |asked: &String| {
-        let method = methods::or_without_weights(&package, asked);
-        if method != asked {
-            output::note(&methods::replaced(&package, asked, method));
-        }
-        Inference::open(&package, method, DeviceChoice::Cpu)
-    };
+    let open = |asked: &String| Inference::open(&package, methods::chosen(&package, asked), DeviceChoice::Cpu);
     let mut methods: Vec<Inference> =
         asked_for(&args.method, &package, false).iter().map(open).collect::<Result<_>>()?;
     let Some(first) = methods.first() else {
@@ -272,6 +268,7 @@ fn explain(
         score,
         method: report.event.method,
         seconds,
+        verdict: figures.map(|f| f.verdict().word()),
         agrees: figures.map(|f| f.agrees),
         prob: figures.map(|f| f.prob),
         prob_in: figures.map(|f| f.prob_in),
@@ -287,13 +284,9 @@ fn sentence(explained: &Explained) -> String {
     if !explained.heard {
         line += " (below its threshold: no such event would be reported)";
     }
-    if let (Some(agrees), Some(prob_in), Some(prob_out)) = (explained.agrees, explained.prob_in, explained.prob_out) {
-        let verdict = if agrees {
-            "the interpretation alone says the same"
-        } else {
-            "the interpretation alone says something else"
-        };
-        line += &format!(", {verdict} ({prob_in:.2}; {prob_out:.2} without it)");
+    let verdict = explained.verdict.and_then(EvidenceVerdict::named);
+    if let (Some(verdict), Some(prob_in), Some(prob_out)) = (verdict, explained.prob_in, explained.prob_out) {
+        line += &format!(", evidence {} (alone {prob_in:.2}, without it {prob_out:.2})", verdict.words());
     }
     format!("{line}\n  {folder}\n")
 }

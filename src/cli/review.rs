@@ -17,6 +17,7 @@ use crate::review::feedback::{Feedback, import, latest};
 use crate::review::page::{PageOptions, write_page};
 use crate::review::ratings::{Rating, newest, read_ratings, summarize};
 use crate::review::table::write_table;
+use crate::units::EvidenceVerdict;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -94,6 +95,9 @@ pub struct Wanted {
     /// Whether the interpretation alone gives the same label: yes or no
     #[arg(long, value_name = "YES|NO", env = "EARWITNESS_AGREES", value_parser = PossibleValuesParser::new(["yes", "no"]), hide_possible_values = true)]
     pub agrees: Option<String>,
+    /// What its evidence comes to: enough-and-needed, enough or not-enough
+    #[arg(long, value_name = "VERDICT", env = "EARWITNESS_EVIDENCE", value_parser = PossibleValuesParser::new(["enough-and-needed", "enough", "not-enough"]), hide_possible_values = true)]
+    pub evidence: Option<String>,
     /// What was said of it: yes (right or wrong), no (neither), right or wrong
     #[arg(long, value_name = "MARK", env = "EARWITNESS_MARKED", value_parser = PossibleValuesParser::new(["yes", "no", "right", "wrong"]), hide_possible_values = true)]
     pub marked: Option<String>,
@@ -115,6 +119,7 @@ impl Wanted {
             to_day: self.until.clone(),
             min_score: self.min_score,
             agrees: self.agrees.as_ref().map(|word| word == "yes"),
+            evidence: self.evidence.as_ref().and_then(|word| EvidenceVerdict::named(&word.replace('-', "_"))),
             judged: self.marked.as_deref().map(|word| match word {
                 "right" => Judged::Right,
                 "wrong" => Judged::Wrong,

@@ -131,8 +131,11 @@ impl ClipMaker {
         let rest = self.renderer.render_stretch(&stretch, &mask)?;
         let prob = |classified: &Classified| classified.probs.get(class.0).copied().unwrap_or(0.0);
         let alone = self.classify(inference, &interpretation, n_padded)?;
+        let starts_at = inference.classifier().labels().get(class.0).map_or(1.0, |label| label.on_threshold);
+        let agrees = alone.top() == class.0;
         Ok(Faithfulness {
-            agrees: alone.top() == class.0,
+            agrees,
+            enough: agrees || prob(&alone) >= starts_at,
             prob: prob(&self.classify(inference, &input, n_padded)?),
             prob_in: prob(&alone),
             prob_out: prob(&self.classify(inference, &rest, n_padded)?),

@@ -3,7 +3,7 @@
 pub use super::detector::Reason;
 use super::health::Health;
 pub use crate::interpret::ComponentShare;
-use crate::units::{ClassId, SamplePos, SampleRate, StreamClock};
+use crate::units::{ClassId, EvidenceVerdict, SamplePos, SampleRate, StreamClock};
 
 /// Everything that leaves the engine through its bounded channel, in order.
 #[derive(Debug, Clone)]
@@ -68,12 +68,22 @@ pub struct ModelRef {
 pub struct Faithfulness {
     /// Whether the interpretation alone gives the same top label.
     pub agrees: bool,
+    /// Whether it does, or gives the label a probability that would start an event.
+    pub enough: bool,
     /// Probability of the label on the input.
     pub prob: f32,
     /// Probability of the label on the interpretation alone.
     pub prob_in: f32,
     /// Probability of the label on what is left without the interpretation.
     pub prob_out: f32,
+}
+
+impl Faithfulness {
+    /// What the figures come to.
+    #[must_use]
+    pub fn verdict(&self) -> EvidenceVerdict {
+        EvidenceVerdict::of(self.enough, self.prob.into(), self.prob_out.into())
+    }
 }
 
 /// The beginning of an event. The event follows under the same id, unless it turns out too short to be one.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::events::Span;
 use super::stream::ReferenceEvent;
 use crate::checked_file::{self, Links};
+use crate::units::EvidenceVerdict;
 use crate::{Error, Result};
 
 /// Longest file that is read, in bytes: some million lines.
@@ -88,6 +89,8 @@ pub struct ReportedEvent {
     pub span: Span,
     /// How faithful its interpretation is, if that was measured.
     pub faithfulness: Option<ReportedFaithfulness>,
+    /// What the figures came to, if that was reported.
+    pub verdict: Option<EvidenceVerdict>,
     /// From the moment the event could be told to its report, in seconds.
     pub latency_s: Option<f64>,
 }
@@ -111,6 +114,7 @@ struct Line {
     onset_s: Option<f64>,
     offset_s: Option<f64>,
     faithfulness: Option<ReportedFaithfulness>,
+    verdict: Option<String>,
     latency_s: Option<f64>,
     t_s: Option<f64>,
     dropped_samples: Option<u64>,
@@ -139,7 +143,8 @@ pub fn read_report(path: &Path) -> Result<MonitorReport> {
                 };
                 let span = Span { label, onset_s, offset_s };
                 let (faithfulness, latency_s) = (line.faithfulness, line.latency_s);
-                report.events.push(ReportedEvent { span, faithfulness, latency_s });
+                let verdict = line.verdict.as_deref().and_then(EvidenceVerdict::named);
+                report.events.push(ReportedEvent { span, faithfulness, verdict, latency_s });
             }
             "stop" => (report.stream_s, report.dropped_samples) = (line.t_s, line.dropped_samples),
             _ => {}

@@ -9,6 +9,7 @@ use super::events::{Span, score_events};
 use super::metrics::{mean, median, quantile};
 use super::stream::ReferenceEvent;
 use super::stream_files::{ReportedEvent, ReportedFaithfulness};
+use crate::units::EvidenceVerdict;
 
 /// The score. Shares are 0…1; `None` (JSON `null`) where there was nothing to measure.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -45,6 +46,10 @@ pub struct StreamScore {
     pub false_in_background: usize,
     /// Share of the correct reports (of those with faithfulness figures) whose interpretation alone has the same label.
     pub agrees: Option<f64>,
+    /// Share of the correct reports (of those with a verdict) whose evidence is enough and needed.
+    pub enough_and_needed: Option<f64>,
+    /// The same of the wrong reports: evidence does not say that a label is right.
+    pub enough_and_needed_of_wrong: Option<f64>,
     /// Median probability of the label on the sound, over the correct reports.
     pub prob_median: Option<f64>,
     /// The same on the interpretation.
@@ -116,6 +121,10 @@ pub fn score_among(
         scores.hits.iter().map(|&(r, d)| (told[d].offset_s - there[r].offset_s).abs()).collect();
     let figures: Vec<ReportedFaithfulness> = correct.iter().filter_map(|&d| reported[d].faithfulness).collect();
     let agrees: Vec<f64> = figures.iter().map(|f| f64::from(u8::from(f.agrees))).collect();
+    let needed = |these: &dyn Fn(usize) -> bool| {
+        let verdicts = reported.iter().enumerate().filter(|(d, _)| these(*d)).filter_map(|(_, event)| event.verdict);
+        mean(&verdicts.map(|v| f64::from(u8::from(v == EvidenceVerdict::EnoughAndNeeded))).collect::<Vec<_>>())
+    };
     let middle =
         |of: fn(&ReportedFaithfulness) -> Option<f64>| median(&figures.iter().filter_map(of).collect::<Vec<f64>>());
     // A report's own latency counts from its own onset.
@@ -139,6 +148,8 @@ pub fn score_among(
         false_labels: wrong.len() - false_repeats - false_in_background,
         false_in_background,
         agrees: mean(&agrees),
+        enough_and_needed: needed(&|d| correct.contains(&d)),
+        enough_and_needed_of_wrong: needed(&|d| !correct.contains(&d)),
         prob_median: middle(|f| f.prob),
         prob_in_median: middle(|f| f.prob_in),
         prob_out_median: middle(|f| f.prob_out),
@@ -209,6 +220,12 @@ impl StreamScore {
             self.false_in_background
         )?;
         writeln!(text, "interpretation   {} of the correct have the same label on it alone", percent(self.agrees))?;
+        writeln!(
+            text,
+            "evidence         enough and needed in {} of the correct, {} of the wrong",
+            percent(self.enough_and_needed),
+            percent(self.enough_and_needed_of_wrong)
+        )?;
         writeln!(
             text,
             "probability      {} heard, {} interpretation, {} without it (medians)",

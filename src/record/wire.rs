@@ -151,6 +151,8 @@ pub(crate) struct EventJson<'a, F> {
     method: &'a str,
     components: Vec<ComponentJson<'a>>,
     faithfulness: Option<FaithfulnessJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<&'static str>,
     /// Where the explanation is not there with the event: what has become of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<&'static str>,
@@ -192,6 +194,7 @@ impl<'a, F> EventJson<'a, F> {
             method: &event.method,
             components: event.components.iter().map(Into::into).collect(),
             faithfulness: event.faithfulness.as_ref().map(Into::into),
+            verdict: event.faithfulness.as_ref().map(|figures| figures.verdict().word()),
             explanation: match event.explanation {
                 Explained::Done => None,
                 Explained::Pending => Some("pending"),

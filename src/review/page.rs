@@ -22,6 +22,7 @@ use self::media::{Media, media_bytes};
 use super::entry::{Entry, rfc3339};
 use crate::archive::{Marks, Verdict};
 use crate::error::{Error, Result};
+use crate::units::EvidenceVerdict;
 
 const TEMPLATE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
@@ -184,6 +185,7 @@ struct ComponentJson<'a> {
 #[derive(Serialize)]
 struct FaithfulnessJson {
     agrees: bool,
+    verdict: Option<&'static str>,
     prob: Option<f64>,
     prob_in: Option<f64>,
     prob_out: Option<f64>,
@@ -233,6 +235,7 @@ impl<'a> EventJson<'a> {
                 .collect(),
             faithfulness: event.faithfulness.as_ref().map(|f| FaithfulnessJson {
                 agrees: f.agrees,
+                verdict: event.verdict.map(EvidenceVerdict::word),
                 prob: f.prob,
                 prob_in: f.prob_in,
                 prob_out: f.prob_out,

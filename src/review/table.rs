@@ -9,6 +9,7 @@ use std::io::Write;
 use super::entry::{Entry, rfc3339};
 use crate::archive::Verdict;
 use crate::error::{Error, Result};
+use crate::units::EvidenceVerdict;
 
 /// The columns, in order, with what they hold.
 pub const COLUMNS: &[(&str, &str)] = &[
@@ -42,6 +43,7 @@ pub const COLUMNS: &[(&str, &str)] = &[
     ("continues", "id of the event that this one goes on from"),
     ("version", "version of the program that recorded it"),
     ("offset_in_file_s", "of a recording: seconds from its beginning to the onset"),
+    ("evidence", "enough_and_needed, enough or not_enough"),
 ];
 
 /// Writes a head line and a row for each entry.
@@ -95,6 +97,7 @@ fn row(Entry { key, event, marks }: &Entry) -> Vec<String> {
         text(event.continues.as_deref().unwrap_or_default()),
         text(&event.version),
         number(event.in_file_secs),
+        event.verdict.map(EvidenceVerdict::word).unwrap_or_default().to_owned(),
     ]
 }
 

@@ -89,7 +89,7 @@ pub(super) fn sample() -> Value {
         "onset": "2026-11-20T15:00:12.341Z", "offset": "2026-11-20T15:00:14.102Z",
         "source": "yard", "model": {"name": "default", "sha256": "0"}, "method": "l2i",
         "components": [{"index": 17, "relevance": 1.0, "name": "dog 3"}],
-        "faithfulness": {"agrees": true, "prob": 0.93, "prob_in": 0.95, "prob_out": 0.11},
+        "faithfulness": {"agrees": true, "prob": 0.93, "prob_in": 0.95, "prob_out": 0.11}, "verdict": "enough_and_needed",
         "latency_s": 0.61, "lag_s": 0.02, "files": {"dir": "/var/lib/earwitness/2026-11-20/150012Z-dog"},
         "level_dbfs": -20.0, "groups": ["animals"], "quiet": false, "continues": "01JD", "suppressed": 0,
     })

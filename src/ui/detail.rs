@@ -64,8 +64,8 @@ fn figures(summary: &EventSummary, app: &App, cells: usize) -> Vec<(&'static str
     ];
     match &event.faithfulness {
         Some(figures) => {
-            let verdict = if figures.agrees { "gives the same label" } else { "gives another label" };
-            lines.push(("faithful", format!("{} the interpretation alone {verdict}", sign(event))));
+            let verdict = figures.verdict().words();
+            lines.push(("evidence", format!("{} {verdict} for the label", sign(event))));
             let (prob, inside, outside) = (figures.prob.into(), figures.prob_in.into(), figures.prob_out.into());
             lines.push((
                 "",
@@ -78,7 +78,7 @@ fn figures(summary: &EventSummary, app: &App, cells: usize) -> Vec<(&'static str
                 Explained::Pending => format!("… {} is still at work", event.method),
                 Explained::Missed => "the explanation was called off, or there was no time for it".to_owned(),
             };
-            lines.push(("faithful", why));
+            lines.push(("evidence", why));
         }
     }
     let folder = summary.dir.clone().unwrap_or_else(|| without_folder(event, app).to_owned());

@@ -25,12 +25,10 @@ pub(super) fn duration_secs(event: &Event) -> f64 {
     event.clock.sample_rate.secs(event.offset.since(event.onset))
 }
 
-/// Whether the interpretation alone gives the same label, as a sign; dots while that is to come, a dash where it was not
-/// measured.
+/// The verdict on the evidence, as a sign; dots while that is to come, a dash where it was not measured.
 pub(super) fn sign(event: &Event) -> &'static str {
     match &event.faithfulness {
-        Some(figures) if figures.agrees => "✓",
-        Some(_) => "✗",
+        Some(figures) => figures.verdict().sign(),
         None if event.explanation == Explained::Pending => "…",
         None => "–",
     }
@@ -163,8 +161,7 @@ impl Columns {
         put(pad_start(&short_secs(duration_secs(event)), SECS - 1), Style::new());
         let faithfulness = event.faithfulness.as_ref();
         let style = match faithfulness {
-            Some(figures) if figures.agrees => theme.good(),
-            Some(_) => theme.bad(),
+            Some(figures) => theme.verdict(figures.verdict()),
             None => theme.dim(),
         };
         put(format!(" {}", sign(event)), style.remove_modifier(Modifier::DIM));

@@ -10,14 +10,16 @@ use super::text::{clip, pad};
 use super::theme::Theme;
 
 /// What the signs on the screen mean; stands below the keys.
-const LEGEND: [&str; 13] = [
+const LEGEND: [&str; 15] = [
     "▶ an event of this label is open, x it is not listened for,",
     "  * it was changed for this run, o it is heard and only shown",
     "12× 3m in a list by group: heard twelve times, the last time",
     "        three minutes ago",
     "│ in a bar: the score at which an event starts",
     "+1.00 the component that spoke most for the label; – against it",
-    "✓ the interpretation alone gives the same label, ✗ it does not",
+    "✓ evidence that is enough alone, and needed: without it less",
+    "        than half of the score is left; ≈ enough only;",
+    "        ✗ not enough. It does not say that the label is right.",
     "… the explanation is pending; it comes after the event",
     "in→out: probability of the label on the interpretation alone,",
     "        and on what is left without it",

@@ -9,6 +9,7 @@ use ratatui::style::{Color, Modifier, Style};
 use super::app::View;
 use super::options::UiOptions;
 use super::palette::Palette;
+use crate::units::EvidenceVerdict;
 
 /// Depth of the terminal's colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +84,15 @@ impl Theme {
 
     pub(crate) fn good(self) -> Style {
         Style::new().fg(self.palette.good)
+    }
+
+    /// Of a verdict on evidence.
+    pub(crate) fn verdict(self, verdict: EvidenceVerdict) -> Style {
+        match verdict {
+            EvidenceVerdict::EnoughAndNeeded => self.good(),
+            EvidenceVerdict::Enough => self.warn(),
+            EvidenceVerdict::NotEnough => self.bad(),
+        }
     }
 
     pub(crate) fn warn(self) -> Style {
@@ -200,6 +210,7 @@ fn ascii(symbol: &str) -> char {
         '○' => 'o',
         '✓' => 'y',
         '✗' => 'n',
+        '≈' => '=',
         '▶' => '>',
         '♪' => '*',
         '→' => '>',

@@ -8,6 +8,7 @@ use earwitness::eval::stream_files::{
     ReportedEvent, ReportedFaithfulness, read_reference, read_report, write_reference,
 };
 use earwitness::eval::stream_score::score_stream;
+use earwitness::units::EvidenceVerdict;
 use earwitness::units::SampleRate;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -195,7 +196,7 @@ fn a_report_is_read_from_the_lines_of_a_monitor() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("events.jsonl");
     let text = r#"{"type":"start","source":"file:x","model":{"name":"m","sha256":""}}
-{"type":"event","id":"1","label":"dog","class":0,"onset_s":1.5,"offset_s":2,"faithfulness":{"agrees":true,"prob":0.9,"prob_in":0.8,"prob_out":0.1},"latency_s":0.5}
+{"type":"event","id":"1","label":"dog","class":0,"onset_s":1.5,"offset_s":2,"faithfulness":{"agrees":true,"prob":0.9,"prob_in":0.8,"prob_out":0.1},"verdict":"enough_and_needed","latency_s":0.5}
 {"type":"status","t_s":10.0,"latency_s":null}
 
 {"type":"event","id":"2","label":"rain","onset_s":3,"offset_s":4,"faithfulness":null,"latency_s":null}
@@ -207,7 +208,15 @@ fn a_report_is_read_from_the_lines_of_a_monitor() {
     assert_eq!(report.events.len(), 2);
     let faithfulness = ReportedFaithfulness { agrees: true, prob: Some(0.9), prob_in: Some(0.8), prob_out: Some(0.1) };
     let span = Span { label: "dog".to_owned(), onset_s: 1.5, offset_s: 2.0 };
-    assert_eq!(report.events[0], ReportedEvent { span, faithfulness: Some(faithfulness), latency_s: Some(0.5) });
+    assert_eq!(
+        report.events[0],
+        ReportedEvent {
+            span,
+            faithfulness: Some(faithfulness),
+            verdict: Some(EvidenceVerdict::EnoughAndNeeded),
+            latency_s: Some(0.5)
+        }
+    );
     assert_eq!((report.events[1].faithfulness, report.events[1].latency_s), (None, None));
 
     for (bad, word) in
@@ -236,6 +245,7 @@ fn a_run_scored_by_hand() {
             prob_in: Some(if agrees { 0.8 } else { 0.2 }),
             prob_out: None,
         }),
+        verdict: agrees.map(|agrees| EvidenceVerdict::of(agrees, 0.9, 0.1)),
         latency_s: Some(latency_s),
     };
     let reported = [
@@ -258,6 +268,8 @@ fn a_run_scored_by_hand() {
     // Of the correct ones two have figures: one agrees.
     assert_eq!((score.agrees, score.prob_median, score.prob_in_median), (Some(0.5), Some(0.9), Some(0.5)));
     assert_eq!(score.prob_out_median, None);
+    // Of the wrong ones three have a verdict.
+    assert_eq!((score.enough_and_needed, score.enough_and_needed_of_wrong), (Some(0.5), Some(1.0 / 3.0)));
     assert_eq!(score.latency_median_s, Some(1.0));
     assert!((score.latency_p99_s.unwrap() - (2.0 + 0.95 * 3.0)).abs() < 1e-9, "{:?}", score.latency_p99_s);
     // From the true onset: 0.5 + 1, -0.25 + 2, 0.125 + 5.

@@ -16,7 +16,12 @@ fn there(label: &str, onset_s: f64, offset_s: f64) -> ReferenceEvent {
 }
 
 fn told(label: &str, onset_s: f64, offset_s: f64, latency_s: f64) -> ReportedEvent {
-    ReportedEvent { span: span(label, onset_s, offset_s), faithfulness: None, latency_s: Some(latency_s) }
+    ReportedEvent {
+        span: span(label, onset_s, offset_s),
+        faithfulness: None,
+        verdict: None,
+        latency_s: Some(latency_s),
+    }
 }
 
 /// A minute in segments of 2 s, half a second apart; dog scores 0.9 in segments whose middle is between 10 and 13 s, else 0.1.

@@ -111,6 +111,7 @@ fn event_json_is_the_line_and_more() {
         "prob_in": 0.95,
         "prob_out": 0.11
       },
+      "verdict": "enough_and_needed",
       "latency_s": 0.61,
       "lag_s": 0.02,
       "files": {

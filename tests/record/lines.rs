@@ -42,7 +42,7 @@ fn an_event_is_the_contracts_line() {
             r#""onset":"2026-11-20T15:00:12.341Z","offset":"2026-11-20T15:00:14.102Z","source":"file:yard.wav","#,
             r#""model":{"name":"esc13","sha256":"0123abcd"},"method":"l2i","#,
             r#""components":[{"index":17,"relevance":1.0,"name":"dog 3"},{"index":4,"relevance":-0.41}],"#,
-            r#""faithfulness":{"agrees":true,"prob":0.93,"prob_in":0.95,"prob_out":0.11},"#,
+            r#""faithfulness":{"agrees":true,"prob":0.93,"prob_in":0.95,"prob_out":0.11},"verdict":"enough_and_needed","#,
             r#""latency_s":0.61,"lag_s":0.02,"files":{"dir":"/rec/2026-11-20/150012Z-dog-01JD"}}"#,
             "\n"
         )

@@ -39,7 +39,7 @@ pub(crate) fn event(id: &str, label: &str) -> Event {
         model: model(),
         method: "l2i".to_owned(),
         components: vec![share(17, "dog 3", 1.0), share(4, "", -0.41)],
-        faithfulness: Some(Faithfulness { agrees: true, prob: 0.93, prob_in: 0.95, prob_out: 0.11 }),
+        faithfulness: Some(Faithfulness { agrees: true, enough: true, prob: 0.93, prob_in: 0.95, prob_out: 0.11 }),
         explanation: Explained::Done,
         latency_secs: 0.61,
         lag_secs: 0.02,

@@ -68,6 +68,7 @@ pub(crate) fn event(n: u64) -> Event {
         components: vec![component(17, "dog 3", 1.0), component(4, "noise 1", 0.41), component(9, "", -0.2)],
         faithfulness: (!n.is_multiple_of(4)).then_some(Faithfulness {
             agrees: n % 5 != 2,
+            enough: n % 5 != 2,
             prob: 0.93,
             prob_in: 0.95,
             prob_out: 0.11,

@@ -32,7 +32,7 @@ fn sql(dir: &Path, statements: &str) {
 fn forged(key: &str) -> String {
     format!(
         "INSERT INTO events SELECT '{key}', substr('{key}', 1, 10), 'Z', label, groups, 0.0, 0, 0, 0, 0, source, method, agrees, prob,
-         prob_in, prob_out, has_clip, continues, bytes, verdict, was, 0, note, marked_ms, 0, in_file_ms FROM events LIMIT 1;"
+         prob_in, prob_out, has_clip, continues, bytes, verdict, was, 0, note, marked_ms, 0, in_file_ms, evidence FROM events LIMIT 1;"
     )
 }
 

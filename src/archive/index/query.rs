@@ -7,6 +7,7 @@ use rusqlite::{
 };
 
 use super::row::{COLUMNS, Row};
+use crate::units::EvidenceVerdict;
 
 /// Which events are wanted. The default wants all; each field narrows it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -23,6 +24,8 @@ pub struct Filter {
     pub max_score: Option<f64>,
     /// Whether the interpretation alone has to give the same label.
     pub agrees: Option<bool>,
+    /// What their evidence comes to.
+    pub evidence: Option<EvidenceVerdict>,
     /// What people have to have said.
     pub judged: Option<Judged>,
     /// Whether it has to be starred.
@@ -113,6 +116,9 @@ impl Where {
             if let Some(value) = value {
                 all.and(condition, [Value::Integer(value.into())]);
             }
+        }
+        if let Some(evidence) = filter.evidence {
+            all.and("evidence = ?", [Value::Text(evidence.word().to_owned())]);
         }
         match filter.judged {
             None => {}

@@ -7,6 +7,7 @@ use crate::archive::{
     event::StoredEvent,
     marks::{Marks, Verdict},
 };
+use crate::units::EvidenceVerdict;
 
 /// The stamp of marks that could not be read: what the row says of them is not known to be so, and is decided anew at the
 /// next look. Until then the event is not removed, because it may be starred.
@@ -44,6 +45,8 @@ pub struct Row {
     pub method: String,
     /// Whether the interpretation alone gives the same label, where that was measured.
     pub agrees: Option<bool>,
+    /// What the figures below come to.
+    pub evidence: Option<EvidenceVerdict>,
     /// Probability of the label on the input.
     pub prob: Option<f64>,
     /// Probability of the label on the interpretation alone.
@@ -62,7 +65,8 @@ pub struct Row {
 
 /// The columns that [`Row`] is read from, in its order.
 pub(super) const COLUMNS: &str = "dir, day, id, label, groups, score, onset_ms, duration_ms, local_offset_s, source, method, agrees, \
-     prob, prob_in, prob_out, has_clip, continues, bytes, verdict, was, starred, note, marked_ms, in_file_ms";
+     prob, prob_in, prob_out, has_clip, continues, bytes, verdict, was, starred, note, marked_ms, in_file_ms, \
+     evidence";
 
 impl Row {
     /// Reads a row with the columns [`COLUMNS`].
@@ -76,6 +80,7 @@ impl Row {
         let offset: Option<i32> = row.get(8)?;
         let marked: Option<i64> = row.get(22)?;
         let in_file_ms: Option<i64> = row.get(23)?;
+        let evidence: Option<String> = row.get(24)?;
         Ok(Self {
             dir: row.get(0)?,
             day: row.get(1)?,
@@ -90,6 +95,7 @@ impl Row {
             source: row.get(9)?,
             method: row.get(10)?,
             agrees: row.get(11)?,
+            evidence: evidence.as_deref().and_then(EvidenceVerdict::named),
             prob: row.get(12)?,
             prob_in: row.get(13)?,
             prob_out: row.get(14)?,
@@ -123,8 +129,10 @@ pub(super) fn insert(
     connection.prepare_cached("DELETE FROM events WHERE dir = ?1")?.execute([key])?;
     let mut statement = connection.prepare_cached(
         "INSERT INTO events (dir, day, id, label, groups, score, tenths, onset_ms, duration_ms, local_offset_s, source, method, agrees,
-         prob, prob_in, prob_out, has_clip, continues, bytes, verdict, was, starred, note, marked_ms, marks_stamp, in_file_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
+         prob, prob_in, prob_out, has_clip, continues, bytes, verdict, was, starred, note, marked_ms, marks_stamp, in_file_ms,
+         evidence)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26,
+         ?27)",
     )?;
     statement.execute(params![
         key,
@@ -153,6 +161,7 @@ pub(super) fn insert(
         marks.marked.map(Timestamp::as_millisecond),
         marks_stamp,
         event.in_file_secs.map(|secs| (secs * 1000.0).round() as i64),
+        event.verdict.map(EvidenceVerdict::word),
     ])?;
     Ok(())
 }

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use rusqlite::Connection;
 
 /// Changed with every change of the tables below; an index of another version is set aside.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 
 /// `bytes` and `events` are kept by triggers, so that whoever shares the index has the same totals without counting.
 ///
@@ -43,7 +43,8 @@ CREATE TABLE events (
     note TEXT NOT NULL,
     marked_ms INTEGER CHECK (marked_ms BETWEEN -377705023201000 AND 253402207200999),
     marks_stamp INTEGER NOT NULL,
-    in_file_ms INTEGER CHECK (in_file_ms >= 0)
+    in_file_ms INTEGER CHECK (in_file_ms >= 0),
+    evidence TEXT CHECK (evidence IN ('enough_and_needed', 'enough', 'not_enough'))
 ) STRICT;
 CREATE INDEX by_time ON events (onset_ms, dir);
 CREATE INDEX by_day ON events (day);

@@ -16,6 +16,7 @@ use crate::archive::{
     marks::Verdict,
     names::INDEX,
 };
+use crate::units::EvidenceVerdict;
 
 /// Writes the folder of an event with this number at this second of the day; gives its key.
 fn write(dir: &Path, day: &str, number: u32, change: impl FnOnce(&mut Value)) -> String {
@@ -114,6 +115,8 @@ fn filters_order_and_pages() {
     check(Filter { to_day: text("2026-11-20"), ..Filter::default() }, &all[..6]);
     check(Filter { min_score: Some(0.55), max_score: Some(0.65), ..Filter::default() }, &[3, 4, 5]);
     check(Filter { agrees: Some(false), ..Filter::default() }, &[4]);
+    check(Filter { evidence: Some(EvidenceVerdict::NotEnough), ..Filter::default() }, &[4]);
+    check(Filter { evidence: Some(EvidenceVerdict::Enough), ..Filter::default() }, &[]);
     check(Filter { judged: Some(Judged::Yes), ..Filter::default() }, &[1, 2]);
     check(Filter { judged: Some(Judged::Right), ..Filter::default() }, &[1]);
     check(Filter { judged: Some(Judged::Wrong), ..Filter::default() }, &[2]);

@@ -23,14 +23,11 @@ use crate::model::package::{Package, find_model};
 /// Longest recording that is heard, in seconds.
 const MAX_SECS: f64 = 24.0 * 3600.0;
 
-/// The method that finds onsets and offsets, as in a monitor; the loudness does where a model does not have it.
-const METHOD: &str = "l2i";
-
 /// What is written as JSON.
 #[derive(Serialize)]
 struct Report<'a> {
     model: EvaluatedModel,
-    /// What placed events in time: a method, or `none` for the loudness.
+    /// What placed events in time: a method, or `none` for the network's own frames or the loudness.
     method: &'a str,
     stream: String,
     truth: String,
@@ -70,7 +67,7 @@ pub(super) fn run(args: &Args, stream: &Path, truth: &Path) -> Result<()> {
             stream.display()
         )));
     }
-    let method = if methods::available(&package).contains(&METHOD) { METHOD } else { "none" };
+    let method = methods::for_onsets(&package);
     // Levels are not part of the measurement: neither gate nor loud sounds.
     let mut detector = DetectorParams::from_labels(&package.manifest().labels);
     if args.every_label {
@@ -115,7 +112,7 @@ fn reported(heard: &Heard, detections: &[Detection], labels: &[String]) -> Vec<R
         let span = Span { label: labels.get(detection.class.0)?.clone(), onset_s, offset_s };
         let latency_s = Some(heard.at(detection.sure_end) - onset_s);
         // Only in the silence behind the end, where there is nothing to hear.
-        (offset_s > onset_s).then_some(ReportedEvent { span, faithfulness: None, latency_s })
+        (offset_s > onset_s).then_some(ReportedEvent { span, faithfulness: None, verdict: None, latency_s })
     };
     detections.iter().filter_map(one).collect()
 }

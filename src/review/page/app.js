@@ -65,14 +65,14 @@ function download(name, type, text) {
 
 // ---- filters and list
 
-const filterIds = ["text", "label", "since", "until", "score", "agrees", "marked", "starred"];
+const filterIds = ["text", "label", "since", "until", "score", "evidence", "marked", "starred"];
 
 function matches(event) {
   const value = (id) => $(`f-${id}`).value;
   const mark = marks.get(event.id);
   const [day] = localTime(event);
   const text = value("text").trim().toLowerCase();
-  const agrees = event.faithfulness ? (event.faithfulness.agrees ? "yes" : "no") : "none";
+  const evidence = event.faithfulness?.verdict ?? "none";
   const verdict = mark.verdict ?? "no";
   const wanted = value("marked");
   return (text === "" || [event.label, event.source, event.id, event.dir, mark.note ?? "", mark.label ?? ""].some((part) => part.toLowerCase().includes(text)))
@@ -80,7 +80,7 @@ function matches(event) {
     && (value("since") === "" || day >= value("since"))
     && (value("until") === "" || day <= value("until"))
     && (event.score ?? 0) >= Number(value("score") || 0)
-    && (value("agrees") === "" || agrees === value("agrees"))
+    && (value("evidence") === "" || evidence === value("evidence"))
     && (wanted === "" || wanted === verdict || (wanted === "yes" && verdict !== "no"))
     && (!$("f-starred").checked || mark.starred === true);
 }
@@ -180,24 +180,24 @@ function select(event) {
   drawDetail(event);
 }
 
+/** Words for each verdict on evidence, and what follows from it. None of them says that the label is right. */
+const verdicts = {
+  enough_and_needed: ["enough and needed", "The decision rests on what you hear there."],
+  enough: ["enough only", "The rest of the sound speaks for the label, too."],
+  not_enough: ["not enough", "The decision rests on something else; do not trust this explanation."],
+};
+
 function faithText(event) {
   const f = event.faithfulness;
-  if (!f) return "It was not measured what the classifier makes of the interpretation.";
-  const alone = f.agrees
-    ? `Alone, the interpretation is heard as ${event.label} with ${figure(f.prob_in)}`
-    : `Alone, the interpretation is heard as something else (${event.label} gets ${figure(f.prob_in)})`;
-  const drop = isNumber(f.prob) && isNumber(f.prob_out) ? f.prob - f.prob_out : NaN;
-  const verdict = !f.agrees ? "Do not trust this explanation."
-    : drop > 0.3 ? "So the decision rests on what you hear there."
-      : "So there is more in the sound that speaks for the label than the interpretation holds.";
-  return `${alone}; without it ${figure(f.prob_out)} is left of ${figure(f.prob)}. ${verdict}`;
+  if (!f) return "The evidence was not measured.";
+  const [verdict, meaning] = verdicts[f.verdict] ?? ["not known", ""];
+  return `Evidence ${verdict}: alone, it gives ${event.label} ${figure(f.prob_in)}; removing it leaves ${figure(f.prob_out)} of ${figure(f.prob)}. ${meaning}`;
 }
 
 /** Whether the decision rests on the interpretation: by colour, besides the words. */
 function faithClass(f) {
   if (!f) return "";
-  if (!f.agrees) return "bad";
-  return isNumber(f.prob) && isNumber(f.prob_out) && f.prob - f.prob_out > 0.3 ? "good" : "";
+  return { enough_and_needed: "good", not_enough: "bad" }[f.verdict] ?? "";
 }
 
 function drawDetail(event) {

@@ -7,7 +7,6 @@ use ratatui::style::Style;
 use super::app::App;
 use super::draw_list::{local_time, sign};
 use super::evidence::Evidence;
-use crate::archive::event::StoredFaithfulness;
 use crate::archive::{Row, StoredEvent, Verdict};
 use crate::engine::report::ComponentShare;
 use crate::ui::View;
@@ -68,15 +67,14 @@ fn component_name(name: &str, index: u64) -> String {
     if name.is_empty() { format!("#{index}") } else { name.to_owned() }
 }
 
-/// Whether the explanation can be believed, in words.
-fn faith(label: &str, figures: Option<&StoredFaithfulness>) -> String {
+/// What the decision rests on, in words.
+fn faith(label: &str, event: &StoredEvent) -> String {
     let figure = |value: Option<f64>| number(value.unwrap_or(f64::NAN), 2);
-    let Some(f) = figures else { return "it was not measured whether the interpretation can be believed".to_owned() };
-    let alone = match f.agrees {
-        true => format!("alone, the interpretation is heard as {label} with {}", figure(f.prob_in)),
-        false => format!("alone, the interpretation is heard as something else ({label}: {})", figure(f.prob_in)),
+    let (Some(f), Some(verdict)) = (&event.faithfulness, event.verdict) else {
+        return "the evidence was not measured".to_owned();
     };
-    format!("{alone}; without it {} is left of {}", figure(f.prob_out), figure(f.prob))
+    let (inside, outside, prob) = (figure(f.prob_in), figure(f.prob_out), figure(f.prob));
+    format!("evidence {}: alone it gives {label} {inside}, removing it leaves {outside} of {prob}", verdict.words())
 }
 
 fn marks(row: &Row) -> Option<String> {
@@ -111,12 +109,8 @@ fn draw_words(buffer: &mut Buffer, area: Rect, row: &Row, evidence: &Evidence, t
         Err(why) => say(why, theme.bad()),
         Ok(entry) => {
             let event = &entry.event;
-            let style = match row.agrees {
-                Some(true) => theme.good(),
-                Some(false) => theme.bad(),
-                None => theme.dim(),
-            };
-            say(&format!("{} {}", sign(row.agrees), faith(&row.label, event.faithfulness.as_ref())), style);
+            let style = row.evidence.map_or(theme.dim(), |evidence| theme.verdict(evidence));
+            say(&format!("{} {}", sign(row.evidence), faith(&row.label, event)), style);
             if !row.has_clip {
                 say("no sound was kept of this event", theme.warn());
             }

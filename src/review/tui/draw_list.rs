@@ -9,6 +9,7 @@ use crate::archive::{Row, Verdict};
 use crate::ui::draw::pane;
 use crate::ui::text::{clip, count, in_file, number, pad, pad_start, short_secs, width};
 use crate::ui::theme::Theme;
+use crate::units::EvidenceVerdict;
 
 /// Cells of the columns, each with the space behind it: marks, day and time, score, duration, in→out.
 const MARKS: usize = 3;
@@ -22,13 +23,9 @@ const SCORE: usize = 5;
 const SECS: usize = 6;
 const FAITH: usize = 13;
 
-/// Whether the interpretation alone gives the same label, as a sign; a dash where it was not measured.
-pub(super) fn sign(agrees: Option<bool>) -> &'static str {
-    match agrees {
-        Some(true) => "✓",
-        Some(false) => "✗",
-        None => "–",
-    }
+/// The verdict on the evidence, as a sign; a dash where it was not measured.
+pub(super) fn sign(evidence: Option<EvidenceVerdict>) -> &'static str {
+    evidence.map_or("–", EvidenceVerdict::sign)
 }
 
 /// Day and time where it was recorded, or in UTC where that is not known.
@@ -124,12 +121,8 @@ impl Columns {
         if !self.narrow {
             put(pad_start(&short_secs(row.duration_secs), SECS), Style::new());
         }
-        let style = match row.agrees {
-            Some(true) => theme.good(),
-            Some(false) => theme.bad(),
-            None => theme.dim(),
-        };
-        put(format!(" {}", sign(row.agrees)), style.remove_modifier(Modifier::DIM));
+        let style = row.evidence.map_or(theme.dim(), |evidence| theme.verdict(evidence));
+        put(format!(" {}", sign(row.evidence)), style.remove_modifier(Modifier::DIM));
         if self.faith
             && let (Some(inside), Some(outside)) = (row.prob_in, row.prob_out)
         {

@@ -2,6 +2,7 @@
 
 use crate::archive::{Filter, Index, Judged};
 use crate::error::Result;
+use crate::units::EvidenceVerdict;
 
 /// The lines of the form, in order.
 const FIELDS: [Field; 8] = [
@@ -9,7 +10,7 @@ const FIELDS: [Field; 8] = [
     Field::FromDay,
     Field::ToDay,
     Field::Score,
-    Field::Agrees,
+    Field::Evidence,
     Field::Marks,
     Field::Starred,
     Field::Source,
@@ -21,7 +22,7 @@ enum Field {
     FromDay,
     ToDay,
     Score,
-    Agrees,
+    Evidence,
     Marks,
     Starred,
     Source,
@@ -78,7 +79,7 @@ impl Form {
                 let at = around(tenths.checked_sub(1), 9, forward);
                 filter.min_score = at.map(|at| (at + 1) as f64 / 10.0);
             }
-            Field::Agrees => filter.agrees = step_of(filter.agrees, &[true, false], forward),
+            Field::Evidence => filter.evidence = step_of(filter.evidence, &EvidenceVerdict::ALL, forward),
             Field::Starred => filter.starred = step_of(filter.starred, &[true, false], forward),
             Field::Marks => {
                 let all = [Judged::No, Judged::Yes, Judged::Right, Judged::Wrong];
@@ -109,7 +110,7 @@ const fn name(field: Field) -> &'static str {
         Field::FromDay => "from day (UTC)",
         Field::ToDay => "to day (UTC)",
         Field::Score => "score from",
-        Field::Agrees => "interpretation",
+        Field::Evidence => "evidence",
         Field::Marks => "marks",
         Field::Starred => "star",
         Field::Source => "source",
@@ -146,7 +147,7 @@ fn value(field: Field, filter: &Filter, form: &Form) -> String {
         Field::ToDay => filter.to_day.as_ref().map_or_else(any, |day| counted(day, &form.days)),
         Field::Source => filter.source.as_ref().map_or_else(any, |source| counted(source, &form.sources)),
         Field::Score => filter.min_score.map_or_else(any, |score| format!("{score:.2}")),
-        Field::Agrees => filter.agrees.map_or_else(any, |a| agrees(a).to_owned()),
+        Field::Evidence => filter.evidence.map_or_else(any, |evidence| evidence.words().to_owned()),
         Field::Marks => filter.judged.map_or_else(any, |j| judged(j).to_owned()),
         Field::Starred => filter.starred.map_or_else(any, |s| starred(s).to_owned()),
     }
@@ -161,6 +162,7 @@ pub(super) fn describe(filter: &Filter) -> String {
     words.extend(filter.min_score.map(|score| format!("score from {score:.2}")));
     words.extend(filter.max_score.map(|score| format!("score to {score:.2}")));
     words.extend(filter.agrees.map(|a| agrees(a).to_owned()));
+    words.extend(filter.evidence.map(|evidence| format!("evidence {}", evidence.words())));
     words.extend(filter.judged.map(|j| judged(j).to_owned()));
     words.extend(filter.starred.map(|s| starred(s).to_owned()));
     words.extend(filter.source.clone());

@@ -74,6 +74,7 @@ pub(super) const TABLE: &[Binding<Action>] = &[
 /// What the signs mean.
 pub(super) const LEGEND: &[&str] = &[
     "✓ you marked it right, ✗ wrong, * starred",
+    "evidence: ✓ enough alone, and needed; ≈ enough only; ✗ not enough",
     "in→out: probability of the label on the interpretation alone,",
     "        and on what is left without it",
 ];
