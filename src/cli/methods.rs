@@ -7,7 +7,7 @@ use clap::{Arg, Command};
 
 use super::output;
 use crate::error::Result;
-use crate::interpret::methods::{self, BASELINES, METHODS};
+use crate::interpret::methods::{self, AUTO, BASELINES, METHODS};
 use crate::model::package::Package;
 
 /// Stands for every method that the model has weights for.
@@ -23,7 +23,12 @@ pub(super) struct MethodParser {
 
 impl MethodParser {
     /// What a monitor can use.
-    pub(super) const LIVE: Self = Self { check: methods::check_live, besides: &[] };
+    pub(super) const LIVE: Self = Self { check: methods::check_live, besides: &[AUTO] };
+    /// All there are, [`ALL`] and [`AUTO`].
+    pub(super) const OFFLINE: Self = Self {
+        check: |text| if matches!(text, ALL | AUTO) { Ok(()) } else { methods::check(text) },
+        besides: &["random", "all-ones", ALL, AUTO],
+    };
     /// All there are, and [`ALL`].
     pub(super) const ANY: Self = Self {
         check: |text| if text == ALL { Ok(()) } else { methods::check(text) },

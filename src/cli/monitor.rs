@@ -63,9 +63,6 @@ impl Args {
     }
 }
 
-/// Methods that are quick enough for every stride, in order of preference.
-const QUICK_METHODS: [&str; 2] = ["l2i", "lmac"];
-
 /// Reports that may wait for the recorder before the worker has to.
 const REPORTS: usize = 256;
 
@@ -90,10 +87,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     logging::start(&config.log, ui == UiMode::Tui)?;
     time_zone::warn(!config.quiet.hours.is_empty(), ui == UiMode::Tui);
     let package = Package::open(&find_model(&config.monitor.model)?)?;
-    let method = methods::or_without_weights(&package, &config.monitor.method);
-    if method != config.monitor.method {
-        tracing::warn!("{}", methods::replaced(&package, &config.monitor.method, method));
-    }
+    let method = methods::chosen(&package, &config.monitor.method);
     let mut inference = Inference::open(&package, method, config.monitor.device.parse()?)?;
     let explainer = explainer(&mut inference, &package, method, config)?;
     let labels = inference.classifier().labels().to_vec();
@@ -178,13 +172,13 @@ fn explainer(inference: &mut Inference, package: &Package, method: &str, config:
     if inference.explains_strides() {
         return Ok(None);
     }
-    let quick = QUICK_METHODS.iter().find(|quick| methods::available(package).contains(quick));
+    let quick = methods::quick(package);
     if quick.is_none() && config.monitor.listen != "off" {
         return Err(Error::usage(format!(
             "{method} explains events only, and the model has no method to play while they happen; use --listen off"
         )));
     }
-    let quick = Inference::open(package, quick.unwrap_or(&"none"), config.monitor.device.parse()?)?;
+    let quick = Inference::open(package, quick.unwrap_or("none"), config.monitor.device.parse()?)?;
     let slow = std::mem::replace(inference, quick);
     // The thread has the CPU, where the networks may be already.
     if slow.classifier().device().has_own_kernels() {

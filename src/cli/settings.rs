@@ -51,7 +51,8 @@ pub struct SettingsArgs {
     /// The model: a name of `earwitness model list`, or a package's folder [default: default]
     #[arg(long, value_name = "NAME|DIR", env = "EARWITNESS_MODEL", help_heading = "Hearing")]
     pub model: Option<OsString>,
-    /// The method that says what the classifier heard, some with options, as in lrp:epsilon-plus [default: l2i]
+    /// The method that says what the classifier heard, some with options, as in lrp:epsilon-plus; auto takes the most faithful
+    /// one that the model has [default: auto]
     #[arg(long, value_name = "METHOD", env = "EARWITNESS_METHOD", value_parser = MethodParser::LIVE, help_heading = "Hearing")]
     pub method: Option<String>,
     /// Where the networks run: cpu, cuda:N, or auto, a GPU where there is one [default: auto]

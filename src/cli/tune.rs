@@ -21,6 +21,7 @@ use crate::eval::events::Span;
 use crate::eval::sound::{Limit, read_at};
 use crate::eval::stream::{Sound, StreamOptions, assemble};
 use crate::eval::stream_files::read_reference;
+use crate::interpret::methods;
 use crate::model::manifest::Training;
 use crate::model::package::{MANIFEST_FILE, Package, find_model};
 use crate::train::dataset::{ClipMeta, DataSet};
@@ -295,7 +296,7 @@ fn listen(
     labels: &[String],
 ) -> Result<Vec<Evidence>> {
     // Only where events lie matters here, not why.
-    let method = if package.manifest().l2i.is_some() { "l2i" } else { "none" };
+    let method = methods::for_onsets(package);
     let mut inference = Inference::open(package, method, "cpu".parse()?)?;
     let bar = output::progress("listening {wide_bar} {percent} % {eta} left");
     bar.set_length(samples.len() as u64);

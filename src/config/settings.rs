@@ -254,8 +254,8 @@ section! {
         reasons: bool = false,
         /// The model: a name of `earwitness model list`, or a package's folder.
         model: OsText = "default".into(),
-        /// The method that says what the classifier heard: "l2i".
-        method: String = "l2i".into(),
+        /// The method that says what the classifier heard: "lmac", "l2i", …, or "auto", the most faithful one that the model has.
+        method: String = "auto".into(),
         /// Where the networks run: "cpu", "cuda:0" (a build with the feature cuda), or "auto": a GPU where there is one.
         device: String = "auto".into(),
         /// Where the interpretation is played while it happens: "off", "device" (the default one), "device:ID", "jack".

@@ -134,6 +134,7 @@ fn write_corruption(text: &mut String, result: &CorruptionResult) -> std::fmt::R
             "SI-SDR improvement ↑ (dB)",
             "where found (dB)",
             "target's share of energy ↑",
+            "time AUC ↑",
             "target kept",
             "corruption kept",
             "silent",
@@ -147,6 +148,7 @@ fn write_corruption(text: &mut String, result: &CorruptionResult) -> std::fmt::R
                 mean(row.si_sdr_improvement_db, 2),
                 mean(row.si_sdr_improvement_found_db, 2),
                 mean(row.target_share, 2),
+                mean(row.time_auc, 2),
                 number(row.target_kept, 2),
                 number(row.corruption_kept, 2),
                 row.silent.to_string(),
@@ -213,6 +215,7 @@ mod tests {
             si_sdr_improvement_db: one,
             si_sdr_improvement_found_db: None,
             target_share: one,
+            time_auc: one,
             target_kept: None,
             corruption_kept: Some(0.0),
             silent: 0,
@@ -245,7 +248,7 @@ mod tests {
             .filter(|part| part.starts_with('|'))
             .map(|part| part.lines().map(|line| line.matches('|').count()).collect())
             .collect();
-        assert_eq!(tables, [vec![11; 3], vec![13; 3], vec![8; 3]], "{text}");
+        assert_eq!(tables, [vec![11; 3], vec![13; 3], vec![9; 3]], "{text}");
         assert!(text.contains("| stft | lmac | 36.2 [30.0, 42.5] |") && text.contains("| - | - | 0.013 |"), "{text}");
     }
 }

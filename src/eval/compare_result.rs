@@ -133,6 +133,10 @@ pub struct CorruptionRow {
     pub si_sdr_improvement_found_db: Option<Mean>,
     /// Share of the interpretation's energy that is the target's, 0…1.
     pub target_share: Option<Mean>,
+    /// Area under the ROC curve of the relevance over time against the frames in which the target sounds: 1 where every such
+    /// frame has more relevance than any other, 0.5 where relevance does not know when. Mixtures whose target sounds in all
+    /// frames say nothing of it and are left out.
+    pub time_auc: Option<Mean>,
     /// Share of the target's energy that the mask keeps.
     pub target_kept: Option<f64>,
     /// Share of the corruption's energy that the mask keeps.

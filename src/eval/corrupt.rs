@@ -20,6 +20,9 @@ use crate::{Error, Result};
 /// The row of the ideal mask.
 pub const IDEAL: &str = "ideal";
 
+/// From this share of its loudest frame's energy on, 30 dB below, the target sounds in a frame.
+const SOUNDS: f64 = 1e-3;
+
 /// One interpretation of one mixture.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Kept {
@@ -28,6 +31,7 @@ struct Kept {
     target_share: Option<f64>,
     target_kept: f64,
     corruption_kept: f64,
+    time_auc: Option<f64>,
 }
 
 /// One mixture.
@@ -89,10 +93,13 @@ fn mixture_result(
     for interpreter in interpreters {
         let explanation = interpreter.explain(&heard.segment())?;
         explanation.mask(ClassId(target), 0..explanation.n_frames(), &mut mask);
-        kept.push(sources.kept(listener, &heard, &mask)?);
+        kept.push(sources.kept(listener, &heard, &mask, &explanation.evidence(ClassId(target)))?);
     }
     sources.ideal_mask(&heard, &mut mask);
-    kept.push(sources.kept(listener, &heard, &mask)?);
+    let frames =
+        mask.chunks_exact(heard.spectrogram.n_bins).zip(heard.log_magnitude.chunks_exact(heard.spectrogram.n_bins));
+    let evidence: Vec<f32> = frames.map(|(m, x)| m.iter().zip(x).map(|(m, x)| m * x).sum()).collect();
+    kept.push(sources.kept(listener, &heard, &mask, &evidence)?);
     let found = subject.active(&probs).contains(&target);
     Ok(MixtureResult { mixture_db: sources.mixture_db, found, kept })
 }
@@ -106,8 +113,8 @@ struct Sources<'a> {
 }
 
 impl Sources<'_> {
-    /// What a mask keeps of both sources.
-    fn kept(&self, listener: &Listener<'_>, heard: &Heard, mask: &[f32]) -> Result<Kept> {
+    /// What a mask keeps of both sources, and whether the relevance of each frame knows when the target sounds.
+    fn kept(&self, listener: &Listener<'_>, heard: &Heard, mask: &[f32], relevance: &[f32]) -> Result<Kept> {
         let audio = listener.audio(heard, mask, Keep::Inside)?;
         let interpretation_db = si_sdr_db(&audio, &self.mixture.target);
         let improvement_db = interpretation_db.zip(self.mixture_db).map(|(after, before)| after - before);
@@ -129,7 +136,16 @@ impl Sources<'_> {
             target_share: (all_kept > 0.0).then(|| target_kept / all_kept),
             target_kept: share(target_kept, target),
             corruption_kept: share(corruption_kept, corruption),
+            time_auc: metrics::roc_auc(relevance, &self.sounding()),
         })
+    }
+
+    /// Whether the target sounds, frame by frame.
+    fn sounding(&self) -> Vec<bool> {
+        let frames = self.target.frames.chunks_exact(self.target.n_bins.max(1));
+        let energies: Vec<f64> = frames.map(|frame| frame.iter().map(energy).sum()).collect();
+        let loudest = energies.iter().copied().fold(0.0, f64::max);
+        energies.iter().map(|e| *e > 0.0 && *e >= SOUNDS * loudest).collect()
     }
 
     /// Writes the mask that is the gain |S|² ÷ (|S|² + |N|²) on the mixture.
@@ -159,6 +175,7 @@ fn row(method: &str, m: usize, results: &[MixtureResult], seed: u64) -> Corrupti
         si_sdr_improvement_db: mean(&|r| r.kept[m].improvement_db),
         si_sdr_improvement_found_db: mean(&|r| r.kept[m].improvement_db.filter(|_| r.found)),
         target_share: mean(&|r| r.kept[m].target_share),
+        time_auc: mean(&|r| r.kept[m].time_auc),
         target_kept: plain(|k| k.target_kept),
         corruption_kept: plain(|k| k.corruption_kept),
         silent: results.iter().filter(|r| r.kept[m].target_share.is_none()).count(),

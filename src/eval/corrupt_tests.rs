@@ -6,8 +6,13 @@ use crate::model::manifest::Activation;
 
 fn measure(kind: SetKind, n_threads: usize) -> CorruptionResult {
     let clips: Vec<Vec<f32>> = (0..6).map(|i| tone(i / 3, i)).collect();
+    measure_clips(&clips, kind, n_threads)
+}
+
+/// Of three clips of each class.
+fn measure_clips(clips: &[Vec<f32>], kind: SetKind, n_threads: usize) -> CorruptionResult {
     let targets: Vec<Vec<usize>> = (0..6).map(|i| vec![i / 3]).collect();
-    let material = Material { clips: &clips, targets: &targets, noise: &[], speech: &[] };
+    let material = Material { clips, targets: &targets, noise: &[], speech: &[] };
     let package = two_bands::package();
     let classifier = two_bands::classifier(&package);
     let subject = Subject { classifier: &classifier, activation: Activation::Sigmoid, load: &two_bands::load };
@@ -51,4 +56,21 @@ fn the_ideal_mask_bounds_the_others_in_noise() {
 #[test]
 fn threads_do_not_change_a_figure() {
     assert_eq!(measure(SetKind::CorruptNoise, 1), measure(SetKind::CorruptNoise, 3));
+}
+
+#[test]
+fn relevance_that_does_not_know_when_has_an_auc_of_one_half() {
+    let half = |class: usize, k: usize| {
+        let mut clip = tone(class, k);
+        let middle = clip.len() / 2;
+        clip[middle..].fill(0.0);
+        clip
+    };
+    let clips: Vec<Vec<f32>> = (0..6).map(|i| if i < 3 { half(0, i) } else { tone(1, i) }).collect();
+    let result = measure_clips(&clips, SetKind::CorruptOverlap, 1);
+    let auc = |method: &str| find(&result, method).time_auc.unwrap().mean;
+    assert!((auc("own") - 0.5).abs() < 1e-9, "its relevance is the same in all frames");
+    assert!(auc(IDEAL) > 0.99, "{result:?}");
+    let always = measure(SetKind::CorruptOverlap, 1);
+    assert_eq!(find(&always, IDEAL).time_auc, None, "a target that always sounds says nothing");
 }

@@ -41,6 +41,24 @@ pub fn accuracy_hits(scores: &[f32], n_classes: usize, targets: &[Vec<usize>]) -
         .collect()
 }
 
+/// Area under the ROC curve: how likely a positive has a higher score than a negative, equal scores counting half. `None`
+/// without positives or without negatives.
+#[must_use]
+pub fn roc_auc(scores: &[f32], positives: &[bool]) -> Option<f64> {
+    let mut ranked: Vec<(f32, bool)> = scores.iter().map(|&s| worth(s)).zip(positives.iter().copied()).collect();
+    ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let n_positives = ranked.iter().filter(|(_, positive)| *positive).count();
+    let n_pairs = n_positives * (ranked.len() - n_positives);
+    let (mut below, mut won) = (0.0, 0.0);
+    for group in ranked.chunk_by(|a, b| a.0 == b.0) {
+        let positives = group.iter().filter(|(_, positive)| *positive).count() as f64;
+        let negatives = group.len() as f64 - positives;
+        won += positives * (below + negatives / 2.0);
+        below += negatives;
+    }
+    (n_pairs > 0).then(|| won / n_pairs as f64)
+}
+
 /// Area under the precision-recall curve as a step function (average precision): Σ (Rᵢ − Rᵢ₋₁) Pᵢ over the thresholds,
 /// equal scores falling together. `None` where nothing is positive, for recall has no meaning there.
 #[must_use]

@@ -10,6 +10,7 @@ use super::lrp;
 use super::relevance_mask::MaskForm;
 use crate::model::backward::PRESETS;
 use crate::model::device::ComputeDevice;
+use crate::model::manifest::Architecture;
 use crate::model::package::Package;
 use crate::{Error, Result};
 
@@ -27,6 +28,12 @@ pub const METHODS: &[&str] = &[
     "guided-gradcam",
     "gradient-shap",
 ];
+
+/// Stands for the best method that a model has.
+pub const AUTO: &str = "auto";
+
+/// Methods that are quick enough for every stride, the more faithful first (`docs/tables.md`).
+const QUICK: [&str; 2] = ["lmac", "l2i"];
 
 /// Masks that know nothing of the sound: they show what each metric says about nothing.
 pub const BASELINES: &[&str] = &["random", "all-ones"];
@@ -75,11 +82,14 @@ pub fn check(method: &str) -> Result<()> {
     parse(method).map(|_| ())
 }
 
-/// As [`check`], of methods that a monitor can use.
+/// As [`check`], of methods that a monitor can use, and [`AUTO`].
 ///
 /// # Errors
 /// As [`check`], and for baselines and for options that are for recordings only.
 pub fn check_live(method: &str) -> Result<()> {
+    if method == AUTO {
+        return Ok(());
+    }
     let (name, options) = parse(method)?;
     if BASELINES.contains(&name) {
         return Err(unknown(method));
@@ -159,20 +169,28 @@ fn no_option(method: &str, option: &str) -> Error {
     Error::usage(format!("the method {method} has no option '{option}'; give some of {}", all.join(", ")))
 }
 
-/// What is used in place of `method` where that is `l2i`, as by default, and `package` has no `[l2i]`: a method that needs no
-/// weights of its own.
+/// The method that `asked` stands for: with [`AUTO`] the most faithful one that `package` has weights for, and where it has
+/// none, one that needs none.
 #[must_use]
-pub fn or_without_weights<'a>(package: &Package, method: &'a str) -> &'a str {
-    if method == "l2i" && package.manifest().l2i.is_none() { "lrp" } else { method }
+pub fn chosen<'a>(package: &Package, asked: &'a str) -> &'a str {
+    if asked == AUTO { quick(package).unwrap_or("lrp") } else { asked }
 }
 
-/// One sentence for whoever asked for `asked` and gets `method`.
+/// The most faithful method of `package` that is quick enough for every stride.
 #[must_use]
-pub fn replaced(package: &Package, asked: &str, method: &str) -> String {
-    format!(
-        "the model {} has no [{asked}]; {method} explains it, unless --method names another",
-        package.manifest().name
-    )
+pub fn quick(package: &Package) -> Option<&'static str> {
+    let available = available(package);
+    QUICK.into_iter().find(|method| available.contains(method))
+}
+
+/// The method that finds onsets where a monitor listens with [`AUTO`], for what only measures when events begin: "none" where
+/// the network says so itself.
+#[must_use]
+pub fn for_onsets(package: &Package) -> &'static str {
+    match package.manifest().classifier.architecture {
+        Architecture::Causal => "none",
+        _ => quick(package).unwrap_or("none"),
+    }
 }
 
 /// The methods, without baselines, that `package` has all weights for, in the order of [`METHODS`].
@@ -221,6 +239,7 @@ mod tests {
         for text in ["random", "lrp:thesis-audio-nnls", "lrp:nope"] {
             assert!(check_live(text).is_err(), "{text}");
         }
+        assert!(check_live(AUTO).is_ok() && check(AUTO).is_err(), "tables name what they measure");
         assert!(check("random").is_ok() && check("lrp:thesis-audio-nnls").is_ok());
     }
 }

@@ -66,7 +66,7 @@ fn a_stream_is_measured_as_a_monitor_hears_it() {
     }
     assert!(number(&figures["calibration"], "expected_error") < 0.5, "{figures}");
     assert_eq!(figures["calibration"]["bins"].as_array().unwrap().len(), 15);
-    assert_eq!(text(&figures, "method"), "l2i");
+    assert_eq!(text(&figures, "method"), "lmac");
 }
 
 /// The monitor tells times to the microsecond.

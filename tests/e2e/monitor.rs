@@ -59,7 +59,7 @@ fn lines_tell_of_the_whole_scene_in_order() {
     let (samples, _) = scene();
     let secs = samples.len() as f64 / 44_100.0;
 
-    assert_eq!((text(start, "source"), text(start, "method")), ("demo", "l2i"));
+    assert_eq!((text(start, "source"), text(start, "method")), ("demo", "lmac"));
     assert_eq!((count(start, "input_rate_hz"), count(start, "input_channels")), (44_100, 1));
     assert_eq!(text(start, "version"), env!("CARGO_PKG_VERSION"));
     assert!(text(&start["model"], "sha256").len() == 64 && !text(&start["model"], "name").is_empty());

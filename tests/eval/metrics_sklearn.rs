@@ -2,11 +2,12 @@
 //!
 //! ```python
 //! import numpy as np
-//! from sklearn.metrics import average_precision_score, top_k_accuracy_score
+//! from sklearn.metrics import average_precision_score, roc_auc_score, top_k_accuracy_score
 //! i = np.arange(12 * 4)
 //! s = ((i * 37) % 101 / 101).reshape(12, 4).round(1)       # with equal scores
 //! y = ((i * 29) % 53 < 18).reshape(12, 4); y[:, 3] = False # class 3 is never positive
 //! ap = [average_precision_score(y[:, c], s[:, c]) for c in range(3)]; print(ap, np.mean(ap))
+//! z = ((i * 29) % 53 < 18).reshape(12, 4); print([roc_auc_score(z[:, c], s[:, c]) for c in range(4)])
 //! t = ((i * 53) % 97 / 97).reshape(12, 4); u = ((i * 31) % 89 / 89).reshape(12, 4)
 //! print([top_k_accuracy_score(t.argmax(1), u, k=k, labels=[0, 1, 2, 3]) for k in (1, 2, 3)])
 //! v = np.array([3.5, -1.0, 2.0, 8.25, 0.0, 7.0]); print(np.median(v), np.quantile(v, .9), np.quantile(v, .1))
@@ -15,7 +16,7 @@
 
 use earwitness::eval::metrics::{
     accuracy, accuracy_hits, average_precision, bootstrap_interval, class_auprc, macro_auprc, mean, median, quantile,
-    top_class, top_k_fidelity,
+    roc_auc, top_class, top_k_fidelity,
 };
 
 /// `(i · a mod b) / b` for i in 0..48: twelve clips of four classes.
@@ -44,6 +45,17 @@ fn average_precision_is_that_of_scikit_learn_ties_included() {
     close(average_precision(&[0.9, 0.1, 0.8], &[true, false, true]).unwrap(), 1.0);
     // What is not a number ranks last.
     close(average_precision(&[f32::NAN, 0.1], &[false, true]).unwrap(), 1.0);
+}
+
+#[test]
+fn the_area_under_the_roc_curve_is_that_of_scikit_learn_ties_included() {
+    let scores: Vec<f32> = made(37, 101).iter().map(|s| (s * 10.0).round() / 10.0).collect();
+    for (class, wanted) in [0.271_428_571_429, 0.484_375, 0.4, 0.425_925_925_926].into_iter().enumerate() {
+        let column: Vec<f32> = scores.iter().skip(class).step_by(4).copied().collect();
+        let positives: Vec<bool> = (0..12).map(|n| ((n * 4 + class) * 29) % 53 < 18).collect();
+        close(roc_auc(&column, &positives).unwrap(), wanted);
+    }
+    assert_eq!(roc_auc(&[0.1, 0.2], &[true, true]), None);
 }
 
 #[test]
