@@ -10,6 +10,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+use super::against::{Against, Standing};
 pub use super::compare_result::{Comparison, Mean, MethodCost, MethodRow, MultiLabel, SetResult};
 use super::domain::Domain;
 use super::faithfulness::{Heard, Keep, Listener};
@@ -19,6 +20,7 @@ use super::mixtures::MixtureSet;
 pub use super::workers::Subject;
 use super::workers::{Worker, each};
 use crate::interpret::Explanation;
+use crate::interpret::methods::BASELINES;
 use crate::units::ClassId;
 use crate::{Error, Result};
 
@@ -91,8 +93,12 @@ pub fn compare(
     let rows = methods.iter().enumerate().flat_map(|(m, method)| {
         let sounds = &sounds;
         domains.iter().enumerate().map(move |(d, domain)| {
-            let judged: Vec<&Judged> = sounds.iter().map(|s| &s.judged[m * domains.len() + d]).collect();
-            row(method, *domain, &judged, seed)
+            let of = |m: usize| sounds.iter().map(|s| &s.judged[m * domains.len() + d]).collect::<Vec<&Judged>>();
+            let baselines =
+                methods.iter().enumerate().filter(|(b, name)| *b != m && BASELINES.contains(&name.as_str()));
+            let judged = of(m);
+            let against = baselines.map(|(b, name)| against(name, &judged, &of(b), seed)).collect();
+            MethodRow { against, ..row(method, *domain, &judged, seed) }
         })
     });
     Ok(SetResult {
@@ -178,6 +184,22 @@ impl Scene<'_> {
     }
 }
 
+/// A method's figures beside a baseline's on the same sounds.
+fn against(baseline: &str, judged: &[&Judged], theirs: &[&Judged], seed: u64) -> Against {
+    let standing = |figure: fn(&Figures) -> f64| {
+        let pairs = judged.iter().zip(theirs);
+        Standing::of(&pairs.map(|(a, b)| figure(&a.single) - figure(&b.single)).collect::<Vec<f64>>(), seed)
+    };
+    Against {
+        baseline: baseline.to_owned(),
+        ai: standing(|f| f.ai),
+        ad: standing(|f| -f.ad),
+        ag: standing(|f| f.ag),
+        ff: standing(|f| f.ff),
+        fid_in: standing(|f| f.fid_in),
+    }
+}
+
 /// The averages over the sounds.
 fn row(method: &str, domain: Domain, judged: &[&Judged], seed: u64) -> MethodRow {
     let singles = |figure: fn(&Figures) -> f64| -> Vec<f64> { judged.iter().map(|j| figure(&j.single)).collect() };
@@ -213,6 +235,7 @@ fn row(method: &str, domain: Domain, judged: &[&Judged], seed: u64) -> MethodRow
             ff: multi(|f| f.ff),
             fid_in: multi(|f| f.found),
         },
+        against: Vec::new(),
     }
 }
 

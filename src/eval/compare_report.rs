@@ -78,6 +78,7 @@ fn write_set(text: &mut String, set: &SetResult, comparison: &Comparison) -> std
             ],
         )?;
     }
+    write_against(text, set)?;
     writeln!(text, "\nMore of the same masks; the last five columns explain every class that is found.\n")?;
     head(
         text,
@@ -114,6 +115,26 @@ fn write_set(text: &mut String, set: &SetResult, comparison: &Comparison) -> std
                 mean(row.multi_label.fid_in, 2),
             ],
         )?;
+    }
+    Ok(())
+}
+
+/// Which figures are better than those of masks that know nothing; nothing where none was measured.
+fn write_against(text: &mut String, set: &SetResult) -> std::fmt::Result {
+    if set.rows.iter().all(|row| row.against.is_empty()) {
+        return Ok(());
+    }
+    writeln!(
+        text,
+        "\nBetter (+), worse (−) or undecided (·) than a mask that knows nothing, on the same sounds (paired bootstrap, 95 %).\n"
+    )?;
+    head(text, &["mask", "method", "than", "AI", "AD", "AG", "FF", "Fid-In"])?;
+    for row in &set.rows {
+        for against in &row.against {
+            let signs = against.all().map(|standing| standing.map_or_else(nothing, |s| s.sign().to_owned()));
+            let names = [row.domain.name().to_owned(), row.method.clone(), against.baseline.clone()];
+            line(text, &[&names[..], &signs[..]].concat())?;
+        }
     }
     Ok(())
 }
@@ -186,6 +207,7 @@ fn nothing() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::eval::against::{Against, Standing};
     use crate::eval::compare_result::{CorruptionRow, MethodCost, MethodRow, MultiLabel};
     use crate::eval::domain::Domain;
     use crate::eval::evaluate::EvaluatedModel;
@@ -209,6 +231,14 @@ mod tests {
             ff_median: Some(0.1),
             ff_median_random: None,
             multi_label: MultiLabel { ai: one, ad: one, ag: one, ff: one, fid_in: None },
+            against: vec![Against {
+                baseline: "random".to_owned(),
+                ai: Some(Standing::Better),
+                ad: Some(Standing::Worse),
+                ag: None,
+                ff: Some(Standing::Undecided),
+                fid_in: None,
+            }],
         };
         let corrupted = CorruptionRow {
             method: "ideal".to_owned(),
@@ -248,7 +278,8 @@ mod tests {
             .filter(|part| part.starts_with('|'))
             .map(|part| part.lines().map(|line| line.matches('|').count()).collect())
             .collect();
-        assert_eq!(tables, [vec![11; 3], vec![13; 3], vec![9; 3]], "{text}");
+        assert_eq!(tables, [vec![11; 3], vec![9; 3], vec![13; 3], vec![9; 3]], "{text}");
+        assert!(text.contains("| stft | lmac | random | + | − | - | · | - |"), "{text}");
         assert!(text.contains("| stft | lmac | 36.2 [30.0, 42.5] |") && text.contains("| - | - | 0.013 |"), "{text}");
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::against::Against;
 use super::domain::Domain;
 use super::evaluate_result::{EvaluatedModel, Evaluation};
 use super::metrics;
@@ -89,6 +90,8 @@ pub struct MethodRow {
     pub ff_median_random: Option<f64>,
     /// The multi-label forms.
     pub multi_label: MultiLabel,
+    /// Whether its figures are better than those of the baselines that were measured with it.
+    pub against: Vec<Against>,
 }
 
 /// Figures over every class that the classifier finds (those that reach their on-threshold, or else the likeliest), each with

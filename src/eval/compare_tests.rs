@@ -4,6 +4,7 @@ use crate::eval::mixtures::{Material, SetKind};
 use crate::eval::two_bands::{self, N_BINS, N_FRAMES, N_MELS, tone};
 use crate::model::manifest::Activation;
 
+const WORSE: Option<Standing> = Some(Standing::Worse);
 const METHODS: [&str; 5] = ["own", "other", "empty", "all-ones", "attributes"];
 
 fn near(found: Option<Mean>, wanted: f64) {
@@ -68,7 +69,10 @@ fn masks_that_hold_what_the_class_listens_to_are_faithful_and_others_are_not() {
             near(row.ad, drop);
             near(row.ff, 0.0);
             assert!(row.ff_median.unwrap().abs() < 1e-4);
+            let [against] = row.against.as_slice() else { panic!("{row:?}") };
+            assert_eq!((against.baseline.as_str(), against.ff, against.ad), ("all-ones", WORSE, WORSE));
         }
+        assert!(find(&result, "all-ones", domain).against.is_empty(), "a baseline is not its own");
         let empty = find(&result, "empty", domain);
         assert_eq!((empty.sps, empty.comp, empty.empty_masks, empty.mask_mean), (None, None, 6, Some(0.0)));
         let ones = find(&result, "all-ones", domain);

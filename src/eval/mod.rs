@@ -1,5 +1,6 @@
 //! Metrics and tables.
 
+pub mod against;
 pub mod backgrounds;
 pub mod calibration;
 pub mod classifier_figures;
