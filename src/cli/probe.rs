@@ -1,4 +1,4 @@
-//! The probes of `earwitness evaluate`: model randomisation, flipping, remove and retrain, and pictures.
+//! The probes of `earwitness evaluate`: model randomisation, flipping, stability, remove and retrain, and pictures.
 
 mod plots;
 mod roar;
@@ -16,7 +16,7 @@ use super::output;
 use super::parse::count;
 use crate::error::{Error, Result};
 use crate::eval::evaluate::targets_for_model;
-use crate::eval::probe::{flipping, sanity, table, vectors};
+use crate::eval::probe::{flipping, sanity, stability, table, vectors};
 use crate::interpret::methods::{BASELINES, load};
 use crate::model::device::ComputeDevice;
 use crate::model::package::{Package, find_model};
@@ -35,6 +35,9 @@ pub struct ProbeArgs {
     /// Replace the classifier's input by silence, most relevant places first, and follow the score
     #[arg(long, env = "EARWITNESS_FLIPPING", conflicts_with_all = TABLES, value_parser = FalseyValueParser::new())]
     pub flipping: bool,
+    /// Change sounds a little (1 dB louder, 10 ms later, noise 40 dB below) and measure how far masks move
+    #[arg(long, env = "EARWITNESS_STABILITY", conflicts_with_all = TABLES, value_parser = FalseyValueParser::new())]
+    pub stability: bool,
     /// Remove what is relevant and retrain, on the folds that are not measured; results lie in DIR, and the same command goes on there
     #[arg(long, value_name = "DIR", env = "EARWITNESS_ROAR", conflicts_with_all = TABLES)]
     pub roar: Option<PathBuf>,
@@ -56,7 +59,7 @@ impl ProbeArgs {
     /// Whether anything is to be probed.
     #[must_use]
     pub const fn is_wanted(&self) -> bool {
-        self.sanity || self.flipping || self.roar.is_some() || self.plots.is_some()
+        self.sanity || self.flipping || self.stability || self.roar.is_some() || self.plots.is_some()
     }
 }
 
@@ -116,6 +119,12 @@ pub fn run(args: &ProbeArgs, common: &Common<'_>) -> Result<()> {
             plots::write(dir, "flipping-pixels", &plots::flipping(&results, "single values", |r| &r.pixels))?;
         }
         insert(&mut figures, "flipping", &results)?;
+    }
+    if args.stability {
+        let bar = Bar::new("changing sounds");
+        let results = stability::stability(package, &subject.methods, &some, seed, &mut |done, all| bar.at(done, all))?;
+        text += &section(&table::stability(&results));
+        insert(&mut figures, "stability", &results)?;
     }
     if let Some(dir) = &args.plots {
         plots::pages(dir, &subject, &chosen, seed)?;

@@ -7,6 +7,7 @@ use earwitness::eval::probe::clip_scores::ClipScorer;
 use earwitness::eval::probe::flipping::{Flipping, flip};
 use earwitness::eval::probe::input_map::RANDOM;
 use earwitness::eval::probe::sanity::{Sanity, cascade};
+use earwitness::eval::probe::stability::stability;
 use earwitness::eval::probe::table;
 use earwitness::eval::probe::vectors::relevance_vectors;
 use earwitness::model::classifier::Classifier;
@@ -154,4 +155,20 @@ fn a_clip_page_has_the_scores_of_both_sides() {
     let l2i = &scores.methods[1];
     assert_eq!(l2i.mask.len(), 32 * 16);
     assert!(l2i.mask.iter().all(|m| (0.0..=1.0).contains(m)));
+}
+
+#[test]
+fn masks_that_do_not_look_at_the_sound_do_not_move_with_it() {
+    let (_dir, package, clips) = setting();
+    let clips: Vec<&[f32]> = clips.iter().map(Vec::as_slice).collect();
+    let measure = || stability(&package, &names(&["all-ones", "saliency"]), &clips, 3, &mut |_, _| ()).unwrap();
+    let results = on_threads(1, measure);
+    let ones = &results[0];
+    assert_eq!((ones.n, ones.louder, ones.later, ones.noise), (5, Some(0.0), Some(0.0), Some(0.0)));
+    let saliency = &results[1];
+    for moved in [saliency.louder, saliency.later, saliency.noise] {
+        assert!(moved.is_some_and(|moved| moved > 1e-6 && moved < 2.0), "{saliency:?}");
+    }
+    assert!(table::stability(&results).contains("noise 40 dB below"));
+    assert_eq!(on_threads(3, measure), results);
 }

@@ -1,5 +1,6 @@
 //! Probes of explanation methods that a table of metrics does not hold: do explanations depend on the weights
-//! ([`sanity`]), does the classifier's score fall when what they point at is taken out of its input ([`flipping`]), and
+//! ([`sanity`]), does the classifier's score fall when what they point at is taken out of its input ([`flipping`]), do
+//! explanations stay where the sound hardly changes ([`stability`]), and
 //! do explanations of one class resemble each other ([`vectors`], [`tsne`])?
 //!
 //! All of them look at whole clips as one segment, explain the classifier's top class, and give the same figures for the
@@ -12,6 +13,7 @@ pub mod input_map;
 pub mod order;
 pub mod sanity;
 pub mod similarity;
+pub mod stability;
 pub mod table;
 pub mod tsne;
 pub mod vectors;

@@ -5,23 +5,25 @@
 //! Only the classifier becomes random. Methods with trained networks of their own (L2I's Ψ and Θ, the decoder of L-MAC) keep
 //! them, as in the L-MAC paper.
 
-use rand::SeedableRng;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use super::batch::{Pool, hear};
 use super::similarity::{spearman, ssim};
 use super::{Clips, Progress};
-use crate::Result;
 use crate::eval::faithfulness::Heard;
 use crate::eval::metrics;
 use crate::eval::workers::for_each;
 use crate::interpret::{Explanation, Segment};
+use crate::model::causal::{CausalConfig, TrainableCausal};
 use crate::model::classifier::Classifier;
+use crate::model::manifest::Architecture;
 use crate::model::package::Package;
 use crate::model::tensors::{Array, Arrays};
 use crate::model::vgg::{TrainableVgg, VggConfig};
 use crate::units::ClassId;
+use crate::{Error, Result};
 
 /// Methods with trained networks of their own, which stay as they are.
 const OWN_NETWORKS: [&str; 2] = ["l2i", "lmac"];
@@ -61,7 +63,7 @@ struct Randomised {
 }
 
 /// Randomises the classifier of `package` layer by layer and compares each of `methods` (as [`crate::interpret::methods`]
-/// names them) with what it said before. Random weights are those of a fresh [`TrainableVgg`], drawn from `seed`.
+/// names them) with what it said before. Random weights are those of a fresh network, drawn from `seed`.
 ///
 /// # Errors
 /// Where a method cannot be loaded or fails.
@@ -116,11 +118,8 @@ fn class(heard: &Heard) -> ClassId {
 /// The packages of all steps.
 fn randomised(package: &Package, seed: u64) -> Result<Vec<Randomised>> {
     let file = &package.manifest().classifier.weights;
-    let config = VggConfig::from_manifest(package.manifest())?;
-    let fresh = TrainableVgg::new(&config, &mut ChaCha8Rng::seed_from_u64(seed))?.arrays();
+    let (fresh, names) = fresh(package, &mut ChaCha8Rng::seed_from_u64(seed))?;
     let mut weights = package.tensors(file)?;
-    let mut names: Vec<String> = config.layers().into_iter().map(|layer| layer.name).collect();
-    names.push("fc".to_owned());
     let one = |layer: String| -> Result<Randomised> {
         replace_layer(&mut weights, &fresh, &layer);
         let package = package.clone().with_tensors(file, &weights)?;
@@ -128,6 +127,32 @@ fn randomised(package: &Package, seed: u64) -> Result<Vec<Randomised>> {
         Ok(Randomised { layer, package, classifier })
     };
     names.into_iter().rev().map(one).collect()
+}
+
+/// Random weights of the package's network, and the names of its layers, the input's first.
+fn fresh(package: &Package, rng: &mut ChaCha8Rng) -> Result<(Arrays, Vec<String>)> {
+    let manifest = package.manifest();
+    match manifest.classifier.architecture {
+        Architecture::Vgg => {
+            let config = VggConfig::from_manifest(manifest)?;
+            let names = config.layers().into_iter().map(|layer| layer.name).chain(["fc".to_owned()]).collect();
+            Ok((TrainableVgg::new(&config, rng)?.arrays(), names))
+        }
+        Architecture::Causal => {
+            let config = CausalConfig::from_manifest(manifest)?;
+            let mut arrays = TrainableCausal::new(&config, rng)?.arrays();
+            let bound = 1.0 / (config.embedding as f32).sqrt();
+            let n = config.n_classes * config.embedding;
+            let weights = (0..n).map(|_| rng.random_range(-bound..bound)).collect();
+            arrays.insert("label.weight", [config.n_classes, config.embedding], weights);
+            let names = config.layers().into_iter().map(|layer| layer.name).chain(["label".to_owned()]).collect();
+            Ok((arrays, names))
+        }
+        Architecture::EfficientAt => Err(Error::usage(format!(
+            "the layers of {} cannot be made random: its architecture is not trained here; leave --sanity out",
+            manifest.name
+        ))),
+    }
 }
 
 /// Takes all arrays of `layer` from `fresh`. What a fresh layer does not have, as a bias before batch norm, becomes 0.

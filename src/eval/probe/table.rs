@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::flipping::{Flipping, MeanCurve};
 use super::sanity::Sanity;
+use super::stability::Stability;
 use super::vectors::Coherence;
 
 /// Cascading randomisation: a row a layer, two columns a method.
@@ -52,6 +53,21 @@ pub fn flipping(results: &[Flipping]) -> String {
     }
     text += &columns(&rows);
     text
+}
+
+/// Stability: a row a method.
+#[must_use]
+pub fn stability(results: &[Stability]) -> String {
+    let Some(first) = results.first() else { return String::new() };
+    let mut rows = vec![["method", "1 dB louder", "10 ms later", "noise 40 dB below"].map(str::to_owned).to_vec()];
+    for r in results {
+        rows.push(vec![r.method.clone(), number(r.louder), number(r.later), number(r.noise)]);
+    }
+    format!(
+        "stability, {} clips: how far the mask moves, as a share of the mask; 0 is the same\n\n{}",
+        first.n,
+        columns(&rows)
+    )
 }
 
 /// Coherence of relevance vectors: a row a method.
