@@ -31,7 +31,7 @@ fn clip(rate_hz: f32) -> Vec<f32> {
 }
 
 fn explanations(c: &mut Criterion) {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/default");
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/esc13");
     let package = Package::open(&dir).unwrap().for_clips();
     let classifier = Classifier::load(&package).unwrap();
     let rate_hz = classifier.front_end().sample_rate.hz() as f32;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::FalseyValueParser;
 use serde::Serialize;
 
-use super::parse::positive;
+use super::parse::{positive, share};
 use super::train::data::command_line;
 use super::{Globals, io_error, output};
 use crate::checked_file::{self, Links};
@@ -89,6 +89,9 @@ pub(super) struct Args {
     /// The model [default: the settings file's]
     #[arg(long, value_name = "NAME|DIR", env = "EARWITNESS_MODEL")]
     model: Option<OsString>,
+    /// Choose no threshold below this one
+    #[arg(long, value_name = "P", env = "EARWITNESS_MIN_THRESHOLD", default_value_t = 0.0, value_parser = share)]
+    min_threshold: f64,
     /// Make the chosen thresholds the defaults of this package, which has the same labels, instead of writing settings; labels
     /// without one are only shown from then on, the others are reported
     #[arg(long, value_name = "DIR", env = "EARWITNESS_INTO_MODEL", conflicts_with = "dir")]
@@ -151,7 +154,7 @@ pub(super) fn run(args: &Args, globals: &Globals) -> Result<()> {
         None => Vec::new(),
     };
     let known = Known { marks, stream };
-    let wanted = Wanted { false_alarms_per_hour: args.false_alarms_per_hour };
+    let wanted = Wanted { false_alarms_per_hour: args.false_alarms_per_hour, min_threshold: args.min_threshold };
     let advice: Vec<Advice> =
         labels.iter().zip(&detector.classes).map(|(l, c)| known.advice(l, c.on, wanted)).collect();
     let names = loaded.config.names(&package.manifest().name, &package.manifest().labels);

@@ -253,7 +253,7 @@ section! {
         /// Tell, in a line of type "reason", why a label with a noteworthy score is not reported, whenever that changes.
         reasons: bool = false,
         /// The model: a name of `earwitness model list`, or a package's folder.
-        model: OsText = "default".into(),
+        model: OsText = crate::model::package::DEFAULT_MODEL.into(),
         /// The method that says what the classifier heard: "lmac", "l2i", …, or "auto", the most faithful one that the model has.
         method: String = "auto".into(),
         /// Where the networks run: "cpu", "cuda:0" (a build with the feature cuda), or "auto": a GPU where there is one.

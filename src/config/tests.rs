@@ -74,7 +74,7 @@ fn flags_win_over_the_file_and_the_file_over_defaults() {
     let config = Config::load(Some(&path), given).unwrap();
     assert_eq!(config.monitor.input, "demo", "from the file");
     assert!(!config.monitor.fast, "from the flag");
-    assert_eq!(config.monitor.model, "default", "from the defaults");
+    assert_eq!(config.monitor.model, crate::model::package::DEFAULT_MODEL, "from the defaults");
     assert_eq!(config.detector.thresholds["dog"], 0.9, "a flag for one label …");
     assert_eq!(config.detector.thresholds["rain"], 0.4, "… leaves the others");
 }

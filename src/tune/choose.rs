@@ -10,6 +10,9 @@ pub const LEAST_RIGHT: usize = 5;
 pub struct Wanted {
     /// False alarms of a label in an hour, at most.
     pub false_alarms_per_hour: f64,
+    /// No threshold below this one. A stream of an hour or two cannot tell a low threshold that is harmless from one that waits
+    /// for another place.
+    pub min_threshold: f64,
 }
 
 /// Where evidence comes from.
@@ -91,6 +94,7 @@ pub fn choose(evidence: &Evidence, wanted: Wanted) -> Advice {
         why_not: String::new(),
     };
     let rate = |step: &Step| step.wrong as f64 * weight / hours;
+    let fits = |step: &Step| step.threshold >= wanted.min_threshold && rate(step) <= wanted.false_alarms_per_hour;
     // Hours that are no number are not enough.
     let long_enough = hours * wanted.false_alarms_per_hour >= 1.0;
     if *n_true < LEAST_RIGHT {
@@ -100,7 +104,7 @@ pub fn choose(evidence: &Evidence, wanted: Wanted) -> Advice {
         let needed = 1.0 / wanted.false_alarms_per_hour;
         advice.why_not =
             format!("too little evidence: {hours:.2} h are too short for this rate, {needed:.1} h are needed");
-    } else if let Some(step) = steps.iter().find(|step| rate(step) <= wanted.false_alarms_per_hour) {
+    } else if let Some(step) = steps.iter().find(|step| fits(step)) {
         advice.recall = Some(step.right as f64 / *n_true as f64);
         advice.false_alarms_per_hour = Some(rate(step));
         if step.right == 0 {
@@ -124,7 +128,7 @@ mod tests {
         Evidence { label: "dog".into(), now: 0.5, source: Source::Marks, n_true: 10, weight: 1.0, hours: 10.0, steps }
     }
 
-    const HALF: Wanted = Wanted { false_alarms_per_hour: 0.5 };
+    const HALF: Wanted = Wanted { false_alarms_per_hour: 0.5, min_threshold: 0.0 };
 
     #[test]
     fn the_lowest_threshold_within_the_rate_is_chosen_with_its_recall() {
@@ -135,7 +139,9 @@ mod tests {
         let advice = choose(&Evidence { weight: 2.0, ..evidence(&steps) }, HALF);
         assert_eq!((advice.threshold, advice.recall), (Some(0.8), Some(0.4)));
         // More false alarms than now may be wanted.
-        assert_eq!(choose(&evidence(&steps), Wanted { false_alarms_per_hour: 2.0 }).threshold, Some(0.5));
+        assert_eq!(choose(&evidence(&steps), Wanted { false_alarms_per_hour: 2.0, ..HALF }).threshold, Some(0.5));
+        let careful = Wanted { false_alarms_per_hour: 2.0, min_threshold: 0.65 };
+        assert_eq!(choose(&evidence(&steps), careful).threshold, Some(0.7));
     }
 
     #[test]

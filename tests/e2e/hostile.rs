@@ -279,7 +279,7 @@ fn a_recording_takes_no_more_memory_than_its_sound_at_the_models_rate() {
 fn copied_model(run: &Run) -> PathBuf {
     let dir = run.home().join("m");
     fs::create_dir(&dir).unwrap();
-    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("models/default")).unwrap() {
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("models/esc13")).unwrap() {
         let entry = entry.unwrap();
         fs::copy(entry.path(), dir.join(entry.file_name())).unwrap();
     }

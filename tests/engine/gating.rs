@@ -67,7 +67,7 @@ impl Explanation for Kept {
 /// Events of the beginning of the demo scene and a quiet time after it, and at which strides segments were explained. With
 /// `all`, every segment is explained, and every explanation is kept as it is.
 fn listen(method: &str, all: bool) -> (String, Vec<bool>) {
-    let package = Package::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/default")).unwrap();
+    let package = Package::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/esc13")).unwrap();
     let classifier = Classifier::load(&package).unwrap();
     let mut interpreter = methods::load(&package, method, &ComputeDevice::cpu(), 1).unwrap();
     if all {

@@ -10,7 +10,7 @@ use earwitness::model::package::Package;
 use crate::harness::fuzz;
 
 fn default_package() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("models/default")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("models/esc13")
 }
 
 #[test]

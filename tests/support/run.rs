@@ -5,6 +5,10 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+/// The model where a test names none: small, with everything that a model can have, and the one that the tests' expectations
+/// were made with.
+pub(crate) const MODEL: &str = "esc13";
+
 /// A fresh home and environment.
 pub(crate) struct Run {
     home: TempDir,
@@ -34,6 +38,7 @@ impl Run {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_earwitness"));
         command.args(args).current_dir(self.home()).env_clear().env("HOME", self.home());
+        command.env("EARWITNESS_MODEL", MODEL);
         command.envs(self.env.iter().map(|(k, v)| (k, v)));
         command
     }

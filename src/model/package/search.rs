@@ -8,7 +8,10 @@ use super::{MANIFEST_FILE, Package};
 use crate::error::{Error, Result};
 
 /// The model that is used where none is named.
-pub const DEFAULT_MODEL: &str = "default";
+pub const DEFAULT_MODEL: &str = "everyday";
+
+/// Another name for it, where no package has this name.
+const DEFAULT: &str = "default";
 
 /// How far above the executable a `models` folder is looked for: a build lies at `target/release/earwitness`, a test
 /// one folder deeper.
@@ -83,6 +86,9 @@ impl SearchPath {
         }
         if let Some(dir) = self.dirs.iter().map(|d| d.join(as_dir)).find(|d| is_package(d)) {
             return Ok(dir);
+        }
+        if name_or_dir == DEFAULT {
+            return self.find(DEFAULT_MODEL);
         }
         let known: Vec<String> = self.packages().into_iter().map(|(name, _)| name).collect();
         let known = if known.is_empty() { "there is none yet".to_string() } else { known.join(", ") };
