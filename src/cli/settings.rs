@@ -48,7 +48,7 @@ pub struct SettingsArgs {
     #[arg(long, value_name = "SECS", env = "EARWITNESS_DURATION", value_parser = seconds, help_heading = "Sound in")]
     pub duration: Option<f64>,
 
-    /// The model: a name of `earwitness model list`, or a package's folder [default: default]
+    /// The model: a name of `earwitness model list`, or a package's folder [default: everyday]
     #[arg(long, value_name = "NAME|DIR", env = "EARWITNESS_MODEL", help_heading = "Hearing")]
     pub model: Option<OsString>,
     /// The method that says what the classifier heard, some with options, as in lrp:epsilon-plus; auto takes the most faithful

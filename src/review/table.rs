@@ -174,7 +174,7 @@ mod tests {
         // Scripts rely on this order: add behind the last one only.
         let names: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).collect();
         assert_eq!(names[..6], ["dir", "id", "label", "groups", "score", "onset"]);
-        assert_eq!((names.len(), names[29]), (30, "offset_in_file_s"));
+        assert_eq!((names.len(), names[29], names[30]), (31, "offset_in_file_s", "evidence"));
         assert_eq!(row(&entry("dog", "01A")).len(), names.len());
     }
 }

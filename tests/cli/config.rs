@@ -6,7 +6,7 @@ use crate::support::run::Run;
 
 #[test]
 fn init_writes_once_and_what_it_writes_is_right() {
-    let run = Run::new();
+    let run = Run::new().with_default_model();
     let out = run.ok(&["config", "init"]);
     assert_eq!(out.stdout, "");
     let file = run.home().join(".config/earwitness/config.toml");

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use crate::support::e2e::*;
-use crate::support::run::Run;
+use crate::support::run::{MODEL as MODEL_NAME, Run};
 use serde_json::Value;
 
 /// The rate of the default model, its labels.
 static MODEL: LazyLock<(u32, Vec<String>)> = LazyLock::new(|| {
-    let shown: Value = serde_json::from_str(&Run::new().ok(&["model", "show", "--json"]).stdout).unwrap();
+    let shown: Value = serde_json::from_str(&Run::new().ok(&["model", "show", MODEL_NAME, "--json"]).stdout).unwrap();
     let manifest = &shown["manifest"];
     let labels = manifest["labels"].as_array().unwrap().iter().map(|l| text(l, "name").to_owned()).collect();
     (count(&manifest["front_end"], "sample_rate_hz") as u32, labels)
@@ -37,7 +37,7 @@ fn a_recording_is_explained_from_its_first_to_its_last_sample() {
     let (samples, label) = first_sound(2 * hz);
     let stereo: Vec<f32> = samples.iter().flat_map(|&x| [x, x]).collect();
     write_wav(&run.home().join("bark.wav"), 2 * hz, 2, &stereo);
-    let printed = run.ok(&["explain", "bark.wav", "--out", "explained"]);
+    let printed = run.ok(&["explain", "bark.wav", "--out", "explained", "--method", "l2i"]);
     assert_eq!(printed.stderr, "");
     let folders = event_folders(&run.home().join("explained"));
     assert_eq!(named_folders(&printed.stdout), folders);

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::support::e2e::*;
-use crate::support::run::Run;
+use crate::support::run::{MODEL as MODEL_NAME, Run};
 use earwitness::eval::events::Span;
 use earwitness::eval::stream::ReferenceEvent;
 use earwitness::eval::stream_files::write_reference;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 /// The sha256 of the model whose scores count.
 fn model() -> String {
-    let shown: Value = serde_json::from_str(&Run::new().ok(&["model", "show", "--json"]).stdout).unwrap();
+    let shown: Value = serde_json::from_str(&Run::new().ok(&["model", "show", MODEL_NAME, "--json"]).stdout).unwrap();
     text(&shown, "sha256").to_owned()
 }
 

@@ -119,7 +119,7 @@ fn quiet_hours_mark_events_or_keep_them_back() {
 fn a_label_that_the_model_does_not_have_is_found_with_its_line() {
     let run = Run::new();
     let file = run.home().join("c.toml");
-    std::fs::write(&file, "[detector]\n\n[class.unicorn]\nthreshold = 0.5\n").unwrap();
+    std::fs::write(&file, "[monitor]\nmodel = \"esc13\"\n[class.unicorn]\nthreshold = 0.5\n").unwrap();
     let file = file.to_str().unwrap();
     for args in [["config", "check", file].as_slice(), &["monitor", "--input", "demo", "--fast", "--config", file]] {
         let error = run.fails(2, args);
@@ -146,7 +146,8 @@ fn wait_for(log: &Path, what: &str) -> String {
 
 #[test]
 fn a_hang_up_reads_the_settings_again_and_a_bad_file_changes_nothing() {
-    let run = Run::new();
+    // A variable would outrank the file's model.
+    let run = Run::new().with_default_model();
     let (file, log) = (run.home().join("c.toml"), run.home().join("log"));
     let settings = |more: &str, level: &str| {
         let text = format!("{more}[log]\nlevel = \"{level}\"\nfile = \"{}\"\n", log.display());

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::support::e2e::*;
 use crate::support::process::alone;
-use crate::support::run::Run;
+use crate::support::run::{MODEL, Run};
 use earwitness::archive::{Filter, Index, Page};
 
 /// Killed without warning at odd moments, some of them while an event is being written: what lies on the disk is whole or can
@@ -89,6 +89,7 @@ fn recordings_are_private_whatever_the_umask() {
         );
         let mut shell = std::process::Command::new("sh");
         shell.args(["-c", &script]).current_dir(run.home()).env_clear().env("HOME", run.home());
+        shell.env("EARWITNESS_MODEL", MODEL);
         let output = shell.output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
         let mut left = vec![run.home().join(format!("r{umask}"))];

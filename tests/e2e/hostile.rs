@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::e2e::*;
-use crate::support::run::Run;
+use crate::support::run::{MODEL, Run};
 use rusqlite::Connection;
 
 const INDEX: &str = ".index.sqlite";
@@ -50,6 +50,7 @@ fn a_limit_on_the_length_of_files_fails_the_write_and_ends_nothing() {
         format!("ulimit -f 60; exec '{program}' monitor --input demo --fast --duration 30 --ui jsonl --record r");
     let mut shell = Command::new("sh");
     shell.args(["-c", &script]).current_dir(run.home()).env_clear().env("HOME", run.home());
+    shell.env("EARWITNESS_MODEL", MODEL);
     let ending = Live::start(shell).finish();
     let events = check_lines(&ending.lines);
     assert!(!events.is_empty());

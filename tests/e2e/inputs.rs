@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use crate::support::e2e::*;
-use crate::support::run::Run;
+use crate::support::run::{MODEL, Run};
 use serde_json::Value;
 
 const RATE_HZ: u32 = 44_100;
@@ -356,7 +356,7 @@ fn a_clip_of_a_data_set_that_cannot_be_read_is_left_out_of_the_figures() {
     let set = run.home().join("set");
     std::fs::create_dir_all(set.join("audio")).unwrap();
     std::fs::create_dir_all(set.join("meta")).unwrap();
-    let shown: Value = serde_json::from_str(&run.ok(&["model", "show", "--json"]).stdout).unwrap();
+    let shown: Value = serde_json::from_str(&run.ok(&["model", "show", MODEL, "--json"]).stdout).unwrap();
     let label = shown["manifest"]["labels"][0]["name"].as_str().unwrap().to_owned();
     let mut table = "filename,fold,target,category\n".to_owned();
     for name in ["1-1-A-0.wav", "1-2-A-0.wav", "1-3-A-0.wav"] {

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::sync::LazyLock;
 
 use crate::support::e2e::*;
-use crate::support::run::Run;
+use crate::support::run::{MODEL, Run};
 use earwitness::audio::demo::scene;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -94,7 +94,7 @@ fn event_lines_have_exactly_the_fields_of_the_contract() {
     let Whole { lines, dir, .. } = &*WHOLE;
     let start = &lines[0];
     let began = timestamp(start, "start");
-    let shown: Value = serde_json::from_str(&Run::new().ok(&["model", "show", "--json"]).stdout).unwrap();
+    let shown: Value = serde_json::from_str(&Run::new().ok(&["model", "show", MODEL, "--json"]).stdout).unwrap();
     let labels = shown["manifest"]["labels"].as_array().unwrap();
     let mut ids = BTreeSet::new();
     for event in of_type(lines, "event") {
@@ -116,6 +116,7 @@ fn event_lines_have_exactly_the_fields_of_the_contract() {
             "score",
             "source",
             "type",
+            "verdict",
         ];
         assert_eq!(keys(event), fields);
         assert_eq!(keys(&event["faithfulness"]), ["agrees", "prob", "prob_in", "prob_out"]);

@@ -9,7 +9,7 @@ use std::process::{Output, Stdio};
 use std::sync::LazyLock;
 
 use crate::support::e2e::*;
-use crate::support::run::Run;
+use crate::support::run::{MODEL, Run};
 use serde_json::Value;
 
 /// How much of the demo scene is heard here: four sounds.
@@ -193,9 +193,9 @@ fn an_input_that_cannot_be_used_is_exit_code_3() {
     }
 }
 
-/// A copy of the default model's package in `dir`.
+/// A copy of a model's package in `dir`.
 fn copy_model(run: &Run, dir: &Path) -> Vec<String> {
-    let shown: Value = serde_json::from_str(&run.ok(&["model", "show", "--json"]).stdout).unwrap();
+    let shown: Value = serde_json::from_str(&run.ok(&["model", "show", MODEL, "--json"]).stdout).unwrap();
     let from = Path::new(text(&shown, "dir"));
     let mut files: Vec<String> = shown["manifest"]["files"].as_object().unwrap().keys().cloned().collect();
     std::fs::create_dir(dir).unwrap();

@@ -9,7 +9,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::support::e2e::{self, scene_at, text};
-use crate::support::run::Run;
+use crate::support::run::{MODEL, Run};
 use serde_json::Value;
 
 /// Longest wait for the screen to show something.
@@ -86,7 +86,7 @@ impl Terminal {
     /// Starts the program on the demo scene, its process id in the file `id`, and waits until it draws.
     fn start_monitor(&self) -> String {
         let program = env!("CARGO_BIN_EXE_earwitness");
-        let command = format!("echo $$ > id; exec {program} monitor --input demo --record r");
+        let command = format!("echo $$ > id; exec {program} monitor --model {MODEL} --input demo --record r");
         self.type_line(&format!("sh -c '{command}'; echo ended with $?"));
         self.until("the screen", |screen| {
             screen.contains("labels") && screen.contains("waterfall") || screen.contains("heard · all sound")
@@ -126,7 +126,7 @@ impl Drop for Terminal {
 }
 
 fn labels() -> Vec<String> {
-    let shown: Value = serde_json::from_str(&Run::new().ok(&["model", "show", "--json"]).stdout).unwrap();
+    let shown: Value = serde_json::from_str(&Run::new().ok(&["model", "show", MODEL, "--json"]).stdout).unwrap();
     shown["manifest"]["labels"].as_array().unwrap().iter().map(|l| text(l, "name").to_owned()).collect()
 }
 
@@ -216,7 +216,7 @@ fn a_terminal_that_goes_away_ends_the_monitor() {
 fn ctrl_c_gives_the_terminal_back_even_on_a_screen_too_small() {
     let Some(terminal) = Terminal::open(40, 8) else { return };
     let program = env!("CARGO_BIN_EXE_earwitness");
-    terminal.type_line(&format!("{program} monitor --input demo; echo ended with $?"));
+    terminal.type_line(&format!("{program} monitor --model {MODEL} --input demo; echo ended with $?"));
     terminal.until("too small", |s| s.contains("terminal too small"));
     terminal.keys(&["C-c"]);
     terminal.check_given_back();
@@ -238,7 +238,8 @@ fn a_deaf_input_is_named_beside_one_that_hears() {
     let Some(terminal) = Terminal::open(100, 30) else { return };
     let program = env!("CARGO_BIN_EXE_earwitness");
     // The writer says nothing, and ends with the terminal.
-    terminal.type_line(&format!("sleep 600 | {program} monitor --input stdin:22050x1:s16le --input demo"));
+    terminal
+        .type_line(&format!("sleep 600 | {program} monitor --model {MODEL} --input stdin:22050x1:s16le --input demo"));
     let deaf = |s: &str| s.contains("stdin is deaf: it has delivered nothing for 4 s") && s.contains("STALLED");
     let screen = terminal.until("the banner", deaf);
     assert!(screen.contains("1/2  stdin") && screen.contains("DEAF: ") && screen.contains("> 1 stdin"), "{screen}");
@@ -260,12 +261,14 @@ fn the_screen_stays_at_the_end_of_the_input_unless_told_otherwise() {
     let (samples, _) = scene_at(22_050);
     e2e::write_wav(&terminal.run.home().join("a.wav"), 22_050, 1, &samples[..2 * 22_050]);
     let program = env!("CARGO_BIN_EXE_earwitness");
-    terminal.type_line(&format!("{program} monitor --input file:a.wav --fast; echo ended with $?"));
+    terminal.type_line(&format!("{program} monitor --model {MODEL} --input file:a.wav --fast; echo ended with $?"));
     terminal.until("the end", |s| s.contains("end of input"));
     terminal.keys(&["q"]);
     terminal.until("the exit code", |s| s.contains("ended with 0"));
     terminal.type_line("clear");
-    terminal.type_line(&format!("{program} monitor --input file:a.wav --fast --exit-on-end; echo left with $?"));
+    terminal.type_line(&format!(
+        "{program} monitor --model {MODEL} --input file:a.wav --fast --exit-on-end; echo left with $?"
+    ));
     terminal.until("the exit code", |s| s.contains("left with 0\n"));
 }
 

@@ -13,6 +13,7 @@ pub(crate) const MODEL: &str = "esc13";
 pub(crate) struct Run {
     home: TempDir,
     env: Vec<(String, String)>,
+    model: Option<&'static str>,
 }
 
 /// What a run that succeeded printed.
@@ -23,7 +24,13 @@ pub(crate) struct Printed {
 
 impl Run {
     pub(crate) fn new() -> Self {
-        Self { home: tempfile::tempdir().unwrap(), env: Vec::new() }
+        Self { home: tempfile::tempdir().unwrap(), env: Vec::new(), model: Some(MODEL) }
+    }
+
+    /// With the default model.
+    pub(crate) fn with_default_model(mut self) -> Self {
+        self.model = None;
+        self
     }
 
     pub(crate) fn home(&self) -> &Path {
@@ -38,7 +45,7 @@ impl Run {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_earwitness"));
         command.args(args).current_dir(self.home()).env_clear().env("HOME", self.home());
-        command.env("EARWITNESS_MODEL", MODEL);
+        command.envs(self.model.map(|model| ("EARWITNESS_MODEL", model)));
         command.envs(self.env.iter().map(|(k, v)| (k, v)));
         command
     }

@@ -78,8 +78,8 @@ fn filters_and_keys_move_through_the_list() {
     shows("f-score", "0.6", 2);
     shows("f-since", "2026-11-21", 2);
     shows("f-until", "2026-11-20", 2);
-    shows("f-agrees", "no", 1);
-    shows("f-agrees", "none", 1);
+    shows("f-evidence", "not_enough", 1);
+    shows("f-evidence", "none", 1);
     shows("f-marked", "yes", 0);
     shows("f-text", "CAT", 1);
     shows("f-text", EVIL, 1);

@@ -65,7 +65,7 @@ fn it_is_read_marked_filtered_and_left_in_a_terminal() {
     tmux.until("events · 1 / 4");
     // The oldest one, whose evidence is read once it rests.
     tmux.keys(&["G"]);
-    tmux.until("alone, the interpretation is heard as dog with 0.95; without it");
+    tmux.until("evidence enough and needed: alone it gives dog 0.95, removing");
     tmux.keys(&["m"]);
     tmux.until("✓  11-20 11:00:00 dog");
     assert_eq!(recorded.marks("2026-11-20/100000Z-dog-01A")["verdict"], json!("right"));

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::e2e::*;
-use crate::support::run::Run;
+use crate::support::run::{MODEL, Run};
 use crate::support::service::*;
 
 struct Manager(UnixDatagram);
@@ -94,7 +94,8 @@ fn the_status_says_what_was_heard() {
 /// starve, and get its food again once the lines are read.
 #[test]
 fn a_worker_that_hangs_feeds_no_watchdog() {
-    let model: serde_json::Value = serde_json::from_str(&Run::new().ok(&["model", "show", "--json"]).stdout).unwrap();
+    let model: serde_json::Value =
+        serde_json::from_str(&Run::new().ok(&["model", "show", MODEL, "--json"]).stdout).unwrap();
     let labels = model["manifest"]["labels"].as_array().unwrap();
     // Events all the time, for every label.
     let low: Vec<String> = labels.iter().map(|label| format!("\"{}\" = 0.000001", text(label, "name"))).collect();
