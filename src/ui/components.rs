@@ -47,21 +47,15 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, snapshot: &Snapshot, theme: 
     let inner = pane(buffer, area, &title, theme);
     let components: Vec<_> = snapshot.components.iter().filter(|component| !is_nothing(component)).cloned().collect();
     if components.is_empty() {
-        for (y, line) in (inner.y..inner.bottom()).zip(without_components(snapshot)) {
-            buffer.set_string(inner.x, y, clip(&format!("  {line}"), inner.width.into()), theme.dim());
-        }
+        buffer.set_string(inner.x, inner.y, clip("  nothing to explain yet", inner.width.into()), theme.dim());
         return;
     }
     draw_rows(buffer, inner, &components, theme);
 }
 
-/// What to say in place of components.
-fn without_components(snapshot: &Snapshot) -> Vec<String> {
-    if snapshot.explained.is_some() && !matches!(snapshot.method.as_str(), "l2i" | "none") {
-        // A method of masks alone, such as L-MAC.
-        return vec![format!("{} names no components", snapshot.method), "w shows what it heard".to_owned()];
-    }
-    vec!["nothing to explain yet".to_owned()]
+/// Whether the method names components. Those of masks alone, such as L-MAC, do not: `w` shows what they heard.
+pub(super) fn are_named(snapshot: &Snapshot) -> bool {
+    !snapshot.components.is_empty() || matches!(snapshot.method.as_str(), "l2i" | "none")
 }
 
 /// One row for each component, as many as fit: name, bar from a common zero, relevance.

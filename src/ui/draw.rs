@@ -75,7 +75,9 @@ fn draw_body(buffer: &mut Buffer, layout: &Layout, app: &App, theme: Theme) {
     inputs::draw(buffer, layout.inputs, snapshot, theme);
     labels::draw(buffer, layout.labels, app, snapshot, theme);
     waterfall::draw(buffer, layout.waterfall, app, snapshot, theme);
-    components::draw(buffer, layout.components, snapshot, theme);
+    if layout.components.width > 0 {
+        components::draw(buffer, layout.components, snapshot, theme);
+    }
     events::draw(buffer, layout.events, app, snapshot, theme);
 }
 

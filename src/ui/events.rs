@@ -109,8 +109,9 @@ impl Columns {
         let faith = spare >= 7;
         let room = if faith { spare } else { cells.saturating_sub(fixed + 2) };
         let label = longest.max(5).min(room.saturating_sub(1)).min((room / 2).max(12)).min(room);
+        let named = snapshot.events.iter().any(|event| !event.event.components.is_empty());
         let component = room.saturating_sub(label + 1);
-        Self { input, in_file, label, faith, component: if faith && component >= 6 { component } else { 0 } }
+        Self { input, in_file, label, faith, component: if named && faith && component >= 6 { component } else { 0 } }
     }
 
     fn heading(&self) -> String {

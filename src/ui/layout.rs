@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::app::{App, LabelOrder};
 use super::banner::{self, Tone};
-use super::{header, inputs};
+use super::{components, header, inputs};
 
 /// Lines that the panes keep below the banners.
 const LEAST_BODY: u16 = 7;
@@ -20,6 +20,7 @@ pub(super) struct Layout {
     pub(super) inputs: Rect,
     pub(super) labels: Rect,
     pub(super) waterfall: Rect,
+    /// Without columns where the method names no components.
     pub(super) components: Rect,
     pub(super) events: Rect,
     pub(super) health: Rect,
@@ -43,8 +44,13 @@ impl Layout {
         let upper_height = (panes.height * 11 / 20).max(5).min(panes.height);
         let upper = Rect { height: upper_height, ..panes };
         let lower = Rect { y: upper.bottom(), height: panes.height - upper_height, ..panes };
-        let left = |part: Rect| Rect { width: left_width, ..part };
-        let right = |part: Rect| Rect { x: part.x + left_width + 1, width: part.width - left_width - 1, ..part };
+        let has_components = app.snapshot.as_deref().is_none_or(components::are_named);
+        let (components, events) = if has_components {
+            let right = Rect { x: lower.x + left_width + 1, width: lower.width - left_width - 1, ..lower };
+            (Rect { width: left_width, ..lower }, right)
+        } else {
+            (Rect { width: 0, ..lower }, lower)
+        };
         // Labels by group say more of each, and the waterfall can do with less.
         let of_labels =
             if app.order() == LabelOrder::Heard { (panes.width * 9 / 20).min(60).max(left_width) } else { left_width };
@@ -57,8 +63,8 @@ impl Layout {
             inputs,
             labels: Rect { width: of_labels, ..upper },
             waterfall,
-            components: left(lower),
-            events: right(lower),
+            components,
+            events,
             health: line(area.bottom() - 2),
             footer: line(area.bottom() - 1),
         }

@@ -190,8 +190,11 @@ fn a_method_without_components() {
     let mut lmac = snapshot();
     lmac.method = "lmac".into();
     lmac.components.clear();
+    lmac.events.iter_mut().for_each(|event| Arc::make_mut(event).event.components.clear());
     let lines = text(&screen(&app(options(), lmac), 80, 24)).join("\n");
-    assert!(lines.contains("lmac names no components") && lines.contains("w shows what it heard"), "{lines}");
+    // The events have the whole width.
+    assert!(!lines.contains("component") && lines.contains("─ events · "), "{lines}");
+    assert!(lines.lines().any(|line| line.starts_with("─ events · ")), "{lines}");
 
     // While nothing is explained, no method is to blame.
     for method in ["l2i", "none"] {

@@ -93,7 +93,10 @@ fn filters_and_keys_move_through_the_list() {
     assert_eq!(browser.eval(label), json!("dog 0.91"));
     let words = browser.eval("document.getElementById('d-faith').textContent");
     assert!(
-        words.as_str().unwrap().starts_with("Alone, the interpretation is heard as dog with 0.95; without it 0.11"),
+        words
+            .as_str()
+            .unwrap()
+            .starts_with("Evidence enough and needed: alone, it gives dog 0.95; removing it leaves 0.11"),
         "{words}"
     );
     assert_eq!(
