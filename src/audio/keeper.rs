@@ -557,9 +557,10 @@ mod tests {
     #[test]
     fn many_returns_leave_nothing_behind_and_nothing_out() {
         let device = Arc::new(Device::default());
+        // The stream's clock runs from its opening on.
+        let began = Instant::now();
         let mut captures = open(&device);
         let (mut position, mut heard) = (0, 0);
-        let began = Instant::now();
         for turn in 0..20 {
             wait_until("a stream", || device.deliver(&[0.5, 0.25]));
             wait_until("the handover", || captures[0].lost().is_none());

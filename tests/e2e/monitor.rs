@@ -235,7 +235,7 @@ fn silent_prints_nothing_and_records_all_the_same() {
 #[test]
 fn a_run_stops_after_the_duration_asked_for() {
     // Into a pipe, lines are the default.
-    let printed = Run::new().ok(&["monitor", "--input", "demo", "--fast", "--duration", "10"]);
+    let printed = Run::new().ok(&["monitor", "--input", "demo", "--fast", "--duration", "10", "--method", "l2i"]);
     let lines = json_lines(&printed.stdout);
     let events = check_lines(&lines);
     let stop = &lines[lines.len() - 1];
@@ -326,7 +326,9 @@ fn a_slow_method_explains_events_after_they_are_told() {
     assert!(!events.is_empty() && events.len() == explained.len());
     let onsets =
         |lines: &[&Value]| lines.iter().map(|l| (number(l, "onset_s"), number(l, "offset_s"))).collect::<Vec<_>>();
-    let quick: Vec<&Value> = WHOLE.lines.iter().filter(|line| text(line, "type") == "event").collect();
+    let quick = Run::new().ok(&["monitor", "--input", "demo", "--fast", "--ui", "jsonl"]);
+    let quick = json_lines(&quick.stdout);
+    let quick: Vec<&Value> = quick.iter().filter(|line| text(line, "type") == "event").collect();
     assert_eq!(onsets(&events), onsets(&quick), "onsets are found as they are with the default method");
     for (event, then) in events.iter().zip(&explained) {
         assert_eq!((text(event, "explanation"), text(then, "explanation")), ("pending", "done"));
