@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::left_out::LeftOut;
 use super::methods::{MethodParser, asked_for};
@@ -81,7 +81,8 @@ struct Explained {
     method: String,
     /// Time that the explanation took, the recording's decoding left out.
     seconds: f64,
-    verdict: Option<&'static str>,
+    #[serde(serialize_with = "word")]
+    verdict: Option<EvidenceVerdict>,
     agrees: Option<bool>,
     prob: Option<f32>,
     prob_in: Option<f32>,
@@ -268,13 +269,20 @@ fn explain(
         score,
         method: report.event.method,
         seconds,
-        verdict: figures.map(|f| f.verdict().word()),
+        verdict: figures.map(|f| f.verdict()),
         agrees: figures.map(|f| f.agrees),
         prob: figures.map(|f| f.prob),
         prob_in: figures.map(|f| f.prob_in),
         prob_out: figures.map(|f| f.prob_out),
         folder: dir.to_string_lossy().into_owned(),
     })
+}
+
+/// A verdict by its name.
+// serde hands over a reference.
+#[allow(clippy::trivially_copy_pass_by_ref, clippy::ref_option)]
+fn word<S: Serializer>(verdict: &Option<EvidenceVerdict>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    verdict.map(EvidenceVerdict::word).serialize(serializer)
 }
 
 /// One line a person can read, and the folder.
@@ -284,8 +292,7 @@ fn sentence(explained: &Explained) -> String {
     if !explained.heard {
         line += " (below its threshold: no such event would be reported)";
     }
-    let verdict = explained.verdict.and_then(EvidenceVerdict::named);
-    if let (Some(verdict), Some(prob_in), Some(prob_out)) = (verdict, explained.prob_in, explained.prob_out) {
+    if let (Some(verdict), Some(prob_in), Some(prob_out)) = (explained.verdict, explained.prob_in, explained.prob_out) {
         line += &format!(", evidence {} (alone {prob_in:.2}, without it {prob_out:.2})", verdict.words());
     }
     format!("{line}\n  {folder}\n")

@@ -255,7 +255,7 @@ section! {
         /// The model: a name of `earwitness model list`, or a package's folder.
         model: OsText = crate::model::package::DEFAULT_MODEL.into(),
         /// The method that says what the classifier heard: "lmac", "l2i", …, or "auto", the most faithful one that the model has.
-        method: String = "auto".into(),
+        method: String = crate::interpret::methods::AUTO.into(),
         /// Where the networks run: "cpu", "cuda:0" (a build with the feature cuda), or "auto": a GPU where there is one.
         device: String = "auto".into(),
         /// Where the interpretation is played while it happens: "off", "device" (the default one), "device:ID", "jack".

@@ -68,6 +68,12 @@ fn dbfs(amplitude: f64) -> f32 {
     ((20.0 * amplitude.log10()) as f32).max(FLOOR_DBFS)
 }
 
+/// The amplitude ratio of `db` decibels.
+#[must_use]
+pub fn from_db(db: f32) -> f32 {
+    10.0_f32.powf(db / 20.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,7 +21,7 @@ pub use convolve::convolve;
 pub use features::{Compression, FrontEnd, FrontEndParams, SpectrumPower, log1p_magnitude};
 pub use highpass::HighPass;
 pub use istft::{StreamingIstft, istft};
-pub use level::{FLOOR_DBFS, Level, LevelMeter, level};
+pub use level::{FLOOR_DBFS, Level, LevelMeter, from_db, level};
 pub use limiter::{Limiter, LimiterParams};
 pub use mask::apply_mask;
 pub use mel::{MelFilterbank, MelNorm, MelParams, MelScale};

@@ -9,11 +9,11 @@ use super::compare_result::Mean;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Standing {
-    /// Better: 95 % of the bootstrap's mean differences are above 0.
+    /// The 95 % interval of the mean difference is above 0.
     Better,
-    /// Worse: 95 % are below 0.
+    /// It is below 0.
     Worse,
-    /// The interval holds 0.
+    /// It holds 0.
     Undecided,
 }
 
@@ -22,10 +22,12 @@ impl Standing {
     #[must_use]
     pub fn of(differences: &[f64], seed: u64) -> Option<Self> {
         let Mean { low, high, .. } = Mean::of(differences, seed)?;
-        Some(match () {
-            () if low > 0.0 => Self::Better,
-            () if high < 0.0 => Self::Worse,
-            () => Self::Undecided,
+        Some(if low > 0.0 {
+            Self::Better
+        } else if high < 0.0 {
+            Self::Worse
+        } else {
+            Self::Undecided
         })
     }
 

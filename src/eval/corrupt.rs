@@ -82,9 +82,11 @@ fn mixture_result(
     let Worker { listener, interpreters } = worker;
     let heard = listener.hear(&mixture.samples)?;
     let probs = subject.probabilities(&heard.classified.logits);
+    let target_spectrogram = listener.spectrogram(&mixture.target)?;
     let sources = Sources {
         mixture,
-        target: listener.spectrogram(&mixture.target)?,
+        sounding: sounding(&target_spectrogram),
+        target: target_spectrogram,
         corruption: listener.spectrogram(&mixture.other)?,
         mixture_db: si_sdr_db(&mixture.samples, &mixture.target),
     };
@@ -96,8 +98,8 @@ fn mixture_result(
         kept.push(sources.kept(listener, &heard, &mask, &explanation.evidence(ClassId(target)))?);
     }
     sources.ideal_mask(&heard, &mut mask);
-    let frames =
-        mask.chunks_exact(heard.spectrogram.n_bins).zip(heard.log_magnitude.chunks_exact(heard.spectrogram.n_bins));
+    let n_bins = heard.spectrogram.n_bins;
+    let frames = mask.chunks_exact(n_bins).zip(heard.log_magnitude.chunks_exact(n_bins));
     let evidence: Vec<f32> = frames.map(|(m, x)| m.iter().zip(x).map(|(m, x)| m * x).sum()).collect();
     kept.push(sources.kept(listener, &heard, &mask, &evidence)?);
     let found = subject.active(&probs).contains(&target);
@@ -108,6 +110,8 @@ fn mixture_result(
 struct Sources<'a> {
     mixture: &'a Mixture,
     target: Spectrogram,
+    /// Whether it sounds, frame by frame.
+    sounding: Vec<bool>,
     corruption: Spectrogram,
     mixture_db: Option<f64>,
 }
@@ -136,16 +140,8 @@ impl Sources<'_> {
             target_share: (all_kept > 0.0).then(|| target_kept / all_kept),
             target_kept: share(target_kept, target),
             corruption_kept: share(corruption_kept, corruption),
-            time_auc: metrics::roc_auc(relevance, &self.sounding()),
+            time_auc: metrics::roc_auc(relevance, &self.sounding),
         })
-    }
-
-    /// Whether the target sounds, frame by frame.
-    fn sounding(&self) -> Vec<bool> {
-        let frames = self.target.frames.chunks_exact(self.target.n_bins.max(1));
-        let energies: Vec<f64> = frames.map(|frame| frame.iter().map(energy).sum()).collect();
-        let loudest = energies.iter().copied().fold(0.0, f64::max);
-        energies.iter().map(|e| *e > 0.0 && *e >= SOUNDS * loudest).collect()
     }
 
     /// Writes the mask that is the gain |S|² ÷ (|S|² + |N|²) on the mixture.
@@ -157,6 +153,14 @@ impl Sources<'_> {
             *mask = if magnitude > 0.0 { ((gain * magnitude).ln_1p() / magnitude.ln_1p()) as f32 } else { 0.0 };
         }
     }
+}
+
+/// Whether a source sounds, frame by frame.
+fn sounding(source: &Spectrogram) -> Vec<bool> {
+    let frames = source.frames.chunks_exact(source.n_bins.max(1));
+    let energies: Vec<f64> = frames.map(|frame| frame.iter().map(energy).sum()).collect();
+    let loudest = energies.iter().copied().fold(0.0, f64::max);
+    energies.iter().map(|e| *e > 0.0 && *e >= SOUNDS * loudest).collect()
 }
 
 fn energy(x: &Complex32) -> f64 {

@@ -8,6 +8,7 @@ use super::efficientat::TappedEfficientAt;
 use super::frame_probs::FrameProbs;
 use super::manifest::{Activation, Architecture, Label, Manifest};
 use super::package::Package;
+use super::tap_shapes::cannot_be_learned_from;
 use super::taps::Taps;
 use super::vgg::{Forward, PlainVgg, Vgg, VggConfig};
 use crate::dsp::FrontEndParams;
@@ -82,6 +83,16 @@ impl Network for CausalClassifier {
     }
 }
 
+impl Network for DifferentiableCausal {
+    fn forward(&self, segments: &Tensor) -> Result<Forward> {
+        Self::forward(self, segments)
+    }
+
+    fn class_weights(&self) -> Result<Vec<f32>> {
+        Self::class_weights(self)
+    }
+}
+
 impl Network for TappedEfficientAt {
     fn forward(&self, segments: &Tensor) -> Result<Forward> {
         Self::forward(self, segments)
@@ -98,11 +109,7 @@ pub fn frozen(package: &Package) -> Result<Box<dyn Network>> {
     match manifest.classifier.architecture {
         Architecture::Vgg => Ok(Box::new(Vgg::load(&VggConfig::from_manifest(manifest)?, &weights)?)),
         Architecture::Causal => Ok(Box::new(DifferentiableCausal::new(CausalClassifier::load(manifest, &weights)?))),
-        Architecture::EfficientAt => Err(Error::usage(format!(
-            "the model {} is an EfficientAT network, from which no interpreter can learn yet; explain it with lrp, saliency or \
-             gradcam",
-            manifest.name
-        ))),
+        Architecture::EfficientAt => Err(cannot_be_learned_from(manifest)),
     }
 }
 

@@ -59,11 +59,7 @@ impl TapShapes {
         match manifest.classifier.architecture {
             Architecture::Vgg => Self::vgg(&VggConfig::from_manifest(manifest)?),
             Architecture::Causal => Self::causal(&CausalConfig::from_manifest(manifest)?, &manifest.classifier.taps),
-            Architecture::EfficientAt => Err(Error::usage(format!(
-                "the model {} is an EfficientAT network, on which no interpreter of its own can be trained; explain it with \
-                 lrp, saliency or gradcam",
-                manifest.name
-            ))),
+            Architecture::EfficientAt => Err(cannot_be_learned_from(manifest)),
         }
     }
 
@@ -95,9 +91,7 @@ impl TapShapes {
         net.validate()?;
         let layers = net.layers();
         let shape = |name: &String| {
-            let at = layers.iter().position(|layer| layer.name == *name).ok_or_else(|| {
-                Error::model(format!("classifier.taps names '{name}', which is no layer of this network"))
-            })?;
+            let at = CausalConfig::tap_position(&layers, name)?;
             let frames = layers[..=at].iter().map(|layer| layer.stride[0]).product();
             Ok(TapShape { channels: layers[at].c_out, size: MapSize { frames, bands: layers[at].bands[1] } })
         };
@@ -128,6 +122,15 @@ impl TapShapes {
         }
         Ok(Self { n_mels: net.n_mels, n_classes: net.n_classes, time_pooling: net.time_pooling(), taps, finer })
     }
+}
+
+/// Why no interpreter can be trained on a network whose family has no shapes here.
+pub(super) fn cannot_be_learned_from(manifest: &Manifest) -> Error {
+    Error::usage(format!(
+        "the model {} is an EfficientAT network, on which no interpreter of its own can be trained; explain it with lrp, \
+         saliency or gradcam",
+        manifest.name
+    ))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::synthetic_noise::{Colour, noise as synthetic};
+use crate::dsp::from_db;
 
 /// Length of the blocks in which [`active_level`] looks for sound, in samples.
 const LEVEL_BLOCK: usize = 512;
@@ -316,11 +317,6 @@ pub(super) fn scale(samples: &mut [f32], gain: f32) {
     for sample in samples {
         *sample *= gain;
     }
-}
-
-/// The amplitude ratio of `db` decibels.
-pub(super) fn from_db(db: f32) -> f32 {
-    10.0_f32.powf(db / 20.0)
 }
 
 /// A number between the two ends of `range`, each as likely; the first where the range is empty.

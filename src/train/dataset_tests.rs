@@ -113,4 +113,5 @@ fn sounds_of_no_label_have_no_target() {
     let set = DataSet::open(dir.path()).unwrap();
     assert_eq!(set.labels, ["dog", "rain"]);
     assert_eq!(set.clips.iter().map(|c| c.targets.clone()).collect::<Vec<_>>(), [vec![1], vec![], vec![0]]);
+    assert_eq!(set.clips.iter().map(|c| c.foreign).collect::<Vec<_>>(), [false, true, false]);
 }

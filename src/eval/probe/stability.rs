@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::batch::{Pool, hear};
 use super::{Clips, Progress};
 use crate::Result;
+use crate::dsp::from_db;
 use crate::eval::faithfulness::Heard;
 use crate::eval::metrics;
 use crate::eval::workers::for_each;
@@ -84,10 +85,6 @@ pub fn stability(
         results.push(Stability { method: method.clone(), n: clips.len(), louder, later, noise });
     }
     Ok(results)
-}
-
-fn from_db(db: f32) -> f32 {
-    10.0_f32.powf(db / 20.0)
 }
 
 /// `n` samples of silence, then the clip, in the clip's length.

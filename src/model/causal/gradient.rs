@@ -7,7 +7,6 @@ use rayon::prelude::*;
 
 use super::{CausalClassifier, ReversibleCausal};
 use crate::Result;
-use crate::model::classifier::Network;
 use crate::model::vgg::Forward;
 
 /// A causal classifier whose logits may be differentiated by the segments that it was given. Taps have no gradient.
@@ -23,17 +22,23 @@ impl DifferentiableCausal {
         let back = Arc::new(classifier.net().reversible());
         Self { classifier, back }
     }
-}
 
-impl Network for DifferentiableCausal {
-    fn forward(&self, segments: &Tensor) -> Result<Forward> {
+    /// As [`CausalClassifier::forward`], with logits that have a gradient.
+    ///
+    /// # Errors
+    /// If the shape does not fit.
+    pub fn forward(&self, segments: &Tensor) -> Result<Forward> {
         let forward = self.classifier.forward(segments)?;
         let values = forward.logits.flatten_all()?.to_vec1()?;
         let logits = segments.contiguous()?.apply_op1(Logits { values, back: Arc::clone(&self.back) })?;
         Ok(Forward { logits, ..forward })
     }
 
-    fn class_weights(&self) -> Result<Vec<f32>> {
+    /// As [`CausalClassifier::class_weights`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn class_weights(&self) -> Result<Vec<f32>> {
         self.classifier.class_weights()
     }
 }

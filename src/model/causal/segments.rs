@@ -85,9 +85,7 @@ impl CausalClassifier {
     pub fn new(net: CausalNet, taps: &[String]) -> Result<Self> {
         let layers = net.config().layers();
         let tap = |name: &String| {
-            let at = layers.iter().position(|layer| layer.name == *name).ok_or_else(|| {
-                Error::model(format!("classifier.taps names '{name}', which is no layer of this network"))
-            })?;
+            let at = CausalConfig::tap_position(&layers, name)?;
             Ok(Tap {
                 name: name.clone(),
                 bands: layers[at].bands[1],

@@ -176,6 +176,17 @@ impl CausalConfig {
         earlier.into_iter().chain([last]).collect()
     }
 
+    /// Where a layer of a manifest's `classifier.taps` is in `layers`, the network's.
+    ///
+    /// # Errors
+    /// A model error where there is no such layer.
+    pub(crate) fn tap_position(layers: &[LayerSpec], name: &str) -> Result<usize> {
+        layers
+            .iter()
+            .position(|layer| layer.name == name)
+            .ok_or_else(|| Error::model(format!("classifier.taps names '{name}', which is no layer of this network")))
+    }
+
     /// Checks that the network can exist.
     ///
     /// # Errors

@@ -6,7 +6,6 @@ use rand_chacha::ChaCha8Rng;
 
 use super::*;
 use crate::model::backward::Reversible;
-use crate::model::classifier::Network;
 
 fn small() -> CausalConfig {
     let block = |out, expanded, kernel, stride, dilation| Block { out, expanded, kernel, stride, dilation };
@@ -244,7 +243,7 @@ fn gradients_flow_back_to_the_segments() {
     let weights = classifier.class_weights().unwrap();
     assert_eq!(weights.len(), config.n_classes * 16, "one a class and channel of the last block over time");
     let net = DifferentiableCausal::new(classifier);
-    assert_eq!(Network::class_weights(&net).unwrap(), weights);
+    assert_eq!(net.class_weights().unwrap(), weights);
     let shape = (batch, n_frames, config.n_mels);
     let x = columns(batch * n_frames * config.n_mels, 3);
     let mix = Tensor::from_vec(columns(batch * config.n_classes, 4), (batch, config.n_classes), &Device::Cpu).unwrap();

@@ -6,11 +6,11 @@ use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::super::augment::{AugmentParams, add, from_db, gain_at_snr, scale, uniform};
+use super::super::augment::{AugmentParams, add, gain_at_snr, scale, uniform};
 use super::super::classifier::{Clips, example_rng};
 use super::super::l2i::spectra;
 use super::LmacTraining;
-use crate::dsp::FrontEnd;
+use crate::dsp::{FrontEnd, from_db};
 use crate::{Error, Result};
 
 /// One sound and what it was made of.

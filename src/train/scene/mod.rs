@@ -13,7 +13,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::synthetic_noise::{Colour, noise};
-use crate::dsp::convolve;
+use crate::dsp::{convolve, from_db};
 use crate::units::SampleRate;
 
 /// How likely a scene has no sound, one, two and three.
@@ -254,10 +254,6 @@ fn draw(rng: &mut ChaCha8Rng, shares: &[f64]) -> usize {
         }
     }
     shares.len().saturating_sub(1)
-}
-
-fn from_db(db: f32) -> f32 {
-    10.0_f32.powf(db / 20.0)
 }
 
 #[cfg(test)]
