@@ -18,7 +18,7 @@ PREFIX ?= /usr/local
 SYSCONFDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),/etc,$(PREFIX)/etc)
 COMPLETION_DIRS := share/bash-completion/completions share/zsh/site-functions share/fish/vendor_completions.d
 
-.PHONY: help demo test fresh install uninstall deb deb-check packages servers
+.PHONY: help demo test book fresh install uninstall deb deb-check packages servers
 
 help: ## Lists the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,10 @@ test: packages servers ## Checks format, lints and dependencies, runs every test
 	@if ! command -v cargo-deny >/dev/null; then echo "skipped: cargo deny check, because cargo-deny is not installed"; \
 	elif cargo deny fetch db >/dev/null 2>&1; then cargo deny --locked check; \
 	else echo "skipped: advisories, because their list cannot be fetched"; cargo deny --locked check bans licenses sources; fi
+
+book: ## Makes a book of the pages in docs/ (target/book/index.html). Needs mdbook.
+	@command -v mdbook >/dev/null || { echo "mdbook is not installed; cargo install mdbook --locked"; exit 1; }
+	mdbook build docs
 
 fresh: ## Runs `make demo` (TARGET=test: the tests) on a bare Debian, as a new user would. Needs root.
 	.ci/fresh $(or $(TARGET),demo)
