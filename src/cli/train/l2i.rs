@@ -29,7 +29,7 @@ With --by-design the classifier's layers learn too, from everything the interpre
 and the result is another model, in --out. That is for where the interpreter's own answer is to
 count: no share of such a decision is left unexplained. It is not where a classifier is already in
 use and trusted: the new one is another, trained without windows and masks of the spectrum.
-docs/tables.md has figures of both.";
+docs/lab/esc13.md has figures of both.";
 
 /// Train the listenable interpreter and add it to a package.
 #[derive(Debug, Clone, clap::Args)]
