@@ -22,21 +22,21 @@ pub struct SettingsArgs {
     /// [default: default]
     #[arg(long, value_name = "SPEC", env = "EARWITNESS_INPUT", help_heading = "Sound in")]
     pub input: Vec<OsString>,
-    /// What to do with the channels of the inputs given: mix hears their mean; each, or a list as in 1,3, makes them inputs
-    /// of their own [default: mix]
+    /// How to use an input's channels: mix averages them; each, or a list as in 1,3, makes each of them an input of its own
+    /// [default: mix]
     #[arg(long, value_name = "CHANNELS", env = "EARWITNESS_CHANNELS", help_heading = "Sound in")]
     pub channels: Option<String>,
-    /// When the recording began, as in 2026-07-02T06:44:04+02:00; those of a folder follow one another [default: what its bext or
-    /// GUANO chunk or its name says, else the file's time of change less its length; for stdin: now]
+    /// When the recording began, as in 2026-07-02T06:44:04+02:00; recordings of a folder follow one another [default: from its
+    /// bext or GUANO chunk or its name, else the file's modification time less its length; for stdin: now]
     #[arg(long, value_name = "RFC3339", env = "EARWITNESS_START_TIME", value_parser = start_time, help_heading = "Sound in")]
     pub start_time: Option<String>,
-    /// Take away what is below so many Hz before anything hears it: wind, handling, traffic; 0 does not [default: 0]
+    /// Remove everything below this frequency first: wind, handling, traffic; 0 removes nothing [default: 0]
     #[arg(long, value_name = "HZ", env = "EARWITNESS_HIGHPASS", value_parser = not_negative, help_heading = "Sound in")]
     pub highpass: Option<f64>,
-    /// Make the sound louder, or softer, by so many dB before anything hears it [default: 0]
+    /// Amplify the input by this many dB first; negative values attenuate it [default: 0]
     #[arg(long, value_name = "DB", env = "EARWITNESS_GAIN", allow_negative_numbers = true, help_heading = "Sound in")]
     pub gain: Option<f64>,
-    /// Read recordings, stdin or the demo as quickly as possible, not at the pace of the sound
+    /// Read recordings, stdin or the demo as fast as possible instead of in real time
     #[arg(
         long,
         env = "EARWITNESS_FAST",
@@ -44,69 +44,69 @@ pub struct SettingsArgs {
         help_heading = "Sound in"
     )]
     pub fast: Option<bool>,
-    /// Stop after so many seconds of sound; 0: when the input ends or a signal comes [default: 0]
+    /// Stop after this much sound; 0: when the input ends or a signal arrives [default: 0]
     #[arg(long, value_name = "SECS", env = "EARWITNESS_DURATION", value_parser = seconds, help_heading = "Sound in")]
     pub duration: Option<f64>,
 
     /// The model: a name of `earwitness model list`, or a package's folder [default: everyday]
     #[arg(long, value_name = "NAME|DIR", env = "EARWITNESS_MODEL", help_heading = "Hearing")]
     pub model: Option<OsString>,
-    /// The method that says what the classifier heard, some with options, as in lrp:epsilon-plus; auto takes the most faithful
-    /// one that the model has [default: auto]
+    /// The method that explains events, some with options, as in lrp:epsilon-plus; auto takes the most faithful one that the
+    /// model has [default: auto]
     #[arg(long, value_name = "METHOD", env = "EARWITNESS_METHOD", value_parser = MethodParser::LIVE, help_heading = "Hearing")]
     pub method: Option<String>,
-    /// Where the networks run: cpu, cuda:N, or auto, a GPU where there is one [default: auto]
+    /// Where to run the networks: cpu, cuda:N, or auto, which takes a GPU if there is one [default: auto]
     #[arg(long, value_name = "DEVICE", env = "EARWITNESS_DEVICE", help_heading = "Hearing")]
     pub device: Option<String>,
 
-    /// Probability at which an event of a label or group starts, as in dog=0.6; may be given again [default: the model's]
+    /// Start an event of this label or group at this probability, as in dog=0.6; repeatable [default: the model's]
     #[arg(long, value_name = "LABEL=P", env = "EARWITNESS_THRESHOLD", value_parser = threshold, value_delimiter = ',', help_heading = "Detection")]
     pub threshold: Vec<(String, f64)>,
-    /// Strides, of --of-strides successive ones, in which a class must reach its threshold [default: 2]
+    /// Require the threshold in this many of --of-strides successive strides [default: 2]
     #[arg(long, value_name = "K", env = "EARWITNESS_MIN_STRIDES", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Detection")]
     pub min_strides: Option<u32>,
     /// See --min-strides [default: 3]
     #[arg(long, value_name = "N", env = "EARWITNESS_OF_STRIDES", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Detection")]
     pub of_strides: Option<u32>,
-    /// Probability from which on one stride is enough; 1 always asks for --min-strides [default: 1]
+    /// Accept a single stride from this probability on; 1 always requires --min-strides [default: 1]
     #[arg(long, value_name = "P", env = "EARWITNESS_SURE_THRESHOLD", value_parser = positive, help_heading = "Detection")]
     pub sure_threshold: Option<f64>,
-    /// Do not report shorter events [default: 0.1]
+    /// Drop shorter events [default: 0.1]
     #[arg(long, value_name = "SECS", env = "EARWITNESS_MIN_DURATION", value_parser = seconds, help_heading = "Detection")]
     pub min_duration: Option<f64>,
-    /// Join events of a class with no more than this between them [default: 2]
+    /// Join events of a class that are at most this far apart [default: 2]
     #[arg(long, value_name = "SECS", env = "EARWITNESS_MERGE_GAP", value_parser = seconds, help_heading = "Detection")]
     pub merge_gap: Option<f64>,
-    /// Keep a class silent for so long after an event [default: 0]
+    /// Report no further event of a class for this long after one [default: 0]
     #[arg(long, value_name = "SECS", env = "EARWITNESS_COOLDOWN", value_parser = seconds, help_heading = "Detection")]
     pub cooldown: Option<f64>,
-    /// Of two labels of one group that are heard over nearly the same span, do not report the one whose score is lower by this;
-    /// 1: report both [default: 0.15]
+    /// When two labels of one group cover nearly the same span, drop the one whose score is lower by at least this; 1 keeps both
+    /// [default: 0.15]
     #[arg(long, value_name = "MARGIN", env = "EARWITNESS_RIVAL_MARGIN", value_parser = not_negative, help_heading = "Detection")]
     pub rival_margin: Option<f64>,
-    /// Report a longer event in pieces of this length [default: 30]
+    /// Split longer events into pieces of this length [default: 30]
     #[arg(long, value_name = "SECS", env = "EARWITNESS_MAX_EVENT", value_parser = positive, help_heading = "Detection")]
     pub max_event: Option<f64>,
-    /// Ignore strides that are quieter than this RMS level; -120 ignores none [default: -120]
+    /// Ignore strides below this RMS level; -120 ignores none [default: -120]
     #[arg(long, value_name = "DBFS", env = "EARWITNESS_LEVEL_GATE", value_parser = dbfs, allow_negative_numbers = true, help_heading = "Detection")]
     pub level_gate: Option<f64>,
-    /// Report any sound of at least this RMS level as any_loud, too; 0 does not [default: 0]
+    /// Also report any sound above this RMS level, as any_loud; 0 turns this off [default: 0]
     #[arg(long, value_name = "DBFS", env = "EARWITNESS_LOUD", value_parser = dbfs, allow_negative_numbers = true, help_heading = "Detection")]
     pub loud: Option<f64>,
-    /// Take these levels of what is above so many Hz: rumble is not loud; 0 takes them of everything [default: 30]
+    /// Measure these levels above this frequency, so that rumble is not loud; 0 measures everything [default: 30]
     #[arg(long, value_name = "HZ", env = "EARWITNESS_LOW_CUT", value_parser = not_negative, help_heading = "Detection")]
     pub low_cut: Option<f64>,
-    /// Report nothing but these labels or groups, as in dog,siren or alarm,people; these are reported even where the model only
-    /// shows them. label:NAME and group:NAME say which is meant
+    /// Report only these labels or groups, as in dog,siren or alarm,people, even those that the model only shows. label:NAME and
+    /// group:NAME are never ambiguous
     #[arg(long, value_name = "LABEL,…", env = "EARWITNESS_ONLY", value_delimiter = ',', help_heading = "Detection")]
     pub only: Vec<String>,
-    /// Report these labels or groups although the model, --only or the settings file says otherwise
+    /// Report these labels or groups too, whatever the model, --only or the settings file says
     #[arg(long, value_name = "LABEL,…", env = "EARWITNESS_ENABLE", value_delimiter = ',', help_heading = "Detection")]
     pub enable: Vec<String>,
-    /// Do not report these labels or groups
+    /// Never report these labels or groups
     #[arg(long, value_name = "LABEL,…", env = "EARWITNESS_DISABLE", value_delimiter = ',', help_heading = "Detection")]
     pub disable: Vec<String>,
-    /// Hours of the local day in which nobody is to be alarmed, as in 22:00-06:30,13:00-14:00
+    /// Local hours without alarms, as in 22:00-06:30,13:00-14:00
     #[arg(
         long,
         value_name = "HOURS,…",
@@ -115,7 +115,7 @@ pub struct SettingsArgs {
         help_heading = "Detection"
     )]
     pub quiet_hours: Vec<String>,
-    /// Labels or groups that quiet hours hold for [default: all]
+    /// Labels or groups that quiet hours apply to [default: all]
     #[arg(
         long,
         value_name = "LABEL,…",
@@ -124,7 +124,7 @@ pub struct SettingsArgs {
         help_heading = "Detection"
     )]
     pub quiet_labels: Vec<String>,
-    /// What quiet hours keep from happening: alarms (events are recorded and told in lines), or events [default: alarms]
+    /// What quiet hours suppress: alarms (events are still recorded and printed), or events [default: alarms]
     #[arg(long, value_name = "WHAT", env = "EARWITNESS_QUIET_WHAT", value_parser = word::<QuietMode>(QuietMode::WORDS), hide_possible_values = true, help_heading = "Detection")]
     pub quiet_what: Option<QuietMode>,
     /// Audio to keep before an event's onset [default: 1]
@@ -134,13 +134,13 @@ pub struct SettingsArgs {
     #[arg(long, value_name = "SECS", env = "EARWITNESS_POST_ROLL", value_parser = seconds, help_heading = "Detection")]
     pub post_roll: Option<f64>,
 
-    /// What to show [default: tui on a terminal, jsonl otherwise]
+    /// What to display [default: tui on a terminal, jsonl otherwise]
     #[arg(long, value_name = "MODE", env = "EARWITNESS_UI", value_parser = word::<UiMode>(UiMode::WORDS), help_heading = "What comes out")]
     pub ui: Option<UiMode>,
-    /// Folder to record events in, one folder an event: clip, interpretation, picture, JSON
+    /// Record events in this folder, each in a folder of its own: clip, interpretation, picture, JSON
     #[arg(long, value_name = "DIR", env = "EARWITNESS_RECORD", help_heading = "What comes out")]
     pub record: Option<OsString>,
-    /// Keep audio and pictures of events; --clips=false keeps figures alone [default: true]
+    /// Keep audio and pictures of events; --clips=false keeps only figures [default: true]
     #[arg(
         long,
         env = "EARWITNESS_CLIPS",
@@ -148,7 +148,7 @@ pub struct SettingsArgs {
         help_heading = "What is kept"
     )]
     pub clips: Option<bool>,
-    /// Never write audio or pictures of this label or group; may be given again
+    /// Never write audio or pictures of this label or group; repeatable
     #[arg(
         long,
         value_name = "LABEL",
@@ -157,10 +157,10 @@ pub struct SettingsArgs {
         help_heading = "What is kept"
     )]
     pub no_audio: Vec<String>,
-    /// Audio of events while somebody speaks: keep, or drop (the event then has its figures alone, and says why) [default: keep]
+    /// Audio of events during speech: keep, or drop (the event keeps its figures and says why) [default: keep]
     #[arg(long, value_name = "WHAT", env = "EARWITNESS_SPEECH", value_parser = word::<SpeechMode>(SpeechMode::WORDS), hide_possible_values = true, help_heading = "What is kept")]
     pub speech: Option<SpeechMode>,
-    /// Let only the owner read what is recorded; --private=false leaves it to the umask [default: true]
+    /// Make recordings readable by their owner only; --private=false follows the umask [default: true]
     #[arg(
         long,
         env = "EARWITNESS_PRIVATE",
@@ -168,24 +168,24 @@ pub struct SettingsArgs {
         help_heading = "What is kept"
     )]
     pub private: Option<bool>,
-    /// Keep at most so many bytes of events, as in 20GB, or such a share of the disk, as in 10%: the lowest scores and the oldest
-    /// go first, starred ones never; 0: no limit [default: 10%]
+    /// Limit all events to this size, as in 20GB, or this share of the disk, as in 10%: the lowest scores and the oldest go first,
+    /// starred ones stay; 0: no limit [default: 10%]
     #[arg(long, value_name = "BYTES|PERCENT", env = "EARWITNESS_MAX_BYTES", value_parser = str::parse::<SpaceLimit>, help_heading = "What is kept")]
     pub max_bytes: Option<SpaceLimit>,
-    /// Remove events after so many days, unless they are starred; after a jump of the clock, only when the new time has held
-    /// for six hours; 0: never [default: 0]
+    /// Remove events after this many days unless they are starred; after a clock jump, only once the new time has held for six
+    /// hours; 0: never [default: 0]
     #[arg(long, value_name = "DAYS", env = "EARWITNESS_MAX_AGE_DAYS", value_parser = seconds, help_heading = "What is kept")]
     pub max_age_days: Option<f64>,
-    /// Keep so much of the disk free, as in 1GB, and remove events for it as with --max-bytes; 0: use it up [default: 500 MB]
+    /// Keep this much of the disk free, as in 1GB, by removing events as --max-bytes does; 0: use all of it [default: 500 MB]
     #[arg(long, value_name = "BYTES", env = "EARWITNESS_MIN_FREE_BYTES", value_parser = str::parse::<ByteSize>, help_heading = "What is kept")]
     pub min_free_bytes: Option<ByteSize>,
-    /// Play the interpretation while it happens: off, device (the default one), device:ID, jack [default: off]
+    /// Play the interpretation live: off, device (the default one), device:ID, jack [default: off]
     #[arg(long, value_name = "SPEC", env = "EARWITNESS_LISTEN", help_heading = "What comes out")]
     pub listen: Option<String>,
-    /// Serve figures for Prometheus at this address, as in 127.0.0.1:9557, under /metrics
+    /// Serve Prometheus metrics at this address, as in 127.0.0.1:9557, under /metrics
     #[arg(long, value_name = "ADDRESS", env = "EARWITNESS_METRICS", help_heading = "What comes out")]
     pub metrics: Option<String>,
-    /// Tell of an event as soon as it has begun, too: a line of type "onset", long before the whole event
+    /// Also report an event as soon as it begins, in a line of type "onset"
     #[arg(
         long,
         env = "EARWITNESS_ONSETS",
@@ -193,7 +193,7 @@ pub struct SettingsArgs {
         help_heading = "What comes out"
     )]
     pub onsets: Option<bool>,
-    /// Tell why a label with a noteworthy score is not reported: a line of type "reason", whenever that changes
+    /// Report why a high-scoring label was suppressed, in a line of type "reason", whenever that changes
     #[arg(
         long,
         env = "EARWITNESS_REASONS",
@@ -201,13 +201,13 @@ pub struct SettingsArgs {
         help_heading = "What comes out"
     )]
     pub reasons: Option<bool>,
-    /// Colours in the terminal UI [default: auto]
+    /// When to use colours in the terminal UI [default: auto]
     #[arg(long, value_name = "WHEN", env = "EARWITNESS_COLOR", value_parser = word::<ColorMode>(ColorMode::WORDS), help_heading = "What comes out")]
     pub color: Option<ColorMode>,
-    /// The colours of the terminal UI [default: dark]
+    /// Which colours to use in the terminal UI [default: dark]
     #[arg(long, value_name = "THEME", env = "EARWITNESS_THEME", value_parser = word::<ThemeChoice>(ThemeChoice::WORDS), help_heading = "What comes out")]
     pub theme: Option<ThemeChoice>,
-    /// Let the mouse select and scroll in the terminal UI from the start
+    /// Start the terminal UI with the mouse turned on
     #[arg(
         long,
         env = "EARWITNESS_MOUSE",
@@ -215,7 +215,7 @@ pub struct SettingsArgs {
         help_heading = "What comes out"
     )]
     pub mouse: Option<bool>,
-    /// Draw the terminal UI with ASCII only
+    /// Draw the terminal UI in plain ASCII
     #[arg(
         long,
         env = "EARWITNESS_ASCII",
@@ -223,7 +223,7 @@ pub struct SettingsArgs {
         help_heading = "What comes out"
     )]
     pub ascii: Option<bool>,
-    /// Leave the terminal UI as soon as the input has ended
+    /// Leave the terminal UI when the input ends
     #[arg(
         long,
         env = "EARWITNESS_EXIT_ON_END",

@@ -80,7 +80,7 @@ pub(super) struct Args {
     /// Seed of that stream
     #[arg(long, value_name = "N", env = "EARWITNESS_SEED", default_value_t = 1)]
     seed: u64,
-    /// Recording of which it is known what sounds when
+    /// Annotated recording
     #[arg(long, value_name = "FILE", env = "EARWITNESS_STREAM", requires = "reference")]
     stream: Option<PathBuf>,
     /// What sounds in it: CSV with the columns label,onset_s,offset_s,clip,snr_db

@@ -225,7 +225,7 @@ impl InputLayer {
 }
 
 section! {
-    /// What listens, and what comes out.
+    /// Input, model and output.
     pub struct MonitorConfig / MonitorLayer {
         /// What to listen to: "default", "device:ID" (see `earwitness devices`), "jack" or "jack:PATTERN", "demo"; the path
         /// of a recording, or of a folder: every recording in it and below, one after another; "file:PATH", also where
@@ -234,33 +234,34 @@ section! {
         /// as ffmpeg's s24le), s32le, f32le, f64le. Rates are 8000 to 500000 Hz. An rtsp://, rtsps://, http://, https:// or
         /// srt:// address is fetched by ffmpeg. For several at once, see [[input]].
         input: OsText = "default".into(),
-        /// What to do with its channels: "mix" hears their mean; "each" makes every one an input of its own, as does a
-        /// list, as in "1,3", with some of them.
+        /// How to use its channels: "mix" averages them; "each" makes each of them an input of its own; a list, as in "1,3",
+        /// does so for some of them.
         channels: String = "mix".into(),
-        /// When the recording began (RFC 3339), as in "2026-07-02T06:44:04+02:00"; "" goes by its bext or GUANO chunk or its
-        /// name, else by the file's time of change less its length. Not for devices.
+        /// When the recording began (RFC 3339), as in "2026-07-02T06:44:04+02:00"; "" takes its bext or GUANO chunk or its name,
+        /// else the file's modification time less its length. Not for devices.
         start_time: String = String::new(),
-        /// Take away what is below so many Hz (24 dB an octave) before anything hears it; 0 does not.
+        /// Remove everything below this frequency first (24 dB an octave); 0 removes nothing.
         highpass_hz: f64 = 0.0,
-        /// Make the sound louder, or softer, by so many dB before anything hears it.
+        /// Amplify the input by this many dB first; negative values attenuate it.
         gain_db: f64 = 0.0,
-        /// Read files, stdin and the demo as quickly as possible, not at the pace of the sound.
+        /// Read files, stdin and the demo as fast as possible instead of in real time.
         fast: bool = false,
-        /// What to show: "tui", "jsonl", "silent"; "auto" is tui on a terminal and jsonl otherwise.
+        /// What to display: "tui", "jsonl", "silent"; "auto" is tui on a terminal and jsonl otherwise.
         ui: UiMode = UiMode::Auto,
-        /// Tell of an event as soon as it has begun, too, in a line of type "onset" with the id that the event will have.
+        /// Also report an event as soon as it begins, in a line of type "onset" with the event's id.
         onsets: bool = false,
-        /// Tell, in a line of type "reason", why a label with a noteworthy score is not reported, whenever that changes.
+        /// Report why a high-scoring label was suppressed, in a line of type "reason", whenever that changes.
         reasons: bool = false,
         /// The model: a name of `earwitness model list`, or a package's folder.
         model: OsText = crate::model::package::DEFAULT_MODEL.into(),
-        /// The method that says what the classifier heard: "lmac", "l2i", …, or "auto", the most faithful one that the model has.
+        /// The method that explains events: "lmac", "l2i", …, or "auto", the most faithful one that the model has.
         method: String = crate::interpret::methods::AUTO.into(),
-        /// Where the networks run: "cpu", "cuda:0" (a build with the feature cuda), or "auto": a GPU where there is one.
+        /// Where to run the networks: "cpu", "cuda:0" (a build with the feature cuda), or "auto", which takes a GPU if there is
+        /// one.
         device: String = "auto".into(),
-        /// Where the interpretation is played while it happens: "off", "device" (the default one), "device:ID", "jack".
+        /// Where to play the interpretation live: "off", "device" (the default one), "device:ID", "jack".
         listen: String = "off".into(),
-        /// Stop after so many seconds of sound; 0 listens until the input ends or a signal comes.
+        /// Stop after this much sound; 0 listens until the input ends or a signal arrives.
         duration_secs: f64 = 0.0,
     }
 }
@@ -278,81 +279,78 @@ section! {
         highpass_hz: f64 = 0.0,
         /// As `gain_db` of [monitor].
         gain_db: f64 = 0.0,
-        /// What events call it; "" is what `spec` says.
+        /// Its name in events; "" takes that of `spec`.
         name: String = String::new(),
     }
 }
 
 section! {
-    /// When scores become an event.
+    /// When scores become events.
     pub struct DetectorConfig / DetectorLayer {
-        /// A class must reach its threshold in at least this many …
+        /// Require the threshold in at least this many …
         min_strides: u32 = 2,
-        /// … of so many successive strides.
+        /// … of this many successive strides.
         of_strides: u32 = 3,
-        /// From this probability on one stride is enough; 1 always asks for min_strides.
+        /// Accept a single stride from this probability on; 1 always requires min_strides.
         sure_threshold: f64 = 1.0,
-        /// Shorter events are not reported.
+        /// Drop shorter events.
         min_duration_secs: f64 = 0.1,
-        /// Two events of a class with no more than this between them are one.
+        /// Join events of a class that are at most this far apart.
         merge_gap_secs: f64 = 2.0,
-        /// Labels of one group of the model often mean one sound. Of two that are heard over nearly the same span (they share more
-        /// than half of the time that both take together), the one whose score is lower by at least this is not reported;
-        /// 1 reports both. Labels of different groups are independent, and what was reported stays reported.
+        /// Labels of one group of the model often mean one sound. When two of them cover nearly the same span (they share more than
+        /// half of their common time), drop the one whose score is lower by at least this; 1 keeps both. Labels of different groups
+        /// are independent, and what was reported stays reported.
         rival_margin: f64 = 0.15,
-        /// After an event, the same class stays silent for so long.
+        /// Report no further event of a class for this long after one.
         cooldown_secs: f64 = 0.0,
-        /// A longer event is reported in pieces of this length.
+        /// Split longer events into pieces of this length.
         max_event_secs: f64 = 30.0,
-        /// Strides that are quieter than this (RMS, in dB full scale), and come after others that are, speak for no class;
-        /// -120 lets everything through.
+        /// Ignore strides below this level (RMS, in dB full scale) that follow others below it; -120 ignores none.
         level_gate_dbfs: f64 = -120.0,
-        /// Report any sound that is at least this loud (RMS of a stride, in dB full scale) as a class of its own, "any_loud";
-        /// 0 does not.
+        /// Also report any sound above this level (RMS of a stride, in dB full scale), as "any_loud"; 0 turns this off.
         loud_dbfs: f64 = 0.0,
-        /// Take these levels of what is above so many Hz, so that the rumble of wind and traffic is not loud; 0 takes them of
-        /// everything.
+        /// Measure these levels above this frequency, so that the rumble of wind and traffic is not loud; 0 measures everything.
         low_cut_hz: f64 = LOW_CUT_HZ,
-        /// Labels or groups: nothing else is reported, and these are even where the model only shows them; [] is everything but
-        /// what is only shown. As in: ["dog", "siren"]
+        /// Report only these labels or groups, even those that the model only shows; [] reports everything that the model reports.
+        /// As in: ["dog", "siren"]
         only: Vec<String> = Vec::new(),
-        /// Labels or groups that are reported although the model, `only` or a [class] table says otherwise.
+        /// Report these labels or groups too, whatever the model, `only` or a [class] table says.
         enable: Vec<String> = Vec::new(),
-        /// Labels or groups that are not reported, whatever else is said.
+        /// Never report these labels or groups.
         disable: Vec<String> = Vec::new(),
         /// Audio kept before the onset.
         pre_roll_secs: f64 = 1.0,
         /// Audio kept after the offset.
         post_roll_secs: f64 = 1.0,
-        /// Probabilities at which an event starts, by label or group; labels that are not here use the model's own.
+        /// Start an event of a label or group at this probability; labels that are not listed use the model's own.
         /// As in: dog = 0.6
         thresholds: BTreeMap<String, f64> = BTreeMap::new(),
     }
 }
 
 section! {
-    /// Where the evidence goes.
+    /// Where evidence is kept.
     pub struct RecordConfig / RecordLayer {
-        /// Folder for one folder an event (clip, interpretation, picture, JSON); "" records nothing.
+        /// Record events in this folder, each in a folder of its own (clip, interpretation, picture, JSON); "" records nothing.
         dir: OsText = OsText::default(),
-        /// Keep audio and pictures; without them an event is its figures: what, when, how sure.
+        /// Keep audio and pictures; otherwise keep only figures: what, when, how sure.
         clips: bool = true,
-        /// Labels and groups whose audio and picture are never written, as in ["speech"].
+        /// Never write audio or pictures of these labels and groups, as in ["speech"].
         no_audio: Vec<String> = Vec::new(),
-        /// What becomes of the audio and picture of an event, whatever its label, while somebody speaks: "keep" keeps them;
-        /// "drop" does not, where a label of speech (speech, conversation, ...) reached the probability at which its events
-        /// end in a segment that overlaps what would be kept. The event says so: no_audio = "speech".
+        /// Audio and pictures of events during speech, whatever their label: "keep" keeps them. "drop" drops them if a label of
+        /// speech (speech, conversation, ...) reached its off threshold in a segment that overlaps the clip. The event then says
+        /// no_audio = "speech".
         speech: SpeechMode = SpeechMode::Keep,
-        /// Folders and files are for their owner alone; without it, the umask decides.
+        /// Make folders and files readable by their owner only; otherwise the umask decides.
         private: bool = true,
-        /// All event folders together: what comes beyond it removes the events of the lowest score (in tenths), and of
-        /// those the oldest; starred ones never. As in "20 GB", or "10%" of the whole disk; "0" is no limit.
+        /// Limit all event folders together to this size, as in "20 GB", or "10%" of the whole disk; "0" is no limit. The events of
+        /// the lowest score (in tenths) go first, and of those the oldest; starred ones stay.
         max_bytes: SpaceLimit = SpaceLimit::Share(10.0),
-        /// Events older than so many days are removed, unless they are starred; 0 keeps them. While the clock is more than a
-        /// day ahead of where it should be (at a start: more than half of these days), the old time goes on for this, until
-        /// the new one has held for six hours: a clock that jumps removes nothing.
+        /// Remove events after this many days unless they are starred; 0 keeps them. If the clock jumps ahead by more than a day (at
+        /// a start: by more than half of these days), the old time counts until the new one has held for six hours, so that a jump
+        /// removes nothing.
         max_age_days: f64 = 0.0,
-        /// So much of the disk stays free: before it is used up, events are removed as with max_bytes; "0" uses it up.
+        /// Keep this much of the disk free by removing events as max_bytes does; "0" uses all of it.
         min_free_bytes: ByteSize = ByteSize(500_000_000),
     }
 }
@@ -364,24 +362,24 @@ section! {
         color: ColorMode = ColorMode::Auto,
         /// "dark", "light", "contrast" (bright, nothing dim), "safe" (for people who confuse red and green).
         theme: ThemeChoice = ThemeChoice::Dark,
-        /// Take the mouse from the start (the key m turns it on and off); text is then selected with Shift held.
+        /// Start with the mouse turned on (the key m toggles it); hold Shift to select text then.
         mouse: bool = false,
-        /// Draw with ASCII only; without it, the locale decides.
+        /// Draw in plain ASCII; otherwise the locale decides.
         ascii: bool = false,
-        /// Leave the terminal UI as soon as the input has ended.
+        /// Leave the terminal UI when the input ends.
         exit_on_end: bool = false,
     }
 }
 
 section! {
-    /// What the program tells of itself.
+    /// The program's own log.
     pub struct LogConfig / LogLayer {
         /// "off", "error", "warn", "info", "debug" or "trace".
         level: LogLevel = LogLevel::Warn,
-        /// Where to: "stderr", "journald", "file"; "auto" is the file where one is named, the journal where stderr goes there
-        /// (as in a service), and stderr otherwise, or nowhere while the terminal UI runs.
+        /// Where to log: "stderr", "journald", "file"; "auto" takes the file if one is named, the journal if stderr goes there (as
+        /// in a service), and stderr otherwise, or nothing while the terminal UI runs.
         to: LogTo = LogTo::Auto,
-        /// File to append to. One that is moved away or removed (logrotate) is made anew.
+        /// File to append to. If it is moved or removed (logrotate), a new one is created.
         file: OsText = OsText::default(),
     }
 }

@@ -39,7 +39,7 @@ pub struct Stride {
 impl Stride {
     /// Keeps of the explanation what the classes that are decided here need in these frames, and no more: it stays for as
     /// long as an event may last.
-    pub(super) fn shrink(&mut self, gates: &[f32], frames: Range<usize>) {
+    fn shrink(&mut self, gates: &[f32], frames: Range<usize>) {
         let Some(explanation) = &self.explanation else { return };
         let classes = self.probs.iter().zip(gates).enumerate();
         let decided = classes.filter(|(_, (prob, gate))| prob >= gate).map(|(class, _)| ClassId(class));
@@ -195,12 +195,6 @@ impl History {
         class.0 < self.gates.len()
     }
 
-    /// The least probability at which each class counts as decided.
-    #[must_use]
-    pub fn gates(&self) -> &[f32] {
-        &self.gates
-    }
-
     /// Replaces the least probabilities at which a class counts as decided.
     pub fn set_gates(&mut self, gates: Vec<f32>) {
         self.gates = gates;
@@ -269,9 +263,13 @@ impl History {
 
     /// Adds what classifier and method say to a stride at which they were not asked.
     pub fn complete(&mut self, end: u64, probs: Vec<f32>, explanation: Arc<dyn Explanation>) {
+        let part = self.part(end);
+        let newest = self.strides.back().is_some_and(|stride| stride.end == end);
         if let Some(stride) = self.strides.iter_mut().find(|stride| stride.end == end) {
             (stride.probs, stride.explanation, stride.classified) = (probs, Some(explanation), true);
-            stride.shrink(&self.gates, 0..self.geometry.segment_frames);
+            if !newest {
+                stride.shrink(&self.gates, part);
+            }
         }
     }
 

@@ -175,6 +175,14 @@ impl Inference {
         self.networks.interpreter.as_ref().is_some_and(|interpreter| interpreter.needs().suits_strides())
     }
 
+    /// Whether a segment must come with its spectrum: for the masks, or because the method and not the classifier says when a
+    /// class sounds.
+    #[must_use]
+    pub fn needs_magnitude(&self) -> bool {
+        let reads = self.networks.interpreter.as_ref().is_some_and(|interpreter| interpreter.reads_magnitude());
+        reads || !self.networks.classifier.hears_streams()
+    }
+
     /// How many segments are best asked for at once.
     #[must_use]
     pub fn largest_batch(&self) -> usize {

@@ -422,9 +422,8 @@ impl Pipeline {
         if self.explains_strides && self.without_explanation && self.wants_explanation(&probs) {
             self.n_shed += 1;
         }
-        let mut stride = Stride { end, probs: probs.clone(), frames, explanation, classified: true, lag_secs };
+        let stride = Stride { end, probs: probs.clone(), frames, explanation, classified: true, lag_secs };
         let loud = detect(&mut self.detector, &self.ears.history, &stride, &mut self.over)?;
-        stride.shrink(self.ears.history.gates(), 0..self.ears.history.geometry().segment_frames);
         self.ears.history.push_stride(stride);
         self.take_up_again();
         self.begin_events(end, lag_secs);
@@ -438,7 +437,8 @@ impl Pipeline {
             }
         }
         let heard_to = self.origin.plus(self.sample(end));
-        self.view.stride(probs, loud, &self.ears.history, &self.detector, &self.clips, heard_to);
+        let clips = self.shown.then_some(&self.clips);
+        self.view.stride(probs, loud, &self.ears.history, &self.detector, clips, heard_to);
         self.note_reasons(end);
         self.forget(end);
         Ok(())
@@ -477,7 +477,7 @@ pub(super) fn explain(
     end: u64,
     classified: &Classified,
 ) -> Result<Arc<dyn Explanation>> {
-    let log_magnitude = history.segment_log_magnitude(end)?;
+    let log_magnitude = if inference.needs_magnitude() { history.segment_log_magnitude(end)? } else { Vec::new() };
     let features = history.segment_features(end)?;
     let segment = Segment { log_magnitude: &log_magnitude, features: &features, classified };
     let mut one = inference.explain(&[segment])?;

@@ -53,12 +53,15 @@ impl Worker {
             Some(heard) => heard,
             None => inference.classify(&batch)?,
         };
-        let mut spectra = Vec::new();
+        let (mut spectra, needs_magnitude) = (Vec::new(), inference.needs_magnitude());
         for ((index, due), classified) in due.iter().zip(&mut ends).zip(&classified) {
             let pipeline = &inputs[*index].pipeline;
             due.explain &= pipeline.wants_explanation(&classified.probs);
             if due.explain {
-                spectra.push(pipeline.history().segment_log_magnitude(due.end)?);
+                spectra.push(match needs_magnitude {
+                    true => pipeline.history().segment_log_magnitude(due.end)?,
+                    false => Vec::new(),
+                });
             }
         }
         let explained = ends.iter().zip(batch.iter().zip(&classified)).filter(|(due, _)| due.explain);

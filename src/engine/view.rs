@@ -61,14 +61,15 @@ impl View {
         self.probs.get(class.0).copied().or(self.loud).unwrap_or(0.0)
     }
 
-    /// Takes a stride that ends at `end`.
+    /// Takes a stride that ends at `end`. Where a screen shows the input, `clips` brings masks over to bands; otherwise nobody
+    /// sees them, and they count as 0.
     pub(super) fn stride(
         &mut self,
         probs: Vec<f32>,
         loud: Option<f32>,
         history: &History,
         detector: &Detector,
-        clips: &ClipMaker,
+        clips: Option<&ClipMaker>,
         end: SamplePos,
     ) {
         self.loud = loud;
@@ -84,10 +85,12 @@ impl View {
             && !frames.is_empty()
         {
             let n_frames = (frames.end - frames.start) as usize;
-            let mask = mask_frames(history, Through::Class(class), frames);
-            debug_assert_eq!(mask.len(), n_frames * self.n_bins);
             let mut bands = vec![0.0; n_frames * self.n_mels];
-            clips.band_mask(&mask, &mut bands);
+            if let Some(clips) = clips {
+                let mask = mask_frames(history, Through::Class(class), frames);
+                debug_assert_eq!(mask.len(), n_frames * self.n_bins);
+                clips.band_mask(&mask, &mut bands);
+            }
             self.band_mask.push(&bands);
             // The stretch may end up to a stride before the last mask.
             let keep = self.n_frames + history.geometry().stride_frames as u64;

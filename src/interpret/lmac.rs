@@ -52,10 +52,14 @@ impl Interpreter for LMac {
         Needs { taps: true, backward: false, forward_passes: 0 }
     }
 
+    fn reads_magnitude(&self) -> bool {
+        false
+    }
+
     fn explain(&mut self, segment: &Segment<'_>) -> Result<Box<dyn Explanation>> {
         let (n_mels, n_bins) = (self.shared.spread.n_mels(), self.shared.spread.n_bins());
         let n_frames = segment.features.len() / n_mels;
-        if segment.log_magnitude.len() != n_frames * n_bins {
+        if ![0, n_frames * n_bins].contains(&segment.log_magnitude.len()) {
             return Err(Error::bug(format!("a spectrogram of {} values was explained", segment.log_magnitude.len())));
         }
         let taps = Taps::gather(&[&segment.classified.taps])?;
@@ -63,6 +67,7 @@ impl Interpreter for LMac {
         let explanation = LMacExplanation {
             taps,
             features: Tensor::from_slice(segment.features, (1, n_frames, n_mels), &Device::Cpu)?,
+            n_frames,
             log_magnitude: segment.log_magnitude.to_vec(),
             top: ClassId(segment.classified.top()),
             masks: Mutex::default(),
@@ -79,35 +84,56 @@ struct LMacExplanation {
     taps: Vec<Tensor>,
     /// `[1, n_frames, n_mels]`.
     features: Tensor,
-    /// `[n_frames, n_bins]`.
+    n_frames: usize,
+    /// `[n_frames, n_bins]`, or empty.
     log_magnitude: Vec<f32>,
     /// The likeliest class.
     top: ClassId,
-    /// Masks in bands `[n_frames, n_mels]`, by class.
-    masks: Mutex<HashMap<usize, Arc<[f32]>>>,
+    /// What has been decoded so far, by class.
+    masks: Mutex<HashMap<usize, Decoded>>,
     shared: Arc<Shared>,
 }
 
+/// A class's mask in some of a segment's frames.
+#[derive(Debug, Clone)]
+struct Decoded {
+    frames: Range<usize>,
+    /// In bands, `[frames.len(), n_mels]`.
+    bands: Arc<[f32]>,
+}
+
+impl Decoded {
+    /// The bands of some of these frames.
+    fn of(&self, frames: &Range<usize>, n_mels: usize) -> &[f32] {
+        &self.bands[(frames.start - self.frames.start) * n_mels..(frames.end - self.frames.start) * n_mels]
+    }
+}
+
 impl LMacExplanation {
-    /// The mask of a class in bands; of a decoder that is not conditioned, always that of the likeliest class.
-    fn bands_of(&self, class: ClassId) -> Result<Arc<[f32]>> {
+    /// At least these frames of a class's mask; of a decoder that is not conditioned, always of the likeliest class. Only frames
+    /// that were not asked for before are decoded, with those between.
+    fn decoded(&self, class: ClassId, frames: &Range<usize>) -> Result<Decoded> {
         let config = self.shared.net.config();
         let class = if config.conditioned { class } else { self.top };
         // A mask is whole or not there, so what a panicking thread left is as good as any.
         let mut masks = self.masks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(mask) = masks.get(&class.0) {
-            return Ok(Arc::clone(mask));
+        let mut wanted = frames.clone();
+        if let Some(decoded) = masks.get(&class.0) {
+            wanted = wanted.start.min(decoded.frames.start)..wanted.end.max(decoded.frames.end);
+            if wanted == decoded.frames {
+                return Ok(decoded.clone());
+            }
         }
-        let mask = self.shared.net.forward(&self.taps, &self.features, &[class.0])?;
-        let mask: Arc<[f32]> = mask.flatten_all()?.to_vec1::<f32>()?.into();
-        masks.insert(class.0, Arc::clone(&mask));
-        Ok(mask)
+        let mask = self.shared.net.forward_in(&self.taps, &self.features, &[class.0], wanted.clone())?;
+        let decoded = Decoded { frames: wanted, bands: mask.flatten_all()?.to_vec1::<f32>()?.into() };
+        masks.insert(class.0, decoded.clone());
+        Ok(decoded)
     }
 }
 
 impl Explanation for LMacExplanation {
     fn n_frames(&self) -> usize {
-        self.log_magnitude.len() / self.n_bins()
+        self.n_frames
     }
 
     fn n_bins(&self) -> usize {
@@ -118,20 +144,21 @@ impl Explanation for LMacExplanation {
         Vec::new()
     }
 
-    /// What the mask lets through of each frame's ln(1 + |X|), in the mean over the bins.
+    /// What the mask lets through of each frame's ln(1 + |X|), in the mean over the bins; the mask's own mean where the
+    /// segment came without.
     fn evidence(&self, class: ClassId) -> Vec<f32> {
         let (n_bins, mask) = (self.n_bins(), self.whole_mask(class));
+        if self.log_magnitude.is_empty() {
+            return mask.chunks_exact(n_bins).map(|m| m.iter().sum::<f32>() / n_bins as f32).collect();
+        }
         let frames = mask.chunks_exact(n_bins).zip(self.log_magnitude.chunks_exact(n_bins));
         frames.map(|(m, x)| m.iter().zip(x).map(|(m, x)| m * x).sum::<f32>() / n_bins as f32).collect()
     }
 
     /// Zeros for a class that the model does not have.
     fn mask(&self, class: ClassId, frames: Range<usize>, out: &mut [f32]) {
-        match self.bands_of(class) {
-            Ok(bands) => {
-                let n_mels = self.shared.spread.n_mels();
-                self.shared.spread.apply(&bands[frames.start * n_mels..frames.end * n_mels], out);
-            }
+        match self.decoded(class, &frames) {
+            Ok(decoded) => self.shared.spread.apply(decoded.of(&frames, self.shared.spread.n_mels()), out),
             Err(_) => out.fill(0.0),
         }
     }
@@ -141,8 +168,8 @@ impl Explanation for LMacExplanation {
         let mut masks = HashMap::new();
         for class in classes {
             // A mask that cannot be made is one of zeros, here as above.
-            if let Ok(bands) = self.bands_of(*class) {
-                masks.insert(class.0, bands[frames.start * n_mels..frames.end * n_mels].into());
+            if let Ok(decoded) = self.decoded(*class, &frames) {
+                masks.insert(class.0, decoded.of(&frames, n_mels).into());
             }
         }
         Some(Arc::new(Shrunk { n_frames: self.n_frames(), frames, masks, shared: Arc::clone(&self.shared) }))

@@ -46,7 +46,8 @@ impl Needs {
 /// One segment as every method sees it.
 #[derive(Debug, Clone, Copy)]
 pub struct Segment<'a> {
-    /// ln(1 + |X|), `[n_frames, n_bins]`.
+    /// ln(1 + |X|), `[n_frames, n_bins]`. Empty where neither the method [reads it](Interpreter::reads_magnitude) nor anybody
+    /// asks for [`Explanation::evidence`].
     pub log_magnitude: &'a [f32],
     /// The classifier's input, `[n_frames, n_mels]`.
     pub features: &'a [f32],
@@ -61,6 +62,11 @@ pub trait Interpreter: Send {
 
     /// What one call costs.
     fn needs(&self) -> Needs;
+
+    /// Whether its masks depend on ln(1 + |X|) itself, and not only on what the classifier makes of it.
+    fn reads_magnitude(&self) -> bool {
+        true
+    }
 
     /// Looks at a segment.
     ///

@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 
-use super::causal::{CausalClassifier, CausalConfig, DifferentiableCausal, Ear};
+use super::causal::{CausalClassifier, CausalConfig, DifferentiableCausal, Ear, PlainCausal};
 use super::device::ComputeDevice;
 use super::efficientat::TappedEfficientAt;
 use super::frame_probs::FrameProbs;
@@ -35,7 +35,8 @@ impl Classified {
     }
 }
 
-/// A network on its device: our kernels on the CPU ([`Vgg`], [`TappedEfficientAt`]), or candle's operations elsewhere ([`PlainVgg`]).
+/// A network on its device: our kernels on the CPU ([`Vgg`], [`CausalClassifier`], [`TappedEfficientAt`]), or candle's operations
+/// elsewhere ([`PlainVgg`], [`PlainCausal`]).
 pub trait Network: Send + Sync {
     /// Classifies segments `[batch, n_frames, n_mels]` that lie on its device.
     ///
@@ -80,6 +81,12 @@ impl Network for CausalClassifier {
 
     fn streaming(&self) -> Option<&CausalClassifier> {
         Some(self)
+    }
+}
+
+impl Network for PlainCausal {
+    fn forward(&self, segments: &Tensor) -> Result<Forward> {
+        Self::forward(self, segments)
     }
 }
 
@@ -153,10 +160,7 @@ impl Classifier {
             }
             Architecture::Causal if device.has_own_kernels() => Box::new(CausalClassifier::load(manifest, &weights)?),
             Architecture::Causal => {
-                return Err(Error::model(format!(
-                    "the model {} is a causal network, which runs on the CPU alone; give --device cpu",
-                    manifest.name
-                )));
+                Box::new(PlainCausal::new(&CausalClassifier::load(manifest, &weights)?, device.candle())?)
             }
             Architecture::EfficientAt if device.has_own_kernels() => {
                 Box::new(TappedEfficientAt::load(manifest, &weights)?)
@@ -257,6 +261,12 @@ impl Classifier {
         })
     }
 
+    /// Whether the network hears streams, and so says frame by frame when a class sounds.
+    #[must_use]
+    pub fn hears_streams(&self) -> bool {
+        self.net.streaming().is_some()
+    }
+
     /// An ear for a stream whose next frame is `position`, where the network hears streams: whole segments need not be
     /// computed again and again then.
     #[must_use]
@@ -316,8 +326,7 @@ fn largest_batch(manifest: &Manifest) -> Result<usize> {
         Architecture::Vgg => Ok(VggConfig::from_manifest(manifest)?.largest_batch(manifest.segment.n_frames)),
         // The CPU takes segments one by one.
         Architecture::EfficientAt => Ok(1),
-        // On the CPU alone, where each core takes one at a time.
-        Architecture::Causal => Ok(usize::MAX),
+        Architecture::Causal => Ok(CausalConfig::from_manifest(manifest)?.largest_batch(manifest.segment.n_frames)),
     }
 }
 

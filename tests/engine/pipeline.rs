@@ -309,6 +309,7 @@ fn a_new_stretch_of_the_stream_keeps_its_place_and_forgets_what_was() {
 #[test]
 fn a_screen_sees_classes_components_and_the_last_twelve_seconds() {
     let mut pipeline = pipeline(Loudness::boxed(Mask::Low));
+    pipeline.set_shown(true);
     let mut events = Vec::new();
     pipeline.push(&scene(2.3, &[1.5..9.0]), &mut events).unwrap();
     let classes = pipeline.class_states();

@@ -1,9 +1,11 @@
-//! The demo scene: a minute that the program makes itself, so that it can be heard working without a sound card or a
+//! The demo scene: two minutes that the program makes itself, so that it can be heard working without a sound card or a
 //! recording. Every sound is synthesised from a seed; nothing is a sample of anything.
 
 mod creatures;
 mod machines;
 mod nature;
+mod places;
+mod signals;
 mod synth;
 
 use super::thread_source::Feed;
@@ -47,7 +49,7 @@ pub struct SceneEvent {
 type Sound = fn(&mut Chance, f32) -> Vec<f32>;
 
 /// What sounds, in this order.
-const SCORE: [(&str, Sound); 13] = [
+const SCORE: [(&str, Sound); 23] = [
     ("dog", creatures::dog),
     ("clock_tick", machines::clock_tick),
     ("siren", machines::siren),
@@ -61,6 +63,16 @@ const SCORE: [(&str, Sound); 13] = [
     ("sneezing", creatures::sneezing),
     ("chainsaw", machines::chainsaw),
     ("crackling_fire", nature::crackling_fire),
+    ("church_bells", signals::church_bells),
+    ("door_wood_knock", places::door_wood_knock),
+    ("chirping_birds", places::chirping_birds),
+    ("phone_ring", signals::phone_ring),
+    ("keyboard_typing", places::keyboard_typing),
+    ("thunderstorm", places::thunderstorm),
+    ("clock_alarm", signals::clock_alarm),
+    ("vacuum_cleaner", places::vacuum_cleaner),
+    ("crickets", places::crickets),
+    ("music", signals::music),
 ];
 
 /// The whole scene, mono at 44.1 kHz, and what is to be heard in it, in order. The same on every call.
@@ -113,11 +125,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_scene_is_a_minute_of_sound_the_same_every_time() {
+    fn the_scene_is_two_minutes_of_sound_the_same_every_time() {
         let (samples, events) = scene();
         assert_eq!((&samples, &events), (&scene().0, &scene().1));
         let secs = samples.len() as f64 / f64::from(RATE_HZ);
-        assert!((55.0..75.0).contains(&secs), "{secs} s");
+        assert!((110.0..135.0).contains(&secs), "{secs} s");
         assert!(samples.iter().all(|x| x.is_finite() && x.abs() < 1.0), "nothing clips");
     }
 

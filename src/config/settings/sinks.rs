@@ -17,9 +17,9 @@ use crate::sinks::{ExecOptions, SinksOptions};
 
 section! {
     /// Events to an MQTT broker, as JSON on BASE/event and BASE/onset; BASE/label/LABEL/state is ON while a label sounds.
-    /// Home Assistant finds all of it by itself. A broker that is down is tried again and gets the newest state.
+    /// Home Assistant discovers all of it. A broker that is down is retried and gets the newest state.
     pub struct MqttConfig / MqttLayer {
-        /// The broker's host; "" tells no broker.
+        /// The broker's host; "" turns MQTT off.
         host: String = String::new(),
         /// Its port; 0 is 1883, or 8883 with tls.
         port: u16 = 0,
@@ -37,14 +37,14 @@ section! {
         discovery_topic: String = "homeassistant".into(),
         /// How long a label stays ON after the end of an event.
         off_delay_secs: f64 = 5.0,
-        /// Labels and groups to tell of; [] is all.
+        /// Send only these labels and groups; [] sends all.
         labels: Vec<String> = Vec::new(),
-        /// Events with a lower score are not told.
+        /// Skip events with a lower score.
         min_score: f64 = 0.0,
-        /// At most one message on BASE/event about a label in so many seconds; 0 sends all. The next one says how many were
-        /// kept back. States are always told.
+        /// Send at most one message about a label on BASE/event in this time; 0 sends all. The next one counts those that were
+        /// suppressed. States are always sent.
         per_label_secs: f64 = 0.0,
-        /// A message that could not be told for so long is dropped. States are told however late.
+        /// Drop a message that could not be sent for this long. States are sent however late.
         max_age_secs: f64 = 300.0,
     }
 }
@@ -66,15 +66,15 @@ section! {
         template: String = String::new(),
         /// How long a call may take.
         timeout_secs: f64 = 10.0,
-        /// What is told of an event: "event" when it is over, "onset" as soon as it has begun, "both".
+        /// What to send: "event" when it is over, "onset" as soon as it begins, or "both".
         tell: TellWhen = TellWhen::Event,
-        /// Labels and groups to tell of; [] is all.
+        /// Send only these labels and groups; [] sends all.
         labels: Vec<String> = Vec::new(),
-        /// Events with a lower score are not told.
+        /// Skip events with a lower score.
         min_score: f64 = 0.0,
-        /// At most one message about a label in so many seconds; the next one says how many were kept back.
+        /// Send at most one message about a label in this time; the next one counts those that were suppressed.
         per_label_secs: f64 = 10.0,
-        /// A message that could not be told for so long is dropped: a late alarm is worse than none.
+        /// Drop a message that could not be sent for this long: a late alarm is worse than none.
         max_age_secs: f64 = 300.0,
     }
 }
@@ -92,21 +92,21 @@ section! {
         timeout_secs: f64 = 30.0,
         /// Runs at once.
         at_once: u32 = 2,
-        /// What is told of an event: "event" when it is over, "onset" as soon as it has begun, "both".
+        /// What to send: "event" when it is over, "onset" as soon as it begins, or "both".
         tell: TellWhen = TellWhen::Event,
-        /// Labels and groups to tell of; [] is all.
+        /// Send only these labels and groups; [] sends all.
         labels: Vec<String> = Vec::new(),
-        /// Events with a lower score are not told.
+        /// Skip events with a lower score.
         min_score: f64 = 0.0,
-        /// At most one run about a label in so many seconds; the next one is told how many were kept back.
+        /// Run at most once for a label in this time; the next run learns how many were suppressed.
         per_label_secs: f64 = 10.0,
-        /// A run that could not begin for so long is given up.
+        /// Give up a run that could not begin for this long.
         max_age_secs: f64 = 300.0,
     }
 }
 
 section! {
-    /// Figures for Prometheus.
+    /// Prometheus metrics.
     pub struct MetricsConfig / MetricsLayer {
         /// Address to serve them at, under /metrics, as in "127.0.0.1:9557"; "" serves nothing.
         listen: String = String::new(),

@@ -9,7 +9,7 @@ use crate::model::vgg::Forward;
 use crate::{Error, Result};
 
 /// Probabilities are kept this far from 0 and 1 where they become logits again.
-const MARGIN: f32 = 1e-7;
+pub(super) const MARGIN: f32 = 1e-7;
 
 impl CausalConfig {
     /// The network that a manifest describes.

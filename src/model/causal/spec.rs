@@ -1,5 +1,6 @@
 //! The network's shape: a configuration, and the list of layers that it stands for.
 
+use crate::model::vgg::BATCH_BYTES;
 use crate::{Error, Result};
 
 /// Most channels of one layer; a larger number in a manifest is a slip.
@@ -174,6 +175,19 @@ impl CausalConfig {
         };
         let earlier = [n.saturating_sub(4), n - 1].map(|i| format!("blocks.{i}.project"));
         earlier.into_iter().chain([last]).collect()
+    }
+
+    /// Most segments of `n_frames` frames that go to a device at once: what plain operations lay out of the largest layer's
+    /// input, once for each of its kernel's taps, stays below [`BATCH_BYTES`].
+    #[must_use]
+    pub fn largest_batch(&self, n_frames: usize) -> usize {
+        let (mut frames, mut largest) = (n_frames, 0);
+        for layer in self.layers() {
+            let values = frames * layer.bands[0] * layer.c_in * layer.kernel[0] * layer.kernel[1];
+            largest = largest.max(values * size_of::<f32>());
+            frames /= layer.stride[0];
+        }
+        (BATCH_BYTES / largest.max(1)).max(1)
     }
 
     /// Where a layer of a manifest's `classifier.taps` is in `layers`, the network's.

@@ -260,3 +260,26 @@ fn gradients_flow_back_to_the_segments() {
     let slope = (along(1.0) - along(-1.0)) / (2.0 * step);
     assert!(norm > 0.01 && (slope - norm * norm).abs() < 0.03 * norm * norm, "{slope} is not {}", norm * norm);
 }
+
+#[test]
+fn plain_operations_say_what_our_kernels_say() {
+    for config in [small(), CausalConfig::standard(64, 5)] {
+        let net = CausalNet::load(&config, &arrays(&config, 3)).unwrap();
+        let names = config.taps();
+        let ours = CausalClassifier::new(net, &names).unwrap();
+        let plain = PlainCausal::new(&ours, &Device::Cpu).unwrap();
+        let n_frames = 16 * config.time_pooling();
+        let segments = columns(2 * n_frames * config.n_mels, 8);
+        let segments = Tensor::from_vec(segments, (2, n_frames, config.n_mels), &Device::Cpu).unwrap();
+        let (want, got) = (ours.forward(&segments).unwrap(), plain.forward(&segments).unwrap());
+        let values = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert!(close(&values(&got.logits), &values(&want.logits), 1e-4));
+        assert!(close(&values(&got.frames.unwrap()), &values(&want.frames.unwrap()), 1e-4));
+        assert_eq!(got.taps.len(), 3);
+        for (got, want) in got.taps.iter().zip(&want.taps) {
+            assert_eq!(got.dims(), want.dims());
+            assert!(close(&values(got), &values(want), 1e-4));
+        }
+        assert!(config.largest_batch(n_frames) > 64);
+    }
+}

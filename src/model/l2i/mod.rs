@@ -14,6 +14,7 @@ use candle_core::Tensor;
 
 use super::device::ComputeDevice;
 use super::manifest::{Manifest, Pooling};
+use super::ops::matmul;
 use super::tap_shapes::TapShapes;
 use super::tensors::Arrays;
 use super::vgg::BATCH_BYTES;
@@ -271,7 +272,7 @@ impl L2iNet {
             Some(d) => (&pooled.pooled * &d.pooled)?,
             None => pooled.pooled.clone(),
         };
-        let logits = z.matmul(self.tensor("fc1.weight")?)?.broadcast_add(self.tensor("fc1.bias")?)?;
+        let logits = matmul(&z, self.tensor("fc1.weight")?)?.broadcast_add(self.tensor("fc1.bias")?)?;
         Ok(L2iForward { activations, pooled, logits })
     }
 

@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 
 use super::L2iNet;
-use crate::model::ops::{conv2d, plain_conv2d};
+use crate::model::ops::{conv2d, matmul, plain_conv2d};
 use crate::{Error, Result};
 
 impl L2iNet {
@@ -44,7 +44,7 @@ impl L2iNet {
         let (batch, time, freq, channels) = x.dims4()?;
         let group = freq / bands;
         let x = x.narrow(2, 0, group * bands)?.contiguous()?.reshape((batch * time * bands, group * channels))?;
-        let y = x.matmul(self.tensor(weight)?)?.broadcast_add(self.tensor(bias)?)?.relu()?;
+        let y = matmul(&x, self.tensor(weight)?)?.broadcast_add(self.tensor(bias)?)?.relu()?;
         let width = y.dim(1)?;
         Ok(y.reshape((batch, time, bands, width))?)
     }

@@ -6,6 +6,7 @@ use candle_core::Tensor;
 use super::{Dropout, L2iNet};
 use crate::Result;
 use crate::model::manifest::Pooling;
+use crate::model::ops::matmul;
 
 /// Θ's pooling of H over time.
 #[derive(Debug, Clone)]
@@ -30,7 +31,7 @@ impl L2iNet {
             None => (h.clone(), h.clone()),
         };
         let dense = |x: &Tensor, weight: &'static str, bias: &'static str| -> Result<Tensor> {
-            Ok(x.matmul(self.tensor(weight)?)?.broadcast_add(self.tensor(bias)?)?)
+            Ok(matmul(x, self.tensor(weight)?)?.broadcast_add(self.tensor(bias)?)?)
         };
         let flat = |x: Tensor| x.reshape((batch * frames, components));
         let v = dense(&flat(for_v)?, "attention_V.0.weight", "attention_V.0.bias")?.tanh()?;

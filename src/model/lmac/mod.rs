@@ -10,17 +10,20 @@
 //! operations with right gradients on `[batch, time, freq, channels]`, once for listening and once for learning.
 
 mod spread;
+mod window;
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use candle_core::{Device, Tensor};
 
 use super::manifest::Manifest;
-use super::ops::{conv2d, upsample};
+use super::ops::{conv2d, matmul, upsample};
 use super::tap_shapes::{MapSize, TapShape, TapShapes};
 use super::tensors::Arrays;
 use crate::{Error, Result};
 pub use spread::BandSpread;
+use window::Window;
 
 /// Fewest channels of a map, unless `channels` itself is less.
 const LEAST_CHANNELS: usize = 8;
@@ -175,28 +178,78 @@ impl LmacNet {
     /// # Errors
     /// If the taps do not have the classifier's shapes, or a class does not exist.
     pub fn forward(&self, taps: &[Tensor], features: &Tensor, classes: &[usize]) -> Result<Tensor> {
+        self.forward_in(taps, features, classes, 0..features.dim(1)?)
+    }
+
+    /// [`forward`](Self::forward) for some frames of the segments, `[batch, frames.len(), n_mels]`: the same values, at the cost
+    /// of these frames and those around them that their cells depend on.
+    ///
+    /// # Errors
+    /// As [`Self::forward`]; also where the segments do not have these frames.
+    pub fn forward_in(
+        &self,
+        taps: &[Tensor],
+        features: &Tensor,
+        classes: &[usize],
+        frames: Range<usize>,
+    ) -> Result<Tensor> {
         let [early, middle, late] = self.check(taps, features)?;
-        if classes.len() != features.dim(0)? {
+        let (batch, n_frames, _) = features.dims3()?;
+        if classes.len() != batch || frames.start >= frames.end || frames.end > n_frames {
             return Err(Error::bug(format!(
-                "L-MAC was asked for {} classes in another number of segments",
+                "L-MAC was asked for {} classes in frames {frames:?} of {batch} segments of {n_frames} frames",
                 classes.len()
             )));
         }
         let sizes = self.config.net.taps.map(|tap| tap.size);
         let chosen = self.one_hot(classes)?;
-        let x = self.merge(None, late, "late", &chosen)?;
-        let x = raise(&x, sizes[2], sizes[1])?;
-        let x = self.merge(Some(x), middle, "middle", &chosen)?;
-        let x = raise(&x, sizes[1], sizes[0])?;
-        let mut x = self.merge(Some(x), early, "early", &chosen)?;
-        for step in self.config.steps() {
-            x = self.convolve(&raise(&x, step.from, step.to)?, &step.name)?.relu()?;
+        // From the last layer back to the first, which frames each needs; then forward, each map cut to what is needed next.
+        let mut ahead = self.windows(&frames, n_frames).into_iter();
+        let mut next = || ahead.next().ok_or_else(|| Error::bug("L-MAC has more layers than windows"));
+        let mut at = next()?;
+        let mut x = self.merge(None, &at.of_whole(late)?, "late", &chosen)?;
+        for (tap, name, from, to) in [(middle, "middle", sizes[2], sizes[1]), (early, "early", sizes[1], sizes[0])] {
+            let wanted = next()?;
+            let below = wanted.cut(&raise(&x, from, to)?, &at)?;
+            x = self.merge(Some(below), &wanted.of_whole(tap)?, name, &chosen)?;
+            at = wanted;
         }
-        let cells = self.as_cells(features)?;
-        let x = self.convolve(&Tensor::cat(&[x, cells], 3)?, "detail")?.relu()?;
-        let logits = self.out_of_cells(&self.convolve(&x, "mask")?)?;
+        for step in self.config.steps() {
+            let wanted = next()?;
+            x = self.convolve(&wanted.cut(&raise(&x, step.from, step.to)?, &at)?, &step.name)?.relu()?;
+            at = wanted;
+        }
+        let wanted = next()?;
+        let cells = wanted.of_whole(&self.as_cells(features)?)?;
+        x = self.convolve(&Tensor::cat(&[wanted.cut(&x, &at)?, cells], 3)?, "detail")?.relu()?;
+        at = wanted;
+        let wanted = next()?;
+        let logits = self.out_of_cells(&self.convolve(&wanted.cut(&x, &at)?, "mask")?)?;
         // The sigmoid as a tanh: by 1 ÷ (1 + e^−x), a logit of −90 has a gradient of 0 · ∞.
-        self.smooth(&(logits * 0.5)?.tanh()?.affine(0.5, 0.5)?)
+        let mask = self.smooth(&(logits * 0.5)?.tanh()?.affine(0.5, 0.5)?)?;
+        Ok(mask.narrow(1, frames.start - wanted.frames.start, frames.len())?.contiguous()?)
+    }
+
+    /// The frames that each convolution's input must have for `frames` of the mask, first layer first. A kernel of three looks
+    /// at one row to each side, and the smoothing at less than a cell.
+    fn windows(&self, frames: &Range<usize>, n_frames: usize) -> Vec<Window> {
+        let [early, middle, late] = self.config.net.taps.map(|tap| tap.size.frames);
+        let finest = self.config.finest().frames;
+        let steps = self.config.steps().into_iter().map(|step| step.to.frames);
+        let rows: Vec<usize> = [late, middle, early].into_iter().chain(steps).chain([finest, finest]).collect();
+        let mut wanted = frames.clone();
+        let mut reach = finest - 1;
+        let mut windows: Vec<Window> = rows
+            .into_iter()
+            .rev()
+            .map(|row| {
+                let window = Window::around(&wanted, reach + row, row, n_frames);
+                (wanted, reach) = (window.frames.clone(), 0);
+                window
+            })
+            .collect();
+        windows.reverse();
+        windows
     }
 
     /// The taps, where they and the classifier's input fit the decoder.
@@ -227,9 +280,9 @@ impl LmacNet {
     fn smooth(&self, mask: &Tensor) -> Result<Tensor> {
         let (batch, n_frames, n_mels) = mask.dims3()?;
         let (frames, bands) = self.config.cell();
-        let x = mask.reshape((batch * n_frames, n_mels))?.matmul(&triangles(n_mels, bands)?)?;
+        let x = matmul(&mask.reshape((batch * n_frames, n_mels))?, &triangles(n_mels, bands)?)?;
         let x = x.reshape((batch, n_frames, n_mels))?.transpose(1, 2)?.contiguous()?;
-        let x = x.reshape((batch * n_mels, n_frames))?.matmul(&triangles(n_frames, frames)?)?;
+        let x = matmul(&x.reshape((batch * n_mels, n_frames))?, &triangles(n_frames, frames)?)?;
         Ok(x.reshape((batch, n_mels, n_frames))?.transpose(1, 2)?.contiguous()?)
     }
 
@@ -259,7 +312,7 @@ impl LmacNet {
         }
         if self.config.conditioned {
             let of_class = |what: &str| -> Result<Tensor> {
-                let rows = chosen.matmul(self.tensor(&format!("{name}.class.{what}"))?)?;
+                let rows = matmul(chosen, self.tensor(&format!("{name}.class.{what}"))?)?;
                 Ok(rows.reshape((batch, 1, 1, self.config.channels))?)
             };
             x = x.broadcast_mul(&(of_class("scale")? + 1.0)?)?.broadcast_add(&of_class("shift")?)?;
@@ -270,14 +323,14 @@ impl LmacNet {
     /// What the last tap says for the class: its channels, weighted with what each says for the class.
     fn evidence(&self, tap: &Tensor, chosen: &Tensor) -> Result<Tensor> {
         let (batch, _, _, channels) = tap.dims4()?;
-        let weights = chosen.matmul(self.tensor(CLASS_EVIDENCE)?)?.reshape((batch, 1, 1, channels))?;
+        let weights = matmul(chosen, self.tensor(CLASS_EVIDENCE)?)?.reshape((batch, 1, 1, channels))?;
         self.project(&tap.broadcast_mul(&weights)?, "late.evidence.weight")
     }
 
     /// A map's channels as as many as the decoder has.
     fn project(&self, map: &Tensor, weight: &str) -> Result<Tensor> {
         let (batch, time, freq, channels) = map.dims4()?;
-        let x = map.contiguous()?.reshape((batch * time * freq, channels))?.matmul(self.tensor(weight)?)?;
+        let x = matmul(&map.contiguous()?.reshape((batch * time * freq, channels))?, self.tensor(weight)?)?;
         Ok(x.reshape((batch, time, freq, self.config.channels))?)
     }
 
@@ -335,3 +388,7 @@ fn triangles(n: usize, width: usize) -> Result<Tensor> {
     }
     Ok(Tensor::from_vec(values, (n, n), &Device::Cpu)?)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -2,11 +2,13 @@
 //! or give wrong gradients there; where a device other than the CPU runs a model, plain candle does.
 
 mod conv;
+mod matmul;
 mod plain;
 mod pool;
 mod upsample;
 
 pub use conv::conv2d;
+pub use matmul::matmul;
 pub use plain::plain_conv2d;
 pub use pool::max_pool;
 pub use upsample::upsample;

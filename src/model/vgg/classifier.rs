@@ -5,7 +5,7 @@ use candle_core::{Device, Tensor};
 use super::{BATCH_NORM_EPS, LayerSpec, VggConfig};
 use crate::model::folding::{Folded, fold};
 use crate::model::kernels::conv::pack_weights;
-use crate::model::ops::{conv2d, max_pool};
+use crate::model::ops::{conv2d, matmul, max_pool};
 use crate::model::tensors::Arrays;
 use crate::{Error, Result};
 
@@ -40,7 +40,7 @@ impl Head {
     }
 
     fn forward(&self, last: &Tensor) -> Result<Tensor> {
-        Ok(pool_segment(last)?.matmul(&self.weight_t)?.broadcast_add(&self.bias)?)
+        Ok(matmul(&pool_segment(last)?, &self.weight_t)?.broadcast_add(&self.bias)?)
     }
 }
 

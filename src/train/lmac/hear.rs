@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use crate::Result;
 use crate::dsp::{Compression, FrontEndParams, MelFilterbank, SpectrumPower};
 use crate::model::lmac::BandSpread;
+use crate::model::ops::matmul;
 
 /// Which part of a sound is heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +60,7 @@ impl MaskedFrontEnd {
     /// If the shape does not fit.
     pub fn spread(&self, bands: &Tensor) -> Result<Tensor> {
         let (batch, n_frames, n_mels) = bands.dims3()?;
-        let bins = bands.reshape((batch * n_frames, n_mels))?.matmul(&self.spread)?;
+        let bins = matmul(&bands.reshape((batch * n_frames, n_mels))?, &self.spread)?;
         Ok(bins.reshape((batch, n_frames, self.inner.bank.n_bins()))?)
     }
 
