@@ -34,7 +34,7 @@ fn of_stream(spec: &InputSpec, options: &CaptureOptions) -> Result<Option<System
     let now = SystemTime::now();
     match options.start_time {
         Some(StartTime(at)) if at > now => Err(Error::usage(format!(
-            "the start time of {spec} lies in the future; give the time at which the recording began"
+            "the start time of {spec} is in the future; give the time at which the recording began"
         ))),
         Some(StartTime(at)) => Ok(Some(at)),
         None => Ok((options.fast && spec.can_be_fast()).then_some(now)),

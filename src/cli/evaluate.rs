@@ -40,14 +40,14 @@ Examples:
 The data set has the layout of ESC-50: audio/FOLD-SOURCE-TAKE-CLASS.wav (flac, ogg)
 and meta/esc50.csv. Without --methods, --sets and --corrupt the classifier and, where the
 model has them, the components of L2I are measured; with them, methods are compared as in
-the L-MAC and L2I papers, and the tables are Markdown. docs/tables.md says what each figure
-is.
-With a probe, the probes of --methods (default: all) are done instead. Measuring all
-methods takes long; --limit and --probe-clips are for a quicker look. --roar trains a
+the L-MAC and L2I papers, and the tables are Markdown. docs/tables.md explains each
+figure.
+With a probe, evaluate runs the probes of --methods (default: all) instead. Measuring all
+methods takes long; use --limit and --probe-clips for a quick look. --roar trains a
 classifier for every method and share, which takes hours.
 
-With --stream a recording is heard as a monitor hears it, and its events are compared with
-those that --truth lists. docs/measuring.md says what each figure is.";
+With --stream, evaluate listens to a recording as a monitor does, and compares its events with
+those that --truth lists. docs/measuring.md explains each figure.";
 
 /// Measure a model on a data set or on an annotated stream, and compare methods.
 #[derive(Debug, Clone, clap::Args)]
@@ -56,7 +56,7 @@ pub struct Args {
     /// Folder of the data set
     #[arg(long, value_name = "DIR", env = "EARWITNESS_DATA", required_unless_present = "stream")]
     pub data: Option<PathBuf>,
-    /// Recording to hear as a monitor does, instead of a data set
+    /// Listen to this recording as a monitor does, instead of measuring a data set
     #[arg(long, value_name = "FILE", env = "EARWITNESS_STREAM", requires = "truth", help_heading = "Stream")]
     pub stream: Option<PathBuf>,
     /// What sounds in the recording: CSV with the columns label,onset_s,offset_s,clip,snr_db
@@ -89,7 +89,7 @@ pub struct Args {
     /// Folder of speech recordings for the speech set
     #[arg(long, value_name = "DIR", env = "EARWITNESS_SPEECH")]
     pub speech: Option<PathBuf>,
-    /// Make each set of at most so many clips, drawn at random, and measure L2I's components on as many
+    /// Draw at most this many clips for each set, and for L2I's components
     #[arg(long, value_name = "N", env = "EARWITNESS_LIMIT", value_parser = count)]
     pub limit: Option<usize>,
     /// Also write the figures to this file, as JSON

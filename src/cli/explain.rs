@@ -35,7 +35,7 @@ Examples:
 Writes one folder a recording and method, with clip.wav, interpretation.wav, a file for each
 relevant component, spectrogram.png and event.json; and summary.json, which lists them with
 what the classifier says of each interpretation alone, and the seconds that it took.
-A recording among several that cannot be used is told and left out; the exit code is 3 then.";
+A bad recording among several is reported and skipped; the exit code is then 3.";
 
 /// Explain recordings offline.
 #[derive(Debug, Clone, clap::Args)]
@@ -54,7 +54,7 @@ pub struct Args {
     /// The model: a name of `earwitness model list`, or a package's folder
     #[arg(long, value_name = "NAME|DIR", env = "EARWITNESS_MODEL", default_value = crate::model::package::DEFAULT_MODEL)]
     pub model: OsString,
-    /// Explain this label, whatever its score; may be given again [default: the top label]
+    /// Explain this label, whatever its score; repeatable [default: the top label]
     #[arg(long, value_name = "LABEL", env = "EARWITNESS_LABEL", value_delimiter = ',')]
     pub label: Vec<String>,
     /// When the first recording began, as in 2026-07-02T06:44:04+02:00; the others follow it without a gap [default: what its

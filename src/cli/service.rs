@@ -139,7 +139,7 @@ impl Watch {
 
 fn tell(state: &[NotifyState<'_>]) {
     if let Err(e) = sd_notify::notify(state) {
-        tracing::debug!("the service manager cannot be told: {e}");
+        tracing::debug!("cannot notify the service manager: {e}");
     }
 }
 

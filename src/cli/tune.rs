@@ -42,15 +42,14 @@ Examples:
   earwitness tune --stream yard.wav --reference yard.csv --json
   earwitness tune --stream x.wav --reference x.csv --model fold4 --into-model models/mine
 
-The chosen thresholds go into [detector.thresholds] of the settings file, with what is to be
-expected of each beside it; all else in the file stays. Where both are given, recorded events
-decide, and the stream decides for labels of which too few are marked.
+The chosen thresholds go into [detector.thresholds] of the settings file, each with its
+expected recall; the rest of the file stays. If both are given, recorded events decide, and the
+stream decides for labels with too few marks.
 
-A data set tells the truth only where the model was not trained on it, and a stream made of it has
-more to confuse in an hour than most places.
+Use a data set that the model was not trained on. A stream made of it is harder than most places.
 
-Recorded events tell nothing of what was below the threshold when they were recorded, so from them
-a threshold only goes up, and recall is of what was reported.";
+Recorded events show nothing that was below the threshold at the time, so from them a threshold
+only goes up, and recall refers to what was reported.";
 
 /// Choose thresholds for a wanted number of false alarms an hour.
 #[derive(Debug, Clone, clap::Args)]
@@ -59,13 +58,13 @@ pub(super) struct Args {
     /// Folder that `monitor --record` wrote, with events that were marked right or wrong
     #[arg(value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// False alarms of a label that are wanted in an hour, at most
+    /// Allow at most this many false alarms of a label in an hour
     #[arg(long, value_name = "N", env = "EARWITNESS_FALSE_ALARMS_PER_HOUR", value_parser = positive, default_value_t = 1.0)]
     false_alarms_per_hour: f64,
-    /// Hours that DIR's monitor has listened [default: from the first to the last recorded event]
+    /// Hours that the monitor of DIR listened [default: from the first to the last recorded event]
     #[arg(long, value_name = "H", env = "EARWITNESS_HOURS", value_parser = positive)]
     hours: Option<f64>,
-    /// Folder of a data set, of whose clips a stream is made
+    /// Make a stream of this data set's clips
     #[arg(long, value_name = "DIR", env = "EARWITNESS_DATA", requires = "noise", conflicts_with = "stream")]
     data: Option<PathBuf>,
     /// Folder of background recordings for that stream
@@ -89,7 +88,7 @@ pub(super) struct Args {
     /// The model [default: the settings file's]
     #[arg(long, value_name = "NAME|DIR", env = "EARWITNESS_MODEL")]
     model: Option<OsString>,
-    /// Choose no threshold below this one
+    /// Never choose a threshold below this
     #[arg(long, value_name = "P", env = "EARWITNESS_MIN_THRESHOLD", default_value_t = 0.0, value_parser = share)]
     min_threshold: f64,
     /// Make the chosen thresholds the defaults of this package, which has the same labels, instead of writing settings; labels

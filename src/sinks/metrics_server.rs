@@ -307,9 +307,9 @@ fn sinks(writer: &mut Writer<'_>, sinks: &[SinkState]) -> Written {
     let of = |value: fn(&SinkState) -> u64| -> Vec<(Labels, f64)> {
         sinks.iter().map(|sink| (vec![("sink", sink.name.clone())], value(sink) as f64)).collect()
     };
-    writer.gauge("earwitness_sink_working", "Whether the sink can be told.", of(|s| u64::from(s.error.is_none())))?;
+    writer.gauge("earwitness_sink_working", "Whether the sink works.", of(|s| u64::from(s.error.is_none())))?;
     writer.gauge("earwitness_sink_waiting_messages", "Messages that wait.", of(|s| s.waiting))?;
-    writer.counter("earwitness_sink_sent_messages", "Messages told.", of(|s| s.sent))?;
+    writer.counter("earwitness_sink_sent_messages", "Messages sent.", of(|s| s.sent))?;
     writer.counter("earwitness_sink_dropped_messages", "Messages dropped: too many, or too old.", of(|s| s.dropped))?;
     writer.counter("earwitness_sink_failed_messages", "Messages given up after a failure.", of(|s| s.failed))?;
     writer.counter("earwitness_sink_retries", "Attempts that failed and were made again.", of(|s| s.retries))?;

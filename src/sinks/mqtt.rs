@@ -97,7 +97,7 @@ impl Deliver for Mqtt {
             self.publish_board()
         });
         if let Err(why) = told {
-            tracing::debug!("the broker was not told of the end: {why}");
+            tracing::debug!("the broker did not get the last messages: {why}");
         }
         self.link.disconnect();
     }

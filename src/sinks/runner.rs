@@ -113,7 +113,7 @@ impl Runner {
                 Err(TrySendError::Full(back)) => {
                     message = back;
                     if self.oldest.try_recv().is_ok() {
-                        self.stats.dropped("more messages come than can be told; the oldest are dropped");
+                        self.stats.dropped("messages arrive faster than they can be sent; the oldest are dropped");
                     }
                 }
             }
@@ -188,7 +188,7 @@ impl Thread {
         let mut pause = FIRST_PAUSE;
         loop {
             if message.age() > self.max_age {
-                self.stats.dropped("messages have become too old to be told; they are dropped");
+                self.stats.dropped("messages became too old to send and are dropped");
                 return;
             }
             let why = match self.deliver.deliver(message) {

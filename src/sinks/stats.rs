@@ -46,7 +46,7 @@ impl Stats {
         self.sent.fetch_add(1, Ordering::Relaxed);
         self.works();
         if std::mem::take(&mut self.trouble().dropping) {
-            tracing::info!("{} is told again; {} messages were dropped so far", self.name, self.count(&self.dropped));
+            tracing::info!("{} works again; {} messages were dropped so far", self.name, self.count(&self.dropped));
         }
     }
 

@@ -307,7 +307,7 @@ impl Index {
     pub fn add(&mut self, event: &StoredEvent) -> Result<()> {
         let key = key_of(&self.dir, &event.folder).ok_or_else(|| {
             let (folder, dir) = (event.folder.display(), self.dir.display());
-            Error::bug(format!("the event folder {folder} does not lie in {dir}; please report this"))
+            Error::bug(format!("the event folder {folder} is not in {dir}; please report this"))
         })?;
         // One that is there already may have been marked meanwhile.
         let (marks, stamp) = marks::read_marks(&event.folder).unwrap_or((Marks::default(), row::DOUBTFUL));

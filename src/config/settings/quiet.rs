@@ -6,14 +6,13 @@ use super::{Entry, PutOnto};
 use crate::config::values::QuietMode;
 
 section! {
-    /// Hours in which nobody wants to be alarmed, by the local time of an event's onset.
+    /// Hours without alarms, by the local time of an event's onset.
     pub struct QuietConfig / QuietLayer {
-        /// As in ["22:00-06:30", "13:00-14:00"]; [] is never.
+        /// The hours, as in ["22:00-06:30", "13:00-14:00"]; [] is never.
         hours: Vec<String> = Vec::new(),
-        /// The labels or groups that they hold for; [] is all.
+        /// Labels or groups that they apply to; [] is all.
         labels: Vec<String> = Vec::new(),
-        /// What is not wanted: "alarms" records events and tells them in lines, marked "quiet", but alarms nobody; "events"
-        /// does not report them at all.
+        /// What they suppress: "alarms" still records events and prints them, marked "quiet"; "events" drops them.
         what: QuietMode = QuietMode::Alarms,
     }
 }

@@ -9,7 +9,7 @@ use super::{Config, Entry, PutOnto};
 use crate::audio::source::InputSpec;
 use crate::checked_file::{self, Links};
 use crate::config::values::TellWhen;
-use crate::engine::detector::ANY_LOUD;
+use crate::engine::detector::{ANY_LOUD, ClassParams};
 use crate::error::{Error, Result};
 use crate::model::manifest::Label;
 use crate::sinks::options::{FilterOptions, MqttOptions, Secret, TellOf, WebhookOptions};
@@ -275,7 +275,7 @@ impl Config {
             };
             options.longest_on_secs = surroundings.longest_event_secs + REPORT_SECS;
             let loud = (self.detector.loud_dbfs < 0.0).then(|| ANY_LOUD.to_owned());
-            options.all_labels = surroundings.labels.iter().map(|label| label.name.clone()).chain(loud).collect();
+            options.all_labels = self.reported_labels(surroundings).into_iter().chain(loud).collect();
             options.model.clone_from(&surroundings.model);
             mqtt = Some(options);
         }
@@ -306,6 +306,16 @@ impl Config {
             model: model.to_owned(),
             longest_event_secs: of_classes.fold(self.detector.max_event_secs, f64::max),
         }
+    }
+
+    /// The labels that become events: one that is only shown would be a sensor that is never on. All of them where settings do
+    /// not fit the model; whoever starts the detector reports that.
+    fn reported_labels(&self, surroundings: &SinkSurroundings) -> Vec<String> {
+        let detector = self.detector(&surroundings.model, &surroundings.labels).ok();
+        let class = |index: usize| detector.as_ref().and_then(|detector| detector.classes.get(index));
+        let labels = surroundings.labels.iter().enumerate();
+        let reported = labels.filter(|(index, _)| class(*index).is_none_or(ClassParams::is_reported));
+        reported.map(|(_, label)| label.name.clone()).collect()
     }
 
     /// The labels that a sink's list of labels and groups stands for.
@@ -374,5 +384,19 @@ mod tests {
         assert!(shown.contains("https://ntfy.sh/(hidden)") && shown.contains("Authorization: (hidden)"), "{shown}");
         assert!(shown.contains("rtsp://cam/live"), "{shown}");
         assert!(!["hunter2", "secret-topic", "abc"].iter().any(|secret| shown.contains(secret)), "{shown}");
+    }
+
+    #[test]
+    fn a_label_that_is_only_shown_is_no_sensor_until_it_is_enabled() {
+        let labels = [Label::new("dog", 0.6, 0.4), Label { alarm: false, ..Label::new("wind", 0.6, 0.4) }];
+        let mut config = Config::default();
+        config.mqtt.host = "broker".into();
+        let announced = |config: &Config| {
+            let sinks = config.sinks(&config.sink_surroundings("mine", &labels));
+            sinks.ok().and_then(|sinks| sinks.mqtt).map(|mqtt| mqtt.all_labels)
+        };
+        assert_eq!(announced(&config), Some(vec!["dog".to_owned()]));
+        config.detector.enable = vec!["wind".into()];
+        assert_eq!(announced(&config), Some(vec!["dog".to_owned(), "wind".into()]));
     }
 }
