@@ -8,17 +8,39 @@ use std::sync::{Arc, Mutex, PoisonError};
 use candle_core::{Device, Tensor};
 
 use super::{ComponentShare, Explanation, Interpreter, Needs, Segment};
-use crate::model::lmac::{BandSpread, LmacConfig, LmacNet};
+use crate::model::lmac::{BandSpread, LmacConfig, LmacNet, MaskMemory};
 use crate::model::package::Package;
-use crate::model::taps::Taps;
+use crate::model::taps::{StreamPlace, Taps};
 use crate::units::ClassId;
 use crate::{Error, Result};
+
+/// Classes of streams whose masks are remembered from stride to stride; the one that was asked for longest ago goes first.
+const MEMORIES: usize = 32;
 
 /// What all explanations of one model share.
 #[derive(Debug)]
 struct Shared {
     net: LmacNet,
     spread: BandSpread,
+    /// What the decoder remembers of each stream and class, the newest last.
+    memories: Mutex<Vec<((u64, usize), MaskMemory)>>,
+}
+
+impl Shared {
+    /// What is remembered of a class in a stream, taken out: nothing else works on it meanwhile.
+    fn take_memory(&self, of: (u64, usize)) -> MaskMemory {
+        let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = memories.iter().position(|(known, _)| *known == of);
+        at.map_or_else(MaskMemory::default, |at| memories.remove(at).1)
+    }
+
+    fn put_memory(&self, of: (u64, usize), memory: MaskMemory) {
+        let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+        if memories.len() >= MEMORIES {
+            memories.remove(0);
+        }
+        memories.push((of, memory));
+    }
 }
 
 /// The method, with the decoder of one package. The decoder is small and runs once for each class that is asked for, so it
@@ -39,7 +61,7 @@ impl LMac {
         let lmac = manifest.lmac.as_ref().ok_or_else(|| Error::bug("a manifest lost its [lmac]"))?;
         let net = LmacNet::load(&config, &package.tensors(&lmac.weights)?)?;
         let spread = BandSpread::new(&manifest.front_end.params()?)?;
-        Ok(Self { shared: Arc::new(Shared { net, spread }) })
+        Ok(Self { shared: Arc::new(Shared { net, spread, memories: Mutex::default() }) })
     }
 }
 
@@ -65,6 +87,7 @@ impl Interpreter for LMac {
         let taps = Taps::gather(&[&segment.classified.taps])?;
         let taps = taps.iter().map(|tap| tap.to_device(&Device::Cpu)).collect::<candle_core::Result<_>>()?;
         let explanation = LMacExplanation {
+            place: segment.classified.taps.place(),
             taps,
             features: Tensor::from_slice(segment.features, (1, n_frames, n_mels), &Device::Cpu)?,
             n_frames,
@@ -81,6 +104,7 @@ impl Interpreter for LMac {
 
 /// One segment's hidden layers, and the masks made of them so far.
 struct LMacExplanation {
+    place: Option<StreamPlace>,
     taps: Vec<Tensor>,
     /// `[1, n_frames, n_mels]`.
     features: Tensor,
@@ -124,7 +148,13 @@ impl LMacExplanation {
                 return Ok(decoded.clone());
             }
         }
-        let mask = self.shared.net.forward_in(&self.taps, &self.features, &[class.0], wanted.clone())?;
+        let of = self.place.map(|place| (place.stream, class.0));
+        let mut memory = of.map(|of| self.shared.take_memory(of));
+        let remembered = memory.as_mut().zip(self.place.map(|place| place.end));
+        let mask = self.shared.net.forward_in(&self.taps, &self.features, &[class.0], wanted.clone(), remembered)?;
+        if let (Some(of), Some(memory)) = (of, memory) {
+            self.shared.put_memory(of, memory);
+        }
         let decoded = Decoded { frames: wanted, bands: mask.flatten_all()?.to_vec1::<f32>()?.into() };
         masks.insert(class.0, decoded.clone());
         Ok(decoded)

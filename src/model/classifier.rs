@@ -287,7 +287,11 @@ impl Classifier {
     pub fn hear(&self, ears: &mut [(&mut Ear, &[f32])]) -> Result<Vec<Classified>> {
         let net = self.net.streaming().ok_or_else(|| Error::bug("a network that hears no streams was given ears"))?;
         let n = ears.len();
-        self.classified(net.hear(ears, self.n_frames)?, n)
+        let mut all = self.classified(net.hear(ears, self.n_frames)?, n)?;
+        for (classified, (ear, _)) in all.iter_mut().zip(ears.iter()) {
+            classified.taps = classified.taps.clone().at(ear.place());
+        }
+        Ok(all)
     }
 
     /// What a pass gave, segment by segment.

@@ -14,6 +14,17 @@ pub struct Taps {
     /// `[batch, time, freq, channels]` each.
     batch: Arc<[Tensor]>,
     row: usize,
+    place: Option<StreamPlace>,
+}
+
+/// Where in a stream a segment is, for a network that hears streams: there, each frame has the same hidden layers in every
+/// segment that holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StreamPlace {
+    /// The stream; no other one of this process has the same number.
+    pub stream: u64,
+    /// One past the segment's last frame.
+    pub end: u64,
 }
 
 impl Taps {
@@ -21,7 +32,19 @@ impl Taps {
     #[must_use]
     pub fn rows(batch: Vec<Tensor>, n: usize) -> Vec<Self> {
         let batch: Arc<[Tensor]> = batch.into();
-        (0..n).map(|row| Self { batch: Arc::clone(&batch), row }).collect()
+        (0..n).map(|row| Self { batch: Arc::clone(&batch), row, place: None }).collect()
+    }
+
+    /// Where in a stream the segment is, where that is known.
+    #[must_use]
+    pub const fn place(&self) -> Option<StreamPlace> {
+        self.place
+    }
+
+    /// The same at a place in a stream.
+    #[must_use]
+    pub fn at(self, place: StreamPlace) -> Self {
+        Self { place: Some(place), ..self }
     }
 
     /// Whether all of them lie on a device.

@@ -49,7 +49,7 @@ pub struct SceneEvent {
 type Sound = fn(&mut Chance, f32) -> Vec<f32>;
 
 /// What sounds, in this order.
-const SCORE: [(&str, Sound); 23] = [
+const SCORE: [(&str, Sound); 21] = [
     ("dog", creatures::dog),
     ("clock_tick", machines::clock_tick),
     ("siren", machines::siren),
@@ -67,10 +67,8 @@ const SCORE: [(&str, Sound); 23] = [
     ("door_wood_knock", places::door_wood_knock),
     ("chirping_birds", places::chirping_birds),
     ("phone_ring", signals::phone_ring),
-    ("keyboard_typing", places::keyboard_typing),
     ("thunderstorm", places::thunderstorm),
     ("clock_alarm", signals::clock_alarm),
-    ("vacuum_cleaner", places::vacuum_cleaner),
     ("crickets", places::crickets),
     ("music", signals::music),
 ];

@@ -2,36 +2,39 @@
 
 use std::f32::consts::TAU;
 
-use super::synth::{Chance, Filter, add, filter, level, ring, room, samples, shape};
+use super::synth::{Chance, Filter, add, distant, filter, level, ring, room, samples, shape};
 
-/// Two bells, each with the partials of a cast bell: hum, prime, tierce, quint, nominal and those above.
+/// A peal of four bells in a tower, each with the partials of a cast bell: hum, prime, tierce, quint, nominal and those above.
 pub(super) fn church_bells(chance: &mut Chance, rate: f32) -> Vec<f32> {
-    const PARTIALS: [(f32, f32, f32); 8] = [
-        (0.5, 2.2, 0.5),
-        (1.0, 1.6, 0.8),
-        (1.19, 1.3, 0.7),
-        (1.5, 0.9, 0.4),
-        (2.0, 0.9, 1.0),
-        (2.52, 0.5, 0.5),
-        (3.0, 0.35, 0.45),
-        (4.1, 0.25, 0.3),
+    const PARTIALS: [(f32, f32, f32); 9] = [
+        (0.5, 3.0, 0.7),
+        (0.99, 2.2, 0.8),
+        (1.2, 1.8, 0.9),
+        (1.49, 1.0, 0.5),
+        (2.01, 1.2, 1.0),
+        (2.55, 0.6, 0.6),
+        (3.02, 0.5, 0.6),
+        (4.15, 0.35, 0.45),
+        (5.43, 0.22, 0.3),
     ];
     let mut out = Vec::new();
-    for (strike, prime) in [311.0, 392.0, 311.0, 392.0, 311.0, 392.0].into_iter().enumerate() {
-        let at = samples(0.75 * strike as f32 + chance.between(0.0, 0.04), rate);
+    let peal = [523.0, 466.0, 415.0, 349.0];
+    for strike in 0..14_u8 {
+        let prime = peal[usize::from(strike) % 4];
+        let at = samples(0.42 * f32::from(strike) + chance.between(0.0, 0.05), rate);
         for (ratio, decay, gain) in PARTIALS {
             // Each partial is two close ones: a bell is never quite round.
-            for beat in [1.0, 1.0 + chance.between(0.001, 0.004)] {
-                ring(&mut out, at, prime * ratio * beat, decay, 0.5 * gain, rate);
+            for beat in [1.0, 1.0 + chance.between(0.002, 0.008)] {
+                ring(&mut out, at, prime * ratio * beat, decay, 0.5 * gain * chance.between(0.8, 1.2), rate);
             }
         }
-        let mut blow = chance.noises(samples(0.01, rate));
-        shape(&mut blow, &[(0.0, 1.0), (0.01, 0.0)], rate);
-        add(&mut out, &filter(&blow, Filter::Band(2500.0, 0.7), rate), at, 0.8);
+        let mut blow = chance.noises(samples(0.02, rate));
+        shape(&mut blow, &[(0.0, 1.0), (0.02, 0.0)], rate);
+        add(&mut out, &filter(&blow, Filter::Band(2_500.0, 0.5), rate), at, 2.0);
     }
-    out.truncate(samples(7.0, rate));
-    shape(&mut out, &[(0.0, 1.0), (5.5, 1.0), (7.0, 0.0)], rate);
-    let mut out = room(&out, 1.5, 0.5, chance, rate);
+    out.truncate(samples(8.0, rate));
+    shape(&mut out, &[(0.0, 1.0), (6.0, 1.0), (8.0, 0.0)], rate);
+    let mut out = room(&distant(&out, 1_800.0, rate), 2.2, 1.0, chance, rate);
     level(&mut out, 0.1);
     out
 }
@@ -45,7 +48,7 @@ pub(super) fn clock_alarm(chance: &mut Chance, rate: f32) -> Vec<f32> {
             let n = samples(0.065, rate);
             let mut tone: Vec<f32> = (0..n)
                 .map(|i| {
-                    let phase = TAU * 2048.0 * i as f32 / rate;
+                    let phase = TAU * 3_050.0 * i as f32 / rate;
                     phase.sin() + 0.33 * (3.0 * phase).sin() + 0.12 * (5.0 * phase).sin()
                 })
                 .collect();

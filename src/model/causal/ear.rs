@@ -1,15 +1,22 @@
 //! The network as it hears a stream: new frames alone are computed, and the last segment's output is remembered.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
 use super::{CausalClassifier, Frames, StreamState};
+use crate::model::taps::StreamPlace;
 use crate::model::vgg::Forward;
 use crate::{Error, Result};
 
+/// Number of the next stream.
+static NEXT_STREAM: AtomicU64 = AtomicU64::new(0);
+
 /// One stream's memory: every layer's past, and what the network said of the newest frames.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Ear {
+    stream: u64,
     state: StreamState,
     /// Input frames of the stream before the next one.
     position: u64,
@@ -25,13 +32,24 @@ impl Ear {
     pub const fn position(&self) -> u64 {
         self.position
     }
+
+    /// Where in its stream the last segment is.
+    pub(in crate::model) const fn place(&self) -> StreamPlace {
+        StreamPlace { stream: self.stream, end: self.position }
+    }
 }
 
 impl CausalClassifier {
     /// An ear for a stream whose next frame is `position`, with nothing before it.
     #[must_use]
     pub fn ear(&self, position: u64) -> Ear {
-        Ear { state: self.net().stream(), position, logits: Vec::new(), taps: vec![Vec::new(); self.taps().len()] }
+        Ear {
+            stream: NEXT_STREAM.fetch_add(1, Ordering::Relaxed),
+            state: self.net().stream(),
+            position,
+            logits: Vec::new(),
+            taps: vec![Vec::new(); self.taps().len()],
+        }
     }
 
     /// Lets each ear hear further frames `[n, n_mels]`, and classifies the last `n_frames` frames that it has heard; what is

@@ -10,28 +10,22 @@ use crate::Result;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Window {
     pub(super) frames: Range<usize>,
-    row: usize,
+    pub(super) row: usize,
 }
 
 impl Window {
-    /// `frames` and `reach` more to each side, widened to whole rows, as far as a segment of `n_frames` goes.
+    /// `frames` and `reach` more to each side, widened to whole rows, as far as a segment of `n_frames` goes. Nothing of nothing.
     pub(super) fn around(frames: &Range<usize>, reach: usize, row: usize, n_frames: usize) -> Self {
+        if frames.is_empty() {
+            return Self { frames: frames.start..frames.start, row };
+        }
         let start = frames.start.saturating_sub(reach) / row * row;
         let end = ((frames.end + reach).div_ceil(row) * row).min(n_frames);
         Self { frames: start..end, row }
     }
+}
 
-    /// The window's part of a map `[batch, rows, …]` of the whole segment.
-    pub(super) fn of_whole(&self, map: &Tensor) -> Result<Tensor> {
-        self.cut_at(map, 0)
-    }
-
-    /// The window's part of a map that begins where the wider window `from` begins, in rows of this window.
-    pub(super) fn cut(&self, map: &Tensor, from: &Self) -> Result<Tensor> {
-        self.cut_at(map, from.frames.start)
-    }
-
-    fn cut_at(&self, map: &Tensor, start: usize) -> Result<Tensor> {
-        Ok(map.narrow(1, (self.frames.start - start) / self.row, self.frames.len() / self.row)?)
-    }
+/// The window's part of a map `[batch, rows, …]` whose first row stands for frame `start`.
+pub(super) fn cut(map: &Tensor, start: usize, window: &Window) -> Result<Tensor> {
+    Ok(map.narrow(1, (window.frames.start - start) / window.row, window.frames.len() / window.row)?)
 }
