@@ -142,7 +142,8 @@ impl Bench {
         let mut log_magnitude = vec![0.0; n_frames * n_bins];
         log1p_magnitude(&frames.frames, &mut log_magnitude);
         let classified = classifier.classify(&features).unwrap();
-        let segment = Segment { log_magnitude: &log_magnitude, features: &features, classified: &classified };
+        let segment =
+            Segment { log_magnitude: &log_magnitude, features: &features, classified: &classified, sound: None };
         let mut l2i = L2i::load(package).unwrap();
         let psi_theta_ms = self.time(group, "Ψ and Θ", || _ = black_box(l2i.explain(black_box(&segment)).unwrap()));
 

@@ -156,7 +156,7 @@ impl Scene {
 
 fn segment_of<'a>((features, classified): (&&'a [f32], &'a Classified)) -> Segment<'a> {
     // L2I reads the hidden layers alone.
-    Segment { log_magnitude: &[], features, classified }
+    Segment { log_magnitude: &[], features, classified, sound: None }
 }
 
 /// Median milliseconds of `work`, done for `secs` and at least three times, after once for what happens only once.
@@ -249,7 +249,7 @@ fn resolve(pipelines: &mut [Pipeline], inference: &mut Inference) -> Result<()> 
     let segments: Vec<Segment<'_>> = heard
         .iter()
         .zip(&classified)
-        .map(|((features, log_magnitude), classified)| Segment { log_magnitude, features, classified })
+        .map(|((features, log_magnitude), classified)| Segment { log_magnitude, features, classified, sound: None })
         .collect();
     let explanations = inference.explain(&segments)?;
     drop(segments);

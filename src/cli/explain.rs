@@ -1,17 +1,18 @@
 //! `earwitness explain`: what the classifier heard in a recording.
 
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+mod summary;
 
-use serde::{Serialize, Serializer};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use super::left_out::LeftOut;
 use super::methods::{MethodParser, asked_for};
-use super::output;
+use super::{output, signals};
 use crate::audio::channel_watch::RecordingChannels;
 use crate::engine::inference::Inference;
-use crate::engine::offline::{MAX_SECS, RecordingParams, explain_recording};
+use crate::engine::offline::{MAX_SECS, RecordingParams, explain_unless_stopped};
 use crate::engine::report::ModelRef;
 use crate::error::{Error, ErrorKind, Result};
 use crate::eval::sound::{AtRate, Limit, read_at};
@@ -22,7 +23,8 @@ use crate::model::classifier::Classifier;
 use crate::model::device::DeviceChoice;
 use crate::model::package::{Package, find_model};
 use crate::record::{EventFolders, FolderOptions};
-use crate::units::{ClassId, EvidenceVerdict, SamplePos, SampleRate, StreamClock};
+use crate::units::{ClassId, SamplePos, SampleRate, StreamClock};
+use summary::Explained;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -35,6 +37,8 @@ Examples:
 Writes one folder a recording and method, with clip.wav, interpretation.wav, a file for each
 relevant component, spectrogram.png and event.json; and summary.json, which lists them with
 what the classifier says of each interpretation alone, and the seconds that it took.
+audiolime and slime ask the model hundreds of times about every segment, and take long; Ctrl-C
+stops early and keeps what was explained until then.
 A bad recording among several is reported and skipped; the exit code is then 3.";
 
 /// Explain recordings offline.
@@ -65,30 +69,6 @@ pub struct Args {
 
 /// Most components that get a file of their own.
 const MAX_COMPONENTS: usize = 5;
-
-/// What the folder of explanations holds, beside them.
-const SUMMARY: &str = "summary.json";
-
-/// One line of the summary.
-#[derive(Serialize)]
-struct Explained {
-    file: String,
-    label: String,
-    score: f32,
-    /// Whether the score is one that starts an event; otherwise the label is only the likeliest.
-    #[serde(skip)]
-    heard: bool,
-    method: String,
-    /// Time that the explanation took, the recording's decoding left out.
-    seconds: f64,
-    #[serde(serialize_with = "word")]
-    verdict: Option<EvidenceVerdict>,
-    agrees: Option<bool>,
-    prob: Option<f32>,
-    prob_in: Option<f32>,
-    prob_out: Option<f32>,
-    folder: String,
-}
 
 /// A recording that is named, or found in a folder that is.
 struct Named {
@@ -128,15 +108,23 @@ pub fn run(args: &Args) -> Result<()> {
     let n_files = files.len() + unreadable.len();
     let bar = output::progress("{msg} {wide_bar} {pos}/{len}");
     bar.set_length((files.len() * classes.len() * methods.len()) as u64);
+    let interrupted = signals::interrupted()?;
+    let stopped = || interrupted.load(Ordering::Relaxed);
     let mut start_time = args.start_time;
     let mut explain_one = |file: &Named| {
         let recording = read(file, &package, sample_rate, start_time)?;
         start_time = start_time.map(|_| recording.end());
         for class in &classes {
             for inference in &mut methods {
-                bar.set_message(format!("{} by {}", recording.name, inference.method()));
-                let explained = explain(&recording, inference, *class, &folders)?;
-                bar.suspend(|| output::print(&sentence(&explained)))?;
+                let what = format!("{} by {}", recording.name, inference.method());
+                let goes_on = |share: f32| {
+                    bar.set_message(format!("{what}, {:.0} %", 100.0 * share));
+                    !stopped()
+                };
+                let Some(explained) = explain(&recording, inference, *class, &folders, &goes_on)? else {
+                    return Ok(());
+                };
+                bar.suspend(|| output::print(&explained.sentence()))?;
                 summary.push(explained);
                 bar.inc(1);
             }
@@ -153,16 +141,19 @@ pub fn run(args: &Args) -> Result<()> {
         Ok(())
     };
     let mut outcome = unreadable.into_iter().try_for_each(|(name, e)| pass_over(&name, e));
-    for file in &files {
+    for file in files.iter().take_while(|_| !stopped()) {
         outcome = outcome.and_then(|()| explain_one(file).or_else(|e| pass_over(&file.name, e)));
     }
     bar.finish_and_clear();
+    if stopped() {
+        output::note(&format!("stopped; {} explanations were made before", summary.len()));
+    }
     let outcome = outcome.and_then(|()| left_out.outcome(n_files, "recordings"));
     if outcome.is_err() && summary.is_empty() {
         return outcome;
     }
     // What was explained before something went wrong is listed, too.
-    let written = write_summary(&args.out.join(SUMMARY), &summary);
+    let written = summary::write(&args.out, &summary);
     written.and(outcome)
 }
 
@@ -187,12 +178,6 @@ fn recordings(named: &[PathBuf]) -> (Vec<Named>, Vec<(String, Error)>) {
         }
     }
     (files, unreadable)
-}
-
-fn write_summary(path: &Path, summary: &[Explained]) -> Result<()> {
-    std::fs::write(path, output::json("the summary", &summary)?).map_err(|e| {
-        Error::output(format!("cannot write {} ({e}); choose another --out", path.display())).with_source(e)
-    })
 }
 
 /// The classes to explain; `None` is the top one.
@@ -249,20 +234,23 @@ fn read(named: &Named, package: &Package, sample_rate: SampleRate, start_time: O
     Ok(Recording { name, samples, params })
 }
 
+/// Explains one recording by one method; `None` where `goes_on`, which is told what share is done, says no.
 fn explain(
     recording: &Recording,
     inference: &mut Inference,
     class: Option<ClassId>,
     folders: &EventFolders,
-) -> Result<Explained> {
+    goes_on: &dyn Fn(f32) -> bool,
+) -> Result<Option<Explained>> {
     let began = Instant::now();
-    let report = explain_recording(&recording.samples, inference, class, &recording.params)?;
+    let explained = explain_unless_stopped(&recording.samples, inference, class, &recording.params, goes_on)?;
+    let Some(report) = explained else { return Ok(None) };
     let seconds = began.elapsed().as_secs_f64();
     let dir = folders.write(&report)?;
     let figures = report.event.faithfulness;
     let (label, score) = (report.event.label, report.event.score);
     let starts_at = inference.classifier().labels().iter().find(|known| known.name == label).map(|l| l.on_threshold);
-    Ok(Explained {
+    Ok(Some(Explained {
         file: recording.name.clone(),
         heard: starts_at.is_none_or(|on| score >= on),
         label,
@@ -275,25 +263,5 @@ fn explain(
         prob_in: figures.map(|f| f.prob_in),
         prob_out: figures.map(|f| f.prob_out),
         folder: dir.to_string_lossy().into_owned(),
-    })
-}
-
-/// A verdict by its name.
-// serde hands over a reference.
-#[allow(clippy::trivially_copy_pass_by_ref, clippy::ref_option)]
-fn word<S: Serializer>(verdict: &Option<EvidenceVerdict>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-    verdict.map(EvidenceVerdict::word).serialize(serializer)
-}
-
-/// One line a person can read, and the folder.
-fn sentence(explained: &Explained) -> String {
-    let Explained { file, label, score, method, folder, .. } = explained;
-    let mut line = format!("{file}: {label} {score:.2} by {method}");
-    if !explained.heard {
-        line += " (below its threshold: no such event would be reported)";
-    }
-    if let (Some(verdict), Some(prob_in), Some(prob_out)) = (explained.verdict, explained.prob_in, explained.prob_out) {
-        line += &format!(", evidence {} (alone {prob_in:.2}, without it {prob_out:.2})", verdict.words());
-    }
-    format!("{line}\n  {folder}\n")
+    }))
 }

@@ -119,6 +119,7 @@ pub struct FrontEndParams {
 }
 
 /// Turns STFT frames into compressed mel columns.
+#[derive(Clone)]
 pub struct FrontEnd {
     params: FrontEndParams,
     bank: MelFilterbank,

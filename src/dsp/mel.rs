@@ -31,7 +31,9 @@ impl MelScale {
         6.4_f64.ln() / 27.0
     }
 
-    fn mel(self, hz: f64) -> f64 {
+    /// A frequency in mel.
+    #[must_use]
+    pub fn mel(self, hz: f64) -> f64 {
         match self {
             // Kaldi writes 1127 ln(1 + f/700): the same, but for a factor that bands do not depend on.
             Self::Htk | Self::Kaldi => 2595.0 * (1.0 + hz / 700.0).log10(),
@@ -42,7 +44,9 @@ impl MelScale {
         }
     }
 
-    fn hz(self, mel: f64) -> f64 {
+    /// A frequency in Hz: the inverse of [`mel`](Self::mel).
+    #[must_use]
+    pub fn hz(self, mel: f64) -> f64 {
         match self {
             Self::Htk | Self::Kaldi => 700.0 * (10.0_f64.powf(mel / 2595.0) - 1.0),
             Self::Slaney if mel >= Self::SLANEY_LOG_FROM_MEL => {

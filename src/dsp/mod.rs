@@ -7,6 +7,7 @@
 mod convolve;
 pub mod features;
 pub mod highpass;
+pub mod hpss;
 pub mod istft;
 pub mod level;
 pub mod limiter;
@@ -20,6 +21,7 @@ pub mod window;
 pub use convolve::convolve;
 pub use features::{Compression, FrontEnd, FrontEndParams, SpectrumPower, log1p_magnitude};
 pub use highpass::HighPass;
+pub use hpss::hpss_masks;
 pub use istft::{StreamingIstft, istft};
 pub use level::{FLOOR_DBFS, Level, LevelMeter, from_db, level};
 pub use limiter::{Limiter, LimiterParams};

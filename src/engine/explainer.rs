@@ -202,7 +202,7 @@ fn work(shared: &Shared, mut inference: Inference, max_components: usize, result
         };
         drop(queue);
         shared.changed.notify_all();
-        let goes_on = || shared.called_off.load(Ordering::Relaxed) < number;
+        let goes_on = |_| shared.called_off.load(Ordering::Relaxed) < number;
         if results.send(explain(&mut inference, max_components, report, &goes_on)).is_err() {
             return;
         }
@@ -214,7 +214,7 @@ fn explain(
     inference: &mut Inference,
     max_components: usize,
     mut report: EventReport,
-    goes_on: &dyn Fn() -> bool,
+    goes_on: &dyn Fn(f32) -> bool,
 ) -> EventReport {
     let params = RecordingParams {
         source: report.event.source.clone(),

@@ -333,6 +333,18 @@ impl History {
         Ok(log_magnitude)
     }
 
+    /// The complex frames of the same segment, `[segment_frames, n_bins]`; zeros before the stream.
+    ///
+    /// # Errors
+    /// As [`Self::segment_features`].
+    pub fn segment_frames(&self, end: u64) -> Result<Vec<Complex32>> {
+        let (n_missing, held) = self.segment_held(end);
+        let held = self.frames(&held).ok_or_else(|| self.not_held(end))?;
+        let mut frames = vec![Complex32::default(); n_missing * self.geometry.stft.n_bins()];
+        frames.extend(held);
+        Ok(frames)
+    }
+
     /// How many frames of the segment that ends at `end` are before the stream, and those that are in it.
     fn segment_held(&self, end: u64) -> (usize, Range<u64>) {
         let n_frames = self.geometry.segment_frames as u64;

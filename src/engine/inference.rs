@@ -246,6 +246,28 @@ impl Inference {
         Ok(all)
     }
 
+    /// Explains one segment that this has classified. A method that takes long tells `goes_on` what share is done (0…1), and
+    /// `None` comes of a no.
+    ///
+    /// # Errors
+    /// As [`Self::explain`].
+    pub fn explain_watched(
+        &mut self,
+        segment: &Segment<'_>,
+        goes_on: &dyn Fn(f32) -> bool,
+    ) -> Result<Option<Arc<dyn Explanation>>> {
+        let device = self.networks.classifier.device();
+        let is_here = segment.classified.taps.are_on(device);
+        let interpreter = self.networks.interpreter.as_mut().ok_or_else(no_method)?;
+        if is_here {
+            match interpreter.explain_watched(segment, goes_on) {
+                Ok(explanation) => return Ok(explanation.map(Arc::from)),
+                Err(e) => self.fall_back(e)?,
+            }
+        }
+        Ok(self.explain_from_features(&[*segment])?.pop().map(Arc::from))
+    }
+
     /// Classifies segments again, here, and explains that.
     fn explain_from_features(&mut self, segments: &[Segment<'_>]) -> Result<Vec<Box<dyn Explanation>>> {
         let features: Vec<&[f32]> = segments.iter().map(|segment| segment.features).collect();
@@ -293,7 +315,12 @@ fn compare(ours: &mut Networks, reference: &mut Networks) -> Result<()> {
     }
     let segments = |classified: &[Classified], networks: &mut Networks| {
         let one = batch.iter().zip(classified);
-        let one = one.map(|(features, classified)| Segment { log_magnitude: &log_magnitude, features, classified });
+        let one = one.map(|(features, classified)| Segment {
+            log_magnitude: &log_magnitude,
+            features,
+            classified,
+            sound: None,
+        });
         networks.explain(&one.collect::<Vec<_>>())
     };
     let (explained, explained_there) = (segments(&got, ours)?, segments(&want, reference)?);

@@ -1,16 +1,20 @@
 //! One recording as one clip: what `explain` does. Segments lie inside the recording (a shorter one is followed by silence),
 //! and audio is made as in a live stream.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::clips::ClipMaker;
 use super::detector::Detection;
 use super::ears::Ears;
 use super::event_ids::EventIds;
-use super::history::{Geometry, Stride};
+use super::history::{Geometry, History, Stride};
 use super::inference::Inference;
-use super::pipeline::{classify, explain};
+use super::pipeline::classify;
 use super::report::{Event, EventReport, Explained, Handling, ModelRef};
+use crate::dsp::log1p_magnitude;
+use crate::interpret::{Explanation, Segment, Sound};
+use crate::model::classifier::Classified;
 use crate::units::{ClassId, SamplePos, StreamClock};
 use crate::{Error, Result};
 
@@ -46,11 +50,12 @@ pub fn explain_recording(
     class: Option<ClassId>,
     params: &RecordingParams,
 ) -> Result<EventReport> {
-    let explained = explain_unless_stopped(samples, inference, class, params, &|| true)?;
+    let explained = explain_unless_stopped(samples, inference, class, params, &|_| true)?;
     explained.ok_or_else(|| Error::bug("an explanation that nobody called off was not made"))
 }
 
-/// As [`explain_recording`], for as long as `goes_on` says so: it is asked before every segment, and `None` comes of a no.
+/// As [`explain_recording`], for as long as `goes_on` says so: it is told what share of the explanation is done (0…1), before
+/// every segment and again and again where the method takes long, and `None` comes of a no.
 ///
 /// # Errors
 /// As [`explain_recording`].
@@ -59,7 +64,7 @@ pub fn explain_unless_stopped(
     inference: &mut Inference,
     class: Option<ClassId>,
     params: &RecordingParams,
-    goes_on: &dyn Fn() -> bool,
+    goes_on: &dyn Fn(f32) -> bool,
 ) -> Result<Option<EventReport>> {
     let classifier = inference.classifier();
     let front_end = *classifier.front_end();
@@ -80,7 +85,7 @@ pub fn explain_unless_stopped(
     let mut ears = Ears::new(&front_end, geometry, vec![0.0; labels.len()], 0.0)?;
     hear(&mut ears, samples)?;
     while let Some(end) = ears.history.ready_segment() {
-        if !goes_on() {
+        if !goes_on(0.0) {
             return Ok(None);
         }
         let probs = classify(inference, &mut ears.history, end)?.probs;
@@ -101,13 +106,18 @@ pub fn explain_unless_stopped(
     ears.history.set_gates(gates);
     // Elsewhere the class has no mask. An explanation takes far more room than a score, so none is made before it is known
     // which are looked at.
-    for end in looked_at(&ears, &detection) {
-        if !goes_on() {
+    let looked_at = looked_at(&ears, &detection);
+    for (i, end) in looked_at.iter().enumerate() {
+        let share = |of_this: f32| (i as f32 + of_this) / looked_at.len() as f32;
+        if !goes_on(share(0.0)) {
             return Ok(None);
         }
-        let classified = classify(inference, &mut ears.history, end)?;
-        let explanation = explain(inference, &ears.history, end, &classified)?;
-        ears.history.complete(end, classified.probs, explanation);
+        let classified = classify(inference, &mut ears.history, *end)?;
+        let watch = |of_this: f32| goes_on(share(of_this));
+        let Some(explanation) = explain(inference, &ears.history, *end, &classified, &watch)? else {
+            return Ok(None);
+        };
+        ears.history.complete(*end, classified.probs, explanation);
     }
     let mut clips = ClipMaker::new(&front_end, &ears.history, params.max_components)?;
     let evidence = clips.evidence(&ears.history, inference, &detection, &(0..samples.len() as u64))?;
@@ -154,6 +164,23 @@ fn hear(ears: &mut Ears, samples: &[f32]) -> Result<()> {
         ears.hear_end(&silence, &mut stft);
     }
     Ok(())
+}
+
+/// What the method says of the segment that ends at frame `end`, with its sound at hand.
+fn explain(
+    inference: &mut Inference,
+    history: &History,
+    end: u64,
+    classified: &Classified,
+    goes_on: &dyn Fn(f32) -> bool,
+) -> Result<Option<Arc<dyn Explanation>>> {
+    let frames = history.segment_frames(end)?;
+    let mut log_magnitude = vec![0.0; frames.len()];
+    log1p_magnitude(&frames, &mut log_magnitude);
+    let features = history.segment_features(end)?;
+    let sound = Sound { frames: &frames, first_frame: history.geometry().segment(end).start };
+    let segment = Segment { log_magnitude: &log_magnitude, features: &features, classified, sound: Some(sound) };
+    inference.explain_watched(&segment, goes_on)
 }
 
 /// Ends of the segments that speak for the event.

@@ -479,7 +479,7 @@ pub(super) fn explain(
 ) -> Result<Arc<dyn Explanation>> {
     let log_magnitude = if inference.needs_magnitude() { history.segment_log_magnitude(end)? } else { Vec::new() };
     let features = history.segment_features(end)?;
-    let segment = Segment { log_magnitude: &log_magnitude, features: &features, classified };
+    let segment = Segment { log_magnitude: &log_magnitude, features: &features, classified, sound: None };
     let mut one = inference.explain(&[segment])?;
     one.pop().ok_or_else(|| Error::bug("a segment was explained and nothing came back"))
 }

@@ -67,7 +67,12 @@ impl Worker {
         let explained = ends.iter().zip(batch.iter().zip(&classified)).filter(|(due, _)| due.explain);
         let segments: Vec<Segment<'_>> = explained
             .zip(&spectra)
-            .map(|((_, (features, classified)), spectrum)| Segment { log_magnitude: spectrum, features, classified })
+            .map(|((_, (features, classified)), spectrum)| Segment {
+                log_magnitude: spectrum,
+                features,
+                classified,
+                sound: None,
+            })
             .collect();
         let mut explanations = if segments.is_empty() { Vec::new() } else { inference.explain(&segments)? }.into_iter();
         drop(segments);

@@ -12,8 +12,8 @@ use std::ops::Range;
 
 use super::domain::{Domain, mask_mel};
 use crate::dsp::{Complex32, FrontEnd, MelFilterbank, Spectrogram, apply_mask, istft, log1p_magnitude, stft};
-use crate::interpret::Segment;
 use crate::interpret::l2i::L2iExplanation;
+use crate::interpret::{Segment, Sound};
 use crate::model::classifier::{Classified, Classifier};
 use crate::units::ClassId;
 use crate::{Error, Result};
@@ -89,7 +89,13 @@ impl Heard {
     /// The segment as interpreters see it.
     #[must_use]
     pub fn segment(&self) -> Segment<'_> {
-        Segment { log_magnitude: &self.log_magnitude, features: &self.features, classified: &self.classified }
+        let sound = Sound { frames: &self.spectrogram.frames, first_frame: 0 };
+        Segment {
+            log_magnitude: &self.log_magnitude,
+            features: &self.features,
+            classified: &self.classified,
+            sound: Some(sound),
+        }
     }
 
     /// Masks the log magnitude, keeping the phase: `[n_frames, n_bins]` of complex values.

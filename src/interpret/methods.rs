@@ -5,6 +5,7 @@ use super::baseline::{AllOnes, Random};
 use super::gradients::{self, GradientMethod};
 use super::guided::{self, GuidedMethod};
 use super::l2i::L2i;
+use super::lime::method::{Cut, Lime, PASSES, PASSES_ALLOWED};
 use super::lmac::LMac;
 use super::lrp;
 use super::relevance_mask::MaskForm;
@@ -27,6 +28,8 @@ pub const METHODS: &[&str] = &[
     "gradcam",
     "guided-gradcam",
     "gradient-shap",
+    "audiolime",
+    "slime",
 ];
 
 /// Stands for the best method that a model has.
@@ -43,7 +46,8 @@ pub const BASELINES: &[&str] = &["random", "all-ones"];
 ///
 /// Methods that attribute relevance take options behind a colon, joined by `+`: how relevance becomes a mask (`gain`,
 /// `thesis-audio`, `thesis-audio-nnls`), for `lrp` the rules ([`crate::model::backward::PRESETS`]), for Grad-CAM the block
-/// that it looks at (`block4`); as in `lrp:thesis+thesis-audio`. They run on the CPU whatever the device.
+/// that it looks at (`block4`); as in `lrp:thesis+thesis-audio`. They run on the CPU whatever the device. `slime` and
+/// `audiolime` take what a sound is cut into ([`Cut`]) and how often the model may be asked (`passes1000`).
 ///
 /// # Errors
 /// A usage error for a name or option that is none; a model error where the package has no weights for the method, or
@@ -55,6 +59,10 @@ pub fn load(package: &Package, method: &str, device: &ComputeDevice, seed: u64) 
         |method| -> Result<Box<dyn Interpreter>> { Ok(Box::new(gradients::load(package, method, form, seed)?)) };
     let guided =
         |method| -> Result<Box<dyn Interpreter>> { Ok(Box::new(guided::load(package, method, options.block, form)?)) };
+    let lime = |cut| -> Result<Box<dyn Interpreter>> {
+        let passes = options.passes.unwrap_or(PASSES);
+        Ok(Box::new(Lime::load(package, device, options.cut.unwrap_or(cut), passes, seed)?))
+    };
     match name {
         "l2i" => Ok(Box::new(L2i::load_on(package, device)?)),
         "lmac" => Ok(Box::new(LMac::load(package)?)),
@@ -69,6 +77,8 @@ pub fn load(package: &Package, method: &str, device: &ComputeDevice, seed: u64) 
         "guided-backprop" => guided(GuidedMethod::GuidedBackprop),
         "gradcam" => guided(GuidedMethod::GradCam),
         "guided-gradcam" => guided(GuidedMethod::GuidedGradCam),
+        "audiolime" => lime(if package.manifest().l2i.is_some() { Cut::Dictionary } else { Cut::HarmonicPercussive }),
+        "slime" => lime(Cut::SLIME[0].1),
         _ => Err(unknown(method)),
     }
 }
@@ -93,6 +103,13 @@ pub fn check_live(method: &str) -> Result<()> {
     let (name, options) = parse(method)?;
     if BASELINES.contains(&name) {
         return Err(unknown(method));
+    }
+    if cuts(name).is_some() {
+        return Err(Error::usage(format!(
+            "{name} asks the model hundreds of times about each sound, too slow for live sound; use it in 'explain', or \
+             give auto, {} or lrp for live sound",
+            QUICK.join(", ")
+        )));
     }
     if options.form == Some(MaskForm::ThesisInverted) {
         return Err(Error::usage(format!(
@@ -121,6 +138,8 @@ struct Options<'a> {
     form: Option<MaskForm>,
     preset: Option<&'a str>,
     block: Option<usize>,
+    cut: Option<Cut>,
+    passes: Option<usize>,
 }
 
 impl<'a> Options<'a> {
@@ -128,15 +147,7 @@ impl<'a> Options<'a> {
     fn parse(method: &str, text: &'a str) -> Result<Self> {
         let mut options = Self::default();
         for option in text.split('+').filter(|option| !option.is_empty()) {
-            let block = option.strip_prefix("block").and_then(|n| n.parse().ok());
-            let again = match (MaskForm::named(option), block) {
-                (Some(form), _) if attributes(method) => options.form.replace(form).is_some(),
-                (None, Some(block)) if looks_at_a_block(method) => options.block.replace(block).is_some(),
-                (None, None) if method == "lrp" && PRESETS.contains(&option) => {
-                    options.preset.replace(option).is_some()
-                }
-                _ => return Err(no_option(method, option)),
-            };
+            let again = options.take(method, option).ok_or_else(|| no_option(method, option))?;
             if again {
                 return Err(Error::usage(format!(
                     "'{method}:{text}' says the same thing twice; leave '{option}' or the other out"
@@ -145,11 +156,40 @@ impl<'a> Options<'a> {
         }
         Ok(options)
     }
+
+    /// Takes one option: whether its kind was there already; `None` where the method does not have it.
+    fn take(&mut self, method: &str, option: &'a str) -> Option<bool> {
+        let number = |prefix: &str| option.strip_prefix(prefix).and_then(|n| n.parse().ok());
+        if let Some(cuts) = cuts(method) {
+            let cut = cuts.iter().find(|(name, _)| *name == option).map(|(_, cut)| *cut);
+            let passes = number("passes").filter(|passes| PASSES_ALLOWED.contains(passes));
+            return match (cut, passes) {
+                (Some(cut), _) => Some(self.cut.replace(cut).is_some()),
+                (None, Some(passes)) => Some(self.passes.replace(passes).is_some()),
+                (None, None) => None,
+            };
+        }
+        match (MaskForm::named(option), number("block")) {
+            (Some(form), _) if attributes(method) => Some(self.form.replace(form).is_some()),
+            (None, Some(block)) if looks_at_a_block(method) => Some(self.block.replace(block).is_some()),
+            (None, None) if method == "lrp" && PRESETS.contains(&option) => Some(self.preset.replace(option).is_some()),
+            _ => None,
+        }
+    }
+}
+
+/// What the methods that ask the model again and again may cut a sound into, the default first; `None` for other methods.
+fn cuts(method: &str) -> Option<&'static [(&'static str, Cut)]> {
+    match method {
+        "slime" => Some(&Cut::SLIME),
+        "audiolime" => Some(&Cut::AUDIOLIME),
+        _ => None,
+    }
 }
 
 /// Whether the method's mask is made of relevance.
 fn attributes(method: &str) -> bool {
-    !matches!(method, "l2i" | "lmac") && !BASELINES.contains(&method)
+    !matches!(method, "l2i" | "lmac") && cuts(method).is_none() && !BASELINES.contains(&method)
 }
 
 fn looks_at_a_block(method: &str) -> bool {
@@ -157,6 +197,14 @@ fn looks_at_a_block(method: &str) -> bool {
 }
 
 fn no_option(method: &str, option: &str) -> Error {
+    if let Some(cuts) = cuts(method) {
+        let names: Vec<&str> = cuts.iter().map(|(name, _)| *name).collect();
+        let (fewest, most) = (PASSES_ALLOWED.start(), PASSES_ALLOWED.end());
+        return Error::usage(format!(
+            "the method {method} has no option '{option}'; give one of {}, and passes{fewest} to passes{most}",
+            names.join(", ")
+        ));
+    }
     if !attributes(method) {
         return Error::usage(format!("the method {method} takes no options; leave ':{option}' out"));
     }
@@ -215,6 +263,9 @@ mod tests {
         let both = options("lrp:thesis+thesis-audio");
         assert_eq!((both.preset, both.form), (Some("thesis"), Some(MaskForm::Thesis)));
         assert_eq!(options("gradcam:block4").block, Some(4));
+        let both = options("slime:time+passes100");
+        assert_eq!((both.cut, both.passes), (Some(Cut::Time), Some(100)));
+        assert_eq!(options("audiolime:dictionary").cut, Some(Cut::Dictionary));
         assert_eq!(options("saliency"), Options::default());
         for (text, part) in [
             ("saliency:thesis", "no option 'thesis'; give some of gain"),
@@ -226,6 +277,10 @@ mod tests {
             ("saliency:gain+thesis-audio", "twice"),
             ("lmac:gain", "lmac takes no options"),
             ("random:gain", "random takes no options"),
+            ("slime:gain", "give one of time-frequency, time, frequency, and passes16 to passes100000"),
+            ("audiolime:time", "no option 'time'"),
+            ("slime:passes3", "no option 'passes3'"),
+            ("slime:time+frequency", "twice"),
             ("lcap", "there is no method 'lcap'"),
         ] {
             let message = check(text).unwrap_err().to_string();
@@ -239,6 +294,8 @@ mod tests {
         for text in ["random", "lrp:thesis-audio-nnls", "lrp:nope"] {
             assert!(check_live(text).is_err(), "{text}");
         }
+        let message = check_live("slime:time").unwrap_err().to_string();
+        assert!(message.contains("hundreds of times") && message.contains("give auto, lmac, l2i or lrp"), "{message}");
         assert!(check_live(AUTO).is_ok() && check(AUTO).is_err(), "tables name what they measure");
         assert!(check("random").is_ok() && check("lrp:thesis-audio-nnls").is_ok());
     }

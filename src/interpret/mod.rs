@@ -10,6 +10,7 @@ pub mod baseline;
 pub mod gradients;
 pub mod guided;
 pub mod l2i;
+pub mod lime;
 pub mod lmac;
 pub mod lrp;
 pub mod methods;
@@ -21,6 +22,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::Result;
+use crate::dsp::Complex32;
 use crate::model::classifier::Classified;
 use crate::units::ClassId;
 
@@ -53,6 +55,17 @@ pub struct Segment<'a> {
     pub features: &'a [f32],
     /// What the classifier made of it.
     pub classified: &'a Classified,
+    /// The sound itself, where it is at hand: not at a live stream's strides.
+    pub sound: Option<Sound<'a>>,
+}
+
+/// The sound of a segment.
+#[derive(Debug, Clone, Copy)]
+pub struct Sound<'a> {
+    /// Its complex STFT, `[n_frames, n_bins]`.
+    pub frames: &'a [Complex32],
+    /// Which frame of the stream the first one is; negative before the stream.
+    pub first_frame: i64,
 }
 
 /// A method.
@@ -73,6 +86,20 @@ pub trait Interpreter: Send {
     /// # Errors
     /// If the segment does not have the shape that the model was loaded for.
     fn explain(&mut self, segment: &Segment<'_>) -> Result<Box<dyn Explanation>>;
+
+    /// As [`explain`](Self::explain); a method that runs the classifier again and again tells `goes_on` what share of that is
+    /// done (0…1), and `None` comes of a no.
+    ///
+    /// # Errors
+    /// As [`Self::explain`].
+    fn explain_watched(
+        &mut self,
+        segment: &Segment<'_>,
+        goes_on: &dyn Fn(f32) -> bool,
+    ) -> Result<Option<Box<dyn Explanation>>> {
+        let _ = goes_on;
+        self.explain(segment).map(Some)
+    }
 
     /// Looks at any number of segments; results in order. One after the other, unless a method knows better.
     ///

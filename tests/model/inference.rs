@@ -103,7 +103,7 @@ fn assert_same_explanation(got: &L2iExplanation, want: &L2iExplanation, toleranc
 }
 
 fn explain(l2i: &L2i, classified: &Classified) -> L2iExplanation {
-    l2i.explain_fully(&Segment { log_magnitude: &[], features: &[], classified }).unwrap()
+    l2i.explain_fully(&Segment { log_magnitude: &[], features: &[], classified, sound: None }).unwrap()
 }
 
 /// What there is to see of an explanation.
@@ -154,7 +154,12 @@ fn a_batch_gives_what_its_segments_give_alone() {
             let in_order: Vec<&Classified> = batch.iter().collect();
             turned.extend(&alone);
             for classified in [in_order, turned] {
-                let segments = classified.iter().map(|c| Segment { log_magnitude: &[], features: &[], classified: c });
+                let segments = classified.iter().map(|c| Segment {
+                    log_magnitude: &[],
+                    features: &[],
+                    classified: c,
+                    sound: None,
+                });
                 let explained = l2i.explain_batch(&segments.collect::<Vec<_>>()).unwrap();
                 assert_eq!(explained.len(), classified.len());
                 for (got, one) in explained.iter().zip(&classified) {
@@ -182,7 +187,8 @@ fn any_number_of_segments_comes_back_in_order() {
             for (got, want) in got.iter().zip(&want) {
                 assert_close("logits", &got.logits, &want.logits, tolerance);
             }
-            let segments = got.iter().map(|classified| Segment { log_magnitude: &[], features: &[], classified });
+            let segments =
+                got.iter().map(|classified| Segment { log_magnitude: &[], features: &[], classified, sound: None });
             assert_eq!(inference.explain(&segments.collect::<Vec<_>>()).unwrap().len(), n);
         }
     }
@@ -261,8 +267,12 @@ fn a_device_that_fails_is_replaced_and_no_segment_is_lost() {
             for (i, batch) in all.chunks(3).enumerate() {
                 let classified = inference.classify(&slices(batch)).unwrap();
                 let segments = batch.iter().zip(&classified);
-                let segments =
-                    segments.map(|(features, classified)| Segment { log_magnitude: &[], features, classified });
+                let segments = segments.map(|(features, classified)| Segment {
+                    log_magnitude: &[],
+                    features,
+                    classified,
+                    sound: None,
+                });
                 let explained = inference.explain(&segments.collect::<Vec<_>>()).unwrap();
                 assert_eq!((classified.len(), explained.len()), (3, 3));
                 for ((features, classified), explained) in batch.iter().zip(&classified).zip(&explained) {
@@ -290,7 +300,8 @@ fn hidden_layers_on_a_lost_device_are_computed_again() {
         inference.classify(&slices(&all)).unwrap();
         assert!(inference.fell_back().is_some());
         let segments = all.iter().zip(&before);
-        let segments = segments.map(|(features, classified)| Segment { log_magnitude: &[], features, classified });
+        let segments =
+            segments.map(|(features, classified)| Segment { log_magnitude: &[], features, classified, sound: None });
         let explained = inference.explain(&segments.collect::<Vec<_>>()).unwrap();
         let own = (Classifier::load(&tiny()).unwrap(), L2i::load(&tiny()).unwrap());
         for (features, explained) in all.iter().zip(&explained) {
@@ -337,7 +348,7 @@ fn faults_of_the_caller_are_no_fault_of_the_device() {
     assert_eq!(inference.fell_back(), None);
     let mut mute = Inference::open(&package, "none", DeviceChoice::Cpu).unwrap();
     let classified = mute.classify(&[&all[0]]).unwrap();
-    let segment = Segment { log_magnitude: &[], features: &all[0], classified: &classified[0] };
+    let segment = Segment { log_magnitude: &[], features: &all[0], classified: &classified[0], sound: None };
     assert!(mute.explain(&[segment]).is_err() && !mute.can_explain());
     assert_eq!(mute.device_name(), "cpu");
     let unknown = Inference::open(&package, "tea leaves", DeviceChoice::Cpu).err().unwrap();

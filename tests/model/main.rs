@@ -13,6 +13,7 @@ mod gradients_taps;
 mod import_dictionary;
 mod inference;
 mod l2i_golden;
+mod lime_golden;
 mod lmac_golden;
 mod lmac_interpret;
 mod lmac_train;

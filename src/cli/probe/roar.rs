@@ -1,11 +1,10 @@
 //! `--roar`: remove and retrain.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use super::{Bar, ProbeArgs, Subject};
-use crate::cli::output;
+use crate::cli::{output, signals};
 use crate::error::{Error, Result};
 use crate::eval::probe::input_map::input_maps;
 use crate::model::package::hex_sha256;
@@ -32,11 +31,7 @@ pub(super) fn run(dir: &Path, args: &ProbeArgs, subject: &Subject, seed: u64) ->
             "--roar trains on the folds that are not measured, and there are none left; name fewer with --folds",
         ));
     }
-    let interrupted = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&interrupted))
-            .map_err(|e| Error::bug(format!("signals cannot be watched ({e}); please report this")))?;
-    }
+    let interrupted = signals::interrupted()?;
     let manifest = subject.package.manifest();
     let how =
         Retraining::new(VggConfig::from_manifest(manifest)?, manifest.classifier.activation, args.roar_epochs, seed);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 
 use crate::cli::output::{make_folder, note, progress};
+use crate::cli::signals;
 use crate::error::{Error, Result};
 use crate::eval::evaluate::targets_for_model;
 use crate::model::manifest::Manifest;
@@ -138,11 +139,7 @@ pub(super) struct Bar {
 
 impl Bar {
     pub(super) fn new(epochs: usize) -> Result<Self> {
-        let interrupted = Arc::new(AtomicBool::new(false));
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-            signal_hook::flag::register(signal, Arc::clone(&interrupted))
-                .map_err(|e| Error::bug(format!("signals cannot be watched ({e}); please report this")))?;
-        }
+        let interrupted = signals::interrupted()?;
         let bar = progress("{msg} {wide_bar} {percent} % {eta} left");
         bar.enable_steady_tick(Duration::from_millis(500));
         Ok(Self { bar, epochs, epochs_done: 0, interrupted })

@@ -43,7 +43,7 @@ fn explain(method: &mut Attributor, features: &[f32], log_magnitude: &[f32]) -> 
         taps: Taps::rows(Vec::new(), 1).remove(0),
         frames: None,
     };
-    method.explain(&Segment { log_magnitude, features, classified: &classified })
+    method.explain(&Segment { log_magnitude, features, classified: &classified, sound: None })
 }
 
 fn relevance(method: GradientMethod, seed: u64) -> Arc<[f32]> {
