@@ -116,6 +116,8 @@ class Net(nn.Module):
                     Concept(),
                     nn.Conv2d(c_in, c_in, 1, bias=False),
                 )
+                # What is not active is exactly 0 again, and no context.
+                self.silent = nn.Threshold(1e-12, 0.0)
                 self.into.weight.data = torch.tensor(directions.T.copy())[:, :, None, None]
                 self.back.weight.data = torch.tensor(directions.copy())[:, :, None, None]
             if block + 1 < len(WIDTHS):
@@ -134,7 +136,7 @@ class Net(nn.Module):
         return self.fc(self.sum(torch.stack([self.mean(x), self.max(x)], -1)).flatten(1))
 
 
-directions = orthogonal(WIDTHS[1]).astype(np.float32).astype(np.float64)
+directions = orthogonal(WIDTHS[1])
 net = Net(directions).eval()
 x = f32(net.numbers.draw(1, 1, FRAMES, MELS))
 
