@@ -184,7 +184,8 @@ pub(crate) fn read_folder(dir: &Path) -> Folder {
         event["files"]["components"].as_array().unwrap().iter().map(|c| (count(c, "index"), text(c, "file"))).collect();
     for (index, file) in &listed {
         let concepts = ["drsa", "dsa", "prca", "random-subspaces"];
-        let word = if concepts.contains(&text(&event, "method")) { "concept" } else { "component" };
+        let method = text(&event, "method").split(':').next().unwrap();
+        let word = if concepts.contains(&method) { "concept" } else { "component" };
         assert_eq!(*file, format!("{word}-{index:02}.wav"));
     }
     let told: Vec<u64> = event["components"].as_array().unwrap().iter().map(|c| count(c, "index")).collect();
