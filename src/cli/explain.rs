@@ -35,7 +35,7 @@ Examples:
   earwitness explain bark.wav --out explained --method all
 
 Writes one folder a recording and method, with clip.wav, interpretation.wav, a file for each
-relevant component, spectrogram.png and event.json; and summary.json, which lists them with
+relevant component or concept, spectrogram.png and event.json; and summary.json, which lists them with
 what the classifier says of each interpretation alone, and the seconds that it took.
 audiolime and slime ask the model hundreds of times about every segment, and take long; Ctrl-C
 stops early and keeps what was explained until then.
@@ -90,7 +90,10 @@ struct Recording {
 /// Where the model, a recording or the output folder cannot be used.
 pub fn run(args: &Args) -> Result<()> {
     let package = Package::open(&find_model(&args.model)?)?;
-    let open = |asked: &String| Inference::open(&package, methods::chosen(&package, asked), DeviceChoice::Cpu);
+    let open = |asked: &String| {
+        let method = methods::chosen(&package, asked);
+        Ok(Inference::open(&package, &methods::offline(method), DeviceChoice::Cpu)?.called(method))
+    };
     let mut methods: Vec<Inference> =
         asked_for(&args.method, &package, false).iter().map(open).collect::<Result<_>>()?;
     let Some(first) = methods.first() else {

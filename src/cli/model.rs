@@ -1,7 +1,8 @@
-//! `earwitness model`: list, show and verify model packages, and import into them.
+//! `earwitness model`: list, show and verify model packages, import into them, and name what is in them.
 
 mod import;
 mod import_network;
+mod name_concept;
 
 use std::ffi::OsString;
 
@@ -20,6 +21,7 @@ Examples:
   earwitness model show default
   earwitness model verify models/mine
   earwitness model import W.npy --model models/mine --from-rate 44100
+  earwitness model name-concept 0 'deep bark' --label dog --model models/mine
   earwitness model import mn04_as.pt --architecture efficientat --labels class_labels_indices.csv \\
       --licence MIT --out models/mn04
 
@@ -38,6 +40,8 @@ pub(super) enum ModelCommand {
     Verify(VerifyArgs),
     /// Make a package of a published network, or put a dictionary of another program into a package
     Import(import::ImportArgs),
+    /// Name what a method found, a concept or a component
+    NameConcept(name_concept::NameArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -71,6 +75,7 @@ pub(super) fn run(command: ModelCommand, globals: &Globals) -> Result<()> {
         ModelCommand::Show(args) => show(&args),
         ModelCommand::Verify(args) => verify(&args.models),
         ModelCommand::Import(args) => import::run(&args),
+        ModelCommand::NameConcept(args) => name_concept::run(&args),
     }
 }
 
@@ -143,6 +148,11 @@ fn facts(package: &Package) -> Vec<(&'static str, String)> {
             }),
         ),
     ];
+    rows.extend(m.drsa.iter().map(|(method, spec)| {
+        let named = spec.names.values().flatten().filter(|name| !name.is_empty()).count();
+        let names = if named > 0 { format!(", {named} with names") } else { String::new() };
+        ("concepts", format!("{} a label by {method}, at {}{names}", spec.concepts, spec.layer))
+    }));
     push_labels(&mut rows, &m.labels);
     rows.extend(package.file_sizes().map(|(name, bytes)| ("file", format!("{name}, {bytes} bytes"))));
     if let Some(t) = &m.training {

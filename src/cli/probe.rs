@@ -1,5 +1,6 @@
 //! The probes of `earwitness evaluate`: model randomisation, flipping, stability, remove and retrain, and pictures.
 
+mod concepts;
 mod plots;
 mod roar;
 
@@ -16,7 +17,7 @@ use super::output;
 use super::parse::count;
 use crate::error::{Error, Result};
 use crate::eval::evaluate::targets_for_model;
-use crate::eval::probe::{flipping, sanity, stability, table, vectors};
+use crate::eval::probe::{concept_flipping, flipping, sanity, stability, table, vectors};
 use crate::interpret::methods::{BASELINES, load};
 use crate::model::device::ComputeDevice;
 use crate::model::package::{Package, find_model};
@@ -35,6 +36,9 @@ pub struct ProbeArgs {
     /// Replace the classifier's input by silence, most relevant places first, and follow the score
     #[arg(long, env = "EARWITNESS_FLIPPING", conflicts_with_all = TABLES, value_parser = FalseyValueParser::new())]
     pub flipping: bool,
+    /// Flip by concept: patches of every concept at once, for the concepts of the model, random ones and none; see 'train drsa'
+    #[arg(long, env = "EARWITNESS_FLIP_CONCEPTS", conflicts_with_all = TABLES, value_parser = FalseyValueParser::new())]
+    pub flip_concepts: bool,
     /// Change sounds a little (1 dB louder, 10 ms later, noise 40 dB below) and measure how far masks move
     #[arg(long, env = "EARWITNESS_STABILITY", conflicts_with_all = TABLES, value_parser = FalseyValueParser::new())]
     pub stability: bool,
@@ -59,7 +63,12 @@ impl ProbeArgs {
     /// Whether anything is to be probed.
     #[must_use]
     pub const fn is_wanted(&self) -> bool {
-        self.sanity || self.flipping || self.stability || self.roar.is_some() || self.plots.is_some()
+        self.sanity
+            || self.flipping
+            || self.flip_concepts
+            || self.stability
+            || self.roar.is_some()
+            || self.plots.is_some()
     }
 }
 
@@ -119,6 +128,13 @@ pub fn run(args: &ProbeArgs, common: &Common<'_>) -> Result<()> {
             plots::write(dir, "flipping-pixels", &plots::flipping(&results, "single values", |r| &r.pixels))?;
         }
         insert(&mut figures, "flipping", &results)?;
+    }
+    if args.flip_concepts {
+        let bar = Bar::new("flipping by concept");
+        let systems = concepts::systems(package, seed)?;
+        let results = concept_flipping::flip(package, &systems, &some, seed, &mut |done, all| bar.at(done, all))?;
+        text += &section(&table::concepts(&results));
+        insert(&mut figures, "concepts", &results)?;
     }
     if args.stability {
         let bar = Bar::new("changing sounds");

@@ -91,9 +91,14 @@ impl ClipMaker {
         let mut components = explanation.map_or_else(Vec::new, |e| e.components(class));
         components.truncate(self.max_components);
         let mut component_audio = Vec::with_capacity(components.len());
-        for component in &components {
+        let sample_rate = self.front_end.params().sample_rate;
+        for component in &mut components {
             let through = Through::Component { class, index: component.index };
-            component_audio.push((component.clone(), self.renderer.through(history, through, &stretch)?));
+            let mask = mask_frames(history, through, stretch.frames.clone());
+            if !explanation.is_some_and(|e| e.is_named(component)) {
+                component.name = self.renderer.shape(&stretch, &mask, sample_rate).name();
+            }
+            component_audio.push((component.clone(), self.renderer.render_stretch(&stretch, &mask)?));
         }
         let faithfulness = match (peak, explanation) {
             (Some(peak), Some(_)) => Some(self.faithfulness(history, inference, peak, through)?),
@@ -101,7 +106,7 @@ impl ClipMaker {
         };
         let clip = Clip {
             start: SamplePos(span.start),
-            sample_rate: self.front_end.params().sample_rate,
+            sample_rate,
             heard,
             interpretation,
             components: component_audio,

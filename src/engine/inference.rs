@@ -108,6 +108,13 @@ impl Inference {
         Ok(inference)
     }
 
+    /// The same, whose method has another name in what it reports.
+    #[must_use]
+    pub fn called(mut self, name: &str) -> Self {
+        self.asked = Some(name.to_owned());
+        self
+    }
+
     /// The networks that `load` gives on a device. Where that is not the CPU, they are first compared with those that it
     /// gives there; if they fail then or later, `load` is asked for the CPU's.
     ///

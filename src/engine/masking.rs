@@ -8,7 +8,8 @@ use std::ops::Range;
 
 use super::history::{Geometry, History, Stride};
 use crate::dsp::{Complex32, StftParams, StreamingIstft, apply_mask};
-use crate::units::ClassId;
+use crate::interpret::sound_name::SoundShape;
+use crate::units::{ClassId, SampleRate};
 use crate::{Error, Result};
 
 /// What a mask lets through.
@@ -108,7 +109,7 @@ fn segment_mask(history: &History, stride: &Stride, through: Option<Through>, fr
     let inside = (start - segment.start) as usize..(end - segment.start) as usize;
     match through {
         Through::Class(class) => explanation.mask(class, inside, &mut out[rows]),
-        Through::Component { index, .. } => explanation.component_mask(index, inside, &mut out[rows]),
+        Through::Component { class, index } => explanation.component_mask(class, index, inside, &mut out[rows]),
     }
 }
 
@@ -208,12 +209,25 @@ impl Renderer {
         self.istft.reset();
     }
 
-    /// [`mask_frames`] and [`render_stretch`](Self::render_stretch) in one.
-    ///
-    /// # Errors
-    /// As [`Self::render_stretch`].
-    pub fn through(&mut self, history: &History, through: Through, stretch: &Stretch) -> Result<Vec<f32>> {
-        let mask = mask_frames(history, through, stretch.frames.clone());
-        self.render_stretch(stretch, &mask)
+    /// Where and when a stretch sounds through a mask, `[n, n_bins]` for its n frames of `sample_rate`.
+    pub fn shape(&mut self, stretch: &Stretch, mask: &[f32], sample_rate: SampleRate) -> SoundShape {
+        let n_bins = self.frame.len();
+        let mut shape = SoundShape {
+            by_bin: vec![0.0; n_bins],
+            bin_hz: f64::from(sample_rate.hz()) / self.geometry.stft.n_fft as f64,
+            by_frame: Vec::with_capacity(stretch.spectra.len() / n_bins),
+            frame_secs: sample_rate.secs(self.geometry.stft.hop as u64),
+        };
+        for (frame, mask) in stretch.spectra.chunks_exact(n_bins).zip(mask.chunks_exact(n_bins)) {
+            apply_mask(frame, mask, &mut self.frame);
+            let mut of_frame = 0.0;
+            for (by_bin, x) in shape.by_bin.iter_mut().zip(&self.frame) {
+                let energy = f64::from(x.norm_sqr());
+                *by_bin += energy;
+                of_frame += energy;
+            }
+            shape.by_frame.push(of_frame);
+        }
+        shape
     }
 }

@@ -3,6 +3,7 @@
 pub use super::detector::Reason;
 use super::health::Health;
 pub use crate::interpret::ComponentShare;
+pub use crate::interpret::methods::part_word;
 use crate::units::{ClassId, EvidenceVerdict, SamplePos, SampleRate, StreamClock};
 
 /// Everything that leaves the engine through its bounded channel, in order.

@@ -169,7 +169,7 @@ impl Explanation for Known {
         (self.method == "attributes").then(|| (0..N_FRAMES * N_MELS).map(|i| of(i % N_MELS)).collect())
     }
 
-    fn component_mask(&self, _: usize, frames: Range<usize>, out: &mut [f32]) {
+    fn component_mask(&self, _: ClassId, _: usize, frames: Range<usize>, out: &mut [f32]) {
         self.mask(ClassId(0), frames, out);
     }
 }

@@ -31,6 +31,18 @@ pub(super) trait Attribution: Send + Sync {
 
     /// The share of `class` in each value of `features`: both `[n_frames, n_mels]`.
     fn relevance(&self, net: &Net, features: &[f32], class: usize) -> Result<Vec<f32>>;
+
+    /// The same told apart into parts that sum to it, where the method tells it apart for this class.
+    fn parts(&self, features: &[f32], class: usize) -> Result<Vec<Vec<f32>>> {
+        let _ = (features, class);
+        Ok(Vec::new())
+    }
+
+    /// What a person calls a part of `class`; empty where it has no name.
+    fn part_name(&self, class: usize, part: usize) -> &str {
+        let _ = (class, part);
+        ""
+    }
 }
 
 /// The network of a package with what there is to know of its input.
@@ -144,15 +156,23 @@ struct Attributed {
 struct PerClass {
     relevance: OnceLock<Arc<[f32]>>,
     mask: OnceLock<Arc<[f32]>>,
+    parts: OnceLock<Arc<[Part]>>,
+}
+
+/// One part of a class's relevance.
+struct Part {
+    /// `[n_frames, n_mels]`.
+    relevance: Vec<f32>,
+    mask: OnceLock<Arc<[f32]>>,
 }
 
 /// The value of a cell, computed if there is none. Nothing is locked meanwhile: methods run passes side by side, and a
 /// thread that waits for them may come by here again. Two threads may compute the same value twice.
-fn kept(cell: &OnceLock<Arc<[f32]>>, compute: impl FnOnce() -> Vec<f32>) -> Arc<[f32]> {
+fn kept<T>(cell: &OnceLock<Arc<[T]>>, compute: impl FnOnce() -> Vec<T>) -> Arc<[T]> {
     if let Some(value) = cell.get() {
         return Arc::clone(value);
     }
-    let value: Arc<[f32]> = compute().into();
+    let value: Arc<[T]> = compute().into();
     Arc::clone(cell.get_or_init(|| value))
 }
 
@@ -161,13 +181,30 @@ impl Attributed {
     fn relevance_of(&self, class: ClassId) -> Arc<[f32]> {
         let Shared { attribution, net, .. } = &*self.shared;
         let silent = || vec![0.0; self.features.len()];
-        match self.classes.get(class.0) {
-            // The shape was checked when the explanation was made, and nothing else can fail.
-            Some(of) => {
-                kept(&of.relevance, || attribution.relevance(net, &self.features, class.0).unwrap_or_else(|_| silent()))
+        let Some(of) = self.classes.get(class.0) else { return silent().into() };
+        let parts = self.parts_of(class);
+        kept(&of.relevance, || {
+            if parts.is_empty() {
+                // The shape was checked when the explanation was made, and nothing else can fail.
+                return attribution.relevance(net, &self.features, class.0).unwrap_or_else(|_| silent());
             }
-            None => silent().into(),
-        }
+            let mut sum = silent();
+            parts.iter().for_each(|part| sum.iter_mut().zip(&part.relevance).for_each(|(sum, r)| *sum += r));
+            sum
+        })
+    }
+
+    /// None for methods that tell nothing apart, and for a class that there is not.
+    fn parts_of(&self, class: ClassId) -> Arc<[Part]> {
+        let compute = || {
+            let parts = self.shared.attribution.parts(&self.features, class.0).unwrap_or_default();
+            parts.into_iter().map(|relevance| Part { relevance, mask: OnceLock::new() }).collect()
+        };
+        self.classes.get(class.0).map_or_else(|| Vec::new().into(), |of| kept(&of.parts, compute))
+    }
+
+    fn part_mask(&self, part: &Part) -> Arc<[f32]> {
+        kept(&part.mask, || self.shared.mask.mask(&part.relevance, &self.log_magnitude))
     }
 
     fn mask_of(&self, class: ClassId) -> Arc<[f32]> {
@@ -188,8 +225,18 @@ impl Explanation for Attributed {
         self.shared.mask.n_bins()
     }
 
-    fn components(&self, _: ClassId) -> Vec<ComponentShare> {
-        Vec::new()
+    /// The parts with their sums, those that speak against the class too, last.
+    fn components(&self, class: ClassId) -> Vec<ComponentShare> {
+        let sums: Vec<f32> = self.parts_of(class).iter().map(|part| part.relevance.iter().sum()).collect();
+        let largest = sums.iter().fold(0.0_f32, |most, sum| most.max(sum.abs()));
+        let share = |(index, sum): (usize, &f32)| ComponentShare {
+            index,
+            name: self.shared.attribution.part_name(class.0, index).to_owned(),
+            relevance: if largest > 0.0 { sum / largest } else { 0.0 },
+        };
+        let mut shares: Vec<ComponentShare> = sums.iter().enumerate().map(share).collect();
+        shares.sort_by(|a, b| b.relevance.total_cmp(&a.relevance));
+        shares
     }
 
     /// The positive relevance of each frame.
@@ -212,9 +259,13 @@ impl Explanation for Attributed {
         self.shared.mask.band_mask(&self.relevance_of(class))
     }
 
-    /// There are no components.
-    fn component_mask(&self, _: usize, _: Range<usize>, out: &mut [f32]) {
-        out.fill(0.0);
+    /// Made of the part's own relevance as the whole mask is of all; 0 for a part that there is not.
+    fn component_mask(&self, class: ClassId, index: usize, frames: Range<usize>, out: &mut [f32]) {
+        let Some(part) = self.parts_of(class).get(index).map(|part| self.part_mask(part)) else {
+            return out.fill(0.0);
+        };
+        let n_bins = self.n_bins();
+        out.copy_from_slice(&part[frames.start * n_bins..frames.end * n_bins]);
     }
 }
 

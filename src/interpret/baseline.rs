@@ -108,7 +108,7 @@ impl Explanation for FixedMask {
         out.copy_from_slice(&self.mask[frames.start * self.n_bins..frames.end * self.n_bins]);
     }
 
-    fn component_mask(&self, _: usize, frames: Range<usize>, out: &mut [f32]) {
+    fn component_mask(&self, _: ClassId, _: usize, frames: Range<usize>, out: &mut [f32]) {
         self.mask(ClassId(0), frames, out);
     }
 }

@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{ComponentShare, Explanation, Interpreter, Needs, Segment};
+use super::{ComponentShare, Explanation, Interpreter, Needs, Segment, sound_name};
 use crate::model::device::ComputeDevice;
 use crate::model::kernels::gemm::{View, matmul};
 use crate::model::l2i::{L2iConfig, L2iNet};
@@ -33,6 +33,8 @@ struct Shared {
     /// Sum of each column of W.
     column_sums: Vec<f32>,
     names: Vec<String>,
+    /// Whether each name was given, and not made up from where the component sounds.
+    named: Vec<bool>,
     /// Θ's dense layer, `[n_classes, n_components]`.
     theta: Vec<f32>,
     n_bins: usize,
@@ -77,10 +79,18 @@ impl L2i {
         let theta = weights.get("fc1.weight", &[config.n_classes, config.n_components])?.to_vec();
         let k = config.n_components;
         let column_sums = (0..k).map(|c| dictionary.iter().skip(c).step_by(k).sum()).collect();
+        let bin_hz = f64::from(manifest.front_end.sample_rate_hz) / manifest.front_end.n_fft as f64;
+        let given = |c: usize| l2i.component_names.get(c).filter(|name| !is_number(name, c));
+        let place = |c: usize| {
+            // Patterns are of ln(1 + |X|): their squares stand in for energies.
+            let energies: Vec<f64> = dictionary.iter().skip(c).step_by(k).map(|w| f64::from(*w).powi(2)).collect();
+            sound_name::place(&energies, bin_hz)
+        };
         let shared = Shared {
+            named: (0..k).map(|c| given(c).is_some()).collect(),
+            names: (0..k).map(|c| given(c).cloned().unwrap_or_else(|| place(c))).collect(),
             dictionary,
             column_sums,
-            names: l2i.component_names.clone(),
             theta,
             n_bins,
             n_components: config.n_components,
@@ -260,6 +270,10 @@ impl Explanation for L2iExplanation {
         shares
     }
 
+    fn is_named(&self, component: &ComponentShare) -> bool {
+        self.shared.named.get(component.index).copied().unwrap_or(false)
+    }
+
     /// How much of the spectrogram the relevant components rebuild, in the stretches that Θ's attention points into. The
     /// attention alone is a few sharp peaks; the components say how far each sound reaches around them.
     fn evidence(&self, class: ClassId) -> Vec<f32> {
@@ -277,7 +291,7 @@ impl Explanation for L2iExplanation {
         self.mask_of(&self.relevant(class, self.shared.threshold), frames, out);
     }
 
-    fn component_mask(&self, index: usize, frames: Range<usize>, out: &mut [f32]) {
+    fn component_mask(&self, _: ClassId, index: usize, frames: Range<usize>, out: &mut [f32]) {
         self.mask_of(&[index], frames, out);
     }
 
@@ -300,6 +314,11 @@ impl Explanation for L2iExplanation {
             shared: Arc::clone(&self.shared),
         }))
     }
+}
+
+/// Whether a name is no more than the component's number.
+fn is_number(name: &str, component: usize) -> bool {
+    name.is_empty() || name.strip_prefix("component ").is_some_and(|number| number.parse() == Ok(component))
 }
 
 /// Keeps the strengths of the stretches that hold a seed; everything else becomes 0.

@@ -206,7 +206,7 @@ impl Explanation for LMacExplanation {
     }
 
     /// Zeros: there are no components.
-    fn component_mask(&self, _: usize, _: Range<usize>, out: &mut [f32]) {
+    fn component_mask(&self, _: ClassId, _: usize, _: Range<usize>, out: &mut [f32]) {
         out.fill(0.0);
     }
 }
@@ -252,7 +252,7 @@ impl Explanation for Shrunk {
     }
 
     /// Zeros: there are no components.
-    fn component_mask(&self, _: usize, _: Range<usize>, out: &mut [f32]) {
+    fn component_mask(&self, _: ClassId, _: usize, _: Range<usize>, out: &mut [f32]) {
         out.fill(0.0);
     }
 

@@ -1,7 +1,10 @@
 //! The methods by name: what can be asked for, and what a package has the weights for.
 
+use std::borrow::Cow;
+
 use super::Interpreter;
 use super::baseline::{AllOnes, Random};
+use super::concepts;
 use super::gradients::{self, GradientMethod};
 use super::guided::{self, GuidedMethod};
 use super::l2i::L2i;
@@ -11,7 +14,7 @@ use super::lrp;
 use super::relevance_mask::MaskForm;
 use crate::model::backward::PRESETS;
 use crate::model::device::ComputeDevice;
-use crate::model::manifest::Architecture;
+use crate::model::manifest::{Architecture, CONCEPT_METHODS};
 use crate::model::package::Package;
 use crate::{Error, Result};
 
@@ -30,7 +33,18 @@ pub const METHODS: &[&str] = &[
     "gradient-shap",
     "audiolime",
     "slime",
+    "drsa",
+    "dsa",
+    "prca",
+    "random-subspaces",
 ];
+
+/// What the components of a method are called, as in the names of their files.
+#[must_use]
+pub fn part_word(method: &str) -> &'static str {
+    let name = method.split(':').next().unwrap_or(method);
+    if CONCEPT_METHODS.contains(&name) { "concept" } else { "component" }
+}
 
 /// Stands for the best method that a model has.
 pub const AUTO: &str = "auto";
@@ -63,6 +77,7 @@ pub fn load(package: &Package, method: &str, device: &ComputeDevice, seed: u64) 
         let passes = options.passes.unwrap_or(PASSES);
         Ok(Box::new(Lime::load(package, device, options.cut.unwrap_or(cut), passes, seed)?))
     };
+    let concepts = |method| -> Result<Box<dyn Interpreter>> { Ok(Box::new(concepts::load(package, method, form)?)) };
     match name {
         "l2i" => Ok(Box::new(L2i::load_on(package, device)?)),
         "lmac" => Ok(Box::new(LMac::load(package)?)),
@@ -74,6 +89,10 @@ pub fn load(package: &Package, method: &str, device: &ComputeDevice, seed: u64) 
         "integrated-gradients" => gradient(GradientMethod::IntegratedGradients),
         "input-x-gradient" => gradient(GradientMethod::InputXGradient),
         "gradient-shap" => gradient(GradientMethod::GradientShap),
+        "drsa" => concepts("drsa"),
+        "dsa" => concepts("dsa"),
+        "prca" => concepts("prca"),
+        "random-subspaces" => concepts("random-subspaces"),
         "guided-backprop" => guided(GuidedMethod::GuidedBackprop),
         "gradcam" => guided(GuidedMethod::GradCam),
         "guided-gradcam" => guided(GuidedMethod::GuidedGradCam),
@@ -224,6 +243,17 @@ pub fn chosen<'a>(package: &Package, asked: &'a str) -> &'a str {
     if asked == AUTO { quick(package).unwrap_or("lrp") } else { asked }
 }
 
+/// The method as it explains recordings: concepts are made heard as the thesis has it, unless it is said how.
+#[must_use]
+pub fn offline(method: &str) -> Cow<'_, str> {
+    match parse(method) {
+        Ok((name, Options { form: None, .. })) if CONCEPT_METHODS.contains(&name) => {
+            Cow::Owned(format!("{name}:thesis-audio-90"))
+        }
+        _ => Cow::Borrowed(method),
+    }
+}
+
 /// The most faithful method of `package` that is quick enough for every stride.
 #[must_use]
 pub fn quick(package: &Package) -> Option<&'static str> {
@@ -247,6 +277,7 @@ pub fn available(package: &Package) -> Vec<&'static str> {
     let has = |method: &&str| match *method {
         "l2i" => package.manifest().l2i.as_ref().is_some_and(|l2i| l2i.weights.is_some()),
         "lmac" => package.manifest().lmac.is_some(),
+        method if CONCEPT_METHODS.contains(&method) => package.manifest().drsa.contains_key(method),
         _ => true,
     };
     METHODS.iter().copied().filter(has).collect()
@@ -281,6 +312,7 @@ mod tests {
             ("audiolime:time", "no option 'time'"),
             ("slime:passes3", "no option 'passes3'"),
             ("slime:time+frequency", "twice"),
+            ("drsa:block4", "no option 'block4'"),
             ("lcap", "there is no method 'lcap'"),
         ] {
             let message = check(text).unwrap_err().to_string();
@@ -297,6 +329,8 @@ mod tests {
         let message = check_live("slime:time").unwrap_err().to_string();
         assert!(message.contains("hundreds of times") && message.contains("give auto, lmac, l2i or lrp"), "{message}");
         assert!(check_live(AUTO).is_ok() && check(AUTO).is_err(), "tables name what they measure");
+        assert_eq!((offline("drsa"), offline("drsa:gain")), ("drsa:thesis-audio-90".into(), "drsa:gain".into()));
+        assert_eq!((offline("lrp"), offline("nonsense")), ("lrp".into(), "nonsense".into()));
         assert!(check("random").is_ok() && check("lrp:thesis-audio-nnls").is_ok());
     }
 }

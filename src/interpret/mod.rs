@@ -7,6 +7,7 @@
 
 mod attribution;
 pub mod baseline;
+pub mod concepts;
 pub mod gradients;
 pub mod guided;
 pub mod l2i;
@@ -15,6 +16,7 @@ pub mod lmac;
 pub mod lrp;
 pub mod methods;
 pub mod relevance_mask;
+pub mod sound_name;
 
 pub use attribution::Attributor;
 
@@ -121,6 +123,11 @@ pub trait Explanation: Send + Sync {
     /// The components that made `class` likely, most relevant first; empty for methods without components.
     fn components(&self, class: ClassId) -> Vec<ComponentShare>;
 
+    /// Whether a component has a name of its own, and not one that was made up for lack of it.
+    fn is_named(&self, component: &ComponentShare) -> bool {
+        !component.name.is_empty()
+    }
+
     /// Share of the decision for `class` that each frame has, `[n_frames]`; may be negative.
     fn evidence(&self, class: ClassId) -> Vec<f32>;
 
@@ -155,16 +162,18 @@ pub trait Explanation: Send + Sync {
         None
     }
 
-    /// Writes the mask of one component for some frames, in the same form.
-    fn component_mask(&self, index: usize, frames: Range<usize>, out: &mut [f32]);
+    /// Writes the mask of one component for some frames, in the same form. Methods whose components are the same for every class
+    /// pass over `class`.
+    fn component_mask(&self, class: ClassId, index: usize, frames: Range<usize>, out: &mut [f32]);
 }
 
 /// One component's share of a decision.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ComponentShare {
-    /// Column of the dictionary W.
+    /// Column of the dictionary W; number of the class's concept.
     pub index: usize,
-    /// What the dictionary calls it, as in `dog 3` or `noise 1`; empty where it has no name.
+    /// What a person calls it, or the dictionary, as in `dog 3`; otherwise where it sounds, as in `2.1 kHz tone`. Empty where
+    /// nothing is known.
     pub name: String,
     /// Relevance, normalised so that the largest magnitude is 1 (extended L2I paper, section III-E). Signed.
     pub relevance: f32,

@@ -8,8 +8,10 @@ use crate::dsp::{FrontEndParams, MelFilterbank, SpectrumPower};
 /// classifier does not know it again (`docs/methods.md`).
 const FULL_AT: f32 = 0.9;
 
-/// The thesis' program drops what is not above this share of a segment's rectified relevance (its text says 0.9).
+/// The thesis' program drops what is not above this share of a segment's rectified relevance …
 const THESIS_DROPPED: f32 = 0.5;
+/// … and its text says this, of the relevance of one concept (section 3.3).
+const CONCEPT_DROPPED: f32 = 0.9;
 
 /// Weights of the thesis' blur along one axis: a Gaussian of deviation 1 over five places, which sum to 1.
 const BLUR: [f32; 5] = [0.054_488_685, 0.244_201_34, 0.402_619_95, 0.244_201_34, 0.054_488_685];
@@ -34,15 +36,18 @@ pub enum MaskForm {
     /// The same, but back from bands to bins as published: the spectrum without negative values whose bands come nearest
     /// to the masked bands (least squares). Hundreds of times slower than the others; not for live use.
     ThesisInverted,
+    /// As [`MaskForm::Thesis`], with what is not above the 90th percentile become 0, as the thesis' text says of concepts.
+    ThesisConcept,
 }
 
 impl MaskForm {
     /// The forms by the names of the options.
-    pub const NAMES: [(&str, Self); 4] = [
+    pub const NAMES: [(&str, Self); 5] = [
         ("gain", Self::Gain),
         ("gain-by-maximum", Self::GainByMaximum),
         ("thesis-audio", Self::Thesis),
         ("thesis-audio-nnls", Self::ThesisInverted),
+        ("thesis-audio-90", Self::ThesisConcept),
     ];
 
     /// The form that an option names.
@@ -82,7 +87,7 @@ impl RelevanceMask {
         let share = match self.form {
             MaskForm::Gain => FULL_AT,
             MaskForm::GainByMaximum => 1.0,
-            MaskForm::Thesis | MaskForm::ThesisInverted => return None,
+            MaskForm::Thesis | MaskForm::ThesisInverted | MaskForm::ThesisConcept => return None,
         };
         let mut bands = rectified(relevance);
         let full = quantile_of_positive(&bands, share);
@@ -102,7 +107,8 @@ impl RelevanceMask {
             mask.iter_mut().for_each(|m| *m = m.min(1.0));
             return mask;
         }
-        let bands = thesis_bands(relevance, self.bank.n_mels());
+        let dropped = if self.form == MaskForm::ThesisConcept { CONCEPT_DROPPED } else { THESIS_DROPPED };
+        let bands = thesis_bands(relevance, self.bank.n_mels(), dropped);
         let gain = match self.form {
             MaskForm::ThesisInverted => self.invert(&bands, log_magnitude),
             _ => self.spread(&bands, log_magnitude.len()),
@@ -180,10 +186,10 @@ fn quantile(values: &mut [f32], share: f32) -> f32 {
     *values.select_nth_unstable_by(at, f32::total_cmp).1
 }
 
-/// Rectified, cut below the median, blurred (mirrored at the edges).
-fn thesis_bands(relevance: &[f32], n_mels: usize) -> Vec<f32> {
+/// Rectified, without the share `dropped` of the values, blurred (mirrored at the edges).
+fn thesis_bands(relevance: &[f32], n_mels: usize, dropped: f32) -> Vec<f32> {
     let mut bands = rectified(relevance);
-    let floor = quantile(&mut bands.clone(), THESIS_DROPPED);
+    let floor = quantile(&mut bands.clone(), dropped);
     bands.iter_mut().filter(|r| **r <= floor).for_each(|r| *r = 0.0);
     let n_frames = bands.len() / n_mels;
     let blurred = |n: usize, i: usize, at: &dyn Fn(usize) -> f32| -> f32 {

@@ -4,6 +4,7 @@
 //! [`Manifest::check`] judges the values. The DSP and the nets are built from what passed.
 
 mod check;
+mod concepts;
 mod front_end;
 mod label;
 
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use concepts::{CONCEPT_METHODS, ConceptsSpec, is_name, name_rule};
 pub use front_end::FrontEndSpec;
 pub use label::{GROUPS, Label, by_group};
 
@@ -48,6 +50,9 @@ pub struct Manifest {
     /// The decoder that makes masks, where one was trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lmac: Option<Lmac>,
+    /// Concepts in a hidden layer, by the way in which they were found ([`CONCEPT_METHODS`]).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub drsa: BTreeMap<String, ConceptsSpec>,
     /// The sha256 of every other file of the package, in lower-case hex, by file name.
     pub files: BTreeMap<String, String>,
     /// How the model was made.
@@ -320,6 +325,7 @@ impl Manifest {
             files.extend(l2i.weights.as_deref().map(|w| ("l2i.weights", w)));
         }
         files.extend(self.lmac.as_ref().map(|lmac| ("lmac.weights", lmac.weights.as_str())));
+        files.extend(self.drsa.values().map(|concepts| ("drsa.weights", concepts.weights.as_str())));
         files
     }
 }

@@ -22,7 +22,7 @@ use crate::{
         files::{is_folder, replace, sync},
         names::{TEMPORARY, temporary},
     },
-    engine::report::{Clip, Event, EventReport, Explained, RecordWhat},
+    engine::report::{Clip, Event, EventReport, Explained, RecordWhat, part_word},
     error::{Error, Result},
     local_zone::local_zone,
     media::wav::{wav_bytes, write_wav},
@@ -216,7 +216,8 @@ impl EventFolders {
             ))
         })?;
         let target = day.join(&name);
-        let file_of = |index: usize| format!("component-{index:02}.wav");
+        let word = part_word(&event.method);
+        let file_of = |index: usize| format!("{word}-{index:02}.wav");
         let (mut audio, mut picture, mut files) = (Vec::new(), None, FilesJson::without_audio(&target));
         if self.options.keeps_audio(event) {
             let explained = event.explanation == Explained::Done;

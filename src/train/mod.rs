@@ -9,6 +9,7 @@ pub mod classifier;
 pub(crate) mod csv;
 pub mod dataset;
 pub mod dictionary;
+pub mod drsa;
 pub mod l2i;
 pub mod linear;
 pub mod lmac;

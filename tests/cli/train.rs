@@ -272,6 +272,87 @@ fn masks_are_learned_for_the_classes_of_the_model() {
     assert!(table.contains("| stft | lmac | ") && table.contains("| mel | lmac | "), "{table}");
 }
 
+/// Concepts are found, told apart in a recording, named, and measured.
+#[test]
+fn concepts_are_found_heard_named_and_measured() {
+    let run = with_data();
+    train(&run, "classifier", &[&SHAPE[..], &["--out", "mine", "--folds", "1"]].concat());
+    let error =
+        run.fails(4, &["explain", "set/audio/2-200-A-0.wav", "--model", "./mine", "--method", "drsa", "--out", "x"]);
+    assert!(error.contains("train drsa"), "{error}");
+    let error = run.fails(2, &["evaluate", "--data", "set", "--model", "./mine", "--flip-concepts"]);
+    assert!(error.contains("train drsa"), "{error}");
+    let args = ["--model", "mine", "--folds", "1", "--steps", "30", "--starts", "2"];
+    for method in ["drsa", "dsa", "prca", "random-subspaces"] {
+        let log = train(&run, "drsa", &[&args[..], &["--method", method]].concat());
+        assert!(log.contains("hum: objective") && log.contains("4 concepts of 2 labels"), "{log}");
+    }
+    let first = sha256_of(&run, "./mine", "drsa.safetensors");
+    train(&run, "drsa", &args);
+    assert_eq!(sha256_of(&run, "./mine", "drsa.safetensors"), first, "the same seed gives the same concepts");
+    for (wrong, why) in [
+        (["--concepts", "5"], "--concepts"),
+        (["--layer", "block9"], "block1 to block6"),
+        (["--layer", "fc"], "no layer 'fc'"),
+    ] {
+        let error = run.fails(2, &[&["train", "drsa", "--data", "set"], &args[..], &wrong[..]].concat());
+        assert!(error.contains(why), "{error}");
+    }
+    assert!(run.ok(&["model", "show", "./mine"]).stdout.contains("4 a label by prca, at block4"));
+
+    write_wav(&run.home().join("beeps.wav"), RATE_HZ, 1, &[sound(1, 1), sound(1, 2)].concat());
+    let explain = ["explain", "beeps.wav", "--model", "./mine", "--label", "beeps"];
+    run.ok(&["model", "name-concept", "2", "high beep", "--label", "beeps", "--model", "./mine"]);
+    run.ok(&[&explain[..], &["--out", "out", "--method", "drsa,dsa,prca,drsa:gain"]].concat());
+    let folders = e2e::event_folders(&run.home().join("out"));
+    assert_eq!(folders.len(), 4);
+    for folder in &folders {
+        let e2e::Folder { event, components, .. } = e2e::read_folder(folder);
+        let concepts = event["components"].as_array().unwrap();
+        assert_eq!((concepts.len(), components.len()), (4, 4), "{event}");
+        assert!(components.iter().all(|c| c.samples.iter().any(|x| x.unsigned_abs() > 30)), "a concept is silent");
+        let relevance: Vec<f64> = concepts.iter().map(|c| c["relevance"].as_f64().unwrap()).collect();
+        assert!(relevance.windows(2).all(|w| w[0] >= w[1]) && relevance.iter().any(|r| r.abs() == 1.0), "{event}");
+        for concept in concepts {
+            let is_named = concept["index"] == 2 && event["method"].as_str().unwrap().starts_with("drsa");
+            assert_eq!(concept["name"] == "high beep", is_named, "{event}");
+            assert!(!concept["name"].as_str().unwrap().is_empty());
+        }
+    }
+    let listen =
+        ["monitor", "--input", "file:beeps.wav", "--fast", "--model", "./mine", "--record", "r", "--ui", "jsonl"];
+    let lines = run.ok(&[&listen[..], &["--threshold", "beeps=0.01", "--method", "drsa"]].concat()).stdout;
+    assert!(lines.contains("\"type\":\"explained\""), "{lines}");
+    let recorded = e2e::event_folders(&run.home().join("r"));
+    assert!(recorded.iter().any(|folder| folder.join("concept-02.wav").exists()), "{recorded:?}");
+    for (args, why) in [
+        (["model", "name-concept", "4", "x", "--label", "beeps", "--model", "./mine"], "below 4"),
+        (["model", "name-concept", "0", "x", "--label", "hiss", "--model", "./mine"], "no label 'hiss'"),
+        (["model", "name-concept", "0", "x", "--method", "l2i", "--model", "./mine"], "no l2i"),
+        (["model", "name-concept", "0", "a\nb", "--label", "beeps", "--model", "./mine"], "one line"),
+    ] {
+        let error = run.fails(2, &args);
+        assert!(error.contains(why), "{error}");
+    }
+
+    let measure = ["evaluate", "--data", "set", "--model", "./mine", "--folds", "2", "--methods", "random"];
+    let table = run.ok(&[&measure[..], &["--flip-concepts", "--json", "concepts.json"]].concat()).stdout;
+    assert!(table.contains("random (3 draws)") && table.contains("share of each concept"), "{table}");
+    let json: Value =
+        serde_json::from_str(&std::fs::read_to_string(run.home().join("concepts.json")).unwrap()).unwrap();
+    let rows = json["concepts"].as_array().unwrap();
+    let systems: Vec<&str> = rows.iter().map(|row| row["system"].as_str().unwrap()).collect();
+    assert_eq!(systems, ["none", "random (3 draws)", "drsa", "dsa", "prca", "random-subspaces"]);
+    assert_eq!((&rows[0]["concepts"], &rows[1]["n"], &rows[2]["n"]), (&1.into(), &18.into(), &6.into()), "{json}");
+    for row in rows {
+        assert!(row["patches"]["aupc"].is_number() && row["aupc_over_classes"].is_number(), "{row}");
+        for class in row["relevance"].as_array().unwrap() {
+            let sum: f64 = class["shares"].as_array().unwrap().iter().map(|share| share.as_f64().unwrap()).sum();
+            assert!((sum - 1.0).abs() < 1e-9, "{class}");
+        }
+    }
+}
+
 #[test]
 fn a_training_that_was_killed_goes_on_to_the_same_weights() {
     let run = with_data();

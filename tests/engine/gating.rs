@@ -59,8 +59,8 @@ impl Explanation for Kept {
         self.0.mask(class, frames, out);
     }
 
-    fn component_mask(&self, index: usize, frames: Range<usize>, out: &mut [f32]) {
-        self.0.component_mask(index, frames, out);
+    fn component_mask(&self, class: ClassId, index: usize, frames: Range<usize>, out: &mut [f32]) {
+        self.0.component_mask(class, index, frames, out);
     }
 }
 

@@ -36,7 +36,7 @@ impl Explanation for Constant {
         out.fill(self.0);
     }
 
-    fn component_mask(&self, _index: usize, frames: Range<usize>, out: &mut [f32]) {
+    fn component_mask(&self, _: ClassId, _index: usize, frames: Range<usize>, out: &mut [f32]) {
         self.mask(ClassId(0), frames, out);
         out.iter_mut().for_each(|m| *m *= 0.1);
     }

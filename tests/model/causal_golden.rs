@@ -27,11 +27,11 @@ fn config() -> CausalConfig {
     }
 }
 
-fn floats(v: &Value) -> Vec<f32> {
+pub(crate) fn floats(v: &Value) -> Vec<f32> {
     exact(v).into_iter().map(|x| x as f32).collect()
 }
 
-fn golden() -> (Value, CausalNet) {
+pub(crate) fn golden() -> (Value, CausalNet) {
     let golden: Value = serde_json::from_str(include_str!("../golden/causal.json")).unwrap();
     let mut arrays = Arrays::default();
     for (name, array) in golden["arrays"].as_object().unwrap() {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 const TOLERANCE: f64 = 1e-4;
 
-fn front_end() -> FrontEnd {
+pub(crate) fn front_end() -> FrontEnd {
     FrontEnd::new(&FrontEndParams {
         sample_rate: SampleRate::new(32_000).unwrap(),
         stft: StftParams { n_fft: 1024, hop: 320, win_length: 800, window: WindowKind::SymmetricHann, centred: true },
@@ -31,12 +31,12 @@ fn front_end() -> FrontEnd {
     .unwrap()
 }
 
-fn golden() -> Value {
+pub(crate) fn golden() -> Value {
     serde_json::from_str(include_str!("../golden/efficientat.json")).unwrap()
 }
 
 /// The arrays of `fill` in `golden/efficientat.py`.
-fn small(golden: &Value) -> Arrays {
+pub(crate) fn small(golden: &Value) -> Arrays {
     let (mut numbers, mut arrays) = (Numbers(1), Arrays::default());
     // A map of serde_json is in the order of its keys.
     for (name, shape) in golden["shapes"].as_object().unwrap() {
@@ -54,7 +54,7 @@ fn small(golden: &Value) -> Arrays {
 }
 
 /// `waveform` of `golden/efficientat.py`.
-fn waveform(n: usize) -> Vec<f32> {
+pub(crate) fn waveform(n: usize) -> Vec<f32> {
     let noise = Numbers(2).draw(n, 0.05, 0.0);
     let at = |(i, noise): (usize, &f32)| {
         let t = i as f64 / 32_000.0;

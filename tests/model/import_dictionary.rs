@@ -73,7 +73,7 @@ fn runs_through_algorithm_1(package: &Package) {
     let mut mask = vec![0.0; n_frames * n_bins];
     let (mut sum, mut moved) = (vec![0.0_f32; mask.len()], 0);
     for component in 0..k {
-        explanation.component_mask(component, 0..n_frames, &mut mask);
+        explanation.component_mask(ClassId(0), component, 0..n_frames, &mut mask);
         assert!(mask.iter().all(|m| (0.0..=1.0).contains(m)));
         moved += usize::from(mask.iter().any(|m| *m > 0.01));
         sum.iter_mut().zip(&mask).for_each(|(s, m)| *s += m);

@@ -6,6 +6,7 @@ mod support;
 mod backward_golden;
 mod causal_golden;
 mod dataset_load;
+mod drsa_golden;
 mod efficientat_golden;
 mod gradients;
 mod gradients_ops;

@@ -183,7 +183,10 @@ pub(crate) fn read_folder(dir: &Path) -> Folder {
     let listed: Vec<(u64, &str)> =
         event["files"]["components"].as_array().unwrap().iter().map(|c| (count(c, "index"), text(c, "file"))).collect();
     for (index, file) in &listed {
-        assert_eq!(*file, format!("component-{index:02}.wav"));
+        let concepts = ["drsa", "dsa", "prca", "random-subspaces"];
+        let method = text(&event, "method").split(':').next().unwrap();
+        let word = if concepts.contains(&method) { "concept" } else { "component" };
+        assert_eq!(*file, format!("{word}-{index:02}.wav"));
     }
     let told: Vec<u64> = event["components"].as_array().unwrap().iter().map(|c| count(c, "index")).collect();
     assert_eq!(listed.iter().map(|(index, _)| *index).collect::<Vec<_>>(), told);

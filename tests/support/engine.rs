@@ -208,7 +208,7 @@ impl Explanation for Loud {
     }
 
     /// Every third bin.
-    fn component_mask(&self, index: usize, _frames: Range<usize>, out: &mut [f32]) {
+    fn component_mask(&self, _: ClassId, index: usize, _frames: Range<usize>, out: &mut [f32]) {
         for row in out.chunks_mut(N_BINS) {
             row.iter_mut().enumerate().for_each(|(bin, out)| *out = f32::from(bin % 3 == index));
         }

@@ -1,5 +1,6 @@
 //! Networks that others trained and published, as packages.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::cli::output;
@@ -140,6 +141,7 @@ fn manifest(
         },
         l2i: None,
         lmac: None,
+        drsa: BTreeMap::new(),
         files: Default::default(),
         training: Some(Training {
             commands: vec![command_line()],

@@ -1,5 +1,6 @@
 //! `earwitness train classifier --architecture causal`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::classifier::{Args, WEIGHTS, weights_to_start_with};
@@ -127,6 +128,7 @@ fn manifest(args: &Args, how: &CausalTraining, loaded: &Loaded, about: String) -
         },
         l2i: None,
         lmac: None,
+        drsa: BTreeMap::new(),
         files: Default::default(),
         training: Some(Training {
             commands: vec![data::command_line()],

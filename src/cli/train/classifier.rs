@@ -1,5 +1,6 @@
 //! `earwitness train classifier`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::builder::{FalseyValueParser, PossibleValuesParser};
@@ -298,6 +299,7 @@ fn manifest(args: &Args, how: &ClassifierTraining, loaded: &data::Loaded) -> Res
         },
         l2i: None,
         lmac: None,
+        drsa: BTreeMap::new(),
         files: Default::default(),
         training: Some(Training {
             commands: vec![data::command_line()],

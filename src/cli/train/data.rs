@@ -168,8 +168,13 @@ impl Bar {
 
     pub(super) fn epoch(&mut self, epoch: usize, line: &str) -> bool {
         self.epochs_done = epoch;
-        self.bar.suspend(|| note(line));
+        self.say(line);
         true
+    }
+
+    /// Says a sentence above the bar.
+    pub(super) fn say(&self, sentence: &str) {
+        self.bar.suspend(|| note(sentence));
     }
 
     pub(super) fn finish(&self) {

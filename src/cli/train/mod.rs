@@ -6,6 +6,7 @@ mod causal;
 pub mod classifier;
 pub(super) mod data;
 pub mod dictionary;
+pub mod drsa;
 pub mod l2i;
 pub mod lmac;
 
@@ -15,6 +16,7 @@ Examples, in this order:
   earwitness train dictionary --data esc13 --noise noise --model models/mine
   earwitness train l2i        --data esc13 --noise noise --model models/mine
   earwitness train lmac       --data esc13 --noise noise --model models/mine
+  earwitness train drsa       --data esc13 --model models/mine
   earwitness evaluate         --data esc13 --model models/mine
 
 The data set has the layout of ESC-50: audio/FOLD-SOURCE-TAKE-CLASS.wav (flac, ogg)
@@ -32,6 +34,8 @@ pub enum TrainCommand {
     L2i(l2i::Args),
     /// Train the decoder of L-MAC and add it to a package
     Lmac(lmac::Args),
+    /// Find concepts in a hidden layer and add them to a package
+    Drsa(drsa::Args),
     /// Train classifiers on a dictionary alone, without a network, and compare models with them
     Baseline(baseline::Args),
 }
@@ -46,6 +50,7 @@ pub fn run(command: &TrainCommand) -> crate::Result<()> {
         TrainCommand::Dictionary(args) => dictionary::run(args),
         TrainCommand::L2i(args) => l2i::run(args),
         TrainCommand::Lmac(args) => lmac::run(args),
+        TrainCommand::Drsa(args) => drsa::run(args),
         TrainCommand::Baseline(args) => baseline::run(args),
     }
 }

@@ -56,7 +56,8 @@ pub struct MeanCurve {
 }
 
 /// Places that are flipped as one, and when.
-struct Schedule {
+#[derive(Clone)]
+pub(super) struct Schedule {
     /// The values of each place, as indices into the input.
     places: Vec<Vec<usize>>,
     /// Places flipped at each step, from 0 to all.
@@ -65,7 +66,7 @@ struct Schedule {
 
 impl Schedule {
     /// Squares of `side` frames and bands (less at the edges); i² of them at step i, and all in the last.
-    fn patches(n_frames: usize, n_mels: usize, side: usize) -> Self {
+    pub(super) fn patches(n_frames: usize, n_mels: usize, side: usize) -> Self {
         let mut places = Vec::new();
         for frame in (0..n_frames).step_by(side) {
             for band in (0..n_mels).step_by(side) {
@@ -94,9 +95,25 @@ impl Schedule {
     }
 
     /// The order of the places, by the sum of their relevance without what is negative.
-    fn order(&self, relevance: &[f32], seed: u64, item: usize) -> Vec<usize> {
+    pub(super) fn order(&self, relevance: &[f32], seed: u64, item: usize) -> Vec<usize> {
         let positive = |place: &Vec<usize>| place.iter().map(|&i| relevance[i].max(0.0)).sum();
         most_relevant_first(&self.places.iter().map(positive).collect::<Vec<f32>>(), seed, item)
+    }
+
+    /// The schedule in which each step takes, of every one of `orders`, as many places as this one does, and takes them once; with
+    /// the order in which they come.
+    pub(super) fn united(&self, orders: &[Vec<usize>]) -> (Self, Vec<usize>) {
+        let mut taken = vec![false; self.places.len()];
+        let (mut order, mut counts) = (Vec::with_capacity(taken.len()), Vec::with_capacity(self.counts.len()));
+        for &n in &self.counts {
+            for place in orders.iter().flat_map(|order| &order[..n]) {
+                if !std::mem::replace(&mut taken[*place], true) {
+                    order.push(*place);
+                }
+            }
+            counts.push(order.len());
+        }
+        (Self { counts, ..self.clone() }, order)
     }
 
     /// The input after each step.
@@ -113,7 +130,7 @@ impl Schedule {
 }
 
 /// One clip's curve.
-struct Curve {
+pub(super) struct Curve {
     flipped: Vec<f64>,
     probability: Vec<f64>,
     positive_logit: Vec<f64>,
@@ -161,7 +178,18 @@ pub fn flip(
     Ok(results)
 }
 
-fn curve(
+impl Curve {
+    /// Eq. 4.4.
+    pub(super) fn aupc(&self) -> f64 {
+        aupc(&self.flipped, &self.positive_logit)
+    }
+}
+
+/// Follows the score of `class` through a schedule.
+///
+/// # Errors
+/// If the features do not fit the classifier.
+pub(super) fn curve(
     classifier: &Classifier,
     features: &[f32],
     class: usize,
@@ -190,7 +218,7 @@ fn aupc(flipped: &[f64], score: &[f64]) -> f64 {
     flipped.iter().skip(1).zip(score.windows(2)).map(|(share, s)| share * (s[0] - s[1]) / 2.0).sum()
 }
 
-fn mean_curve(curves: &[&Curve], seed: u64) -> MeanCurve {
+pub(super) fn mean_curve(curves: &[&Curve], seed: u64) -> MeanCurve {
     let mean = |of: fn(&Curve) -> &Vec<f64>| -> Vec<f64> {
         let n_steps = curves.first().map_or(0, |c| of(c).len());
         (0..n_steps).map(|i| curves.iter().map(|c| of(c)[i]).sum::<f64>() / curves.len() as f64).collect()
@@ -198,7 +226,7 @@ fn mean_curve(curves: &[&Curve], seed: u64) -> MeanCurve {
     let interval =
         |values: &[f64]| metrics::bootstrap_interval(values, metrics::mean, BOOTSTRAP_LEVEL, BOOTSTRAP_DRAWS, seed);
     let areas: Vec<f64> = curves.iter().map(|c| area(&c.flipped, &c.probability)).collect();
-    let aupcs: Vec<f64> = curves.iter().map(|c| aupc(&c.flipped, &c.positive_logit)).collect();
+    let aupcs: Vec<f64> = curves.iter().map(|c| c.aupc()).collect();
     MeanCurve {
         flipped: mean(|c| &c.flipped),
         probability: mean(|c| &c.probability),
@@ -248,6 +276,17 @@ mod tests {
         assert_eq!((shares.len(), scores.len()), (4, 4));
         near(area(&shares, &scores), 3.235);
         near(aupc(&shares, &scores.iter().map(|s| s.max(0.0)).collect::<Vec<_>>()), 2.738_571_4);
+    }
+
+    #[test]
+    fn united_orders_take_each_place_once_and_more_where_they_differ() {
+        let patches = Schedule::patches(4, 4, 1);
+        let (forward, backward): (Vec<usize>, Vec<usize>) = ((0..16).collect(), (0..16).rev().collect());
+        let (same, order) = patches.united(&[forward.clone(), forward.clone()]);
+        assert_eq!((same.counts, order), (patches.counts.clone(), forward.clone()));
+        let (both, order) = patches.united(&[forward, backward]);
+        assert_eq!((patches.counts, both.counts), (vec![0, 1, 4, 9, 16], vec![0, 2, 8, 16, 16]));
+        assert_eq!(order[..8], [0, 15, 1, 2, 3, 14, 13, 12]);
     }
 
     #[test]

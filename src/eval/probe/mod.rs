@@ -8,6 +8,7 @@
 
 mod batch;
 pub mod clip_scores;
+pub mod concept_flipping;
 pub mod flipping;
 pub mod input_map;
 pub mod order;

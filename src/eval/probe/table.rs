@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::concept_flipping::{ClassRelevance, ConceptFlipping};
 use super::flipping::{Flipping, MeanCurve};
 use super::sanity::Sanity;
 use super::stability::Stability;
@@ -52,6 +53,39 @@ pub fn flipping(results: &[Flipping]) -> String {
         rows.push(std::iter::once(r.method.clone()).chain(cells(&r.patches)).chain(cells(&r.pixels)).collect());
     }
     text += &columns(&rows);
+    text
+}
+
+/// Flipping by concept: a row a system, and the relevance of each class's concepts.
+#[must_use]
+pub fn concepts(results: &[ConceptFlipping]) -> String {
+    let Some(whole) = results.first() else { return String::new() };
+    let mut text = format!("patch flipping by concept, {} clips: AUPC, lower is better\n\n", whole.n);
+    let mut rows = vec![
+        ["system", "layer", "concepts", "AUPC", "95 % interval", "over classes", "gained"].map(str::to_owned).to_vec(),
+    ];
+    for r in results {
+        let interval = r.patches.aupc_interval.map_or("-".to_owned(), |(low, high)| format!("{low:.3} to {high:.3}"));
+        let gained = whole.aupc_over_classes.zip(r.aupc_over_classes).map(|(whole, own)| whole - own);
+        rows.push(vec![
+            r.system.clone(),
+            r.layer.clone().unwrap_or_else(|| "-".to_owned()),
+            r.concepts.to_string(),
+            number(r.patches.aupc),
+            interval,
+            number(r.aupc_over_classes),
+            number(gained),
+        ]);
+    }
+    text += &columns(&rows);
+    for r in results.iter().filter(|r| r.concepts > 1) {
+        text += &format!("\nshare of each concept in the relevance, {}\n\n", r.system);
+        let row = |class: &ClassRelevance| {
+            let shares = class.shares.iter().map(|share| format!("{share:+.2}"));
+            [class.label.clone(), format!("{} clips", class.clips)].into_iter().chain(shares).collect()
+        };
+        text += &columns(&r.relevance.iter().map(row).collect::<Vec<Vec<String>>>());
+    }
     text
 }
 

@@ -51,7 +51,7 @@ fn bands_are_full_at_a_share_of_what_is_positive_or_at_the_maximum() {
 fn what_is_not_positive_is_masked_away() {
     let mut relevance = vec![-1.0; N_FRAMES * N_MELS];
     let log = spectrogram();
-    for form in [MaskForm::Gain, MaskForm::GainByMaximum, MaskForm::Thesis, MaskForm::ThesisInverted] {
+    for (_, form) in MaskForm::NAMES {
         assert!(mask(form).mask(&relevance, &log).iter().all(|m| *m == 0.0), "{form:?}");
     }
     relevance[3 * N_MELS + 2] = 0.5;
@@ -70,7 +70,7 @@ fn what_is_not_positive_is_masked_away() {
 #[test]
 fn the_thesis_blurs_the_upper_half() {
     let relevance: Vec<f32> = (0..48).map(|i| ((i / 6 * 7 + i % 6 * 5) % 11) as f32 / 3.0 - 4.0 / 3.0).collect();
-    let got = thesis_bands(&relevance, N_MELS);
+    let got = thesis_bands(&relevance, N_MELS, THESIS_DROPPED);
     let want = [
         0.390843, 0.467779, 0.580571, 0.548998, 0.651244, 0.762143, 0.483274, 0.516244, 0.552026, 0.507743, 0.590063,
         0.694506, 0.645746, 0.626797, 0.593905, 0.548865, 0.559259, 0.600404, 0.674414, 0.638082, 0.650356, 0.671115,
@@ -82,6 +82,19 @@ fn the_thesis_blurs_the_upper_half() {
     for (g, w) in got.iter().zip(want) {
         assert!((g - w).abs() < 1e-5, "{got:?}");
     }
+}
+
+#[test]
+fn of_a_concept_a_tenth_is_left_before_the_blur() {
+    let relevance: Vec<f32> = (0..N_FRAMES * 10).map(|i| if i == 44 { 9.0 } else { (i % 8) as f32 }).collect();
+    // One of eighty is above the 90th percentile: what is left is its blur, five by five.
+    let bands = thesis_bands(&relevance, 10, CONCEPT_DROPPED);
+    let places: Vec<usize> = (0..80).filter(|i| bands[*i] > 0.0).collect();
+    let around = (0..80).filter(|i| (i / 10).abs_diff(4) <= 2 && (i % 10).abs_diff(4) <= 2);
+    assert_eq!(places, around.collect::<Vec<_>>());
+    let (concept, thesis) = (mask(MaskForm::ThesisConcept), mask(MaskForm::Thesis));
+    let uneven: Vec<f32> = (0..N_FRAMES * N_MELS).map(|i| (i * 7 % 23) as f32).collect();
+    assert_ne!(concept.mask(&uneven, &spectrogram()), thesis.mask(&uneven, &spectrogram()));
 }
 
 #[test]

@@ -16,11 +16,13 @@ mod reversible;
 mod rules;
 
 pub use composite::{Composite, PRESETS, Prepared};
-pub use reversible::{Propagation, Reversible};
+pub use reversible::{Halfway, Propagation, Reversible};
 pub use rules::{Rule, STABILISER};
 
 pub(crate) use self::map::LinearMap;
 pub(crate) use self::rules::{LayerRule, Surroundings, divide};
+
+use std::ops::Range;
 
 use self::linear::{Linear, Weights};
 use super::kernels::conv::{ConvShape, pack_weights};
@@ -238,18 +240,41 @@ impl Chain {
     pub fn relevance_behind(&self, pass: &Pass, class: usize, rules: &Prepared, layer: usize) -> Vec<f32> {
         let logits = pass.logits();
         let seed = one_hot(logits.len(), class, logits.get(class).copied().unwrap_or(0.0));
-        let mut next_rule = rules.linear.iter().rev();
-        self.walk(pass, seed, layer, |layer, step, relevance| match layer {
-            Layer::InputPool(frames) => {
-                pooling::input_relevance(&step.input, &relevance, self.config.n_mels, *frames, rules.input)
-            }
-            Layer::Conv(linear) | Layer::Dense(linear) => match next_rule.next() {
-                Some(rule) => rule.apply(linear, step.height, step.width, &step.input, &step.sums, &relevance),
-                None => vec![0.0; step.input.len()],
-            },
-            Layer::MaxPool(rows) => unpool(step, *rows, &relevance),
-            Layer::GlobalPool => pooling::global_relevance(step.height, step.width, &step.input, &relevance),
-        })
+        self.relevance_between(pass, vec![seed], rules, layer..self.layers.len()).pop().unwrap_or_default()
+    }
+
+    /// Carries shares of the output of the last of `layers` to the input of the first, side by side.
+    fn relevance_between(
+        &self,
+        pass: &Pass,
+        mut shares: Vec<Vec<f32>>,
+        rules: &Prepared,
+        layers: Range<usize>,
+    ) -> Vec<Vec<f32>> {
+        let is_linear = |layer: &&Layer| matches!(layer, Layer::Conv(_) | Layer::Dense(_));
+        let n_above = self.layers[layers.end..].iter().filter(is_linear).count();
+        let mut next_rule = rules.linear.iter().rev().skip(n_above);
+        for (layer, step) in self.layers[layers.clone()].iter().zip(&pass.steps[layers]).rev() {
+            let each =
+                |of: &dyn Fn(&[f32]) -> Vec<f32>| -> Vec<Vec<f32>> { shares.iter().map(|share| of(share)).collect() };
+            shares = match layer {
+                Layer::InputPool(frames) => each(&|share| {
+                    pooling::input_relevance(&step.input, share, self.config.n_mels, *frames, rules.input)
+                }),
+                Layer::Conv(linear) | Layer::Dense(linear) => match next_rule.next() {
+                    Some(rule) => {
+                        let shares: Vec<&[f32]> = shares.iter().map(Vec::as_slice).collect();
+                        rule.apply_all(linear, step.height, step.width, &step.input, &step.sums, &shares)
+                    }
+                    None => each(&|_| vec![0.0; step.input.len()]),
+                },
+                Layer::MaxPool(rows) => each(&|share| unpool(step, *rows, share)),
+                Layer::GlobalPool => {
+                    each(&|share| pooling::global_relevance(step.height, step.width, &step.input, share))
+                }
+            };
+        }
+        shares
     }
 
     /// Carries `values` of the logits back to the input of layer `down_to`.

@@ -55,4 +55,24 @@ pub trait Propagation: Send + Sync {
     /// # Errors
     /// As [`Reversible::check`].
     fn relevance(&self, segment: &[f32], class: usize) -> Result<Vec<f32>>;
+
+    /// As [`Self::relevance`], as far as the output of block `block` (from 0, as [`Reversible::block_gradient`] has it);
+    /// nothing for a block that there is not.
+    ///
+    /// # Errors
+    /// As [`Reversible::check`].
+    fn halfway(&self, segment: &[f32], class: usize, block: usize) -> Result<Option<Box<dyn Halfway + '_>>>;
+}
+
+/// A segment on whose way back there was a halt, at the output of a block.
+pub trait Halfway {
+    /// The block's output.
+    fn hidden(&self) -> &Hidden;
+
+    /// Relevance of each of its values for the class's logit, `[height, width, channels]`.
+    fn relevance(&self) -> &[f32];
+
+    /// Carries shares of that relevance, as large as it, on to the input, `[n_frames, n_mels]` each. What is linear in the
+    /// rules is linear here: where the shares sum to the relevance, the results sum to that of the input.
+    fn to_input(&self, shares: Vec<Vec<f32>>) -> Vec<Vec<f32>>;
 }

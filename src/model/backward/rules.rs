@@ -195,34 +195,52 @@ impl<L: LinearMap> LayerRule<L> {
         sums: &[f32],
         relevance: &[f32],
     ) -> Vec<f32> {
-        let mut out = vec![0.0; input.len()];
+        self.apply_all(linear, height, width, input, sums, &[relevance]).pop().unwrap_or_default()
+    }
+
+    /// As [`Self::apply`], of several relevances of the same sums: what they share is computed once.
+    pub(crate) fn apply_all(
+        &self,
+        linear: &L,
+        height: usize,
+        width: usize,
+        input: &[f32],
+        sums: &[f32],
+        relevances: &[&[f32]],
+    ) -> Vec<Vec<f32>> {
+        let mut all = vec![vec![0.0; input.len()]; relevances.len()];
         for group in &self.groups {
             let chosen = |z: f32| match group.sums {
                 Sums::All => true,
                 Sums::Positive => z > 0.0,
                 Sums::Negative => z < 0.0,
             };
-            if !relevance.iter().zip(sums).any(|(r, z)| *r != 0.0 && chosen(*z)) {
+            let arrives = |relevance: &[f32]| relevance.iter().zip(sums).any(|(r, z)| *r != 0.0 && chosen(*z));
+            if !relevances.iter().any(|relevance| arrives(relevance)) {
                 continue;
             }
             let mut parts: Vec<Vec<f32>> = Vec::with_capacity(group.terms.len());
-            let mut ratio = vec![0.0; sums.len()];
+            let mut denominators = vec![0.0; sums.len()];
             for term in &group.terms {
                 let part: Vec<f32> = input.iter().map(|x| term.part.of(*x)).collect();
                 let shares = linear.forward(height, width, &term.weights, &part);
-                ratio.iter_mut().zip(&shares).for_each(|(sum, share)| *sum += term.sign * share);
+                denominators.iter_mut().zip(&shares).for_each(|(sum, share)| *sum += term.sign * share);
                 parts.push(part);
             }
-            for ((ratio, r), z) in ratio.iter_mut().zip(relevance).zip(sums) {
-                *ratio = if chosen(*z) { divide(*r, *ratio, group.stabiliser) } else { 0.0 };
-            }
-            for (term, part) in group.terms.iter().zip(&parts) {
-                let back = linear.backward(height, width, &term.weights, &ratio);
-                let factor = group.factor * term.sign;
-                out.iter_mut().zip(part).zip(&back).for_each(|((out, x), b)| *out += factor * x * b);
+            for (out, relevance) in all.iter_mut().zip(relevances) {
+                let ratio: Vec<f32> = denominators
+                    .iter()
+                    .zip(relevance.iter().zip(sums))
+                    .map(|(d, (r, z))| if chosen(*z) { divide(*r, *d, group.stabiliser) } else { 0.0 })
+                    .collect();
+                for (term, part) in group.terms.iter().zip(&parts) {
+                    let back = linear.backward(height, width, &term.weights, &ratio);
+                    let factor = group.factor * term.sign;
+                    out.iter_mut().zip(part).zip(&back).for_each(|((out, x), b)| *out += factor * x * b);
+                }
             }
         }
-        out
+        all
     }
 }
 

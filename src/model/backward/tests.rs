@@ -83,6 +83,36 @@ fn without_biases_every_layer_passes_on_what_it_got() {
 }
 
 #[test]
+fn a_halt_at_a_block_changes_nothing() {
+    for input_pool in [1, 2] {
+        let chain = std::sync::Arc::new(chain(input_pool));
+        let x = numbers(7, 12 * 10);
+        for preset in PRESETS {
+            let way = std::sync::Arc::clone(&chain).propagation(preset, -1.0, 1.0).unwrap();
+            let whole = way.relevance(&x, 2).unwrap();
+            let largest = whole.iter().fold(0.0_f32, |m, r| m.max(r.abs()));
+            for block in 0..chain.n_blocks() {
+                let halfway = way.halfway(&x, 2, block).unwrap().unwrap();
+                assert_eq!(halfway.hidden().values.len(), halfway.relevance().len());
+                // Every third value to one share, the others to another.
+                let share = |of: bool| {
+                    halfway.relevance().iter().enumerate().map(|(i, r)| if (i % 3 == 0) == of { *r } else { 0.0 })
+                };
+                let parts = halfway.to_input(vec![share(true).collect(), share(false).collect()]);
+                for ((a, b), whole) in parts[0].iter().zip(&parts[1]).zip(&whole) {
+                    assert!(
+                        (a + b - whole).abs() < 1e-5 * largest,
+                        "{preset}, block {block}: {a} + {b} is not {whole}"
+                    );
+                }
+                assert!(parts.iter().all(|part| part.iter().any(|r| *r != 0.0)));
+            }
+            assert!(way.halfway(&x, 2, chain.n_blocks()).unwrap().is_none());
+        }
+    }
+}
+
+#[test]
 fn what_is_not_there_is_refused() {
     let chain = chain(2);
     assert!(chain.forward(&[0.0; 15]).is_err());

@@ -4,14 +4,18 @@
 //! the frames' logits by their share p/Σp of the pooling, which counts as constant, and from there on by the rules; an
 //! addition shares it in proportion to what was added.
 
+use std::ops::Range;
 use std::sync::Arc;
+
+use rayon::prelude::*;
 
 use super::linear;
 use super::network::Folded;
 use super::spec::{Kind, LayerSpec};
 use super::{CausalConfig, CausalNet};
 use crate::model::backward::{
-    Composite, Hidden, LayerRule, LinearMap, Propagation, ReluGradient, Reversible, STABILISER, Surroundings, divide,
+    Composite, Halfway, Hidden, LayerRule, LinearMap, Propagation, ReluGradient, Reversible, STABILISER, Surroundings,
+    divide,
 };
 use crate::{Error, Result};
 
@@ -87,6 +91,12 @@ impl ReversibleCausal {
         Ok(Pass { seen })
     }
 
+    /// The output of layer `layer`.
+    fn behind(&self, pass: &Pass, layer: usize) -> Hidden {
+        let (seen, spec) = (&pass.seen[layer], &self.layers[layer].spec);
+        Hidden { height: seen.frames / spec.stride[0], width: spec.bands[1], values: seen.output.clone() }
+    }
+
     /// Probabilities of a class in each frame that is pooled (0 in the first, which are not), and their sums Σp and Σp².
     fn pooled(&self, pass: &Pass, class: usize) -> (Vec<f32>, f32, f32) {
         let n = self.config.n_classes;
@@ -141,7 +151,7 @@ impl ReversibleCausal {
 
     /// Carries a gradient by the frames' logits to the input of layer `down_to`.
     fn carry(&self, pass: &Pass, seed: Vec<f32>, relu: ReluGradient, down_to: usize) -> Vec<f32> {
-        self.walk(pass, seed, down_to, |i, mut grad| {
+        self.walk(pass, seed, down_to..self.layers.len(), |i, mut grad| {
             let (layer, seen) = (&self.layers[i], &pass.seen[i]);
             let owed = layer.spec.residual.map(|_| grad.clone());
             if layer.spec.relu {
@@ -154,18 +164,19 @@ impl ReversibleCausal {
         })
     }
 
-    /// Carries values of the last layer's output to the input of layer `down_to`. `back` gives what a layer makes of them,
+    /// Carries values of the output of the last of `layers` to the input of the first. `back` gives what a layer makes of them,
     /// and what its residual connection takes.
     fn walk(
         &self,
         pass: &Pass,
         seed: Vec<f32>,
-        down_to: usize,
+        layers: Range<usize>,
         mut back: impl FnMut(usize, Vec<f32>) -> (Vec<f32>, Option<Vec<f32>>),
     ) -> Vec<f32> {
         let mut owed: Vec<Option<Vec<f32>>> = vec![None; self.layers.len()];
         let mut values = seed;
-        for i in (down_to..self.layers.len()).rev() {
+        let first = layers.start;
+        for i in layers.rev() {
             if let Some(more) = owed[i].take() {
                 values.iter_mut().zip(&more).for_each(|(v, m)| *v += m);
             }
@@ -179,10 +190,10 @@ impl ReversibleCausal {
             }
         }
         // What was added further up belongs to the output that the caller asked about.
-        if let Some(more) = down_to.checked_sub(1).and_then(|i| owed[i].take()) {
+        if let Some(more) = first.checked_sub(1).and_then(|i| owed[i].take()) {
             values.iter_mut().zip(&more).for_each(|(v, m)| *v += m);
         }
-        debug_assert_eq!(values.len(), pass.seen.get(down_to).map_or(0, |seen| seen.input.len()));
+        debug_assert_eq!(values.len(), pass.seen.get(first).map_or(0, |seen| seen.input.len()));
         values
     }
 }
@@ -228,10 +239,7 @@ impl Reversible for ReversibleCausal {
     fn block_gradient(&self, segment: &[f32], class: usize, block: usize) -> Result<Option<(Hidden, Vec<f32>)>> {
         let Some(end) = self.blocks.get(block) else { return Ok(None) };
         let pass = self.pass(segment)?;
-        let seen = &pass.seen[*end];
-        let spec = &self.layers[*end].spec;
-        let hidden = Hidden { height: seen.frames / spec.stride[0], width: spec.bands[1], values: seen.output.clone() };
-        Ok(Some((hidden, self.gradient(&pass, class, ReluGradient::Plain, end + 1))))
+        Ok(Some((self.behind(&pass, *end), self.gradient(&pass, class, ReluGradient::Plain, end + 1))))
     }
 
     fn propagation(self: Arc<Self>, preset: &str, low: f32, high: f32) -> Result<Box<dyn Propagation>> {
@@ -255,11 +263,15 @@ struct CausalPropagation {
     rules: Vec<LayerRule<Folded>>,
 }
 
-impl Propagation for CausalPropagation {
-    fn relevance(&self, segment: &[f32], class: usize) -> Result<Vec<f32>> {
-        let pass = self.net.pass(segment)?;
-        let seed = self.net.seed(&pass, class, |p, sum, _, logit| p / sum * logit);
-        Ok(self.net.walk(&pass, seed, 0, |i, mut relevance| {
+impl CausalPropagation {
+    /// Shares of the frames' logits of a class.
+    fn seed(&self, pass: &Pass, class: usize) -> Vec<f32> {
+        self.net.seed(pass, class, |p, sum, _, logit| p / sum * logit)
+    }
+
+    /// Carries relevance of the output of the last of `layers` to the input of the first.
+    fn carry(&self, pass: &Pass, relevance: Vec<f32>, layers: Range<usize>) -> Vec<f32> {
+        self.net.walk(pass, relevance, layers, |i, mut relevance| {
             let (layer, seen) = (&self.net.layers[i], &pass.seen[i]);
             let owed = layer.spec.residual.map(|r| {
                 let kept = &pass.seen[r].output;
@@ -273,7 +285,46 @@ impl Propagation for CausalPropagation {
             });
             let rule = &self.rules[i];
             (rule.apply(layer, seen.frames, layer.spec.bands[0], &seen.input, &seen.sums, &relevance), owed)
-        }))
+        })
+    }
+}
+
+impl Propagation for CausalPropagation {
+    fn relevance(&self, segment: &[f32], class: usize) -> Result<Vec<f32>> {
+        let pass = self.net.pass(segment)?;
+        Ok(self.carry(&pass, self.seed(&pass, class), 0..self.net.layers.len()))
+    }
+
+    fn halfway(&self, segment: &[f32], class: usize, block: usize) -> Result<Option<Box<dyn Halfway + '_>>> {
+        let Some(end) = self.net.blocks.get(block).copied() else { return Ok(None) };
+        let pass = self.net.pass(segment)?;
+        let hidden = self.net.behind(&pass, end);
+        // A residual connection spans one block, so nothing leads past a block's output.
+        let relevance = self.carry(&pass, self.seed(&pass, class), end + 1..self.net.layers.len());
+        Ok(Some(Box::new(CausalHalfway { way: self, pass, end, hidden, relevance })))
+    }
+}
+
+struct CausalHalfway<'a> {
+    way: &'a CausalPropagation,
+    pass: Pass,
+    /// The layer that ends the block.
+    end: usize,
+    hidden: Hidden,
+    relevance: Vec<f32>,
+}
+
+impl Halfway for CausalHalfway<'_> {
+    fn hidden(&self) -> &Hidden {
+        &self.hidden
+    }
+
+    fn relevance(&self) -> &[f32] {
+        &self.relevance
+    }
+
+    fn to_input(&self, shares: Vec<Vec<f32>>) -> Vec<Vec<f32>> {
+        shares.into_par_iter().map(|share| self.way.carry(&self.pass, share, 0..self.end + 1)).collect()
     }
 }
 

@@ -20,6 +20,7 @@ impl Manifest {
             .or_else(|| classifier_problem(&self.classifier))
             .or_else(|| self.l2i.as_ref().and_then(l2i_problem))
             .or_else(|| self.lmac.as_ref().and_then(lmac_problem))
+            .or_else(|| self.drsa.iter().find_map(|(method, concepts)| concepts.problem(method, &self.labels)))
             .or_else(|| self.files_problem())
             .or_else(|| scores_problem(&self.scores, "scores"))
     }

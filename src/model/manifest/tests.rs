@@ -65,11 +65,19 @@ channels = 48
 conditioned = true
 weights = "lmac.safetensors"
 
+[drsa.prca]
+layer = "block3"
+concepts = 3
+rules = "thesis"
+weights = "prca.safetensors"
+names = { dog = ["bark"] }
+
 [files]
 "classifier.safetensors" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 "dictionary.safetensors" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 "l2i.safetensors" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 "lmac.safetensors" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+"prca.safetensors" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 [training]
 commands = ["earwitness train classifier --seed 1"]
@@ -96,6 +104,8 @@ fn a_good_manifest_is_read_whole() {
     assert_eq!(m.front_end.compression, Compression::Log10 { floor: 1e-5, scale: 0.4, offset: 0.8 });
     assert_eq!(m.classifier.head, Head::MeanMax);
     assert_eq!(m.l2i.as_ref().unwrap().pooling, Pooling::Attention);
+    let concepts = &m.drsa["prca"];
+    assert_eq!((concepts.block(), concepts.given_name("dog", 0), concepts.given_name("dog", 1)), (Some(2), "bark", ""));
     assert_eq!(m.scores["ff_median"]["0.1"].as_float(), Some(0.2));
 }
 
@@ -139,6 +149,7 @@ fn what_is_written_reads_back_the_same() {
     let mut bare = m;
     bare.l2i = None;
     bare.lmac = None;
+    bare.drsa.clear();
     bare.training = None;
     bare.scores.clear();
     bare.front_end.compression = Compression::Log1p;
@@ -221,6 +232,18 @@ fn each_wrong_value_has_an_error_that_names_it() {
             "weights = \"lmac.safetensors\"",
             "weights = \"other\"",
             "m/model.toml, line @: lmac.weights = \"other\" cannot be used; list that file with its sha256 under [files]",
+        ),
+        ("[drsa.prca]", "[drsa.pca]", "m/model.toml, line @: drsa.pca = "),
+        ("\"block3\"", "\"fc\"", "m/model.toml, line @: drsa.prca.layer = \"fc\" cannot be used; name a block"),
+        ("\"block3\"", "\"block0\"", "m/model.toml, line @: drsa.prca.layer = \"block0\""),
+        ("concepts = 3", "concepts = 0", "m/model.toml, line @: drsa.prca.concepts = 0"),
+        ("{ dog =", "{ cat =", "m/model.toml, line @: drsa.prca.names.cat = a list of names"),
+        ("[\"bark\"]", "[\"a\", \"b\", \"c\", \"d\"]", "m/model.toml, line @: drsa.prca.names.dog = a list of 4 names"),
+        ("[\"bark\"]", "[\"a\\nb\"]", "m/model.toml, line @: drsa.prca.names.dog = \"a\\nb\""),
+        (
+            "weights = \"prca.safetensors\"",
+            "weights = \"other\"",
+            "m/model.toml, line @: drsa.weights = \"other\" cannot be used; list that file with its sha256 under [files]",
         ),
         ("\"l2i.safetensors\" = \"e3b0", "\"l2i.safetensors\" = \"E3b0", "m/model.toml, line @: files.l2i.safetensors"),
         ("\"l2i.safetensors\" =", "\"../l2i.safetensors\" =", "m/model.toml, line @: files.../l2i.safetensors = "),

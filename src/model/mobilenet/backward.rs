@@ -2,7 +2,7 @@
 
 use super::forward::{channel_means, dense};
 use super::{Activation, Image, Layer, Step};
-use crate::model::backward::ReluGradient;
+use crate::model::backward::{Hidden, ReluGradient};
 
 /// What one step was given.
 pub(super) struct Seen {
@@ -46,8 +46,14 @@ impl Pass {
     }
 
     /// What there is behind step `step`.
-    pub(super) fn behind(&self, step: usize) -> Option<&Seen> {
-        self.seen.get(step + 1)
+    pub(super) fn hidden_behind(&self, step: usize) -> Option<Hidden> {
+        let Seen { image, input, .. } = self.seen.get(step + 1)?;
+        Some(Hidden { height: image.height, width: image.width, values: input.clone() })
+    }
+
+    /// The logit of one class; zeros for the others.
+    pub(super) fn seed(&self, class: usize) -> Vec<f32> {
+        self.logits.iter().enumerate().map(|(i, logit)| if i == class { *logit } else { 0.0 }).collect()
     }
 
     /// Gradient of a class's logit by what there is before step `down_to`.

@@ -4,6 +4,8 @@
 //! excitation count as constants, so that a gate passes it on too; an addition shares it in proportion to what was added, and
 //! a mean in proportion to the values.
 
+use std::ops::Range;
+
 use super::backward::{Pass, Seen, add};
 use super::{Activation, Image, Layer, Step};
 use crate::model::backward::{Composite, LayerRule, STABILISER, Surroundings, divide};
@@ -33,18 +35,18 @@ impl Rules {
         Ok(Self(rules.collect()))
     }
 
-    /// Relevance of the input for a class's logit.
-    pub(super) fn relevance(&self, steps: &[Step], pass: &Pass, class: usize) -> Vec<f32> {
-        let seed = |(i, logit): (usize, &f32)| if i == class { *logit } else { 0.0 };
-        let mut relevance: Vec<f32> = pass.logits.iter().enumerate().map(seed).collect();
-        let mut rules = self.0.iter().rev();
+    /// Carries relevance of what there is behind the last of the steps `range` to what there is before the first. No block may
+    /// be cut in two.
+    pub(super) fn carry(&self, steps: &[Step], pass: &Pass, mut relevance: Vec<f32>, range: Range<usize>) -> Vec<f32> {
+        let n_above = linear_layers(&steps[range.end..]).len();
+        let mut rules = self.0.iter().rev().skip(n_above);
         let mut owed: Vec<Vec<f32>> = Vec::new();
         // The image that was kept when an addition came.
         let kept_before = |at: usize| {
             let keep = steps[..at].iter().rposition(|step| matches!(step, Step::Keep));
             keep.and_then(|keep| pass.seen.get(keep)).map_or(&[][..], |seen| &seen.input)
         };
-        for (i, (step, seen)) in steps.iter().zip(&pass.seen).enumerate().rev() {
+        for (i, (step, seen)) in steps.iter().zip(&pass.seen).enumerate().take(range.end).skip(range.start).rev() {
             match step {
                 Step::Layer(Layer::Gate { .. }) => {}
                 Step::Layer(Layer::Mean) => relevance = mean_relevance(seen, &relevance),

@@ -1,11 +1,14 @@
 //! A list of steps as a network that methods can use.
 
+use std::ops::Range;
 use std::sync::Arc;
+
+use rayon::prelude::*;
 
 use super::backward::Pass;
 use super::relevance::Rules;
 use super::{Image, Layer, Step};
-use crate::model::backward::{Composite, Hidden, Propagation, ReluGradient, Reversible};
+use crate::model::backward::{Composite, Halfway, Hidden, Propagation, ReluGradient, Reversible};
 use crate::{Error, Result};
 
 /// Steps from a segment of one channel to the logits.
@@ -71,12 +74,9 @@ impl Reversible for StepNet {
     fn block_gradient(&self, segment: &[f32], class: usize, block: usize) -> Result<Option<(Hidden, Vec<f32>)>> {
         let pass = self.pass(segment)?;
         let Some(end) = self.blocks.get(block) else { return Ok(None) };
-        let hidden = pass.behind(*end).map(|seen| Hidden {
-            height: seen.image.height,
-            width: seen.image.width,
-            values: seen.input.clone(),
-        });
-        Ok(hidden.map(|hidden| (hidden, pass.gradient(&self.steps, class, ReluGradient::Plain, end + 1))))
+        Ok(pass
+            .hidden_behind(*end)
+            .map(|hidden| (hidden, pass.gradient(&self.steps, class, ReluGradient::Plain, end + 1))))
     }
 
     fn propagation(self: Arc<Self>, preset: &str, low: f32, high: f32) -> Result<Box<dyn Propagation>> {
@@ -102,8 +102,47 @@ struct StepPropagation {
     rules: Rules,
 }
 
+impl StepPropagation {
+    /// Carries relevance of what there is behind the last of the steps `range` to what there is before the first.
+    fn carry(&self, pass: &Pass, relevance: Vec<f32>, range: Range<usize>) -> Vec<f32> {
+        self.rules.carry(&self.net.steps, pass, relevance, range)
+    }
+}
+
 impl Propagation for StepPropagation {
     fn relevance(&self, segment: &[f32], class: usize) -> Result<Vec<f32>> {
-        Ok(self.rules.relevance(&self.net.steps, &self.net.pass(segment)?, class))
+        let pass = self.net.pass(segment)?;
+        Ok(self.carry(&pass, pass.seed(class), 0..self.net.steps.len()))
+    }
+
+    fn halfway(&self, segment: &[f32], class: usize, block: usize) -> Result<Option<Box<dyn Halfway + '_>>> {
+        let Some(end) = self.net.blocks.get(block).copied() else { return Ok(None) };
+        let pass = self.net.pass(segment)?;
+        let Some(hidden) = pass.hidden_behind(end) else { return Ok(None) };
+        let relevance = self.carry(&pass, pass.seed(class), end + 1..self.net.steps.len());
+        Ok(Some(Box::new(StepHalfway { way: self, pass, end, hidden, relevance })))
+    }
+}
+
+struct StepHalfway<'a> {
+    way: &'a StepPropagation,
+    pass: Pass,
+    /// The step that ends the block.
+    end: usize,
+    hidden: Hidden,
+    relevance: Vec<f32>,
+}
+
+impl Halfway for StepHalfway<'_> {
+    fn hidden(&self) -> &Hidden {
+        &self.hidden
+    }
+
+    fn relevance(&self) -> &[f32] {
+        &self.relevance
+    }
+
+    fn to_input(&self, shares: Vec<Vec<f32>>) -> Vec<Vec<f32>> {
+        shares.into_par_iter().map(|share| self.way.carry(&self.pass, share, 0..self.end + 1)).collect()
     }
 }
