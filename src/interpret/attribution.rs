@@ -11,15 +11,19 @@ use siphasher::sip::SipHasher13;
 
 use super::relevance_mask::{MaskForm, RelevanceMask};
 use super::{ComponentShare, Explanation, Interpreter, Needs, Segment};
-use crate::dsp::{Complex32, FrontEnd, window_weights};
+use crate::dsp::{Complex32, FrontEnd, FrontEndParams, MelScale, window_weights};
 use crate::model::backward::{Chain, Reversible};
 use crate::model::causal::{CausalConfig, CausalNet};
 use crate::model::efficientat::EfficientAt;
 use crate::model::manifest::Architecture;
 use crate::model::package::Package;
+use crate::model::sequential::SequentialConfig;
 use crate::model::vgg::VggConfig;
 use crate::units::ClassId;
 use crate::{Error, Result};
+
+/// What the component is called that speaks against the class.
+const AGAINST: &str = "against";
 
 /// How one method shares a logit among the values of the input.
 pub(super) trait Attribution: Send + Sync {
@@ -40,6 +44,8 @@ pub(super) struct Net {
     pub(super) silence: f32,
     /// The largest value that a sine at full scale gives.
     pub(super) full_scale: f32,
+    /// Whether it hears samples.
+    hears_samples: bool,
 }
 
 impl Net {
@@ -48,6 +54,9 @@ impl Net {
         let weights = package.tensors(&manifest.classifier.weights)?;
         let chain: Arc<dyn Reversible> = match manifest.classifier.architecture {
             Architecture::Vgg => Arc::new(Chain::load(&VggConfig::from_manifest(manifest)?, &weights)?),
+            Architecture::Sequential => {
+                Arc::new(Chain::sequential(&SequentialConfig::from_manifest(manifest)?, &weights)?)
+            }
             Architecture::EfficientAt => Arc::new(EfficientAt::from_manifest(manifest, &weights)?.reversible()),
             Architecture::Causal => {
                 Arc::new(CausalNet::load(&CausalConfig::from_manifest(manifest)?, &weights)?.reversible())
@@ -55,7 +64,9 @@ impl Net {
         };
         let mut front_end = FrontEnd::new(&manifest.front_end.params()?)?;
         let full_scale = full_scale(&mut front_end);
-        Ok(Self { chain, silence: front_end.params().compression.silence(), full_scale })
+        let FrontEndParams { compression, mel, .. } = *front_end.params();
+        let hears_samples = mel.scale == MelScale::Samples;
+        Ok(Self { chain, silence: compression.silence(), full_scale, hears_samples })
     }
 }
 
@@ -86,6 +97,8 @@ struct Shared {
     attribution: Box<dyn Attribution>,
     net: Net,
     mask: RelevanceMask,
+    /// Whether samples are played in place of a mask.
+    audible: bool,
 }
 
 impl Attributor {
@@ -95,8 +108,15 @@ impl Attributor {
         attribution: impl FnOnce(&Net) -> Result<Box<dyn Attribution>>,
     ) -> Result<Self> {
         let net = Net::load(package)?;
+        if form == MaskForm::Audible && !net.hears_samples {
+            return Err(Error::usage(format!(
+                "'audible' is for networks that hear samples, and the model {} hears spectra; leave it out",
+                package.manifest().name
+            )));
+        }
         let mask = RelevanceMask::new(&package.manifest().front_end.params()?, form)?;
-        Ok(Self { shared: Arc::new(Shared { attribution: attribution(&net)?, net, mask }) })
+        let audible = form == MaskForm::Audible;
+        Ok(Self { shared: Arc::new(Shared { attribution: attribution(&net)?, net, mask, audible }) })
     }
 }
 
@@ -144,6 +164,7 @@ struct Attributed {
 struct PerClass {
     relevance: OnceLock<Arc<[f32]>>,
     mask: OnceLock<Arc<[f32]>>,
+    shares: OnceLock<Arc<[f32]>>,
 }
 
 /// The value of a cell, computed if there is none. Nothing is locked meanwhile: methods run passes side by side, and a
@@ -188,8 +209,19 @@ impl Explanation for Attributed {
         self.shared.mask.n_bins()
     }
 
-    fn components(&self, _: ClassId) -> Vec<ComponentShare> {
-        Vec::new()
+    /// None; where samples are played, what speaks against the class.
+    fn components(&self, class: ClassId) -> Vec<ComponentShare> {
+        if !self.shared.audible {
+            return Vec::new();
+        }
+        let relevance = self.relevance_of(class);
+        let (mut of, mut against) = (0.0_f32, 0.0_f32);
+        relevance.iter().for_each(|r| if *r > 0.0 { of += r } else { against -= r });
+        let largest = of.max(against);
+        if against == 0.0 {
+            return Vec::new();
+        }
+        vec![ComponentShare { index: 0, name: AGAINST.to_owned(), relevance: -against / largest }]
     }
 
     /// The positive relevance of each frame.
@@ -212,7 +244,26 @@ impl Explanation for Attributed {
         self.shared.mask.band_mask(&self.relevance_of(class))
     }
 
-    /// There are no components.
+    fn sample_shares(&self, class: ClassId) -> Option<Arc<[f32]>> {
+        if !self.shared.net.hears_samples {
+            return None;
+        }
+        let shares = || {
+            let relevance = self.relevance_of(class);
+            let largest = relevance.iter().fold(f32::MIN_POSITIVE, |most, r| most.max(r.abs()));
+            relevance.iter().map(|r| r / largest).collect()
+        };
+        Some(match self.classes.get(class.0) {
+            Some(of) => kept(&of.shares, shares),
+            None => shares().into(),
+        })
+    }
+
+    fn plays_samples(&self) -> bool {
+        self.shared.audible
+    }
+
+    /// There are no components that a mask could show.
     fn component_mask(&self, _: usize, _: Range<usize>, out: &mut [f32]) {
         out.fill(0.0);
     }

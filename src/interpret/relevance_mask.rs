@@ -34,15 +34,20 @@ pub enum MaskForm {
     /// The same, but back from bands to bins as published: the spectrum without negative values whose bands come nearest
     /// to the masked bands (least squares). Hundreds of times slower than the others; not for live use.
     ThesisInverted,
+    /// Of networks that hear samples: no mask at all, but ReLU(R) ⊙ x, each sample times its own positive relevance, and
+    /// −ReLU(−R) ⊙ x as what speaks against the class (AudioMNIST, "audible heatmaps"). Where a mask is asked for, that of
+    /// [`Self::Gain`].
+    Audible,
 }
 
 impl MaskForm {
     /// The forms by the names of the options.
-    pub const NAMES: [(&str, Self); 4] = [
+    pub const NAMES: [(&str, Self); 5] = [
         ("gain", Self::Gain),
         ("gain-by-maximum", Self::GainByMaximum),
         ("thesis-audio", Self::Thesis),
         ("thesis-audio-nnls", Self::ThesisInverted),
+        ("audible", Self::Audible),
     ];
 
     /// The form that an option names.
@@ -80,7 +85,7 @@ impl RelevanceMask {
     #[must_use]
     pub fn band_mask(&self, relevance: &[f32]) -> Option<Vec<f32>> {
         let share = match self.form {
-            MaskForm::Gain => FULL_AT,
+            MaskForm::Gain | MaskForm::Audible => FULL_AT,
             MaskForm::GainByMaximum => 1.0,
             MaskForm::Thesis | MaskForm::ThesisInverted => return None,
         };

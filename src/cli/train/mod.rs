@@ -4,10 +4,13 @@ pub mod baseline;
 mod by_design;
 mod causal;
 pub mod classifier;
+mod classifier_args;
 pub(super) mod data;
 pub mod dictionary;
 pub mod l2i;
 pub mod lmac;
+mod recipe;
+pub mod synthetic;
 
 const AFTER_HELP: &str = "\
 Examples, in this order:
@@ -34,6 +37,8 @@ pub enum TrainCommand {
     Lmac(lmac::Args),
     /// Train classifiers on a dictionary alone, without a network, and compare models with them
     Baseline(baseline::Args),
+    /// Make the two synthetic classes whose every sound is known
+    Synthetic(synthetic::Args),
 }
 
 /// Runs the command.
@@ -47,5 +52,6 @@ pub fn run(command: &TrainCommand) -> crate::Result<()> {
         TrainCommand::L2i(args) => l2i::run(args),
         TrainCommand::Lmac(args) => lmac::run(args),
         TrainCommand::Baseline(args) => baseline::run(args),
+        TrainCommand::Synthetic(args) => synthetic::run(args),
     }
 }
