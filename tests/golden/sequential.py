@@ -2,8 +2,8 @@
 
     python3 sequential.py > sequential.json
 
-Two chains of the shapes of the thesis on concepts (five convolutions, three dense layers) and of AudioNet (six convolutions
-over samples, three dense layers), with few channels. Weights and inputs are those of `Numbers` in `tests/support/golden.rs`.
+Chains of the shapes of the thesis on concepts (five convolutions, three dense layers), of AudioNet (six convolutions over
+samples, three dense layers) and of AlexNet (strides, and poolings that overlap), with few channels. Weights and inputs are those of `Numbers` in `tests/support/golden.rs`.
 Of the large input's values every 31st is kept, of the gradients of weights every fifth.
 """
 
@@ -38,27 +38,43 @@ def r(t, step=1):
     return [float(f"{v:.7g}") for v in t.detach().numpy().ravel()[::step]]
 
 
-def chain(n, convs, dense, classes, line, pixels):
+def conv(channels, kernel, **stride):
+    return {"kind": "conv", "channels": channels, "kernel": kernel, **stride}
+
+
+def pool(size, **stride):
+    return {"kind": "max-pool", "size": size, **stride}
+
+
+def chain(n, layers, x, classes, line):
     """Modules by PyTorch's names; weights drawn layer by layer, weight before bias."""
-    net, c_in = nn.Sequential(), 1
-    for i, c_out in enumerate(convs, 1):
-        conv = nn.Conv1d(c_in, c_out, 3, padding=1) if line else nn.Conv2d(c_in, c_out, 3, padding=1)
-        conv.weight.data = f32(n.draw(*conv.weight.shape) * np.sqrt(6 / conv.weight[0].numel()))
-        conv.bias.data = f32(n.draw(c_out) * 0.2)
-        net.add_module(f"conv{i}", conv)
-        net.add_module(f"relu{i}", nn.ReLU())
-        net.add_module(f"pool{i}", nn.MaxPool1d(2) if line else nn.MaxPool2d(2))
-        c_in = c_out
-    net.add_module("flatten", nn.Flatten())
-    c_in *= pixels
-    for i, c_out in enumerate([*dense, classes], 1):
-        fc = nn.Linear(c_in, c_out)
-        fc.weight.data = f32(n.draw(c_out, c_in) * np.sqrt(6 / c_in))
-        fc.bias.data = f32(n.draw(c_out) * 0.2)
-        net.add_module(f"fc{i}", fc)
-        if i <= len(dense):
-            net.add_module(f"relu-fc{i}", nn.ReLU())
-        c_in = c_out
+    net, n_convs, n_dense = nn.Sequential(), 0, 0
+    side = lambda pair: pair[1] if line else pair
+
+    def weighed(name, module, relu):
+        module.weight.data = f32(n.draw(*module.weight.shape) * np.sqrt(6 / module.weight[0].numel()))
+        module.bias.data = f32(n.draw(*module.bias.shape) * 0.2)
+        net.add_module(name, module)
+        if relu:
+            net.add_module(f"relu-{name}", nn.ReLU())
+
+    for i, layer in enumerate([*layers, {"kind": "dense", "units": classes}]):
+        c_in = net(x).shape[1]
+        if layer["kind"] == "conv":
+            n_convs += 1
+            kernel, stride = layer["kernel"], layer.get("stride", [1, 1])
+            padding = [0, 0] if "stride" in layer else [k // 2 for k in kernel]
+            make = nn.Conv1d if line else nn.Conv2d
+            weighed(f"conv{n_convs}", make(c_in, layer["channels"], side(kernel), side(stride), side(padding)), True)
+        elif layer["kind"] == "max-pool":
+            size = layer["size"]
+            make = nn.MaxPool1d if line else nn.MaxPool2d
+            net.add_module(f"pool{len(net)}", make(side(size), side(layer.get("stride", size))))
+        elif layer["kind"] == "dense":
+            n_dense += 1
+            if n_dense == 1:
+                net.add_module("flatten", nn.Flatten())
+            weighed(f"fc{n_dense}", nn.Linear(net(x).shape[1], layer["units"]), i < len(layers))
     return net
 
 
@@ -99,10 +115,12 @@ def presets(convs, box):
     return out
 
 
-def case(seed, frames, mels, convs, dense, classes, label, line, step):
+def case(seed, frames, mels, layers, classes, label, step):
     n = Numbers(seed)
-    pixels = frames * mels // 2 ** len(convs) if line else (frames >> len(convs)) * (mels >> len(convs))
-    net = chain(n, convs, dense, classes, line, pixels)
+    line = layers[0]["kind"] == "waveform"
+    shape = (1, frames * mels) if line else (1, frames, mels)
+    net = chain(n, layers[1:] if line else layers, torch.zeros(1, *shape), classes, line)
+    convs = sum(layer["kind"] == "conv" for layer in layers)
     raw = f32(n.draw(2, frames * mels))
     if line:
         scale = torch.tensor(np.percentile(np.abs(raw.numpy()), 95, axis=1, keepdims=True) + 0.001)
@@ -117,14 +135,25 @@ def case(seed, frames, mels, convs, dense, classes, label, line, step):
     loss = -(targets * torch.log_softmax(net(x), 1)).sum(1).mean()
     loss.backward()
     return {
-        "seed": seed, "frames": frames, "mels": mels, "convs": convs, "dense": dense, "classes": classes, "label": label,
-        "line": line, "step": step, "logits": r(net(x)), "gradient": r(grad, step), "loss": float(loss.detach()),
-        "lrp": {name: r(lrp(net, first, label, c), step) for name, c in presets(len(convs), not line).items()},
+        "seed": seed, "frames": frames, "mels": mels, "layers": layers, "classes": classes, "label": label,
+        "step": step, "logits": r(net(x)), "gradient": r(grad, step), "loss": float(loss.detach()),
+        "lrp": {name: r(lrp(net, first, label, c), step) for name, c in presets(convs, not line).items()},
         "grads": {name: r(p.grad, 5) for name, p in net.named_parameters()},
     }
 
 
+def dense(*units):
+    return [{"kind": "dense", "units": n} for n in units]
+
+
+CONCEPTS = [layer for c in [3, 3, 4, 4, 4] for layer in (conv(c, [3, 3]), pool([2, 2]))] + dense(5, 6)
+AUDIONET = [{"kind": "waveform", "percentile": 95.0, "floor": 0.001}]
+AUDIONET += [layer for c in [4, 3, 5, 5, 5, 5] for layer in (conv(c, [1, 3]), pool([1, 2]))] + dense(7, 6)
+ALEXNET = [conv(4, [5, 5], stride=[2, 2]), pool([3, 3], stride=[2, 2]), conv(5, [5, 5]), pool([3, 3], stride=[2, 2])]
+ALEXNET += [conv(3, [3, 3]), *dense(7, 6)]
+
 print(json.dumps([
-    case(60, 66, 64, [3, 3, 4, 4, 4], [5, 6], 3, 1, False, 31),
-    case(61, 8, 17, [4, 3, 5, 5, 5, 5], [7, 6], 4, 2, True, 1),
+    case(60, 66, 64, CONCEPTS, 3, 1, 31),
+    case(61, 8, 17, AUDIONET, 4, 2, 1),
+    case(62, 31, 27, ALEXNET, 3, 0, 7),
 ], separators=(",", ":")))

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::support::golden::{Numbers, assert_close, count, counts, floats};
+use crate::support::golden::{Numbers, assert_close, count, floats};
 use candle_core::{Device, Tensor};
 use earwitness::model::backward::{Chain, ReluGradient, Reversible};
 use earwitness::model::classifier::Network;
@@ -33,44 +33,25 @@ fn cases() -> Vec<Case> {
 }
 
 fn case(want: &Value) -> Case {
-    let line = want["line"].as_bool().unwrap();
-    let (convs, dense) = (counts(&want["convs"]), counts(&want["dense"]));
     let (n_frames, n_mels, n_classes) = (count(&want["frames"]), count(&want["mels"]), count(&want["classes"]));
+    let layers: Vec<LayerSpec> = serde_json::from_value(want["layers"].clone()).unwrap();
+    let config = SequentialConfig { n_frames, n_mels, layers, n_classes };
     let mut numbers = Numbers(want["seed"].as_u64().unwrap());
-    let (mut arrays, mut layers) = (Arrays::default(), Vec::new());
-    if line {
-        layers.push(LayerSpec::Waveform { percentile: 95.0, floor: 0.001 });
-    }
-    let (mut c_in, mut pixels) = (1, if line { n_frames * n_mels } else { 0 });
-    let mut image = [n_frames, n_mels];
-    for (i, &channels) in convs.iter().enumerate() {
-        let (shape, kernel, size) =
-            if line { (vec![channels, c_in, 3], [1, 3], [1, 2]) } else { (vec![channels, c_in, 3, 3], [3, 3], [2, 2]) };
+    // A fresh network says what arrays there are; they are drawn layer by layer.
+    let fresh = TrainableSequential::new(&config, &mut ChaCha8Rng::seed_from_u64(1)).unwrap().arrays();
+    let mut arrays = Arrays::default();
+    for name in config.layer_names().unwrap() {
+        let shape = &fresh.0[&format!("{name}.weight")].shape;
         let fan_in: usize = shape[1..].iter().product();
-        let weights = numbers.draw(channels * fan_in, (6.0 / fan_in as f64).sqrt(), 0.0);
-        arrays.insert(format!("conv{}.weight", i + 1), shape, weights);
-        arrays.insert(format!("conv{}.bias", i + 1), [channels], numbers.draw(channels, 0.2, 0.0));
-        layers.extend([LayerSpec::Conv { channels, kernel, stride: None }, LayerSpec::MaxPool { size, stride: None }]);
-        c_in = channels;
-        pixels /= 2;
-        image = image.map(|side| side / 2);
+        let weights = numbers.draw(shape[0] * fan_in, (6.0 / fan_in as f64).sqrt(), 0.0);
+        arrays.insert(format!("{name}.weight"), shape.clone(), weights);
+        arrays.insert(format!("{name}.bias"), [shape[0]], numbers.draw(shape[0], 0.2, 0.0));
     }
-    c_in *= if line { pixels } else { image[0] * image[1] };
-    for (i, units) in dense.iter().copied().chain([n_classes]).enumerate() {
-        let weights = numbers.draw(units * c_in, (6.0 / c_in as f64).sqrt(), 0.0);
-        arrays.insert(format!("fc{}.weight", i + 1), [units, c_in], weights);
-        arrays.insert(format!("fc{}.bias", i + 1), [units], numbers.draw(units, 0.2, 0.0));
-        if i < dense.len() {
-            layers.push(LayerSpec::Dense { units });
-        }
-        c_in = units;
-    }
-    let x = numbers.draw(2 * n_frames * n_mels, 1.0, 0.0);
     Case {
-        config: SequentialConfig { n_frames, n_mels, layers, n_classes },
-        arrays,
-        x,
+        x: numbers.draw(2 * n_frames * n_mels, 1.0, 0.0),
         targets: numbers.map(2 * n_classes, f64::abs),
+        config,
+        arrays,
         label: count(&want["label"]),
         step: count(&want["step"]),
         want: want.clone(),
@@ -162,7 +143,7 @@ fn gradients_of_all_weights_equal_pytorch() {
 
 #[test]
 fn dropout_keeps_the_mean_and_is_learned_through() {
-    let case = cases().remove(0);
+    let case = cases().remove(2);
     let mut net = TrainableSequential::load(&case.config, &case.arrays).unwrap();
     let pass = |net: &mut TrainableSequential, seed: u64| {
         net.forward(&case.x, 2, 0.5, &mut ChaCha8Rng::seed_from_u64(seed)).unwrap().to_vec()
@@ -170,22 +151,27 @@ fn dropout_keeps_the_mean_and_is_learned_through() {
     let first = pass(&mut net, 1);
     assert_eq!(first, pass(&mut net, 1));
     assert!((2..6).any(|seed| pass(&mut net, seed) != first), "something is dropped");
-    // A weight moves the logits as its gradient says, under the same dropout.
-    pass(&mut net, 1);
-    net.backward(&[1.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
-    let fc1 = net.params().iter().position(|p| p.name == "fc1.weight").unwrap();
-    let grad = net.params()[fc1].grad.clone();
-    let largest = (0..grad.len()).max_by(|a, b| grad[*a].abs().total_cmp(&grad[*b].abs())).unwrap();
-    let mut moved = |by: f32| {
-        net.params()[fc1].values[largest] += by;
-        pass(&mut net, 1)[0]
-    };
-    let slope = (moved(1e-2) - moved(-2e-2)) / 2e-2;
-    assert!(
-        grad[largest] != 0.0 && (slope - grad[largest]).abs() < 0.02 * grad[largest].abs(),
-        "{slope} of {}",
-        grad[largest]
-    );
+    // A weight moves the logits as its gradient says, under the same dropout; some drop all that a weight could move.
+    let mut n_moved = 0;
+    for seed in 1..9 {
+        pass(&mut net, seed);
+        net.backward(&[1.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+        let fc1 = net.params().iter().position(|p| p.name == "fc1.weight").unwrap();
+        let grad = net.params()[fc1].grad.clone();
+        let largest = (0..grad.len()).max_by(|a, b| grad[*a].abs().total_cmp(&grad[*b].abs())).unwrap();
+        if grad[largest] == 0.0 {
+            continue;
+        }
+        let mut moved = |by: f32| {
+            net.params()[fc1].values[largest] += by;
+            pass(&mut net, seed)[0]
+        };
+        let slope = (moved(1e-3) - moved(-2e-3)) / 2e-3;
+        moved(1e-3);
+        assert!((slope - grad[largest]).abs() < 0.05 * grad[largest].abs(), "{slope} is not {}", grad[largest]);
+        n_moved += 1;
+    }
+    assert!(n_moved > 1, "{n_moved} of eight dropouts left something to move");
 }
 
 #[test]

@@ -38,8 +38,9 @@ pub struct Args {
     #[arg(long, value_name = "DIR", env = "EARWITNESS_OUT")]
     pub out: PathBuf,
     /// Family of the net: vgg hears segments; causal hears a stream, learns from scenes mixed of the recordings, and may have
-    /// a teacher; drsa-cnn is the small one of the concept papers, audionet the one of AudioMNIST, which hears samples
-    #[arg(long, value_name = "KIND", env = "EARWITNESS_ARCHITECTURE", default_value = "vgg", value_parser = PossibleValuesParser::new(["vgg", "causal", "drsa-cnn", "audionet"]))]
+    /// a teacher; drsa-cnn is the small one of the concept papers, audionet and alexnet those of AudioMNIST,
+    /// of which the first hears samples
+    #[arg(long, value_name = "KIND", env = "EARWITNESS_ARCHITECTURE", default_value = "vgg", value_parser = PossibleValuesParser::new(["vgg", "causal", "drsa-cnn", "audionet", "alexnet"]))]
     pub architecture: String,
     /// Of a causal net: an EfficientAT, which hears the same scenes and is imitated: a package that `model import` made, or a
     /// published checkpoint
@@ -64,27 +65,29 @@ pub struct Args {
         help_heading = "Shape"
     )]
     pub time_pools: Vec<usize>,
-    /// Sample rate that the model listens at, in Hz [default: 22050; drsa-cnn: 16000; audionet: 8000]
+    /// Sample rate that the model listens at, in Hz [default: 22050; drsa-cnn: 16000; audionet and alexnet:
+    /// 8000]
     #[arg(long, value_name = "HZ", env = "EARWITNESS_SAMPLE_RATE", value_parser = clap::value_parser!(u32).range(8_000..=192_000), help_heading = "Shape")]
     pub sample_rate: Option<u32>,
     /// Length of the Fourier transform and of its window, in samples [default: 1024; drsa-cnn: 512, with a window of 400;
-    /// audionet: 256]
+    /// audionet: 256; alexnet: 455]
     #[arg(long, value_name = "N", env = "EARWITNESS_N_FFT", value_parser = count, help_heading = "Shape")]
     pub n_fft: Option<usize>,
-    /// Samples from one frame to the next [default: 345; drsa-cnn: 240; audionet: 80]
+    /// Samples from one frame to the next [default: 345; drsa-cnn: 240; audionet: 80; alexnet: 35]
     #[arg(long, value_name = "N", env = "EARWITNESS_HOP", value_parser = count, help_heading = "Shape")]
     pub hop: Option<usize>,
-    /// Mel bands; of an audionet none
+    /// Mel bands; audionet and alexnet have none
     #[arg(long, value_name = "N", env = "EARWITNESS_MELS", default_value_t = 64, value_parser = count, help_heading = "Shape")]
     pub mels: usize,
     /// Frames of a clip, for training and measuring; longer clips are cut, shorter ones end in silence [default: 320; drsa-cnn:
-    /// 64; audionet: 100]
+    /// 64; audionet: 100; alexnet: 227]
     #[arg(long, value_name = "N", env = "EARWITNESS_CLIP_FRAMES", value_parser = count, help_heading = "Shape")]
     pub clip_frames: Option<usize>,
-    /// Frames that a monitor hears at once [default: 192; causal: 128; drsa-cnn and audionet: a clip]
+    /// Frames that a monitor hears at once [default: 192; causal: 128; the others: a clip]
     #[arg(long, value_name = "N", env = "EARWITNESS_SEGMENT_FRAMES", value_parser = count, help_heading = "Shape")]
     pub segment_frames: Option<usize>,
-    /// Frames from one segment to the next [default: 32; causal and drsa-cnn: 16; audionet: 25]
+    /// Frames from one segment to the next [default: 32; causal and drsa-cnn: 16; audionet: 25; alexnet:
+    /// 57]
     #[arg(long, value_name = "N", env = "EARWITNESS_STRIDE_FRAMES", value_parser = count, help_heading = "Shape")]
     pub stride_frames: Option<usize>,
     /// Frames of the windows that are cut from clips as a live stream shows them, many just after a sound began
@@ -93,7 +96,7 @@ pub struct Args {
     /// Share of the batches that are such windows, not whole clips
     #[arg(long, value_name = "P", env = "EARWITNESS_WINDOW_SHARE", default_value_t = 0.0, value_parser = share, help_heading = "Shape")]
     pub window_share: f64,
-    /// Share of what dense layers read that is dropped during training [default: 0.3; drsa-cnn: 0; audionet: 0.5]
+    /// Share of what dense layers read that is dropped during training [default: 0.3; drsa-cnn: 0; audionet and alexnet: 0.5]
     #[arg(long, value_name = "P", env = "EARWITNESS_DROPOUT", value_parser = share_below_one)]
     pub dropout: Option<f64>,
     /// Default probability at which an event starts [default: 0.9; causal: 0.5]
@@ -102,16 +105,16 @@ pub struct Args {
     /// Default probability below which an event ends [default: 0.3; causal: 0.2]
     #[arg(long, value_name = "P", env = "EARWITNESS_OFF_THRESHOLD", value_parser = positive)]
     pub off_threshold: Option<f64>,
-    /// Passes over the data [default: 100; drsa-cnn: 40; audionet: 20]
+    /// Passes over the data [default: 100; drsa-cnn: 40; audionet and alexnet: 20]
     #[arg(long, value_name = "N", env = "EARWITNESS_EPOCHS", value_parser = count)]
     pub epochs: Option<usize>,
-    /// Clips in a batch [default: 16; causal: 64; drsa-cnn and audionet: 32]
+    /// Clips in a batch [default: 16; causal: 64; the others: 32]
     #[arg(long, value_name = "N", env = "EARWITNESS_BATCH", value_parser = count)]
     pub batch: Option<usize>,
-    /// Highest learning rate of the one-cycle schedule [default: 0.004; causal: 0.003; drsa-cnn and audionet: 0.001]
+    /// Highest learning rate of the one-cycle schedule [default: 0.004; causal: 0.003; the others: 0.001]
     #[arg(long, value_name = "RATE", env = "EARWITNESS_LR", value_parser = positive)]
     pub lr: Option<f64>,
-    /// Weight decay of AdamW [default: 0.001; drsa-cnn and audionet: 0]
+    /// Weight decay of AdamW [default: 0.001; drsa-cnn, audionet and alexnet: 0]
     #[arg(long, value_name = "RATE", env = "EARWITNESS_WEIGHT_DECAY", value_parser = not_negative)]
     pub weight_decay: Option<f64>,
     /// Begin with the weights of this package, which has the same classes and shape, instead of random ones
@@ -123,7 +126,8 @@ pub struct Args {
     /// Go on with an interrupted training in --out
     #[arg(long, env = "EARWITNESS_RESUME", value_parser = FalseyValueParser::new())]
     pub resume: bool,
-    /// From logits to probabilities: sigmoid can say that nothing is there [default: sigmoid; drsa-cnn and audionet: softmax]
+    /// From logits to probabilities: sigmoid can say that nothing is there [default: sigmoid;
+    /// drsa-cnn, audionet and alexnet: softmax]
     #[arg(long, value_name = "KIND", env = "EARWITNESS_ACTIVATION", value_parser = PossibleValuesParser::new(["sigmoid", "softmax"]))]
     pub activation: Option<String>,
     /// Sentence that `model list` shows

@@ -24,6 +24,7 @@ impl Recipe {
         match args.architecture.as_str() {
             "drsa-cnn" => drsa_cnn(args, n_classes),
             "audionet" => audionet(args, n_classes),
+            "alexnet" => alexnet(args, n_classes),
             _ => vgg(args, n_classes),
         }
     }
@@ -155,6 +156,33 @@ fn audionet(args: &Args, n_classes: usize) -> Result<Recipe> {
     let augment = AugmentParams { shift: true, ..AugmentParams::none() };
     let layers = [waveform].into_iter().chain(convs).chain(dense).collect();
     plain_chain(args, n_classes, layers, front_end, [100, 25, 20], 0.5, augment)
+}
+
+/// The network of AudioMNIST that hears spectra: an AlexNet without normalisation layers on 227 bins of 227 frames, in dB but
+/// for a factor and over a fixed floor.
+fn alexnet(args: &Args, n_classes: usize) -> Result<Recipe> {
+    let conv = |channels: usize, side: usize, stride: Option<[usize; 2]>| LayerSpec::Conv {
+        channels: scaled(args, &[channels])[0],
+        kernel: [side; 2],
+        stride,
+    };
+    let pool = || LayerSpec::MaxPool { size: [3; 2], stride: Some([2; 2]) };
+    let mut layers = vec![
+        conv(96, 11, Some([4; 2])),
+        pool(),
+        conv(256, 5, None),
+        pool(),
+        conv(384, 3, None),
+        conv(384, 3, None),
+        conv(256, 3, None),
+        pool(),
+    ];
+    layers.extend(scaled(args, &[1024, 1024]).into_iter().map(|units| LayerSpec::Dense { units }));
+    let base = front_end(args, 8_000, 455, 35)?;
+    let n_mels = 227.min(base.stft.n_bins());
+    let front_end = FrontEndParams { mel: MelParams { n_mels, scale: MelScale::Bins, ..base.mel }, ..base };
+    let augment = AugmentParams { shift: true, ..AugmentParams::none() };
+    plain_chain(args, n_classes, layers, front_end, [227, 57, 20], 0.5, augment)
 }
 
 /// A list of layers whose dense ones see a whole segment; `sizes` are its frames, those of a stride, and the epochs.
