@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::clips::{Clips, ClipsLeftOut};
 use super::methods::MethodParser;
 use super::output;
-use super::parse::count;
+use super::parse::{count, word};
 use super::probe::{self, ProbeArgs, balanced};
 use crate::error::{Error, Result};
 use crate::eval::classifier_figures::{self, classifier_figures};
@@ -25,7 +25,7 @@ use crate::eval::report::table;
 use crate::interpret::Segment;
 use crate::interpret::l2i::L2i;
 use crate::model::package::{Package, find_model};
-use crate::train::dataset::DataSet;
+use crate::train::dataset::{DataSet, Target};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -68,6 +68,10 @@ pub struct Args {
     /// The model: a name of `earwitness model list`, or a package's folder
     #[arg(long, value_name = "NAME|DIR", env = "EARWITNESS_MODEL", default_value = crate::model::package::DEFAULT_MODEL)]
     pub model: OsString,
+    /// What is to be recognised: the set's classes (of spoken digits, the digit), or the speaker's sex, where AudioMNIST's table
+    /// says it
+    #[arg(long, value_name = "WHAT", env = "EARWITNESS_TARGET", default_value = "class", value_parser = word::<Target>(&["class", "sex"]))]
+    pub target: Target,
     /// Use these folds only, as in 1,2 [default: all]
     #[arg(long, value_name = "N,…", env = "EARWITNESS_FOLDS", value_delimiter = ',')]
     pub folds: Vec<u32>,
@@ -133,10 +137,10 @@ pub fn run(args: &Args) -> Result<()> {
     }
     if args.probes.is_wanted() {
         let data = args.data()?;
-        let Args { model, folds, methods, json, seed, .. } = args;
+        let Args { target, model, folds, methods, json, seed, .. } = args;
         return probe::run(
             &args.probes,
-            &probe::Common { data, model, folds, methods, json: json.as_deref(), seed: *seed },
+            &probe::Common { data, target: *target, model, folds, methods, json: json.as_deref(), seed: *seed },
         );
     }
     if args.compares() {
@@ -170,7 +174,7 @@ impl Loaded {
     fn open(args: &Args, bar: &ProgressBar) -> Result<Self> {
         let package = Package::open(&find_model(&args.model)?)?.for_clips();
         let front_end = package.manifest().front_end.params()?;
-        let set = DataSet::open(args.data()?)?;
+        let set = DataSet::open_for(args.data()?, args.target)?;
         let folds = if args.folds.is_empty() { set.folds() } else { args.folds.clone() };
         let (mut metas, _) = set.split(&folds)?;
         // Sounds without a label do not show how well the model separates labels.

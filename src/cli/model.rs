@@ -167,6 +167,7 @@ fn network(c: &Classifier) -> String {
     match c.architecture {
         Architecture::Vgg => format!("vgg, widths {:?}", c.widths),
         Architecture::EfficientAt => format!("efficientat, width {}", c.width.unwrap_or_default()),
+        Architecture::Sequential => format!("sequential, {} layers before the logits", c.layers.len()),
         Architecture::Causal => match &c.causal {
             Some(shape) => format!("causal, {} blocks", shape.blocks.len() + shape.time_blocks.len()),
             None => "causal".into(),

@@ -21,7 +21,7 @@ use crate::eval::probe::{concept_flipping, flipping, sanity, stability, table, v
 use crate::interpret::methods::{BASELINES, load};
 use crate::model::device::ComputeDevice;
 use crate::model::package::{Package, find_model};
-use crate::train::dataset::{ClipMeta, DataSet};
+use crate::train::dataset::{ClipMeta, DataSet, Target};
 
 /// What is of the tables alone.
 const TABLES: [&str; 5] = ["sets", "domain", "corrupt", "limit", "markdown"];
@@ -77,6 +77,8 @@ impl ProbeArgs {
 pub struct Common<'a> {
     /// Folder of the data set.
     pub data: &'a Path,
+    /// What is to be recognised.
+    pub target: Target,
     /// Name or folder of the model.
     pub model: &'a OsStr,
     /// The folds that are measured; all, where none is named.
@@ -189,7 +191,7 @@ struct Subject {
 impl Subject {
     fn open(common: &Common<'_>) -> Result<Self> {
         let package = Package::open(&find_model(common.model)?)?.for_clips();
-        let set = DataSet::open(common.data)?;
+        let set = DataSet::open_for(common.data, common.target)?;
         let folds = if common.folds.is_empty() { set.folds() } else { common.folds.to_vec() };
         let (metas, others) = set.split(&folds)?;
         let labels: Vec<String> = package.manifest().label_names().map(str::to_owned).collect();

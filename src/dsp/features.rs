@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Complex32, MelFilterbank, MelParams, Spectrogram, StftParams, StreamingStft};
+use super::frame_samples::FrameSamples;
+use super::{Complex32, MelFilterbank, MelParams, MelScale, Spectrogram, StftParams, StreamingStft};
 use crate::error::{Error, Result};
 use crate::units::SampleRate;
 
@@ -30,6 +31,8 @@ pub enum Compression {
         /// Added last.
         offset: f32,
     },
+    /// Not at all; samples always.
+    None,
     /// `ln(1 + x)`.
     Log1p,
     /// `10 log10(max(x, floor))`, in dB for a power spectrum: librosa's `power_to_db(ref=1, amin=floor, top_db=None)`.
@@ -53,6 +56,7 @@ impl Compression {
     pub(crate) fn slope(self, x: f32) -> f32 {
         let of_log10 = |floor: f32, scale: f32| if x > floor { scale / (x * std::f32::consts::LN_10) } else { 0.0 };
         match self {
+            Self::None => 1.0,
             Self::Log1p => 1.0 / (1.0 + x),
             Self::Db { floor } => of_log10(floor, 10.0),
             Self::Log10 { floor, scale, .. } => of_log10(floor, scale),
@@ -62,7 +66,7 @@ impl Compression {
 
     fn validate(self) -> Result<()> {
         let fit = match self {
-            Self::Log1p => true,
+            Self::None | Self::Log1p => true,
             Self::Db { floor } => floor.is_finite() && floor > 0.0,
             Self::Log10 { floor, scale, offset } | Self::Ln { floor, scale, offset } => {
                 floor.is_finite() && floor > 0.0 && scale.is_finite() && offset.is_finite()
@@ -88,6 +92,7 @@ impl Compression {
     /// Compresses every value in place.
     pub(crate) fn apply(self, values: &mut [f32]) {
         match self {
+            Self::None => {}
             Self::Log1p => values.iter_mut().for_each(|x| *x = x.ln_1p()),
             Self::Db { floor } => values.iter_mut().for_each(|x| *x = 10.0 * x.max(floor).log10()),
             Self::Log10 { floor, scale, offset } => {
@@ -118,11 +123,14 @@ pub struct FrontEndParams {
     pub compression: Compression,
 }
 
-/// Turns STFT frames into compressed mel columns.
+/// Turns STFT frames into compressed mel columns, or back into the samples in their middle
+/// ([`MelScale::Samples`]): then the columns of successive frames are the signal itself, without a gap.
 #[derive(Clone)]
 pub struct FrontEnd {
     params: FrontEndParams,
     bank: MelFilterbank,
+    /// Where columns are samples.
+    samples: Option<FrameSamples>,
     spectrum: Vec<f32>,
     /// Response of the pre-emphasis at each bin; empty without.
     emphasis: Vec<Complex32>,
@@ -136,13 +144,14 @@ impl FrontEnd {
     pub fn new(params: &FrontEndParams) -> Result<Self> {
         StreamingStft::with_pre_emphasis(&params.stft, params.pre_emphasis)?;
         params.compression.validate()?;
+        let samples = samples(params)?;
         let bank = MelFilterbank::new(&params.mel, params.sample_rate, params.stft.n_fft)?;
         let response = |bin: usize| {
             let turn = std::f32::consts::TAU * bin as f32 / params.stft.n_fft as f32;
             Complex32::from_polar(1.0, turn) - params.pre_emphasis
         };
         let emphasis = if params.pre_emphasis == 0.0 { Vec::new() } else { (0..bank.n_bins()).map(response).collect() };
-        Ok(Self { params: *params, spectrum: vec![0.0; bank.n_bins()], emphasis, bank })
+        Ok(Self { params: *params, spectrum: vec![0.0; bank.n_bins()], samples, emphasis, bank })
     }
 
     /// A transform at the beginning of a stream, whose frames [`column`](Self::column) takes: with the pre-emphasis.
@@ -201,6 +210,10 @@ impl FrontEnd {
     /// As [`column`](Self::column).
     pub fn mel(&mut self, frame: &[Complex32], out: &mut [f32]) {
         let frame = &frame[..self.spectrum.len()];
+        if let Some(samples) = &mut self.samples {
+            samples.take(frame, out);
+            return;
+        }
         match self.params.power {
             SpectrumPower::Power => self.spectrum.iter_mut().zip(frame).for_each(|(s, x)| *s = x.norm_sqr()),
             SpectrumPower::Magnitude => self.spectrum.iter_mut().zip(frame).for_each(|(s, x)| *s = magnitude(*x)),
@@ -261,6 +274,21 @@ impl FrontEnd {
         }
         Ok(columns)
     }
+}
+
+/// What takes samples out of frames, where columns are samples.
+fn samples(params: &FrontEndParams) -> Result<Option<FrameSamples>> {
+    if params.mel.scale != MelScale::Samples {
+        return Ok(None);
+    }
+    let (hop, n_mels) = (params.stft.hop, params.mel.n_mels);
+    if n_mels != hop || params.pre_emphasis != 0.0 || params.compression != Compression::None {
+        return Err(Error::usage(format!(
+            "columns of {n_mels} samples do not follow each other at a hop of {hop} without change; give n_mels = hop, no \
+             pre-emphasis, and compression none"
+        )));
+    }
+    FrameSamples::new(&params.stft, n_mels).map(Some)
 }
 
 /// `ln(1 + |X|)` of one STFT frame, bin by bin: the spectrogram that L2I's dictionary is learnt from and its mask applied to.

@@ -19,6 +19,11 @@ pub enum MelScale {
     /// The same scale as [`Self::Htk`], with triangles that are straight in mel and not in Hz, as Kaldi draws them
     /// (`torchaudio.compliance.kaldi.get_mel_banks`); the bin at half the sample rate is in no band.
     Kaldi,
+    /// No bands: value m of a column is bin m.
+    Bins,
+    /// No bands and no spectrum: a column is as many samples in the middle of its frame, one hop of them
+    /// ([`FrontEnd`](super::FrontEnd)). Each sample holds every bin alike.
+    Samples,
 }
 
 impl MelScale {
@@ -41,6 +46,7 @@ impl MelScale {
                 Self::SLANEY_LOG_FROM_MEL + (hz / Self::SLANEY_LOG_FROM_HZ).ln() / Self::slaney_log_step()
             }
             Self::Slaney => hz / Self::SLANEY_HZ_PER_MEL,
+            Self::Bins | Self::Samples => hz,
         }
     }
 
@@ -53,6 +59,7 @@ impl MelScale {
                 Self::SLANEY_LOG_FROM_HZ * ((mel - Self::SLANEY_LOG_FROM_MEL) * Self::slaney_log_step()).exp()
             }
             Self::Slaney => mel * Self::SLANEY_HZ_PER_MEL,
+            Self::Bins | Self::Samples => mel,
         }
     }
 }
@@ -128,6 +135,9 @@ impl MelFilterbank {
             return Err(Error::usage(format!("n_fft is {n_fft}; a mel filterbank needs at least 2")));
         }
 
+        if matches!(scale, MelScale::Bins | MelScale::Samples) {
+            return Self::without_bands(params, sample_rate, n_fft);
+        }
         // The corners: band m rises from corner m to corner m + 1 and falls to corner m + 2.
         let (low, high) = (scale.mel(f_min), scale.mel(f_max));
         let corners: Vec<f64> =
@@ -167,16 +177,45 @@ impl MelFilterbank {
             bank.weights.extend((first_bin..end_bin).map(|bin| weight(bin) as f32));
             bank.centre_hz.push(centre as f32);
         }
-        for band in &bank.bands {
-            let weights = &bank.weights[band.first_weight..band.first_weight + band.n_bins];
-            for (sum, weight) in bank.inverse_coverage[band.first_bin..].iter_mut().zip(weights) {
+        bank.cover();
+        Ok(bank)
+    }
+
+    /// What stands for a bank where columns are bins or samples.
+    fn without_bands(params: &MelParams, sample_rate: SampleRate, n_fft: usize) -> Result<Self> {
+        let (n_mels, n_bins) = (params.n_mels, n_fft / 2 + 1);
+        let is_bins = params.scale == MelScale::Bins;
+        if is_bins && n_mels > n_bins {
+            return Err(Error::usage(format!("n_mels is {n_mels} and there are {n_bins} bins; give at most as many")));
+        }
+        // Samples are drawn as spectra of as many values from 0 Hz to half the sample rate.
+        let step_hz = f64::from(sample_rate.hz()) / if is_bins { n_fft as f64 } else { 2.0 * n_mels as f64 };
+        let band = |m: usize| match params.scale {
+            MelScale::Bins => Band { first_bin: m, first_weight: 0, n_bins: 1 },
+            _ => Band { first_bin: 0, first_weight: 0, n_bins },
+        };
+        let mut bank = Self {
+            n_bins,
+            bands: (0..n_mels).map(band).collect(),
+            weights: vec![1.0; n_bins],
+            centre_hz: (0..n_mels).map(|m| (m as f64 * step_hz) as f32).collect(),
+            inverse_coverage: vec![0.0; n_bins],
+        };
+        bank.cover();
+        Ok(bank)
+    }
+
+    /// Sums the weights over each bin.
+    fn cover(&mut self) {
+        for band in &self.bands {
+            let weights = &self.weights[band.first_weight..band.first_weight + band.n_bins];
+            for (sum, weight) in self.inverse_coverage[band.first_bin..].iter_mut().zip(weights) {
                 *sum += weight;
             }
         }
-        for sum in &mut bank.inverse_coverage {
+        for sum in &mut self.inverse_coverage {
             *sum = if *sum > 0.0 { 1.0 / *sum } else { 0.0 };
         }
-        Ok(bank)
     }
 
     /// Number of bands.

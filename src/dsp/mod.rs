@@ -6,6 +6,7 @@
 
 mod convolve;
 pub mod features;
+mod frame_samples;
 pub mod highpass;
 pub mod hpss;
 pub mod istft;

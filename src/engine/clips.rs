@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
+use super::audible::Audible;
 use super::detector::Detection;
 use super::history::{History, Stride};
 use super::inference::Inference;
 use super::level_scale::LevelScale;
-use super::masking::{Renderer, Through, mask_frames};
+use super::masking::{Renderer, Through, mask_frames, sample_shares};
 use super::report::{Clip, ComponentShare, Faithfulness, MelPicture};
 use crate::dsp::{FrontEnd, FrontEndParams, StftParams};
 use crate::model::classifier::Classified;
@@ -82,26 +83,41 @@ impl ClipMaker {
         let heard = history.samples_or_silence(&samples);
         let stretch = self.renderer.stretch(history, &samples);
         let mask = mask_frames(history, through, stretch.frames.clone());
-        let interpretation = self.renderer.render_stretch(&stretch, &mask)?;
-        let picture = self.picture(history, &stretch.frames, &mask, span);
+        let mut picture = self.picture(history, &stretch.frames, &mask, span);
         let peak = history.strides().iter().find(|stride| stride.end == detection.peak_end);
         // Of what is no class of the model's, the model has nothing to say: its mask is 0 everywhere.
         let peak = peak.filter(|_| history.is_of_model(class));
         let explanation = peak.and_then(|stride| stride.explanation.as_ref());
         let mut components = explanation.map_or_else(Vec::new, |e| e.components(class));
         components.truncate(self.max_components);
+        let of_samples = explanation.filter(|e| e.sample_shares(class).is_some());
+        if of_samples.is_some() {
+            picture.samples = heard.clone();
+            picture.shares = sample_shares(history, class, &samples);
+        }
+        let audible = explanation.filter(|e| e.plays_samples()).map(|_| Audible::new(history, class, &samples, &heard));
+        let interpretation = match &audible {
+            Some(audible) => audible.of(),
+            None => self.renderer.render_stretch(&stretch, &mask)?,
+        };
         let mut component_audio = Vec::with_capacity(components.len());
         let sample_rate = self.front_end.params().sample_rate;
         for component in &mut components {
             let through = Through::Component { class, index: component.index };
-            let mask = mask_frames(history, through, stretch.frames.clone());
-            if !explanation.is_some_and(|e| e.is_named(component)) {
-                component.name = self.renderer.shape(&stretch, &mask, sample_rate).name();
-            }
-            component_audio.push((component.clone(), self.renderer.render_stretch(&stretch, &mask)?));
+            let audio = match &audible {
+                Some(audible) => audible.against(),
+                None => {
+                    let mask = mask_frames(history, through, stretch.frames.clone());
+                    if !explanation.is_some_and(|e| e.is_named(component)) {
+                        component.name = self.renderer.shape(&stretch, &mask, sample_rate).name();
+                    }
+                    self.renderer.render_stretch(&stretch, &mask)?
+                }
+            };
+            component_audio.push((component.clone(), audio));
         }
         let faithfulness = match (peak, explanation) {
-            (Some(peak), Some(_)) => Some(self.faithfulness(history, inference, peak, through)?),
+            (Some(peak), Some(_)) => Some(self.faithfulness(history, inference, peak, through, audible.is_some())?),
             _ => None,
         };
         let clip = Clip {
@@ -122,18 +138,24 @@ impl ClipMaker {
         inference: &mut Inference,
         peak: &Stride,
         through: Through,
+        plays_samples: bool,
     ) -> Result<Faithfulness> {
         let (Through::Class(class) | Through::Component { class, .. }) = through;
         let segment = history.geometry().segment(peak.end);
         let samples = history.geometry().span(&segment);
         let n_padded = usize::try_from(-segment.start).unwrap_or(0);
         let input = history.samples_or_silence(&samples);
-        let stretch = self.renderer.stretch(history, &samples);
-        let mut mask = mask_frames(history, through, stretch.frames.clone());
-        let interpretation = self.renderer.render_stretch(&stretch, &mask)?;
-        // What is left is what the mask leaves, in the domain where it is applied (X2 of Eq. 7 in the extended L2I paper).
-        mask.iter_mut().for_each(|m| *m = 1.0 - *m);
-        let rest = self.renderer.render_stretch(&stretch, &mask)?;
+        let (interpretation, rest) = if plays_samples {
+            let audible = Audible::new(history, class, &samples, &input);
+            (audible.of(), audible.rest())
+        } else {
+            let stretch = self.renderer.stretch(history, &samples);
+            let mut mask = mask_frames(history, through, stretch.frames.clone());
+            let interpretation = self.renderer.render_stretch(&stretch, &mask)?;
+            // What is left is what the mask leaves, in the domain where it is applied (X2 of Eq. 7 in the extended L2I paper).
+            mask.iter_mut().for_each(|m| *m = 1.0 - *m);
+            (interpretation, self.renderer.render_stretch(&stretch, &mask)?)
+        };
         let prob = |classified: &Classified| classified.probs.get(class.0).copied().unwrap_or(0.0);
         let alone = self.classify(inference, &interpretation, n_padded)?;
         let starts_at = inference.classifier().labels().get(class.0).map_or(1.0, |label| label.on_threshold);
@@ -180,6 +202,8 @@ impl ClipMaker {
             mask: band_mask,
             range_hz: (params.mel.f_min_hz, params.mel.f_max_hz),
             centre_hz: self.centre_hz.clone(),
+            samples: Vec::new(),
+            shares: Vec::new(),
         }
     }
 

@@ -2,7 +2,10 @@
 
 use std::f64::consts::TAU;
 
-use crate::dsp::{Compression, FrontEnd, FrontEndParams, MelFilterbank, SpectrumPower, StftParams};
+use crate::dsp::{
+    self, Compression, FrontEnd, FrontEndParams, MelFilterbank, MelScale, SpectrumPower, StftParams, WindowKind,
+    window_weights,
+};
 use crate::{Error, Result};
 
 /// Lowest level told, in dB.
@@ -16,6 +19,8 @@ pub struct LevelScale {
     db_per_decade: f32,
     /// What a full-scale sine has in each band, in dB of the band's own unit.
     reference_db: Vec<f32>,
+    /// The transform of a column of samples, for front ends that have no bands.
+    of_samples: Option<StftParams>,
 }
 
 impl LevelScale {
@@ -28,6 +33,9 @@ impl LevelScale {
             SpectrumPower::Power => 10.0,
             SpectrumPower::Magnitude => 20.0,
         };
+        if params.mel.scale == MelScale::Samples {
+            return Ok(Self::of_samples(params));
+        }
         let n_fft = params.stft.n_fft;
         let front_end =
             FrontEnd::new(&FrontEndParams { stft: StftParams { centred: false, ..params.stft }, ..*params })?;
@@ -54,13 +62,34 @@ impl LevelScale {
             bank.apply(&spectrum, &mut bands);
             reference_db.push(db_per_decade * bands[band].max(f32::MIN_POSITIVE).log10());
         }
-        Ok(Self { compression: params.compression, db_per_decade, reference_db })
+        Ok(Self { compression: params.compression, db_per_decade, reference_db, of_samples: None })
+    }
+
+    /// Columns of n samples are shown as n values of their spectrum, from 0 Hz to half the sample rate.
+    fn of_samples(params: &FrontEndParams) -> Self {
+        let n = params.mel.n_mels;
+        let stft = StftParams { n_fft: 2 * n, hop: n, win_length: n, window: WindowKind::Hann, centred: false };
+        let full_scale = window_weights(stft.window, n).iter().sum::<f32>() / 2.0;
+        Self {
+            compression: params.compression,
+            db_per_decade: 20.0,
+            reference_db: vec![20.0 * full_scale.max(f32::MIN_POSITIVE).log10(); n],
+            of_samples: Some(stft),
+        }
     }
 
     /// Levels of feature columns `[n, n_mels]`, in dB and never below [`FLOOR_DB`].
     #[must_use]
     pub fn levels(&self, features: &[f32]) -> Vec<f32> {
         let n_mels = self.reference_db.len().max(1);
+        let spectra;
+        let features = match &self.of_samples {
+            Some(stft) => {
+                spectra = magnitudes(stft, features);
+                &spectra
+            }
+            None => features,
+        };
         let columns = features.chunks_exact(n_mels);
         columns
             .flat_map(|c| c.iter().zip(&self.reference_db).map(|(v, reference)| self.level(*v, *reference)))
@@ -74,17 +103,28 @@ impl LevelScale {
             Compression::Ln { floor, scale, offset } => {
                 (((value - offset) / scale).exp() - floor).max(f32::MIN_POSITIVE).log10()
             }
+            Compression::None => value.max(f32::MIN_POSITIVE).log10(),
             Compression::Log1p => value.exp_m1().max(f32::MIN_POSITIVE).log10(),
         };
         (self.db_per_decade * decades - reference_db).max(FLOOR_DB)
     }
 }
 
+/// Magnitudes of the spectrum of every column of samples, as many as it has samples.
+fn magnitudes(stft: &StftParams, samples: &[f32]) -> Vec<f32> {
+    let n = stft.hop;
+    // Each window lies in the middle of its frame: on one column.
+    let padded = [&vec![0.0; n / 2][..], samples, &vec![0.0; n - n / 2][..]].concat();
+    // The parameters were made here and fit.
+    let frames = dsp::stft(stft, &padded).map(|s| s.frames).unwrap_or_default();
+    frames.chunks_exact(stft.n_bins()).flat_map(|frame| frame[..n].iter().map(|x| x.norm_sqr().sqrt())).collect()
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::dsp::{MelNorm, MelParams, MelScale, WindowKind};
+    use crate::dsp::{MelNorm, MelParams};
     use crate::units::SampleRate;
 
     #[test]

@@ -34,6 +34,24 @@ impl Through {
     }
 }
 
+/// What is put together from the segments' explanations, a row a frame.
+#[derive(Debug, Clone, Copy)]
+enum Wanted {
+    /// The mask, a value a bin.
+    Mask(Through),
+    /// The class's share in each sample of a hop.
+    Shares(ClassId),
+}
+
+impl Wanted {
+    const fn class(self) -> ClassId {
+        match self {
+            Self::Mask(through) => through.class(),
+            Self::Shares(class) => class,
+        }
+    }
+}
+
 /// The mask over frames of a stream, `[frames.len(), n_bins]`, each 0…1. Frames from
 /// [`History::mask_end`] on get the mask that the newest segment gives them, which may still change.
 #[must_use]
@@ -45,8 +63,31 @@ pub fn mask_frames(history: &History, through: Through, frames: Range<u64>) -> V
 /// explain `frames`, and the one before them. `None` counts as a mask of 0.
 #[must_use]
 pub fn mask_frames_by(history: &History, choose: impl Fn(&Stride) -> Option<Through>, frames: Range<u64>) -> Vec<f32> {
+    rows_by(history, history.geometry().stft.n_bins(), |stride| choose(stride).map(Wanted::Mask), frames)
+}
+
+/// The share that each sample of a stretch has in the decision for `class`, signed, the largest magnitude in a segment 1; put
+/// together from the segments as masks are, and 0 where there is none, as for networks that do not hear samples.
+#[must_use]
+pub fn sample_shares(history: &History, class: ClassId, samples: &Range<i64>) -> Vec<f32> {
     let geometry = history.geometry();
-    let n_bins = geometry.stft.n_bins();
+    let hop = geometry.stft.hop;
+    let frames = history.clamp_frames(&geometry.frames_touching(samples));
+    let rows = rows_by(history, hop, |_| Some(Wanted::Shares(class)), frames.clone());
+    // A row is of the samples in its frame's middle.
+    let first = geometry.frame_start(frames.start as i64) + (geometry.stft.n_fft.saturating_sub(hop) / 2) as i64;
+    let share = |at: i64| usize::try_from(at - first).ok().and_then(|i| rows.get(i)).copied().unwrap_or(0.0);
+    samples.clone().map(share).collect()
+}
+
+/// Rows of `n_bins` values each; what [`mask_frames_by`] does, of anything.
+fn rows_by(
+    history: &History,
+    n_bins: usize,
+    choose: impl Fn(&Stride) -> Option<Wanted>,
+    frames: Range<u64>,
+) -> Vec<f32> {
+    let geometry = history.geometry();
     let mut mask = vec![0.0; frames.end.saturating_sub(frames.start) as usize * n_bins];
     let mut t = frames.start;
     while t < frames.end {
@@ -56,13 +97,13 @@ pub fn mask_frames_by(history: &History, choose: impl Fn(&Stride) -> Option<Thro
         let takes_over = stride.end.saturating_sub(geometry.lookahead_frames as u64);
         let until = if index + 1 < history.strides().len() { takes_over.min(frames.end) } else { frames.end };
         let rows = (t - frames.start) as usize * n_bins..(until - frames.start) as usize * n_bins;
-        segment_mask(history, stride, choose(stride), t..until, &mut mask[rows]);
+        segment_rows(history, stride, choose(stride), n_bins, t..until, &mut mask[rows]);
         if let Some(before) = index.checked_sub(1).and_then(|i| history.strides().get(i)) {
             let block = takes_over.saturating_sub(geometry.stride_frames as u64);
             let fade_until = until.min(block + geometry.fade_frames as u64);
             if t < fade_until {
                 let rows = (t - frames.start) as usize * n_bins..(fade_until - frames.start) as usize * n_bins;
-                fade_in(history, before, choose(before), t..fade_until, block, &mut mask[rows]);
+                fade_in(history, before, choose(before), n_bins, t..fade_until, block, &mut mask[rows]);
             }
         }
         t = until;
@@ -74,15 +115,15 @@ pub fn mask_frames_by(history: &History, choose: impl Fn(&Stride) -> Option<Thro
 fn fade_in(
     history: &History,
     before: &Stride,
-    through: Option<Through>,
+    wanted: Option<Wanted>,
+    n_bins: usize,
     frames: Range<u64>,
     block: u64,
     mask: &mut [f32],
 ) {
     let geometry = history.geometry();
     let mut old = vec![0.0; mask.len()];
-    segment_mask(history, before, through, frames.clone(), &mut old);
-    let n_bins = geometry.stft.n_bins();
+    segment_rows(history, before, wanted, n_bins, frames.clone(), &mut old);
     for ((t, new), old) in frames.zip(mask.chunks_exact_mut(n_bins)).zip(old.chunks_exact(n_bins)) {
         let weight = (t - block + 1) as f32 / (geometry.fade_frames + 1) as f32;
         for (new, old) in new.iter_mut().zip(old) {
@@ -91,11 +132,18 @@ fn fade_in(
     }
 }
 
-/// One segment's mask over frames of the stream that lie in it; 0 for others, and where it has nothing to say.
-fn segment_mask(history: &History, stride: &Stride, through: Option<Through>, frames: Range<u64>, out: &mut [f32]) {
-    let Some(through) = through else { return };
-    let prob = stride.probs.get(through.class().0).copied().unwrap_or(0.0);
-    let Some(explanation) = stride.explanation.as_ref().filter(|_| history.decided(through.class(), prob)) else {
+/// One segment's rows for frames of the stream that lie in it; 0 for others, and where it has nothing to say.
+fn segment_rows(
+    history: &History,
+    stride: &Stride,
+    wanted: Option<Wanted>,
+    n_bins: usize,
+    frames: Range<u64>,
+    out: &mut [f32],
+) {
+    let Some(wanted) = wanted else { return };
+    let prob = stride.probs.get(wanted.class().0).copied().unwrap_or(0.0);
+    let Some(explanation) = stride.explanation.as_ref().filter(|_| history.decided(wanted.class(), prob)) else {
         return;
     };
     let segment = history.geometry().segment(stride.end);
@@ -104,12 +152,19 @@ fn segment_mask(history: &History, stride: &Stride, through: Option<Through>, fr
     if start >= end {
         return;
     }
-    let n_bins = history.geometry().stft.n_bins();
     let rows = (start - frames.start as i64) as usize * n_bins..(end - frames.start as i64) as usize * n_bins;
     let inside = (start - segment.start) as usize..(end - segment.start) as usize;
-    match through {
-        Through::Class(class) => explanation.mask(class, inside, &mut out[rows]),
-        Through::Component { class, index } => explanation.component_mask(class, index, inside, &mut out[rows]),
+    match wanted {
+        Wanted::Mask(Through::Class(class)) => explanation.mask(class, inside, &mut out[rows]),
+        Wanted::Mask(Through::Component { class, index }) => {
+            explanation.component_mask(class, index, inside, &mut out[rows]);
+        }
+        Wanted::Shares(class) => {
+            let inside = inside.start * n_bins..inside.end * n_bins;
+            if let Some(shares) = explanation.sample_shares(class).as_deref().and_then(|shares| shares.get(inside)) {
+                out[rows].copy_from_slice(shares);
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The worker: turns samples into frames, scores, interpretations, events and snapshots.
 
+mod audible;
 pub mod clips;
 pub mod controls;
 pub mod detector;

@@ -266,6 +266,10 @@ pub struct MelPicture {
     pub range_hz: (f32, f32),
     /// Centre frequency of each band in Hz.
     pub centre_hz: Vec<f32>,
+    /// The clip's samples, where the method gives each its own share; else none.
+    pub samples: Vec<f32>,
+    /// Share of each sample, −1…1: negative where it speaks against the label.
+    pub shares: Vec<f32>,
 }
 
 /// Health of a stream.

@@ -49,7 +49,8 @@ impl Domain {
 /// Lays a mask on one column of mel sums, before compression: M' = exp(mask · ln(1 + M)) − 1 of the mel magnitude M, which
 /// is the root of the sum where `power` says that powers were summed.
 pub(super) fn mask_mel(mel: &mut [f32], mask: &[f32], power: SpectrumPower) {
-    let masked = |magnitude: f32, mask: f32| (mask * magnitude.ln_1p()).exp_m1();
+    // Samples have a sign.
+    let masked = |magnitude: f32, mask: f32| (mask * magnitude.abs().ln_1p()).exp_m1().copysign(magnitude);
     for (mel, mask) in mel.iter_mut().zip(mask) {
         *mel = match power {
             // A root and its square are not the number itself.

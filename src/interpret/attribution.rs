@@ -11,15 +11,19 @@ use siphasher::sip::SipHasher13;
 
 use super::relevance_mask::{MaskForm, RelevanceMask};
 use super::{ComponentShare, Explanation, Interpreter, Needs, Segment};
-use crate::dsp::{Complex32, FrontEnd, window_weights};
+use crate::dsp::{Complex32, FrontEnd, FrontEndParams, MelScale, window_weights};
 use crate::model::backward::{Chain, Reversible};
 use crate::model::causal::{CausalConfig, CausalNet};
 use crate::model::efficientat::EfficientAt;
 use crate::model::manifest::Architecture;
 use crate::model::package::Package;
+use crate::model::sequential::SequentialConfig;
 use crate::model::vgg::VggConfig;
 use crate::units::ClassId;
 use crate::{Error, Result};
+
+/// What the component is called that speaks against the class.
+const AGAINST: &str = "against";
 
 /// How one method shares a logit among the values of the input.
 pub(super) trait Attribution: Send + Sync {
@@ -52,6 +56,8 @@ pub(super) struct Net {
     pub(super) silence: f32,
     /// The largest value that a sine at full scale gives.
     pub(super) full_scale: f32,
+    /// Whether it hears samples.
+    hears_samples: bool,
 }
 
 impl Net {
@@ -60,6 +66,9 @@ impl Net {
         let weights = package.tensors(&manifest.classifier.weights)?;
         let chain: Arc<dyn Reversible> = match manifest.classifier.architecture {
             Architecture::Vgg => Arc::new(Chain::load(&VggConfig::from_manifest(manifest)?, &weights)?),
+            Architecture::Sequential => {
+                Arc::new(Chain::sequential(&SequentialConfig::from_manifest(manifest)?, &weights)?)
+            }
             Architecture::EfficientAt => Arc::new(EfficientAt::from_manifest(manifest, &weights)?.reversible()),
             Architecture::Causal => {
                 Arc::new(CausalNet::load(&CausalConfig::from_manifest(manifest)?, &weights)?.reversible())
@@ -67,7 +76,9 @@ impl Net {
         };
         let mut front_end = FrontEnd::new(&manifest.front_end.params()?)?;
         let full_scale = full_scale(&mut front_end);
-        Ok(Self { chain, silence: front_end.params().compression.silence(), full_scale })
+        let FrontEndParams { compression, mel, .. } = *front_end.params();
+        let hears_samples = mel.scale == MelScale::Samples;
+        Ok(Self { chain, silence: compression.silence(), full_scale, hears_samples })
     }
 }
 
@@ -98,6 +109,8 @@ struct Shared {
     attribution: Box<dyn Attribution>,
     net: Net,
     mask: RelevanceMask,
+    /// Whether samples are played in place of a mask.
+    audible: bool,
 }
 
 impl Attributor {
@@ -107,8 +120,15 @@ impl Attributor {
         attribution: impl FnOnce(&Net) -> Result<Box<dyn Attribution>>,
     ) -> Result<Self> {
         let net = Net::load(package)?;
+        if form == MaskForm::Audible && !net.hears_samples {
+            return Err(Error::usage(format!(
+                "'audible' is for networks that hear samples, and the model {} hears spectra; leave it out",
+                package.manifest().name
+            )));
+        }
         let mask = RelevanceMask::new(&package.manifest().front_end.params()?, form)?;
-        Ok(Self { shared: Arc::new(Shared { attribution: attribution(&net)?, net, mask }) })
+        let audible = form == MaskForm::Audible;
+        Ok(Self { shared: Arc::new(Shared { attribution: attribution(&net)?, net, mask, audible }) })
     }
 }
 
@@ -157,6 +177,7 @@ struct PerClass {
     relevance: OnceLock<Arc<[f32]>>,
     mask: OnceLock<Arc<[f32]>>,
     parts: OnceLock<Arc<[Part]>>,
+    shares: OnceLock<Arc<[f32]>>,
 }
 
 /// One part of a class's relevance.
@@ -203,6 +224,15 @@ impl Attributed {
         self.classes.get(class.0).map_or_else(|| Vec::new().into(), |of| kept(&of.parts, compute))
     }
 
+    /// What speaks against a class, where anything does.
+    fn against(&self, class: ClassId) -> Option<ComponentShare> {
+        let relevance = self.relevance_of(class);
+        let (mut of, mut against) = (0.0_f32, 0.0_f32);
+        relevance.iter().for_each(|r| if *r > 0.0 { of += r } else { against -= r });
+        let share = || ComponentShare { index: 0, name: AGAINST.to_owned(), relevance: -against / of.max(against) };
+        (against > 0.0).then(share)
+    }
+
     fn part_mask(&self, part: &Part) -> Arc<[f32]> {
         kept(&part.mask, || self.shared.mask.mask(&part.relevance, &self.log_magnitude))
     }
@@ -225,8 +255,12 @@ impl Explanation for Attributed {
         self.shared.mask.n_bins()
     }
 
-    /// The parts with their sums, those that speak against the class too, last.
+    /// The parts with their sums, those that speak against the class too, last; where samples are played, what speaks against
+    /// the class.
     fn components(&self, class: ClassId) -> Vec<ComponentShare> {
+        if self.shared.audible {
+            return self.against(class).into_iter().collect();
+        }
         let sums: Vec<f32> = self.parts_of(class).iter().map(|part| part.relevance.iter().sum()).collect();
         let largest = sums.iter().fold(0.0_f32, |most, sum| most.max(sum.abs()));
         let share = |(index, sum): (usize, &f32)| ComponentShare {
@@ -257,6 +291,25 @@ impl Explanation for Attributed {
 
     fn band_mask(&self, class: ClassId) -> Option<Vec<f32>> {
         self.shared.mask.band_mask(&self.relevance_of(class))
+    }
+
+    fn sample_shares(&self, class: ClassId) -> Option<Arc<[f32]>> {
+        if !self.shared.net.hears_samples {
+            return None;
+        }
+        let shares = || {
+            let relevance = self.relevance_of(class);
+            let largest = relevance.iter().fold(f32::MIN_POSITIVE, |most, r| most.max(r.abs()));
+            relevance.iter().map(|r| r / largest).collect()
+        };
+        Some(match self.classes.get(class.0) {
+            Some(of) => kept(&of.shares, shares),
+            None => shares().into(),
+        })
+    }
+
+    fn plays_samples(&self) -> bool {
+        self.shared.audible
     }
 
     /// Made of the part's own relevance as the whole mask is of all; 0 for a part that there is not.

@@ -155,6 +155,19 @@ pub trait Explanation: Send + Sync {
         None
     }
 
+    /// Signed share of the decision for `class` that each sample has, `[n_frames, samples of a hop]`, the largest magnitude
+    /// 1, for networks that hear samples; `None` for the others.
+    fn sample_shares(&self, class: ClassId) -> Option<Arc<[f32]>> {
+        let _ = class;
+        None
+    }
+
+    /// Whether the interpretation is the samples times what is positive of their [shares](Self::sample_shares), and not a
+    /// mask.
+    fn plays_samples(&self) -> bool {
+        false
+    }
+
     /// The same in less room, for whoever asks for nothing any more but components, and masks of these classes in these
     /// frames: all else is zeros. Who keeps many explanations keeps these; `None` where there is nothing to gain.
     fn shrunk(&self, classes: &[ClassId], frames: Range<usize>) -> Option<Arc<dyn Explanation>> {

@@ -38,16 +38,21 @@ pub enum MaskForm {
     ThesisInverted,
     /// As [`MaskForm::Thesis`], with what is not above the 90th percentile become 0, as the thesis' text says of concepts.
     ThesisConcept,
+    /// Of networks that hear samples: no mask at all, but ReLU(R) ⊙ x, each sample times its own positive relevance, and
+    /// −ReLU(−R) ⊙ x as what speaks against the class (AudioMNIST, "audible heatmaps"). Where a mask is asked for, that of
+    /// [`Self::Gain`].
+    Audible,
 }
 
 impl MaskForm {
     /// The forms by the names of the options.
-    pub const NAMES: [(&str, Self); 5] = [
+    pub const NAMES: [(&str, Self); 6] = [
         ("gain", Self::Gain),
         ("gain-by-maximum", Self::GainByMaximum),
         ("thesis-audio", Self::Thesis),
         ("thesis-audio-nnls", Self::ThesisInverted),
         ("thesis-audio-90", Self::ThesisConcept),
+        ("audible", Self::Audible),
     ];
 
     /// The form that an option names.
@@ -85,7 +90,7 @@ impl RelevanceMask {
     #[must_use]
     pub fn band_mask(&self, relevance: &[f32]) -> Option<Vec<f32>> {
         let share = match self.form {
-            MaskForm::Gain => FULL_AT,
+            MaskForm::Gain | MaskForm::Audible => FULL_AT,
             MaskForm::GainByMaximum => 1.0,
             MaskForm::Thesis | MaskForm::ThesisInverted | MaskForm::ThesisConcept => return None,
         };

@@ -8,6 +8,7 @@ use super::efficientat::TappedEfficientAt;
 use super::frame_probs::FrameProbs;
 use super::manifest::{Activation, Architecture, Label, Manifest};
 use super::package::Package;
+use super::sequential::{SequentialConfig, SequentialNet};
 use super::tap_shapes::cannot_be_learned_from;
 use super::taps::Taps;
 use super::vgg::{Forward, PlainVgg, Vgg, VggConfig};
@@ -116,7 +117,7 @@ pub fn frozen(package: &Package) -> Result<Box<dyn Network>> {
     match manifest.classifier.architecture {
         Architecture::Vgg => Ok(Box::new(Vgg::load(&VggConfig::from_manifest(manifest)?, &weights)?)),
         Architecture::Causal => Ok(Box::new(DifferentiableCausal::new(CausalClassifier::load(manifest, &weights)?))),
-        Architecture::EfficientAt => Err(cannot_be_learned_from(manifest)),
+        Architecture::EfficientAt | Architecture::Sequential => Err(cannot_be_learned_from(manifest)),
     }
 }
 
@@ -165,12 +166,11 @@ impl Classifier {
             Architecture::EfficientAt if device.has_own_kernels() => {
                 Box::new(TappedEfficientAt::load(manifest, &weights)?)
             }
-            Architecture::EfficientAt => {
-                return Err(Error::model(format!(
-                    "the model {} is an EfficientAT network, which runs on the CPU alone; give --device cpu",
-                    manifest.name
-                )));
+            Architecture::Sequential if device.has_own_kernels() => {
+                Box::new(SequentialNet::load(&SequentialConfig::from_manifest(manifest)?, &weights)?)
             }
+            Architecture::EfficientAt => return Err(only_on_cpu(manifest, "an EfficientAT network")),
+            Architecture::Sequential => return Err(only_on_cpu(manifest, "a plain list of layers")),
         };
         Self::with_network(package, device, net)
     }
@@ -324,6 +324,10 @@ impl Classifier {
     }
 }
 
+fn only_on_cpu(manifest: &Manifest, what: &str) -> Error {
+    Error::model(format!("the model {} is {what}, which runs on the CPU alone; give --device cpu", manifest.name))
+}
+
 /// Most segments of a manifest's network that a device gets at once.
 fn largest_batch(manifest: &Manifest) -> Result<usize> {
     match manifest.classifier.architecture {
@@ -331,13 +335,15 @@ fn largest_batch(manifest: &Manifest) -> Result<usize> {
         // The CPU takes segments one by one.
         Architecture::EfficientAt => Ok(1),
         Architecture::Causal => Ok(CausalConfig::from_manifest(manifest)?.largest_batch(manifest.segment.n_frames)),
+        // On the CPU alone, where each core takes one at a time.
+        Architecture::Sequential => Ok(usize::MAX),
     }
 }
 
 /// Input frames of one row of frame-wise output, and the rows that it looks ahead.
 fn rows(manifest: &Manifest) -> Result<[usize; 2]> {
     match manifest.classifier.architecture {
-        Architecture::Vgg | Architecture::EfficientAt => Ok([1, 0]),
+        Architecture::Vgg | Architecture::EfficientAt | Architecture::Sequential => Ok([1, 0]),
         Architecture::Causal => {
             let config = CausalConfig::from_manifest(manifest)?;
             Ok([config.time_pooling(), config.lookahead])

@@ -17,6 +17,7 @@ pub use front_end::FrontEndSpec;
 pub use label::{GROUPS, Label, by_group};
 
 use super::causal::Block;
+use super::sequential::LayerSpec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::toml_text::TomlText;
 
@@ -109,6 +110,9 @@ pub struct Classifier {
     /// Of `efficientat`: units between the embedding and the logits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hidden_units: Option<usize>,
+    /// Of `sequential`: the layers before the logits, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<LayerSpec>,
     /// What stands between the blocks and the logits.
     pub head: Head,
     /// From logits to probabilities.
@@ -130,6 +134,9 @@ pub enum Architecture {
     EfficientAt,
     /// The causal MobileNet of [`crate::model::causal`].
     Causal,
+    /// A plain list of layers, as the networks of the thesis on concepts and of AudioMNIST are:
+    /// [`crate::model::sequential`].
+    Sequential,
 }
 
 /// Shape of a causal network; see [`crate::model::causal::CausalConfig`].
@@ -162,6 +169,8 @@ pub enum Head {
     Frames,
     /// Mean over time and frequency, two linear layers with a hard-swish between them.
     Mlp,
+    /// The dense layers of the list, and one for the logits.
+    Dense,
 }
 
 const fn one() -> usize {

@@ -18,6 +18,7 @@ pub mod mobilenet;
 pub mod npy;
 pub mod ops;
 pub mod package;
+pub mod sequential;
 pub mod subspaces;
 pub mod tap_shapes;
 pub mod taps;

@@ -59,7 +59,7 @@ impl TapShapes {
         match manifest.classifier.architecture {
             Architecture::Vgg => Self::vgg(&VggConfig::from_manifest(manifest)?),
             Architecture::Causal => Self::causal(&CausalConfig::from_manifest(manifest)?, &manifest.classifier.taps),
-            Architecture::EfficientAt => Err(cannot_be_learned_from(manifest)),
+            Architecture::EfficientAt | Architecture::Sequential => Err(cannot_be_learned_from(manifest)),
         }
     }
 
@@ -127,9 +127,12 @@ impl TapShapes {
 /// Why no interpreter can be trained on a network whose family has no shapes here.
 pub(super) fn cannot_be_learned_from(manifest: &Manifest) -> Error {
     Error::usage(format!(
-        "the model {} is an EfficientAT network, on which no interpreter of its own can be trained; explain it with lrp, \
-         saliency or gradcam",
-        manifest.name
+        "the model {} is {}, on which no interpreter of its own can be trained; explain it with lrp, saliency or gradcam",
+        manifest.name,
+        match manifest.classifier.architecture {
+            Architecture::EfficientAt => "an EfficientAT network",
+            _ => "a plain list of layers",
+        }
     ))
 }
 

@@ -23,6 +23,7 @@ pub mod recorder;
 mod recorder_tests;
 pub mod relay;
 mod retention;
+mod sample_strip;
 pub mod store;
 mod wire;
 mod writer;

@@ -1,5 +1,6 @@
 //! `spectrogram.png`: what was heard, and beside it what the decision rests on.
 
+use super::sample_strip::{self, Place};
 pub use crate::plot::Image;
 use crate::{
     engine::report::MelPicture,
@@ -30,6 +31,9 @@ const BAR_GAP: usize = 22;
 const BAR_WIDTH: usize = 14;
 const RIGHT: usize = 88;
 const TICK: usize = 5;
+/// Of the strip of samples, and the room below it.
+const STRIP_HEIGHT: usize = 120;
+const STRIP_BOTTOM: usize = 36;
 /// Pixels across one panel: as many as there are frames, within these.
 const PANEL_WIDTH: std::ops::RangeInclusive<usize> = 400..=900;
 /// Pixels down a panel, at least; bands are drawn whole pixels high where they fit.
@@ -51,6 +55,8 @@ pub struct Annotations<'a> {
 /// Draws two panels with the same axes: left the mel spectrogram, right the same seen through the mask. Levels run from
 /// [`FLOOR_DB`] to [`CEILING_DB`] whatever the clip holds; a level that is not a number counts as the floor.
 ///
+/// Where the method gives every sample a share, there is a strip below each: the waveform, and R ⊙ x on it.
+///
 /// Where a pixel covers several frames or bands it shows the loudest, so that no short sound vanishes.
 ///
 /// # Errors
@@ -69,7 +75,9 @@ pub fn render(picture: &MelPicture, notes: &Annotations<'_>) -> Result<Image> {
     let colours = colour_map();
     let right = LEFT + panel.width + GAP;
     let bar = right + panel.width + BAR_GAP;
-    let mut image = Image::new(bar + BAR_WIDTH + RIGHT, TOP + panel.height + BOTTOM, BACKGROUND);
+    let below = TOP + panel.height + BOTTOM;
+    let strip = if picture.samples.is_empty() { 0 } else { STRIP_HEIGHT + STRIP_BOTTOM };
+    let mut image = Image::new(bar + BAR_WIDTH + RIGHT, below + strip, BACKGROUND);
 
     let masked: Vec<f32> =
         level_db.iter().zip(mask).map(|(level, mask)| level + 20.0 * mask.clamp(0.0, 1.0).log10()).collect();
@@ -85,6 +93,12 @@ pub fn render(picture: &MelPicture, notes: &Annotations<'_>) -> Result<Image> {
     level_bar(&mut image, bar, &panel, &colours);
     let caption = "seconds; the bar above marks the event";
     image.text(LEFT, TOP + panel.height + 36, SCALE, FAINT, caption);
+    if strip > 0 {
+        let place = |left: usize| Place { left, top: below, width: panel.width, height: STRIP_HEIGHT };
+        sample_strip::waveform(&mut image, place(LEFT), &picture.samples, INK);
+        sample_strip::relevance(&mut image, place(right), &picture.samples, &picture.shares);
+        image.text(LEFT, below + STRIP_HEIGHT + 10, SCALE, FAINT, "samples; right: for (orange), against (blue)");
+    }
     Ok(image)
 }
 
@@ -236,6 +250,7 @@ mod tests {
             mask: vec![1.0; n_frames * n_bands],
             range_hz: (50.0, 8000.0),
             centre_hz: (0..n_bands).map(|b| 50.0 + 7950.0 * b as f32 / n_bands as f32).collect(),
+            ..MelPicture::default()
         }
     }
 

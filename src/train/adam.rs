@@ -1,6 +1,11 @@
 //! AdamW with the one-cycle schedule.
 
+use rayon::prelude::*;
+
 use crate::model::vgg::Param;
+
+/// Values that one thread takes at a time: dense layers of millions of weights are more than one can move.
+const CHUNK: usize = 1 << 16;
 
 /// Settings that stay fixed over a training run.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,11 +54,15 @@ impl Adam {
             m.resize(param.values.len(), 0.0);
             v.resize(param.values.len(), 0.0);
             let shrink = if param.decays { 1.0 - learning_rate * weight_decay } else { 1.0 };
-            for (((p, g), m), v) in param.values.iter_mut().zip(&param.grad).zip(m).zip(v) {
-                *m = beta1 * *m + (1.0 - beta1) * g;
-                *v = beta2 * *v + (1.0 - beta2) * g * g;
-                *p = *p * shrink - learning_rate * (*m / fix1) / ((*v / fix2).sqrt() + eps);
-            }
+            let values = param.values.par_chunks_mut(CHUNK).zip(param.grad.par_chunks(CHUNK));
+            let moments = m.par_chunks_mut(CHUNK).zip(v.par_chunks_mut(CHUNK));
+            values.zip(moments).for_each(|((values, grad), (m, v))| {
+                for (((p, g), m), v) in values.iter_mut().zip(grad).zip(m).zip(v) {
+                    *m = beta1 * *m + (1.0 - beta1) * g;
+                    *v = beta2 * *v + (1.0 - beta2) * g * g;
+                    *p = *p * shrink - learning_rate * (*m / fix1) / ((*v / fix2).sqrt() + eps);
+                }
+            });
         }
     }
 }

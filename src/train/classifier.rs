@@ -12,18 +12,18 @@ use super::adam::{Adam, AdamParams, one_cycle};
 use super::augment::AugmentParams;
 use super::checkpoint::Checkpoint;
 use super::loss;
+use super::net::NetConfig;
 use crate::dsp::{FrontEnd, FrontEndParams};
 use crate::eval::metrics;
 use crate::model::manifest::Activation;
 use crate::model::tensors::Arrays;
-use crate::model::vgg::{TrainableVgg, Vgg, VggConfig};
 use crate::{Error, Result};
 
 /// How to train.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClassifierTraining {
     /// Shape of the network.
-    pub net: VggConfig,
+    pub net: NetConfig,
     /// Sigmoid (multi-label) or softmax (multi-class).
     pub activation: Activation,
     /// The front end.
@@ -118,15 +118,10 @@ pub fn train(
         Some(path) => Checkpoint::load(path, &settings, adam.clone())?,
         None => None,
     };
+    let mut rng = ChaCha8Rng::seed_from_u64(how.seed);
     let (mut net, mut adam, first) = match resumed {
-        Some(c) => (TrainableVgg::load(&how.net, &c.arrays)?, c.adam, c.epoch),
-        None => {
-            let net = match start {
-                Some(weights) => TrainableVgg::load(&how.net, weights)?,
-                None => TrainableVgg::new(&how.net, &mut ChaCha8Rng::seed_from_u64(how.seed))?,
-            };
-            (net, adam, 0)
-        }
+        Some(c) => (how.net.learner(Some(&c.arrays), &mut rng)?, c.adam, c.epoch),
+        None => (how.net.learner(start, &mut rng)?, adam, 0),
     };
     let validation_features = features(how, &validation.samples)?;
     let n_batches = clips.samples.len().div_ceil(how.batch);
@@ -149,15 +144,14 @@ pub fn train(
                 make_batch(how, clips, noise, epoch, indices)?
             };
             let progress_now = (epoch * n_batches + i) as f32 / (how.epochs * n_batches) as f32;
-            let dropout = dropout_mask(how, indices.len(), &mut example_rng(how.seed, epoch, usize::MAX - 1 - i))?;
-            let pass = net.forward(&segments, indices.len(), dropout)?;
-            let loss = match how.activation {
-                Activation::Sigmoid => loss::binary_cross_entropy(&pass.logits, &targets)?,
-                Activation::Softmax => loss::soft_cross_entropy(&pass.logits, &targets)?,
+            let dropout = &mut example_rng(how.seed, epoch, usize::MAX - 1 - i);
+            let on_logits = |logits: &Tensor| match how.activation {
+                Activation::Sigmoid => loss::binary_cross_entropy(logits, &targets),
+                Activation::Softmax => loss::soft_cross_entropy(logits, &targets),
             };
-            net.backward(&pass, &loss)?;
+            let loss = net.learn(&segments, indices.len(), how.dropout, dropout, &on_logits)?;
             adam.step(one_cycle(how.learning_rate, progress_now), &mut net.params());
-            total += f64::from(loss.to_scalar::<f32>()?) * indices.len() as f64;
+            total += f64::from(loss) * indices.len() as f64;
             if !progress(Progress::Batch(i + 1, n_batches)) {
                 return Err(Error::usage("training was interrupted; the same command with --resume goes on"));
             }
@@ -195,14 +189,14 @@ fn make_batch(
     epoch: usize,
     indices: &[usize],
 ) -> Result<(Vec<f32>, Tensor)> {
-    let n_classes = how.net.n_classes;
+    let n_classes = how.net.n_classes();
     let fill = how.front_end.compression.silence();
     let one = |front_end: &mut Result<FrontEnd>, &index: &usize| -> Result<(Vec<f32>, Vec<f32>)> {
         let mut rng = example_rng(how.seed, epoch, index);
         let example = how.augment.example(&mut rng, &clips.samples, &clips.targets, noise, index, n_classes);
         let front_end = front_end.as_mut().map_err(|e| Error::new(e.kind(), e.to_string()))?;
         let mut columns = segment_features(front_end, &example.samples, how.segment_frames)?;
-        how.augment.mask_features(&mut rng, &mut columns, how.net.n_mels, fill);
+        how.augment.mask_features(&mut rng, &mut columns, how.net.n_mels(), fill);
         let (absent, present) = how.smoothing;
         let targets = example.targets.iter().map(|t| absent + t * (present - absent)).collect();
         Ok((columns, targets))
@@ -244,23 +238,12 @@ fn validate(
     segments: &[Vec<f32>],
     targets: &[Vec<usize>],
 ) -> Result<(Option<f64>, Option<f64>)> {
-    let net = Vgg::load(&how.net, arrays)?;
-    let mut scores = Vec::with_capacity(segments.len() * how.net.n_classes);
+    let net = how.net.listening(arrays)?;
+    let mut scores = Vec::with_capacity(segments.len() * how.net.n_classes());
     for segment in segments {
-        let x = Tensor::from_slice(segment, (1, how.segment_frames, how.net.n_mels), &Device::Cpu)?;
+        let x = Tensor::from_slice(segment, (1, how.segment_frames, how.net.n_mels()), &Device::Cpu)?;
         scores.extend(net.forward(&x)?.logits.flatten_all()?.to_vec1::<f32>()?);
     }
-    let n = how.net.n_classes;
+    let n = how.net.n_classes();
     Ok((metrics::accuracy(&scores, n, targets), metrics::macro_auprc(&scores, n, targets)))
-}
-
-/// 0 with probability `dropout`, else 1/(1 − dropout), for pooled features.
-fn dropout_mask(how: &ClassifierTraining, batch: usize, rng: &mut ChaCha8Rng) -> Result<Option<Tensor>> {
-    if how.dropout <= 0.0 {
-        return Ok(None);
-    }
-    let (keep, width) = (1.0 - how.dropout, how.net.embedding());
-    let mask: Vec<f32> =
-        (0..batch * width).map(|_| if rng.random_bool(f64::from(keep)) { 1.0 / keep } else { 0.0 }).collect();
-    Ok(Some(Tensor::from_vec(mask, (batch, width), &Device::Cpu)?))
 }

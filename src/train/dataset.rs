@@ -4,10 +4,12 @@
 //! column a class). The recordings lie in `audio/` and may have another extension than the label file says, for sets
 //! are often re-encoded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::csv::Table;
+pub use super::digits::Target;
+use super::digits::{self, Labelled};
 pub use super::load::{load_clips, load_noise, load_recordings, recordings_in};
 use crate::error::{Error, Result};
 
@@ -58,6 +60,21 @@ impl DataSet {
     /// # Errors
     /// Of kind `Input`: no such folder, no label file or several, a malformed row, or no recording found at all.
     pub fn open(dir: &Path) -> Result<Self> {
+        Self::open_for(dir, Target::Class)
+    }
+
+    /// As [`Self::open`], with what is to be recognised. Sets of spoken digits, which have no label file, are known by the
+    /// names of their recordings: [`digits`].
+    ///
+    /// # Errors
+    /// As [`Self::open`]; also where the set does not say what is asked for.
+    pub fn open_for(dir: &Path, target: Target) -> Result<Self> {
+        if let Some(found) = digits::open(dir, target)? {
+            return Ok(Self::of_labelled(found));
+        }
+        if target == Target::Sex {
+            return Err(Error::usage(format!("{} has no speakers; leave --target out", dir.display())));
+        }
         let audio = dir.join("audio");
         if !audio.is_dir() {
             return Err(Error::input(format!(
@@ -84,6 +101,21 @@ impl DataSet {
             )));
         }
         Ok(set)
+    }
+
+    /// A set without a label file.
+    fn of_labelled(found: Vec<Labelled>) -> Self {
+        let labels: BTreeSet<String> = found.iter().map(|clip| clip.label.clone()).collect();
+        let labels: Vec<String> = labels.into_iter().collect();
+        let targets = |label: &String| labels.iter().position(|known| known == label).into_iter().collect();
+        let one = |clip: Labelled| ClipMeta {
+            targets: targets(&clip.label),
+            path: clip.path,
+            fold: clip.fold,
+            foreign: false,
+        };
+        let clips = found.into_iter().map(one).collect();
+        Self { labels, groups: BTreeMap::new(), clips, missing: 0 }
     }
 
     /// Takes [`OTHER`] from the labels.

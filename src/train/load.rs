@@ -87,7 +87,7 @@ pub fn load_recordings(paths: &[PathBuf], sample_rate: SampleRate) -> Result<Vec
 }
 
 /// Whether the name is that of a recording.
-fn is_audio(path: &Path) -> bool {
+pub(super) fn is_audio(path: &Path) -> bool {
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
     AUDIO_EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension)) && path.is_file()
 }

@@ -9,5 +9,6 @@ mod evaluate_stream;
 mod explain;
 mod model;
 mod panic;
+mod sequential;
 mod train;
 mod tune;

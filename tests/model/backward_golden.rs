@@ -154,7 +154,7 @@ fn gradients_are_captums() {
         compare("gradient-shap", &gradients::expected(chain, x, &draws, label).unwrap());
         let guided_gradient = chain.gradient(&pass, label, ReluGradient::Guided);
         compare("guided-backprop", &guided_gradient);
-        let (frames, mels) = (x.len() / chain.config().n_mels, chain.config().n_mels);
+        let (frames, mels) = (x.len() / chain.n_mels(), chain.n_mels());
         let cam = |block: usize| guided::grad_cam(chain, x, label, block).unwrap().enlarged(frames, mels);
         compare("gradcam", &cam(2));
         compare("gradcam of block 2", &cam(1));

@@ -20,4 +20,5 @@ mod lmac_interpret;
 mod lmac_train;
 mod nmf_properties;
 mod resume;
+mod sequential_golden;
 mod vgg_golden;

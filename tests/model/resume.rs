@@ -14,14 +14,19 @@ use earwitness::model::tensors::Arrays;
 use earwitness::model::vgg::{Vgg, VggConfig};
 use earwitness::train::augment::AugmentParams;
 use earwitness::train::classifier::{ClassifierTraining, Clips, Progress, segment_features, train};
+use earwitness::train::net::NetConfig;
 use earwitness::units::SampleRate;
 
 const RATE_HZ: u32 = 8_000;
 const FRAMES: usize = 16;
 
+fn vgg() -> VggConfig {
+    VggConfig { n_mels: 16, input_pool: 1, widths: vec![4, 5, 6], time_pools: vec![2, 2], n_classes: 2 }
+}
+
 fn how() -> ClassifierTraining {
     ClassifierTraining {
-        net: VggConfig { n_mels: 16, input_pool: 1, widths: vec![4, 5, 6], time_pools: vec![2, 2], n_classes: 2 },
+        net: NetConfig::Vgg(vgg()),
         activation: Activation::Sigmoid,
         front_end: FrontEndParams {
             sample_rate: SampleRate::new(RATE_HZ).unwrap(),
@@ -155,7 +160,7 @@ fn the_loss_falls_and_the_tones_are_told_apart() {
         let (first, last) = (reports[0], reports[59]);
         assert!(last.1 < 0.5 * first.1, "{activation:?}: loss {} to {}", first.1, last.1);
         assert_eq!((last.2, last.3), (Some(1.0), Some(1.0)), "{activation:?}");
-        let net = Vgg::load(&how.net, &arrays.unwrap()).unwrap();
+        let net = Vgg::load(&vgg(), &arrays.unwrap()).unwrap();
         let mut front_end = FrontEnd::new(&how.front_end).unwrap();
         for (samples, targets) in clips().samples.iter().zip(clips().targets) {
             let segment = segment_features(&mut front_end, samples, FRAMES).unwrap();

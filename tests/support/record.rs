@@ -70,6 +70,7 @@ pub(crate) fn event_report(id: &str, label: &str) -> EventReport {
         mask: (0..n_frames * n_bands).map(|i| (i % 2) as f32).collect(),
         range_hz: (50.0, 8_000.0),
         centre_hz: (0..n_bands).map(|band| 50.0 + 124.0 * band as f32).collect(),
+        ..MelPicture::default()
     };
     let sample_rate = event.clock.sample_rate;
     EventReport { event, clip: Clip { start, sample_rate, interpretation: half, heard, components, picture } }

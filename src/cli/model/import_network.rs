@@ -134,6 +134,7 @@ fn manifest(
             time_pools: Vec::new(),
             width: Some(config.width),
             hidden_units: Some(config.n_hidden),
+            layers: Vec::new(),
             head: Head::Mlp,
             activation: Activation::Sigmoid,
             taps: TAPS.map(str::to_owned).to_vec(),

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::classifier::{Args, WEIGHTS, weights_to_start_with};
+use super::classifier::weights_to_start_with;
+use super::classifier_args::{Args, WEIGHTS};
 use super::data::{self, Bar};
 use crate::cli::output::{note, progress};
 use crate::dsp::{Compression, FrontEndParams, MelNorm, MelParams, MelScale, SpectrumPower, StftParams, WindowKind};
@@ -44,7 +45,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         steps: args.steps,
         batch: args.batch.unwrap_or(64),
         learning_rate: args.lr.unwrap_or(3e-3) as f32,
-        weight_decay: args.weight_decay as f32,
+        weight_decay: args.weight_decay.unwrap_or(1e-3) as f32,
         ema: 0.999,
         report_every: REPORT_EVERY,
         seed: args.seed,
@@ -121,6 +122,7 @@ fn manifest(args: &Args, how: &CausalTraining, loaded: &Loaded, about: String) -
             causal: Some(how.net.to_manifest()),
             width: None,
             hidden_units: None,
+            layers: Vec::new(),
             head: Head::Frames,
             activation: Activation::Sigmoid,
             taps,

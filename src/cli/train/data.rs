@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::eval::evaluate::targets_for_model;
 use crate::model::manifest::Manifest;
 use crate::train::classifier::Clips;
-use crate::train::dataset::{ClipMeta, DataSet};
+use crate::train::dataset::{ClipMeta, DataSet, Target};
 use crate::train::load::{load_clips, load_noise};
 use crate::units::SampleRate;
 
@@ -37,7 +37,13 @@ pub struct DataArgs {
 impl DataArgs {
     /// Loads what they name.
     pub(super) fn load(&self, rate: SampleRate, length: usize) -> Result<Loaded> {
-        load(&self.data, self.noise.as_deref(), &self.folds, &self.validate_folds, rate, length)
+        self.load_for(Target::Class, rate, length)
+    }
+
+    /// As [`Self::load`], with what is to be recognised.
+    pub(super) fn load_for(&self, target: Target, rate: SampleRate, length: usize) -> Result<Loaded> {
+        let set = DataSet::open_for(&self.data, target)?;
+        load_set(set, &self.data, self.noise.as_deref(), &self.folds, &self.validate_folds, rate, length)
     }
 }
 
@@ -60,7 +66,19 @@ pub(super) fn load(
     rate: SampleRate,
     length: usize,
 ) -> Result<Loaded> {
-    let set = DataSet::open(data)?;
+    load_set(DataSet::open(data)?, data, noise, folds, validate_folds, rate, length)
+}
+
+/// As [`load`], of a set that is open.
+fn load_set(
+    set: DataSet,
+    data: &Path,
+    noise: Option<&Path>,
+    folds: &[u32],
+    validate_folds: &[u32],
+    rate: SampleRate,
+    length: usize,
+) -> Result<Loaded> {
     if let Some(both) = folds.iter().find(|f| validate_folds.contains(f)) {
         return Err(Error::usage(format!("fold {both} is to be trained and validated on; name it once")));
     }

@@ -4,11 +4,14 @@ pub mod baseline;
 mod by_design;
 mod causal;
 pub mod classifier;
+mod classifier_args;
 pub(super) mod data;
 pub mod dictionary;
 pub mod drsa;
 pub mod l2i;
 pub mod lmac;
+mod recipe;
+pub mod synthetic;
 
 const AFTER_HELP: &str = "\
 Examples, in this order:
@@ -38,6 +41,8 @@ pub enum TrainCommand {
     Drsa(drsa::Args),
     /// Train classifiers on a dictionary alone, without a network, and compare models with them
     Baseline(baseline::Args),
+    /// Make the two synthetic classes whose every sound is known
+    Synthetic(synthetic::Args),
 }
 
 /// Runs the command.
@@ -52,5 +57,6 @@ pub fn run(command: &TrainCommand) -> crate::Result<()> {
         TrainCommand::Lmac(args) => lmac::run(args),
         TrainCommand::Drsa(args) => drsa::run(args),
         TrainCommand::Baseline(args) => baseline::run(args),
+        TrainCommand::Synthetic(args) => synthetic::run(args),
     }
 }

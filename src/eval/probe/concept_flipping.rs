@@ -110,7 +110,7 @@ fn flip_clip(
         None => vec![system.way.whole(&heard.features, class)?],
     };
     let front_end = classifier.front_end();
-    let patches = Schedule::patches(classifier.n_frames(), front_end.mel.n_mels, PATCH);
+    let patches = Schedule::patches(classifier.n_frames(), front_end.mel.n_mels, [PATCH; 2]);
     let orders: Vec<Vec<usize>> = parts.iter().map(|part| patches.order(part, seed, item)).collect();
     let (united, order) = patches.united(&orders);
     let silence = front_end.compression.silence();

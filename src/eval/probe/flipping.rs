@@ -1,14 +1,18 @@
 //! Pixel and patch flipping (Samek et al., 2017; Eq. 4.4 of the thesis on heatmaps as audio): the classifier's input is
 //! replaced by silence, most relevant places first, and the class's score is followed on its way down. The sooner it
 //! falls, the better the explanation found what the classifier needs.
+//!
+//! Of a network that hears samples, samples are set to 0, and the order of their magnitudes is compared, too (AudioMNIST,
+//! "relevance-guided sample manipulation"): a patch is one hop of samples there.
 
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::input_map::{RANDOM, input_maps};
+use super::input_map::{AMPLITUDE, RANDOM, input_maps};
 use super::order::most_relevant_first;
 use super::{Clips, Progress};
 use crate::Result;
+use crate::dsp::MelScale;
 use crate::eval::metrics;
 use crate::eval::workers::for_each;
 use crate::model::classifier::Classifier;
@@ -29,7 +33,7 @@ pub struct Flipping {
     pub method: String,
     /// Clips.
     pub n: usize,
-    /// Squares of [`PATCH`] frames and bands, i² of them at step i.
+    /// Squares of [`PATCH`] frames and bands, i² of them at step i; of samples, a hop of them.
     pub patches: MeanCurve,
     /// Single values of the input, a share of (i / [`PIXEL_STEPS`])² of them at step i.
     pub pixels: MeanCurve,
@@ -45,6 +49,8 @@ pub struct MeanCurve {
     pub probability: Vec<f64>,
     /// Mean of max(logit, 0) at each step.
     pub positive_logit: Vec<f64>,
+    /// Share of the clips at each step whose likeliest class is still the explained one.
+    pub kept: Vec<f64>,
     /// Area under the probability's curve, by trapezia.
     pub area: Option<f64>,
     /// Its interval.
@@ -65,13 +71,13 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// Squares of `side` frames and bands (less at the edges); i² of them at step i, and all in the last.
-    pub(super) fn patches(n_frames: usize, n_mels: usize, side: usize) -> Self {
+    /// Rectangles of so many frames and bands (less at the edges); i² of them at step i, and all in the last.
+    pub(super) fn patches(n_frames: usize, n_mels: usize, [height, width]: [usize; 2]) -> Self {
         let mut places = Vec::new();
-        for frame in (0..n_frames).step_by(side) {
-            for band in (0..n_mels).step_by(side) {
-                let rows = frame..n_frames.min(frame + side);
-                let columns = band..n_mels.min(band + side);
+        for frame in (0..n_frames).step_by(height) {
+            for band in (0..n_mels).step_by(width) {
+                let rows = frame..n_frames.min(frame + height);
+                let columns = band..n_mels.min(band + width);
                 places.push(rows.flat_map(|t| columns.clone().map(move |m| t * n_mels + m)).collect());
             }
         }
@@ -134,10 +140,13 @@ pub(super) struct Curve {
     flipped: Vec<f64>,
     probability: Vec<f64>,
     positive_logit: Vec<f64>,
+    /// 1 where the class is still the likeliest, else 0.
+    kept: Vec<f64>,
 }
 
 /// Flips the input of `package`'s classifier in the order of each of `methods` (as [`crate::interpret::methods`] names them;
-/// [`super::input_map`] says how a mask becomes an order) and in random order, which comes last.
+/// [`super::input_map`] says how a mask becomes an order), of samples in that of their magnitudes, and in random order, which
+/// comes last.
 ///
 /// # Errors
 /// Where a method cannot be loaded or fails.
@@ -151,11 +160,14 @@ pub fn flip(
     let classifier = Classifier::load(package)?;
     let silence = classifier.front_end().compression.silence();
     let n_mels = classifier.front_end().mel.n_mels;
+    let hears_samples = classifier.front_end().mel.scale == MelScale::Samples;
+    let patch = if hears_samples { [1, n_mels] } else { [PATCH; 2] };
     let schedules = [
-        Schedule::patches(classifier.n_frames(), n_mels, PATCH),
+        Schedule::patches(classifier.n_frames(), n_mels, patch),
         Schedule::pixels(classifier.n_frames() * n_mels, PIXEL_STEPS),
     ];
     let mut names: Vec<&str> = methods.iter().map(String::as_str).filter(|m| *m != RANDOM).collect();
+    names.extend(hears_samples.then_some(AMPLITUDE));
     names.push(RANDOM);
     let all = 2 * names.len() * clips.len();
     let mut results = Vec::with_capacity(names.len());
@@ -205,6 +217,7 @@ pub(super) fn curve(
         flipped: schedule.shares(order),
         probability: classified.iter().map(|c| of(&c.probs)).collect(),
         positive_logit: classified.iter().map(|c| of(&c.logits).max(0.0)).collect(),
+        kept: classified.iter().map(|c| f64::from(u8::from(c.top() == class))).collect(),
     })
 }
 
@@ -231,6 +244,7 @@ pub(super) fn mean_curve(curves: &[&Curve], seed: u64) -> MeanCurve {
         flipped: mean(|c| &c.flipped),
         probability: mean(|c| &c.probability),
         positive_logit: mean(|c| &c.positive_logit),
+        kept: mean(|c| &c.kept),
         area: metrics::mean(&areas),
         area_interval: interval(&areas),
         aupc: metrics::mean(&aupcs),
@@ -261,7 +275,7 @@ mod tests {
         let features = formula(|i| (i * 7 % 11) as f32 / 5.0 - 1.0);
         let relevance = formula(|i| ((i * 5 + i * i) % 23) as f32 / 6.0 - 1.0);
         let weights = formula(|i| (i * 3 % 7) as f32 / 7.0);
-        let schedule = Schedule::patches(5, 4, 2);
+        let schedule = Schedule::patches(5, 4, [2, 2]);
         let order = schedule.order(&relevance, 1, 0);
         assert_eq!(order, [1, 2, 3, 5, 4, 0]);
         let score = |x: &Vec<f32>| 10.0 + x.iter().zip(&weights).map(|(x, w)| f64::from(x * w)).sum::<f64>();
@@ -280,7 +294,7 @@ mod tests {
 
     #[test]
     fn united_orders_take_each_place_once_and_more_where_they_differ() {
-        let patches = Schedule::patches(4, 4, 1);
+        let patches = Schedule::patches(4, 4, [1, 1]);
         let (forward, backward): (Vec<usize>, Vec<usize>) = ((0..16).collect(), (0..16).rev().collect());
         let (same, order) = patches.united(&[forward.clone(), forward.clone()]);
         assert_eq!((same.counts, order), (patches.counts.clone(), forward.clone()));
@@ -292,9 +306,10 @@ mod tests {
     #[test]
     fn every_schedule_goes_from_nothing_to_everything() {
         for (schedule, n) in [
-            (Schedule::patches(320, 64, 16), 80),
-            (Schedule::patches(1, 1, 16), 1),
-            (Schedule::patches(33, 17, 16), 6),
+            (Schedule::patches(320, 64, [16, 16]), 80),
+            (Schedule::patches(1, 1, [16, 16]), 1),
+            (Schedule::patches(33, 17, [16, 16]), 6),
+            (Schedule::patches(100, 80, [1, 80]), 100),
             (Schedule::pixels(20_480, PIXEL_STEPS), 20_480),
             (Schedule::pixels(3, PIXEL_STEPS), 3),
         ] {
@@ -305,6 +320,6 @@ mod tests {
             values.sort_unstable();
             assert!(values.iter().copied().eq(0..values.len()), "each value belongs to one place");
         }
-        assert_eq!(Schedule::patches(320, 64, 16).counts, [0, 1, 4, 9, 16, 25, 36, 49, 64, 80]);
+        assert_eq!(Schedule::patches(320, 64, [16, 16]).counts, [0, 1, 4, 9, 16, 25, 36, 49, 64, 80]);
     }
 }

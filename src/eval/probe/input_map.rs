@@ -15,6 +15,8 @@ use crate::{Error, Result};
 
 /// The order that knows nothing, for comparison.
 pub const RANDOM: &str = "random";
+/// The order of magnitudes, which knows the sound but not the network.
+pub const AMPLITUDE: &str = "amplitude";
 
 /// Relevance of the classifier's input for `class`, `[n_frames, n_mels]`: the method's own where it attributes to the
 /// input (signed), else its mask averaged over the bins of each band (0…1).
@@ -28,7 +30,8 @@ pub type InputMap = (Vec<f32>, Arc<[f32]>);
 
 /// The classifier's input for each clip with what a method (as [`crate::interpret::methods`] names it) finds relevant in it,
 /// each `[n_frames, n_mels]`, for the class that the classifier puts first: the true one would tell a classifier that is
-/// trained on what the method left what the clip is. Nothing is more relevant than anything else for [`RANDOM`].
+/// trained on what the method left what the clip is. Nothing is more relevant than anything else for [`RANDOM`], and for
+/// [`AMPLITUDE`] what is larger is.
 ///
 /// # Errors
 /// Where the method cannot be loaded or fails.
@@ -47,6 +50,8 @@ pub fn input_maps(
         let class = ClassId(heard.classified.top());
         let map = if method == RANDOM {
             vec![0.0; heard.features.len()].into()
+        } else if method == AMPLITUDE {
+            heard.features.iter().map(|x| x.abs()).collect()
         } else {
             let explanation = pool.with(|interpreter| interpreter.explain(&heard.segment()))?;
             input_map(explanation.as_ref(), class, front_end.bank())

@@ -20,6 +20,7 @@ use crate::model::causal::{CausalConfig, TrainableCausal};
 use crate::model::classifier::Classifier;
 use crate::model::manifest::Architecture;
 use crate::model::package::Package;
+use crate::model::sequential::{SequentialConfig, TrainableSequential};
 use crate::model::tensors::{Array, Arrays};
 use crate::model::vgg::{TrainableVgg, VggConfig};
 use crate::units::ClassId;
@@ -147,6 +148,10 @@ fn fresh(package: &Package, rng: &mut ChaCha8Rng) -> Result<(Arrays, Vec<String>
             arrays.insert("label.weight", [config.n_classes, config.embedding], weights);
             let names = config.layers().into_iter().map(|layer| layer.name).chain(["label".to_owned()]).collect();
             Ok((arrays, names))
+        }
+        Architecture::Sequential => {
+            let config = SequentialConfig::from_manifest(manifest)?;
+            Ok((TrainableSequential::new(&config, rng)?.arrays(), config.layer_names()?))
         }
         Architecture::EfficientAt => Err(Error::usage(format!(
             "the layers of {} cannot be made random: its architecture is not trained here; leave --sanity out",

@@ -53,6 +53,8 @@ pub fn flipping(results: &[Flipping]) -> String {
         rows.push(std::iter::once(r.method.clone()).chain(cells(&r.patches)).chain(cells(&r.pixels)).collect());
     }
     text += &columns(&rows);
+    text += "\nshare of the clips that stay what they were, by the share of single values that is replaced\n\n";
+    text += &columns(&kept(results));
     text
 }
 
@@ -87,6 +89,23 @@ pub fn concepts(results: &[ConceptFlipping]) -> String {
         text += &columns(&r.relevance.iter().map(row).collect::<Vec<Vec<String>>>());
     }
     text
+}
+
+/// Shares of the input at which [`kept`] looks.
+const LOOKED_AT: [f64; 6] = [0.01, 0.05, 0.1, 0.2, 0.4, 0.8];
+
+/// How many clips keep their class while single values are replaced: the paper's curves of accuracy, in a few columns.
+fn kept(results: &[Flipping]) -> Vec<Vec<String>> {
+    let mut rows = vec![vec!["method".to_owned()]];
+    rows[0].extend(LOOKED_AT.iter().map(|share| format!("{:.0} %", 100.0 * share)));
+    for r in results {
+        let curve = &r.pixels;
+        // The last step that does not go beyond the share.
+        let at = |share: &f64| curve.flipped.iter().rposition(|flipped| flipped <= share);
+        let cell = |share: &f64| number(at(share).and_then(|i| curve.kept.get(i)).copied());
+        rows.push(std::iter::once(r.method.clone()).chain(LOOKED_AT.iter().map(cell)).collect());
+    }
+    rows
 }
 
 /// Stability: a row a method.

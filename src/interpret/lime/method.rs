@@ -249,7 +249,7 @@ impl Explanation for LimeExplanation {
     }
 
     /// Zeros for a part that the segment does not have.
-    fn component_mask(&self, index: usize, frames: Range<usize>, out: &mut [f32]) {
+    fn component_mask(&self, _: ClassId, index: usize, frames: Range<usize>, out: &mut [f32]) {
         let part = self.parts.as_slice().iter().position(|part| part.index == index);
         self.parts.mask(part, frames, out);
     }

@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use super::{Chain, Composite, Halfway, Hidden, Layer, Pass, Prepared, Propagation, ReluGradient, Reversible};
+use super::{Chain, Composite, Halfway, Hidden, Pass, Prepared, Propagation, ReluGradient, Reversible};
 use crate::Result;
 
 impl Reversible for Chain {
     fn n_mels(&self) -> usize {
-        self.config().n_mels
+        Self::n_mels(self)
     }
 
     fn n_classes(&self) -> usize {
-        self.config().n_classes
+        self.n_classes
     }
 
     fn n_blocks(&self) -> usize {
-        self.config().widths.len()
+        Self::n_blocks(self)
     }
 
     fn check(&self, segment: &[f32]) -> Result<()> {
@@ -38,8 +38,7 @@ impl Reversible for Chain {
     }
 
     fn propagation(self: Arc<Self>, preset: &str, low: f32, high: f32) -> Result<Box<dyn Propagation>> {
-        let n_convs = self.layers.iter().filter(|layer| matches!(layer, Layer::Conv(_))).count();
-        let rules = Composite::named(preset, n_convs, 1, low, high)?.prepare(&self)?;
+        let rules = Composite::preset(preset, &self, low, high)?.prepare(&self)?;
         Ok(Box::new(ChainPropagation { chain: self, rules }))
     }
 }

@@ -13,11 +13,23 @@ use crate::{Error, Result};
 ///   2021): ε for the dense layer; γ = 0.25, z⁺ or α2β1 for convolutions; zᴮ or flat for the first one.
 /// - `thesis`: w² first, γ falling with depth from 0.4 to 0.1, and ε = 1e-7 for the dense layer (concept-based
 ///   explanations of audio, Table 4.3).
-pub const PRESETS: &[&str] =
-    &["zero", "epsilon", "epsilon-gamma-box", "epsilon-plus", "epsilon-plus-flat", "epsilon-alpha2-beta1", "thesis"];
+/// - `thesis-toy`: its rules for the synthetic set (section 4.1.2): flat first, γ = 0.8, and ε = 1e-7.
+pub const PRESETS: &[&str] = &[
+    "zero",
+    "epsilon",
+    "epsilon-gamma-box",
+    "epsilon-plus",
+    "epsilon-plus-flat",
+    "epsilon-alpha2-beta1",
+    "thesis",
+    "thesis-toy",
+];
 
 /// γ of zennit's presets.
 const GAMMA: f32 = 0.25;
+
+/// γ of the thesis for its synthetic set.
+const TOY_GAMMA: f32 = 0.8;
 
 /// ε and stabiliser of the thesis.
 const THESIS_EPSILON: f32 = 1e-7;
@@ -43,10 +55,16 @@ impl Composite {
     /// The combination of this name for a chain. `low` and `high` are the ends of the range of the classifier's input.
     ///
     /// # Errors
-    /// A usage error for a name that is none.
+    /// A usage error for a name that is none, or rules that a network on samples cannot follow.
     pub fn preset(name: &str, chain: &Chain, low: f32, high: f32) -> Result<Self> {
-        let n_convs = chain.layers.iter().filter(|layer| matches!(layer, Layer::Conv(_))).count();
-        Self::named(name, n_convs, 1, low, high)
+        let (n_convs, n_dense) = chain.n_linear();
+        if name == "epsilon-gamma-box" && chain.hears_samples() {
+            return Err(Error::usage(
+                "epsilon-gamma-box needs the range of the network's input, and samples over their own percentile have none; \
+                 give epsilon-plus",
+            ));
+        }
+        Self::named(name, n_convs, n_dense, low, high)
     }
 
     /// The combination of this name for `n_convs` convolutions and `n_dense` dense layers behind them.
@@ -54,7 +72,7 @@ impl Composite {
     /// # Errors
     /// As [`Self::preset`].
     pub fn named(name: &str, n_convs: usize, n_dense: usize, low: f32, high: f32) -> Result<Self> {
-        let dense = Rule::Epsilon(if name == "thesis" { THESIS_EPSILON } else { STABILISER });
+        let dense = Rule::Epsilon(if name.starts_with("thesis") { THESIS_EPSILON } else { STABILISER });
         let (first, rest) = match name {
             "zero" => return Ok(Self { rules: vec![Rule::Epsilon(0.0); n_convs + n_dense], zero_bias: false }),
             "epsilon" => (dense, dense),
@@ -64,6 +82,7 @@ impl Composite {
             "epsilon-alpha2-beta1" => (Rule::AlphaBeta { alpha: 2.0 }, Rule::AlphaBeta { alpha: 2.0 }),
             // What follows the first is set below.
             "thesis" => (Rule::WSquare, dense),
+            "thesis-toy" => (Rule::Flat, Rule::Gamma { gamma: TOY_GAMMA, stabiliser: THESIS_EPSILON }),
             _ => {
                 return Err(Error::usage(format!(
                     "there are no relevance rules '{name}'; give one of {}",
@@ -87,14 +106,7 @@ impl Composite {
     /// # Errors
     /// A bug where there are not as many rules as layers.
     pub fn prepare(&self, chain: &Chain) -> Result<Prepared> {
-        let linears: Vec<_> = chain
-            .layers
-            .iter()
-            .filter_map(|layer| match layer {
-                Layer::Conv(linear) | Layer::Dense(linear) => Some(linear),
-                _ => None,
-            })
-            .collect();
+        let linears: Vec<_> = chain.layers.iter().filter_map(Layer::linear).collect();
         if linears.len() != self.rules.len() {
             return Err(Error::bug(format!("{} rules were given to {} layers", self.rules.len(), linears.len())));
         }

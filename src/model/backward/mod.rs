@@ -14,6 +14,7 @@ mod map;
 mod pooling;
 mod reversible;
 mod rules;
+mod sequential;
 
 pub use composite::{Composite, PRESETS, Prepared};
 pub use reversible::{Halfway, Propagation, Reversible};
@@ -24,9 +25,11 @@ pub(crate) use self::rules::{LayerRule, Surroundings, divide};
 
 use std::ops::Range;
 
-use self::linear::{Linear, Weights};
+use self::linear::Linear;
 use super::kernels::conv::{ConvShape, pack_weights};
 use super::kernels::pool::{self, PoolShape};
+use super::kernels::strided::{self, Windows};
+use super::sequential::waveform_scale;
 use super::tensors::Arrays;
 use super::vgg::{VggConfig, fold_layer};
 use crate::{Error, Result};
@@ -47,15 +50,34 @@ enum Layer {
     Conv(Linear),
     /// Maximum of 1 or 2 frames and 2 bands.
     MaxPool(usize),
+    /// Maximum of windows that may overlap.
+    Maximum(Windows),
     /// Mean over frequency, then mean + max over time.
     GlobalPool,
+    /// All columns as one line of samples, over a percentile of their magnitudes and a floor.
+    Waveform {
+        percentile: f32,
+        floor: f32,
+    },
+    /// The image as one pixel. Behind it, a convolution is a dense layer with a ReLU.
+    Flatten,
     Dense(Linear),
 }
 
 /// The network, ready to run forward and backward, segment by segment.
 pub struct Chain {
-    config: VggConfig,
+    n_mels: usize,
+    n_classes: usize,
+    /// Frames of a segment: at least as many, or exactly, where dense layers see all of them.
+    frames: (usize, Frames),
     layers: Vec<Layer>,
+}
+
+/// Which segments a chain takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Frames {
+    AtLeast,
+    Exactly,
 }
 
 /// What one layer was given in a forward pass.
@@ -104,7 +126,7 @@ impl Chain {
             let folded = fold_layer(arrays, &s)?;
             let shape = ConvShape { height: 0, width: 0, c_in: s.c_in, c_out: s.c_out, kh: 3, kw: 3 };
             let packed = pack_weights(s.c_out, s.c_in, 9, &folded.weights);
-            layers.push(Layer::Conv(Linear { shape, weights: Weights::new(&shape, packed, folded.bias) }));
+            layers.push(Layer::Conv(Linear::same(shape, packed, folded.bias)));
             layers.extend(s.pool.map(Layer::MaxPool));
         }
         layers.push(Layer::GlobalPool);
@@ -113,14 +135,15 @@ impl Chain {
         let shape = ConvShape { height: 1, width: 1, c_in: e, c_out: n, kh: 1, kw: 1 };
         let packed = pack_weights(n, e, 1, arrays.get("fc.weight", &[n, e])?);
         let bias = arrays.get("fc.bias", &[n])?.to_vec();
-        layers.push(Layer::Dense(Linear { shape, weights: Weights::new(&shape, packed, bias) }));
-        Ok(Self { config: config.clone(), layers })
+        layers.push(Layer::Dense(Linear::same(shape, packed, bias)));
+        let frames = (config.time_pooling(), Frames::AtLeast);
+        Ok(Self { n_mels: config.n_mels, n_classes: config.n_classes, frames, layers })
     }
 
-    /// Shape of the network.
+    /// Values of a frame of the input.
     #[must_use]
-    pub const fn config(&self) -> &VggConfig {
-        &self.config
+    pub const fn n_mels(&self) -> usize {
+        self.n_mels
     }
 
     /// Layers, the input's pooling first and the dense layer last: a convolution with its ReLU is one.
@@ -132,9 +155,22 @@ impl Chain {
     /// The layer whose input is the output of block `block` (from 0) before its pooling, as taps are.
     #[must_use]
     pub fn behind_block(&self, block: usize) -> Option<usize> {
-        let ends = |layer: &&Layer| matches!(layer, Layer::MaxPool(_) | Layer::GlobalPool);
-        let end = self.layers.iter().filter(ends).nth(block)?;
-        self.layers.iter().position(|layer| std::ptr::eq(layer, end))
+        let ends =
+            |(_, layer): &(usize, &Layer)| matches!(layer, Layer::MaxPool(_) | Layer::Maximum(_) | Layer::GlobalPool);
+        self.layers.iter().enumerate().filter(ends).nth(block).map(|(i, _)| i)
+    }
+
+    /// Blocks that [`Self::behind_block`] knows.
+    fn n_blocks(&self) -> usize {
+        (0..).take_while(|block| self.behind_block(*block).is_some()).count()
+    }
+
+    /// Convolutions, and dense layers behind them.
+    fn n_linear(&self) -> (usize, usize) {
+        let n = |layers: &[Layer]| layers.iter().filter(|layer| layer.linear().is_some()).count();
+        let dense_from = |layer: &Layer| matches!(layer, Layer::Flatten | Layer::Dense(_));
+        let (convs, dense) = self.layers.split_at(self.layers.iter().position(dense_from).unwrap_or(self.layers.len()));
+        (n(convs), n(dense))
     }
 
     /// Whether a segment `[n_frames, n_mels]` can go through.
@@ -142,13 +178,18 @@ impl Chain {
     /// # Errors
     /// A bug where it is too short, or no whole number of frames.
     pub fn check(&self, segment: &[f32]) -> Result<()> {
-        let (n_mels, least) = (self.config.n_mels, self.config.time_pooling());
-        if segment.len().is_multiple_of(n_mels) && segment.len() / n_mels >= least {
+        let (n_mels, (n_frames, frames)) = (self.n_mels, self.frames);
+        let fits = match frames {
+            Frames::AtLeast => segment.len() / n_mels >= n_frames,
+            Frames::Exactly => segment.len() / n_mels == n_frames,
+        };
+        if segment.len().is_multiple_of(n_mels) && fits {
             return Ok(());
         }
         Err(Error::bug(format!(
-            "a segment of {} values was given to a network of at least {least} frames and {n_mels} bands",
-            segment.len()
+            "a segment of {} values was given to a network of {}{n_frames} frames and {n_mels} bands",
+            segment.len(),
+            if frames == Frames::AtLeast { "at least " } else { "" }
         )))
     }
 
@@ -158,7 +199,7 @@ impl Chain {
     /// As [`Self::check`].
     pub fn forward(&self, segment: &[f32]) -> Result<Pass> {
         self.check(segment)?;
-        let n_mels = self.config.n_mels;
+        let n_mels = self.n_mels;
         let n_frames = segment.len() / n_mels;
         let mut steps = Vec::with_capacity(self.layers.len());
         let (mut height, mut width, mut input) = (n_frames, n_mels, segment.to_vec());
@@ -171,6 +212,7 @@ impl Chain {
                     pooling::input_forward(&input, n_mels, *frames)
                 }
                 Layer::Conv(linear) => {
+                    [next_height, next_width] = linear.size_out(height, width);
                     sums = linear.sums(height, width, &input);
                     sums.iter().map(|z| z.max(0.0)).collect()
                 }
@@ -181,9 +223,24 @@ impl Chain {
                     pool::forward(shape, &input, &mut output);
                     output
                 }
+                Layer::Maximum(windows) => {
+                    [next_height, next_width] = windows.counts();
+                    let mut output = vec![0.0; windows.n() * windows.channels];
+                    strided::max(windows, &input, &mut output);
+                    output
+                }
                 Layer::GlobalPool => {
                     (next_height, next_width) = (1, 1);
                     pooling::global_forward(height, width, &input)
+                }
+                Layer::Waveform { percentile, floor } => {
+                    (next_height, next_width) = (1, input.len());
+                    let scale = waveform_scale(&input, *percentile, *floor);
+                    input.iter().map(|x| x * scale).collect()
+                }
+                Layer::Flatten => {
+                    (next_height, next_width) = (1, 1);
+                    input.clone()
                 }
                 Layer::Dense(linear) => {
                     sums = linear.sums(1, 1, &input);
@@ -196,11 +253,18 @@ impl Chain {
         Ok(Pass { steps, n_values: segment.len() })
     }
 
-    /// The input that layer `layer` was given.
+    /// The input that layer `layer` was given. Places of a line of samples are frames.
     #[must_use]
     pub fn hidden(&self, pass: &Pass, layer: usize) -> Option<Hidden> {
         let step = pass.steps.get(layer)?;
-        Some(Hidden { height: step.height, width: step.width, values: step.input.clone() })
+        let is_line = self.hears_samples() && layer > 0;
+        let (height, width) = if is_line { (step.width, step.height) } else { (step.height, step.width) };
+        Some(Hidden { height, width, values: step.input.clone() })
+    }
+
+    /// Whether the input is samples.
+    fn hears_samples(&self) -> bool {
+        matches!(self.layers.first(), Some(Layer::Waveform { .. }))
     }
 
     /// Gradient of a class's logit by the input, `[n_frames, n_mels]`; zeros for a class that there is not.
@@ -214,7 +278,7 @@ impl Chain {
     pub fn gradient_behind(&self, pass: &Pass, class: usize, relu: ReluGradient, layer: usize) -> Vec<f32> {
         let seed = one_hot(pass.logits().len(), class, 1.0);
         self.walk(pass, seed, layer, |layer, step, mut grad| match layer {
-            Layer::InputPool(frames) => pooling::input_gradient(&grad, self.config.n_mels, *frames, step.input.len()),
+            Layer::InputPool(frames) => pooling::input_gradient(&grad, self.n_mels, *frames, step.input.len()),
             Layer::Conv(linear) => {
                 let guided = relu == ReluGradient::Guided;
                 for (g, z) in grad.iter_mut().zip(&step.sums) {
@@ -223,7 +287,14 @@ impl Chain {
                 linear.backward(step.height, step.width, &linear.weights, &grad)
             }
             Layer::MaxPool(rows) => unpool(step, *rows, &grad),
+            Layer::Maximum(windows) => to_winners(step, windows, &grad),
             Layer::GlobalPool => pooling::global_gradient(step.height, step.width, &step.input, &grad),
+            Layer::Waveform { percentile, floor } => {
+                let scale = waveform_scale(&step.input, *percentile, *floor);
+                grad.iter_mut().for_each(|g| *g *= scale);
+                grad
+            }
+            Layer::Flatten => grad,
             Layer::Dense(linear) => linear.backward(1, 1, &linear.weights, &grad),
         })
     }
@@ -251,16 +322,15 @@ impl Chain {
         rules: &Prepared,
         layers: Range<usize>,
     ) -> Vec<Vec<f32>> {
-        let is_linear = |layer: &&Layer| matches!(layer, Layer::Conv(_) | Layer::Dense(_));
-        let n_above = self.layers[layers.end..].iter().filter(is_linear).count();
+        let n_above = self.layers[layers.end..].iter().filter(|layer| layer.linear().is_some()).count();
         let mut next_rule = rules.linear.iter().rev().skip(n_above);
         for (layer, step) in self.layers[layers.clone()].iter().zip(&pass.steps[layers]).rev() {
             let each =
                 |of: &dyn Fn(&[f32]) -> Vec<f32>| -> Vec<Vec<f32>> { shares.iter().map(|share| of(share)).collect() };
             shares = match layer {
-                Layer::InputPool(frames) => each(&|share| {
-                    pooling::input_relevance(&step.input, share, self.config.n_mels, *frames, rules.input)
-                }),
+                Layer::InputPool(frames) => {
+                    each(&|share| pooling::input_relevance(&step.input, share, self.n_mels, *frames, rules.input))
+                }
                 Layer::Conv(linear) | Layer::Dense(linear) => match next_rule.next() {
                     Some(rule) => {
                         let shares: Vec<&[f32]> = shares.iter().map(Vec::as_slice).collect();
@@ -269,9 +339,11 @@ impl Chain {
                     None => each(&|_| vec![0.0; step.input.len()]),
                 },
                 Layer::MaxPool(rows) => each(&|share| unpool(step, *rows, share)),
+                Layer::Maximum(windows) => each(&|share| to_winners(step, windows, share)),
                 Layer::GlobalPool => {
                     each(&|share| pooling::global_relevance(step.height, step.width, &step.input, share))
                 }
+                Layer::Waveform { .. } | Layer::Flatten => shares,
             };
         }
         shares
@@ -293,6 +365,15 @@ impl Chain {
     }
 }
 
+impl Layer {
+    const fn linear(&self) -> Option<&Linear> {
+        match self {
+            Self::Conv(linear) | Self::Dense(linear) => Some(linear),
+            _ => None,
+        }
+    }
+}
+
 fn one_hot(n: usize, at: usize, value: f32) -> Vec<f32> {
     (0..n).map(|i| if i == at { value } else { 0.0 }).collect()
 }
@@ -308,6 +389,15 @@ fn unpool(step: &Step, rows: usize, values: &[f32]) -> Vec<f32> {
     pool::forward(shape, &step.input, &mut pooled);
     let mut out = vec![0.0; step.input.len()];
     pool::backward(shape, &step.input, &pooled, values, &mut out);
+    out
+}
+
+/// The same of windows that may overlap.
+fn to_winners(step: &Step, windows: &Windows, values: &[f32]) -> Vec<f32> {
+    let mut most = vec![0.0; windows.n() * windows.channels];
+    strided::max(windows, &step.input, &mut most);
+    let mut out = vec![0.0; step.input.len()];
+    strided::max_backward(windows, &step.input, &most, values, &mut out);
     out
 }
 

@@ -3,10 +3,12 @@
 pub mod batch;
 pub mod batch_norm;
 pub mod conv;
+pub mod dense;
 pub mod depthwise;
 pub mod gemm;
 pub mod norm;
 pub mod pool;
+pub mod strided;
 
 /// Runs a loop compiled for the best vector instructions that this processor has (found at run time).
 #[inline]

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::simd;
 
 /// Shape of a pooling over `rows`×2 pixels with stride as large; an odd last row or column is dropped.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolShape {
     /// Image height (time frames).
     pub height: usize,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::label::is_group_name;
 use super::{Architecture, Classifier, FrontEndSpec, Head, L2i, Lmac, Manifest};
-use crate::dsp::Compression;
+use crate::dsp::{Compression, MelScale};
 use crate::toml_text::BadValue;
 
 /// Widest block and largest component count that are taken for meant.
@@ -144,6 +144,31 @@ fn front_end_problem(f: &FrontEndSpec) -> Option<BadValue> {
             })
         })
         .or_else(|| compression_problem(&f.compression))
+        .or_else(|| samples_problem(f))
+}
+
+/// What columns of samples need.
+fn samples_problem(f: &FrontEndSpec) -> Option<BadValue> {
+    if f.mel_scale != MelScale::Samples {
+        return None;
+    }
+    if f.n_mels != f.hop {
+        let remedy =
+            "give front_end.hop where mel_scale is \"samples\", so that columns follow each other without a gap";
+        return Some(BadValue::new("front_end.n_mels", f.n_mels, remedy));
+    }
+    if f.compression != Compression::None {
+        let remedy = "give kind = \"none\" where mel_scale is \"samples\"";
+        return Some(BadValue::new("front_end.compression.kind", "another kind", remedy));
+    }
+    if f.pre_emphasis > 0.0 {
+        let remedy = "leave it out where mel_scale is \"samples\"";
+        return Some(BadValue::new("front_end.pre_emphasis", f.pre_emphasis, remedy));
+    }
+    (f.win_length < 2 * f.hop).then(|| {
+        let remedy = "give at least twice the hop where mel_scale is \"samples\"";
+        BadValue::new("front_end.win_length", f.win_length, remedy)
+    })
 }
 
 fn compression_problem(c: &Compression) -> Option<BadValue> {
@@ -180,7 +205,23 @@ fn classifier_problem(c: &Classifier) -> Option<BadValue> {
             )
         }),
         Architecture::EfficientAt => efficientat_problem(c),
+        // Its loader looks at each layer.
+        Architecture::Sequential => sequential_problem(c),
     }
+}
+
+fn sequential_problem(c: &Classifier) -> Option<BadValue> {
+    if c.head != Head::Dense {
+        let remedy = "give \"dense\" where architecture is \"sequential\"";
+        return Some(BadValue::new("classifier.head", "another head", remedy));
+    }
+    c.layers.is_empty().then(|| {
+        BadValue::new(
+            "classifier.layers",
+            "[]",
+            "give one [[classifier.layers]] table for each layer before the logits",
+        )
+    })
 }
 
 fn efficientat_problem(c: &Classifier) -> Option<BadValue> {

@@ -28,9 +28,10 @@ pub struct FrontEndSpec {
     /// High frequencies are raised first, `y[n] = x[n + 1] - pre_emphasis * x[n]`: 0…1, less than 1.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub pre_emphasis: f32,
-    /// Mel bands, 1…n_fft/2 + 1.
+    /// Mel bands, 1…n_fft/2 + 1; values of a column, where there are no bands.
     pub n_mels: usize,
-    /// Formula of the mel scale.
+    /// Formula of the mel scale; or `bins` or `samples`, where columns are those. Height, edges and power are of bands alone
+    /// then.
     pub mel_scale: MelScale,
     /// Height of the mel triangles.
     pub mel_norm: MelNorm,
@@ -116,12 +117,13 @@ fn is_zero(share: &f32) -> bool {
     *share == 0.0
 }
 
-/// Reads a compression, refusing unknown keys beside `kind = "log1p"` too: serde lets them pass beside a variant that
-/// has no fields, so that variant has an empty set of them here.
+/// Reads a compression, refusing unknown keys beside `kind = "log1p"` and `"none"` too: serde lets them pass beside a variant
+/// that has no fields, so those variants have an empty set of them here.
 fn strict_compression<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Compression, D::Error> {
     #[derive(Deserialize)]
     #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
     enum Strict {
+        None {},
         Log10 { floor: f32, scale: f32, offset: f32 },
         Log1p {},
         Db { floor: f32 },
@@ -129,6 +131,7 @@ fn strict_compression<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Comp
     }
     Ok(match Strict::deserialize(deserializer)? {
         Strict::Log10 { floor, scale, offset } => Compression::Log10 { floor, scale, offset },
+        Strict::None {} => Compression::None,
         Strict::Log1p {} => Compression::Log1p,
         Strict::Db { floor } => Compression::Db { floor },
         Strict::Ln { floor, scale, offset } => Compression::Ln { floor, scale, offset },

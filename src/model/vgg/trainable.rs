@@ -150,6 +150,12 @@ impl TrainableVgg {
         })
     }
 
+    /// Shape of the network.
+    #[must_use]
+    pub const fn config(&self) -> &VggConfig {
+        &self.config
+    }
+
     /// Everything by PyTorch's names, running statistics included.
     #[must_use]
     pub fn arrays(&self) -> Arrays {
