@@ -90,7 +90,7 @@ fn of_a_concept_a_tenth_is_left_before_the_blur() {
     // One of eighty is above the 90th percentile: what is left is its blur, five by five.
     let bands = thesis_bands(&relevance, 10, CONCEPT_DROPPED);
     let places: Vec<usize> = (0..80).filter(|i| bands[*i] > 0.0).collect();
-    let around = (0..80).filter(|i| (i / 10).abs_diff(4) <= 2 && (i % 10).abs_diff(4) <= 2);
+    let around = (0..80_usize).filter(|i| (i / 10).abs_diff(4) <= 2 && (i % 10).abs_diff(4) <= 2);
     assert_eq!(places, around.collect::<Vec<_>>());
     let (concept, thesis) = (mask(MaskForm::ThesisConcept), mask(MaskForm::Thesis));
     let uneven: Vec<f32> = (0..N_FRAMES * N_MELS).map(|i| (i * 7 % 23) as f32).collect();

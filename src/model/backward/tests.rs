@@ -96,7 +96,7 @@ fn a_halt_at_a_block_changes_nothing() {
                 assert_eq!(halfway.hidden().values.len(), halfway.relevance().len());
                 // Every third value to one share, the others to another.
                 let share = |of: bool| {
-                    halfway.relevance().iter().enumerate().map(|(i, r)| if (i % 3 == 0) == of { *r } else { 0.0 })
+                    halfway.relevance().iter().enumerate().map(move |(i, r)| if (i % 3 == 0) == of { *r } else { 0.0 })
                 };
                 let parts = halfway.to_input(vec![share(true).collect(), share(false).collect()]);
                 for ((a, b), whole) in parts[0].iter().zip(&parts[1]).zip(&whole) {
