@@ -62,7 +62,7 @@ fn snapshot(turn: u64) -> Snapshot {
         peak_dbfs: -40.0 + (turn % 30) as f32,
         health: Health::Hearing,
         phase: Phase::Running,
-        active: Vec::new(),
+        open: Vec::new(),
         totals: Totals::default(),
     };
     Snapshot {

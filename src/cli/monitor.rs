@@ -13,7 +13,7 @@ use super::outlet::Outlet;
 use super::outside::Outside;
 use super::reload::Reload;
 use super::settings::SettingsArgs;
-use super::summary::Summary;
+use super::summary::{self, Summary};
 use super::told::Told;
 use super::{Globals, logging, output, privacy, reload, time_zone};
 use crate::audio::source::CaptureOptions;
@@ -112,7 +112,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     let mut outside = Outside::start(config, &sinks, worker.progress())?;
     let (summary, total) = Summary::new(Arc::clone(&told));
     let mut relays = outside.relays();
-    if several_recordings {
+    if several_recordings || ui == UiMode::Tui {
         relays.push(Box::new(summary));
     }
     let recorder = recorder(config, store_options(config, &surroundings.model, &labels), ui, &outside, relays)?;
@@ -145,6 +145,9 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     outside.finish();
     if several_recordings {
         told.say(total.lock().unwrap_or_else(PoisonError::into_inner).line());
+    }
+    if ui == UiMode::Tui {
+        told.say(summary::next_step(&config.record.dir.to_string(), stats.folders_written));
     }
     told.print();
     // The first thing that went wrong is the one to tell: the screen, then the input, then the disk.

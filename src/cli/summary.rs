@@ -1,4 +1,4 @@
-//! How each of several recordings went, in a line for people.
+//! How each input went, in a line for people, and what they can do next.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -71,6 +71,22 @@ impl Total {
     }
 }
 
+/// What to do with what was kept in `dir`, which is empty where nothing was to be.
+pub(super) fn next_step(dir: &str, n_recorded: u64) -> String {
+    match n_recorded {
+        _ if dir.is_empty() => "nothing was kept; with --record DIR every event is, with its evidence".to_owned(),
+        0 => format!("no event was recorded in {dir}"),
+        1 => format!("1 event was recorded; review it with: earwitness review {}", quoted(dir)),
+        n => format!("{n} events were recorded; review them with: earwitness review {}", quoted(dir)),
+    }
+}
+
+/// `text` as a shell takes it for one word.
+fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%".contains(c);
+    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
 /// As in `12.5 s` or `1:02:03`.
 fn length(secs: f64) -> String {
     if secs < 60.0 {
@@ -97,6 +113,14 @@ fn events_text(events: &BTreeMap<String, u64>) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_next_step_can_be_pasted_into_a_shell() {
+        assert!(next_step("", 0).contains("--record DIR"));
+        assert_eq!(next_step("events", 0), "no event was recorded in events");
+        assert!(next_step("/srv/records", 1).ends_with("review it with: earwitness review /srv/records"));
+        assert!(next_step("it's a folder", 7).ends_with("review them with: earwitness review 'it'\\''s a folder'"));
+    }
 
     #[test]
     fn lengths_and_counts_read_well() {

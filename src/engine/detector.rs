@@ -232,6 +232,11 @@ impl Detector {
         self.classes.get(class.0).and_then(ClassDetector::open_since)
     }
 
+    /// The events that are open and were not reported, as they stand.
+    pub fn under_way(&self) -> impl Iterator<Item = Detection> {
+        self.classes.iter().filter_map(ClassDetector::so_far)
+    }
+
     /// Why nothing is reported although the score is noteworthy.
     #[must_use]
     pub fn reason(&self, class: ClassId) -> Reason {

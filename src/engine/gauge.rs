@@ -1,5 +1,6 @@
 //! What a worker knows of itself: how busy it is, what it told when, and the newest events; and the snapshot made of it.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -117,6 +118,13 @@ impl Gauge {
 }
 
 impl Gauge {
+    /// The newest events, the one that began last first: a long one is reported after shorter ones that began later.
+    fn newest_events(&self) -> Vec<Arc<EventSummary>> {
+        let mut events: Vec<_> = self.events.iter().cloned().collect();
+        events.sort_by_key(|summary| Reverse(summary.event.clock.wall(summary.event.onset)));
+        events
+    }
+
     /// An event was explained, or will not be.
     pub(super) fn explained(&mut self, event: &Event) {
         if let Some(summary) = self.events.iter_mut().find(|summary| summary.event.id == event.id) {
@@ -152,7 +160,7 @@ impl Worker {
             explained: pipeline.explained(),
             components: pipeline.components(),
             waterfall: Arc::new(pipeline.waterfall()),
-            events: self.gauge.events.iter().cloned().collect(),
+            events: self.gauge.newest_events(),
             load: self.gauge.load(),
             lag_secs: if self.options.fast || input.ended.is_some() { 0.0 } else { input.lag_secs() },
             latency: self.gauge.latency(),

@@ -78,7 +78,7 @@ impl Pipeline {
     }
 
     /// What is to be done with a class's event; nothing at all in hours that are quiet in this way.
-    fn handling(&self, class: ClassId, onset: SamplePos) -> Option<Handling> {
+    pub(super) fn handling(&self, class: ClassId, onset: SamplePos) -> Option<Handling> {
         let hush = self.hush(class, onset);
         if hush == Some(Hush::Events) {
             return None;

@@ -401,15 +401,13 @@ impl Input {
     /// As a list of inputs shows it.
     pub(super) fn summary(&self) -> InputSummary {
         let level = self.level();
-        let mut active: Vec<_> = self.pipeline.class_states().into_iter().filter(|class| class.active).collect();
-        active.sort_by(|a, b| b.score.total_cmp(&a.score));
         InputSummary {
             source: self.pipeline.params().source.clone(),
             level_dbfs: level.rms_dbfs,
             peak_dbfs: level.peak_dbfs,
             health: self.health,
             phase: self.phase(),
-            active: active.into_iter().map(|class| class.label).collect(),
+            open: self.pipeline.open_events(),
             totals: self.totals(),
         }
     }

@@ -87,7 +87,7 @@ impl LaneState {
             peak_dbfs: -120.0,
             health: Default::default(),
             phase: Phase::Waiting,
-            active: Vec::new(),
+            open: Vec::new(),
             totals: Default::default(),
         })
     }

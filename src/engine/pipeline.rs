@@ -438,7 +438,7 @@ impl Pipeline {
         }
         let heard_to = self.origin.plus(self.sample(end));
         let clips = self.shown.then_some(&self.clips);
-        self.view.stride(probs, loud, &self.ears.history, &self.detector, clips, heard_to);
+        self.view.stride(probs, loud, &self.ears.history, &self.detector, clips, heard_to, &self.params.clock);
         self.note_reasons(end);
         self.forget(end);
         Ok(())

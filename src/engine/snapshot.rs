@@ -33,7 +33,7 @@ pub struct Snapshot {
     pub components: Vec<ComponentShare>,
     /// The last seconds as mel columns.
     pub waterfall: Arc<Waterfall>,
-    /// The newest events, newest first (a bounded number).
+    /// The newest events (a bounded number), the one that began last first.
     pub events: Vec<Arc<EventSummary>>,
     /// Processing time ÷ stride time, smoothed, of all inputs together.
     pub load: f64,
@@ -78,10 +78,27 @@ pub struct InputSummary {
     pub health: Health,
     /// Whether it runs.
     pub phase: Phase,
-    /// Labels with an open event, strongest first.
-    pub active: Vec<String>,
+    /// Events that have begun and were not reported yet, strongest first.
+    pub open: Vec<OpenEvent>,
     /// Counters.
     pub totals: Totals,
+}
+
+/// An event that has begun and was not reported yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenEvent {
+    /// Its label.
+    pub label: String,
+    /// Highest probability so far.
+    pub score: f32,
+    /// Where it began.
+    pub onset: SamplePos,
+    /// Where that lies in the recording, if it is one.
+    pub in_file: Option<SamplePos>,
+    /// Where it was heard last.
+    pub until: SamplePos,
+    /// Ties positions to wall time.
+    pub clock: StreamClock,
 }
 
 /// Live playing of the interpretation.

@@ -1,16 +1,16 @@
 //! What a screen wants to know of a pipeline.
 
 use super::clips::ClipMaker;
-use super::detector::Detector;
+use super::detector::{Detection, Detector};
 use super::heard::AllHeard;
 use super::history::{Geometry, History};
 use super::masking::{Through, mask_frames};
 use super::pipeline::Pipeline;
 use super::report::ComponentShare;
 use super::rows::Rows;
-use super::snapshot::{ClassState, Waterfall};
+use super::snapshot::{ClassState, OpenEvent, Waterfall};
 use crate::dsp::{Level, level};
-use crate::units::{ClassId, SamplePos};
+use crate::units::{ClassId, SamplePos, StreamClock};
 
 /// What is kept of the newest strides for screens alone.
 pub(super) struct View {
@@ -63,6 +63,7 @@ impl View {
 
     /// Takes a stride that ends at `end`. Where a screen shows the input, `clips` brings masks over to bands; otherwise nobody
     /// sees them, and they count as 0.
+    #[allow(clippy::too_many_arguments)]
     pub(super) fn stride(
         &mut self,
         probs: Vec<f32>,
@@ -71,9 +72,10 @@ impl View {
         detector: &Detector,
         clips: Option<&ClipMaker>,
         end: SamplePos,
+        clock: &StreamClock,
     ) {
         self.loud = loud;
-        self.heard.stride(probs.iter().copied().chain(loud), detector, end);
+        self.heard.stride(probs.iter().copied().chain(loud), detector, end, clock);
         let strongest = |open: bool| {
             let classes = (0..probs.len()).filter(|c| !open || detector.is_open(ClassId(*c)));
             classes.max_by(|a, b| probs[*a].total_cmp(&probs[*b])).map(ClassId)
@@ -123,6 +125,28 @@ impl Pipeline {
                 }
             })
             .collect()
+    }
+
+    /// Events that will be reported, and have not been: what is under way, and what waits for the sound after it; strongest first.
+    #[must_use]
+    pub fn open_events(&self) -> Vec<OpenEvent> {
+        let position = |frame: u64| self.origin.plus(self.sample(frame));
+        let event = |detection: Detection| {
+            let (class, onset) = (detection.class, position(detection.onset));
+            self.handling(class, onset)?;
+            Some(OpenEvent {
+                label: self.label(class),
+                score: detection.score,
+                onset,
+                in_file: self.in_file(onset),
+                until: position(detection.offset),
+                clock: self.params.clock,
+            })
+        };
+        let mut events: Vec<OpenEvent> =
+            self.detector.under_way().chain(self.waiting.iter().cloned()).filter_map(event).collect();
+        events.sort_by(|a, b| b.score.total_cmp(&a.score));
+        events
     }
 
     /// Newest probability of each class.

@@ -82,7 +82,7 @@ impl App {
             // Nobody is left to show another one.
             self.hint("the inputs have ended; this is the last that was seen");
         } else if self.frozen {
-            self.hint("the screen is frozen; press f before going to another input");
+            self.hint("the screen is frozen; press Space before going to another input");
         } else {
             self.wanted_input = Some(index);
             self.commands.push(Command::Focus(index));

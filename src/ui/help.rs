@@ -10,11 +10,10 @@ use super::text::{clip, pad};
 use super::theme::Theme;
 
 /// What the signs on the screen mean; stands below the keys.
-const LEGEND: [&str; 15] = [
-    "▶ an event of this label is open, x it is not listened for,",
+const LEGEND: [&str; 14] = [
+    "▶ an event is under way, x a label is not listened for,",
     "  * it was changed for this run, o it is heard and only shown",
-    "12× 3m in a list by group: heard twelve times, the last time",
-    "        three minutes ago",
+    "12× 3m heard twelve times today, the last time three minutes ago",
     "│ in a bar: the score at which an event starts",
     "+1.00 the component that spoke most for the label; – against it",
     "✓ evidence that is enough alone, and needed: without it less",

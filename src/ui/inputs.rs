@@ -108,8 +108,9 @@ impl Columns {
             buffer.set_string(end, row.y, &dropped, theme.alarm());
         }
         let room = usize::from(end.saturating_sub(x + 1));
-        if !input.active.is_empty() && room > 2 {
-            let open = clip(&format!("▶ {}", input.active.join(", ")), room);
+        if !input.open.is_empty() && room > 2 {
+            let labels: Vec<&str> = input.open.iter().map(|event| event.label.as_str()).collect();
+            let open = clip(&format!("▶ {}", labels.join(", ")), room);
             buffer.set_stringn(x, row.y, open, room, theme.active());
         }
     }

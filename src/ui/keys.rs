@@ -140,7 +140,7 @@ const ENTER_ESC: &str = "open an event / close what is on top";
 pub const TABLE: &[Binding] = &[
     bind(Action::Quit, &[char_key('q'), ctrl_key('c')], "quit", Some("quit")),
     bind(Action::Help, &[char_key('?')], "show or hide this help", Some("help")),
-    bind(Action::SwitchView, &[char_key('w')], "heard: all sound / why: what decided", Some("heard/why")),
+    bind(Action::SwitchView, &[char_key('w')], "why: what decided / heard: all sound", Some("why/heard")),
     bind(Action::NextInput, &[special(KeyCode::Tab)], INPUTS, Some("next input")),
     bind(Action::PreviousInput, &[special(KeyCode::BackTab)], INPUTS, None),
     bind(Action::Input(0), &[char_key('1')], INPUTS, None),
@@ -154,7 +154,7 @@ pub const TABLE: &[Binding] = &[
     bind(Action::Input(8), &[char_key('9')], INPUTS, None),
     bind(Action::Listen, &[char_key('l')], "play interpretation / input / silence", Some("listen")),
     bind(Action::CallOff, &[char_key('X')], "call off pending explanations", None),
-    bind(Action::Freeze, &[char_key('f'), char_key(' ')], "freeze the screen; listening goes on", Some("freeze")),
+    bind(Action::Freeze, &[char_key(' ')], "freeze the screen; listening goes on", Some("freeze")),
     bind(Action::Detail, &[special(KeyCode::Enter)], ENTER_ESC, Some("event")),
     bind(Action::Close, &[special(KeyCode::Esc)], ENTER_ESC, None),
     bind(Action::SwitchOrder, &[char_key('t')], "labels by group / score / model", Some("sort")),
@@ -162,7 +162,7 @@ pub const TABLE: &[Binding] = &[
     bind(Action::PreviousLabel, &[char_key(',')], LABEL, None),
     bind(Action::Lower, &[char_key('<')], LABEL, None),
     bind(Action::Raise, &[char_key('>')], LABEL, None),
-    bind(Action::Mute, &[char_key('x')], LABEL, None),
+    bind(Action::Mute, &[char_key('m')], LABEL, None),
     bind(Action::NextLabels, &[char_key(')')], "ten labels down / up", None),
     bind(Action::PreviousLabels, &[char_key('(')], "ten labels down / up", None),
     bind(Action::Up, &[special(KeyCode::Up), char_key('k')], "newer / older event", None),
@@ -175,7 +175,7 @@ pub const TABLE: &[Binding] = &[
     bind(Action::Darker, &[char_key('-')], WATERFALL, Some("darker")),
     bind(Action::Shorter, &[char_key('[')], WATERFALL, Some("less time")),
     bind(Action::Longer, &[char_key(']')], WATERFALL, Some("more time")),
-    bind(Action::Mouse, &[char_key('m')], "mouse on / off", None),
+    bind(Action::Mouse, &[char_key('M')], "mouse on / off", None),
     bind(Action::Redraw, &[ctrl_key('l')], "draw the screen anew", None),
 ];
 

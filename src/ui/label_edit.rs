@@ -2,7 +2,7 @@
 
 use super::app::{App, LabelOrder, Overlay, is_over};
 use super::commands::Command;
-use super::label_rows::{Row, is_grouped, rows};
+use super::label_rows::{classes_in, is_grouped};
 use crate::engine::detector::{ANY_LOUD, Edit};
 use crate::engine::snapshot::{ClassState, Snapshot};
 use crate::engine::stride_level::score_level;
@@ -28,9 +28,7 @@ impl App {
     /// Chooses the label so many rows further down; the first time the one on top.
     pub(super) fn choose_label(&mut self, by: isize) {
         let Some(snapshot) = &self.snapshot else { return };
-        let rows = rows(self.order(), &snapshot.classes);
-        let class = |row: Row<'_>| if let Row::Class(idx) = row { Some(idx) } else { None };
-        let shown: Vec<usize> = rows.into_iter().filter_map(class).collect();
+        let shown = classes_in(self.order(), &snapshot.classes);
         let Some(last) = shown.len().checked_sub(1) else { return };
         let at = self.label.and_then(|class| shown.iter().position(|other| *other == class));
         let at = at.map_or(0, |at| at.saturating_add_signed(by).min(last));
@@ -96,12 +94,12 @@ impl App {
             }
         };
         if *enabled && !alarm {
-            return Some(format!("{label} is only shown; x reports it; to keep that: [class.{label}] alarm = true"));
+            return Some(format!("{label} is only shown; m reports it; to keep that: [class.{label}] alarm = true"));
         }
         Some(if *edited {
             format!("{label} {what}, for this run; to keep it: {keep}")
         } else {
-            format!("{label} {what}   < lower  > raise  x mute  Esc leave")
+            format!("{label} {what}   < lower  > raise  m mute  Esc leave")
         })
     }
 }

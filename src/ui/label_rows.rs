@@ -1,4 +1,4 @@
-//! In which order labels stand, and between them the groups that they belong to.
+//! In which order labels stand, and the groups that they belong to.
 
 use std::cmp::Reverse;
 
@@ -9,20 +9,15 @@ use crate::units::SamplePos;
 /// More labels than this are read by who was heard, not by score.
 const MANY: usize = 40;
 
-/// One row of the labels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Row<'a> {
-    /// The heading of a group, or of what was not heard of it.
-    Group {
-        /// Its name.
-        name: &'a str,
-        /// Labels below this heading.
-        n: usize,
-        /// Whether they were heard.
-        heard: bool,
-    },
-    /// A class, by its index.
-    Class(usize),
+/// A group of labels: some have a line of their own, the others are only named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Group<'a> {
+    /// Its name; none where the model has no groups.
+    pub(super) name: Option<&'a str>,
+    /// Classes with a line of their own, by index: what is heard, then by when it was heard last.
+    pub(super) lines: Vec<usize>,
+    /// The other classes, in the model's order.
+    pub(super) rest: Vec<usize>,
 }
 
 /// Whether the labels are too many, or too different, to be read as one list.
@@ -35,8 +30,8 @@ pub(super) const fn is_now(class: &ClassState) -> bool {
     class.active || class.heard.now
 }
 
-/// The rows of the labels, from the top.
-pub(super) fn rows(order: LabelOrder, classes: &[ClassState]) -> Vec<Row<'_>> {
+/// The classes by index, in `order`.
+pub(super) fn classes_in(order: LabelOrder, classes: &[ClassState]) -> Vec<usize> {
     let mut shown: Vec<usize> = (0..classes.len()).collect();
     match order {
         LabelOrder::Model => {}
@@ -45,37 +40,42 @@ pub(super) fn rows(order: LabelOrder, classes: &[ClassState]) -> Vec<Row<'_>> {
             let key = |idx: usize| if classes[idx].score.is_nan() { -1.0 } else { classes[idx].score };
             shown.sort_by(|&a, &b| key(b).total_cmp(&key(a)));
         }
-        LabelOrder::Heard => return by_group(classes),
+        LabelOrder::Heard => {
+            let groups = groups(classes, None, usize::MAX);
+            return groups.into_iter().flat_map(|group| group.lines.into_iter().chain(group.rest)).collect();
+        }
     }
-    shown.into_iter().map(Row::Class).collect()
+    shown
 }
 
-/// First what was heard, by group: groups and in them labels with an open event, then those that are heard, then by when that was
-/// last. Then, by group again, what was not: of many labels few are ever heard, and those are to be seen without scrolling.
-fn by_group(classes: &[ClassState]) -> Vec<Row<'_>> {
-    let newest = |idx: &usize| newest(&classes[*idx]);
-    let has_headings = classes.iter().any(|class| class.group.is_some());
-    let mut rows = Vec::with_capacity(classes.len());
-    for heard in [true, false] {
-        let mut groups: Vec<(Option<&str>, Vec<usize>)> = Vec::new();
-        for (idx, class) in classes.iter().enumerate().filter(|(_, class)| was_heard(class) == heard) {
-            let group = class.group.as_deref();
-            match groups.iter_mut().find(|(name, _)| *name == group) {
-                Some((_, members)) => members.push(idx),
-                None => groups.push((group, vec![idx])),
-            }
-        }
-        groups.iter_mut().for_each(|(_, members)| members.sort_by_key(|idx| Reverse(newest(idx))));
-        // Stable: groups of which nothing was heard stay in the model's order.
-        groups.sort_by_key(|(_, members)| Reverse(members.first().map(newest)));
-        for (name, members) in groups {
-            if has_headings {
-                rows.push(Row::Group { name: name.unwrap_or("other labels"), n: members.len(), heard });
-            }
-            rows.extend(members.into_iter().map(Row::Class));
+/// All classes by group, for `room` lines: groups with an open event first, then those that are heard, then by when that was last.
+/// Of the classes that were heard, the newest have a line of their own, as far as each group keeps one for its name, or at least what
+/// is heard now; so has the one that is `chosen`, and what a person has changed.
+pub(super) fn groups(classes: &[ClassState], chosen: Option<usize>, room: usize) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let has_groups = classes.iter().any(|class| class.group.is_some());
+    for (idx, class) in classes.iter().enumerate() {
+        let name = has_groups.then(|| class.group.as_deref().unwrap_or("other labels"));
+        match groups.iter_mut().find(|group| group.name == name) {
+            Some(group) => group.rest.push(idx),
+            None => groups.push(Group { name, lines: Vec::new(), rest: vec![idx] }),
         }
     }
-    rows
+    let mut with_line: Vec<usize> = (0..classes.len())
+        .filter(|idx| chosen == Some(*idx) || was_heard(&classes[*idx]) || classes[*idx].edited)
+        .collect();
+    with_line.sort_by_key(|idx| Reverse((chosen == Some(*idx), newest(&classes[*idx]))));
+    let n_now = classes.iter().filter(|class| is_now(class)).count() + usize::from(chosen.is_some());
+    with_line.truncate(room.saturating_sub(groups.len()).max(n_now.min(room / 2)));
+    for group in &mut groups {
+        let newest = |idx: &usize| Reverse(newest(&classes[*idx]));
+        group.lines = group.rest.extract_if(.., |idx| with_line.contains(idx)).collect();
+        group.lines.sort_by_key(newest);
+    }
+    // Stable: groups of which nothing was heard stay in the model's order.
+    let key = |group: &Group<'_>| group.lines.iter().map(|idx| newest(&classes[*idx])).max();
+    groups.sort_by_key(|group| Reverse(key(group)));
+    groups
 }
 
 fn was_heard(class: &ClassState) -> bool {

@@ -1,5 +1,5 @@
-//! The labels with their scores as bars against the threshold at which an event starts; where they are many, by group, each with how
-//! often and when it was heard.
+//! The labels: score, how often each was heard today and how long ago; where there is room, the score as a bar against the threshold
+//! at which an event starts. Where they are many, they stand by group, and all of them are named as far as there is room.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -7,23 +7,22 @@ use ratatui::style::{Modifier, Style};
 
 use super::app::{App, LabelOrder};
 use super::draw::pane;
-use super::label_rows::{Row, is_now, rows};
+use super::label_flow::{flow, share_out};
+use super::label_rows::{Group, classes_in, groups, is_now};
 use super::text::{clip, number, pad, pad_start, width};
 use super::theme::Theme;
 use crate::engine::snapshot::{ClassState, Snapshot};
 
-/// Cells of the columns behind a label, each with the space before it: score, how often, how long ago.
+/// Cells of the columns behind a label, each with the space before it: score, how often today, how long ago.
 const SCORE: usize = 5;
 const TIMES: usize = 6;
 const AGO: usize = 5;
+/// A narrower pane does not say how often.
+const LEAST_FOR_TIMES: usize = 30;
 /// Fewest cells in which a bar says anything.
 const LEAST_BAR: usize = 6;
-
-/// Cells of the widest label column that a pane of `pane_width` cells gives away.
-fn label_cells(classes: &[ClassState], pane_width: usize) -> usize {
-    let longest = classes.iter().map(|class| width(&class.label)).max().unwrap_or(0);
-    longest.clamp(3, (pane_width * 2 / 5).max(3))
-}
+/// Names that go on in the next line begin here.
+const INDENT: usize = 2;
 
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, snapshot: &Snapshot, theme: Theme) {
     let order = app.order();
@@ -36,56 +35,61 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App, snapshot: &Snapsh
         LabelOrder::Model => "labels · model order".to_owned(),
     };
     let inner = pane(buffer, area, &title, theme);
-    let rows = rows(order, &snapshot.classes);
-    if rows.is_empty() {
+    if snapshot.classes.is_empty() {
         buffer.set_stringn(inner.x, inner.y, "the model has no classes", inner.width.into(), theme.dim());
     } else if order == LabelOrder::Heard {
-        draw_groups(buffer, inner, area, &rows, app, snapshot, theme);
+        draw_groups(buffer, inner, app, snapshot, theme);
     } else {
-        draw_list(buffer, inner, &rows, app, snapshot, theme);
+        draw_list(buffer, inner, order, app, snapshot, theme);
     }
 }
 
-/// Groups and their labels, from the top; where one is chosen it keeps to the middle.
-fn draw_groups(
-    buffer: &mut Buffer,
-    inner: Rect,
-    area: Rect,
-    rows: &[Row<'_>],
-    app: &App,
-    snapshot: &Snapshot,
-    theme: Theme,
-) {
-    let n_rows = usize::from(inner.height);
-    let at = app.chosen_label().and_then(|chosen| rows.iter().position(|row| *row == Row::Class(chosen)));
-    let first = at.map_or(0, |at| at.saturating_sub(n_rows / 2)).min(rows.len().saturating_sub(n_rows));
-    for (y, (idx, row)) in (inner.y..inner.bottom()).zip(rows.iter().enumerate().skip(first)) {
-        let line = Rect { y, height: 1, ..inner };
-        match row {
-            Row::Group { name, n, heard } => {
-                let (what, style) = if *heard { ("heard", theme.title()) } else { ("not heard", theme.dim()) };
-                buffer.set_string(line.x, y, clip(&format!("{name} · {n} {what}"), inner.width.into()), style);
+/// Every group: its name and, dim, what was not heard of it, as far as there is room; below it a line for each label that was.
+fn draw_groups(buffer: &mut Buffer, inner: Rect, app: &App, snapshot: &Snapshot, theme: Theme) {
+    let (room, cells) = (usize::from(inner.height), usize::from(inner.width));
+    let groups = groups(&snapshot.classes, app.chosen_label(), room);
+    let rest = |group: &Group<'_>, n_lines: usize| {
+        let names: Vec<String> = group.rest.iter().map(|idx| name(&snapshot.classes[*idx])).collect();
+        flow(&names, (indent(group), INDENT), cells, n_lines)
+    };
+    let n_used: usize = groups.iter().map(|group| 1 + group.lines.len()).sum();
+    let wanted: Vec<usize> = groups.iter().map(|group| rest(group, usize::MAX).len()).collect();
+    let given = share_out(room.saturating_sub(n_used), &wanted);
+    let mut lines = (inner.y..inner.bottom()).map(|y| Rect { y, height: 1, ..inner });
+    for (group, n_lines) in groups.iter().zip(given) {
+        let names = rest(group, n_lines);
+        for (i, line) in (0..names.len().max(1)).zip(lines.by_ref()) {
+            if i == 0 {
+                buffer.set_string(line.x, line.y, clip(group.name.unwrap_or_default(), cells), theme.title());
             }
-            Row::Class(class) => {
-                let Some(class) = snapshot.classes.get(*class) else { continue };
-                draw_heard(buffer, line, class, snapshot, theme);
-                if at == Some(idx) {
-                    buffer.set_style(line, Style::reset().patch(theme.selected()));
-                }
+            let from = if i == 0 { indent(group) } else { INDENT };
+            let text = names.get(i).map_or("", String::as_str);
+            buffer.set_stringn(line.x + from as u16, line.y, text, cells.saturating_sub(from), theme.dim());
+        }
+        for (idx, line) in group.lines.iter().zip(lines.by_ref()) {
+            draw_class(buffer, line, &snapshot.classes[*idx], snapshot, theme);
+            if app.chosen_label() == Some(*idx) {
+                buffer.set_style(line, Style::reset().patch(theme.selected()));
             }
         }
     }
-    if rows.len() > n_rows && area.width > 30 {
-        let place = format!(" {}/{} ", (first + n_rows).min(rows.len()), rows.len());
-        let x = area.right().saturating_sub(width(&place) as u16 + 1);
-        buffer.set_string(x, area.y, place, theme.dim());
-    }
 }
 
-/// One row: marker, label, a bar where there is room, score, how often it was heard and how long ago.
-fn draw_heard(buffer: &mut Buffer, row: Rect, class: &ClassState, snapshot: &Snapshot, theme: Theme) {
+/// Where the names behind a group's own begin.
+fn indent(group: &Group<'_>) -> usize {
+    group.name.map_or(0, |name| width(name) + 2)
+}
+
+/// What stands for a class without a line of its own.
+fn name(class: &ClassState) -> String {
+    if class.enabled { class.label.clone() } else { format!("x {}", class.label) }
+}
+
+/// One row: marker, label, a bar where there is room, score, how often it was heard today and how long ago.
+fn draw_class(buffer: &mut Buffer, row: Rect, class: &ClassState, snapshot: &Snapshot, theme: Theme) {
     let (marker, style) = marker(class, theme);
-    let room = usize::from(row.width).saturating_sub(2 + SCORE + TIMES + AGO);
+    let times_cells = if usize::from(row.width) < LEAST_FOR_TIMES { 0 } else { TIMES };
+    let room = usize::from(row.width).saturating_sub(2 + SCORE + times_cells + AGO);
     let longest = snapshot.classes.iter().map(|class| width(&class.label)).max().unwrap_or(0);
     let cells = if room > longest + LEAST_BAR { longest } else { room };
     let mut x = row.x;
@@ -105,7 +109,9 @@ fn draw_heard(buffer: &mut Buffer, row: Rect, class: &ClassState, snapshot: &Sna
         x = buffer.set_stringn(x, row.y, text, usize::from(row.right().saturating_sub(x)), style).0;
     };
     put(pad_start(&number(class.score.into(), 2), SCORE), style);
-    put(pad_start(&times(class.heard.n), TIMES), if class.heard.n > 0 { style } else { theme.dim() });
+    if times_cells > 0 {
+        put(pad_start(&times(class.heard.today), TIMES), style);
+    }
     put(pad_start(&ago(class, snapshot), AGO), theme.dim());
 }
 
@@ -144,10 +150,9 @@ fn marker(class: &ClassState, theme: Theme) -> (&'static str, Style) {
     }
 }
 
-fn draw_list(buffer: &mut Buffer, inner: Rect, rows: &[Row<'_>], app: &App, snapshot: &Snapshot, theme: Theme) {
+fn draw_list(buffer: &mut Buffer, inner: Rect, order: LabelOrder, app: &App, snapshot: &Snapshot, theme: Theme) {
     let n_classes = snapshot.classes.len();
-    let class = |row: &Row<'_>| if let Row::Class(idx) = row { Some(*idx) } else { None };
-    let mut order: Vec<usize> = rows.iter().filter_map(class).collect();
+    let mut order = classes_in(order, &snapshot.classes);
     let chosen = app.chosen_label();
     // The chosen one is always in view: where its place lies below, it takes the top.
     if let Some(rank) = chosen.and_then(|class| order.iter().position(|other| *other == class))
@@ -155,7 +160,6 @@ fn draw_list(buffer: &mut Buffer, inner: Rect, rows: &[Row<'_>], app: &App, snap
     {
         order[..=rank].rotate_right(1);
     }
-    let label_cells = label_cells(&snapshot.classes, inner.width.into());
     let mut y = inner.y;
     for (rank, &idx) in order.iter().enumerate() {
         if y + 1 == inner.bottom() && rank + 1 < n_classes {
@@ -167,10 +171,10 @@ fn draw_list(buffer: &mut Buffer, inner: Rect, rows: &[Row<'_>], app: &App, snap
             break;
         }
         let class = &snapshot.classes[idx];
-        draw_class(buffer, Rect { y, height: 1, ..inner }, class, label_cells, theme);
+        let line = Rect { y, height: 1, ..inner };
+        draw_class(buffer, line, class, snapshot, theme);
         if chosen == Some(idx) {
-            let name = Rect { x: inner.x + 2, y, width: label_cells.min(inner.width.into()) as u16, height: 1 };
-            buffer.set_style(name.intersection(inner), theme.selected());
+            buffer.set_style(line, Style::reset().patch(theme.selected()));
         }
         y += 1;
         if !class.reason.is_empty() && y + 1 < inner.bottom() {
@@ -178,22 +182,6 @@ fn draw_list(buffer: &mut Buffer, inner: Rect, rows: &[Row<'_>], app: &App, snap
             buffer.set_string(inner.x, y, reason, theme.dim());
             y += 1;
         }
-    }
-}
-
-/// One row: marker, label, bar with the threshold's tick, score.
-fn draw_class(buffer: &mut Buffer, row: Rect, class: &ClassState, label_cells: usize, theme: Theme) {
-    let (marker, style) = marker(class, theme);
-    buffer.set_stringn(row.x, row.y, marker, row.width.into(), style);
-    let label = pad(&class.label, label_cells);
-    let (x, _) = buffer.set_stringn(row.x + 2, row.y, label, usize::from(row.width.saturating_sub(2)), style);
-    let score = pad_start(&number(class.score.into(), 2), 4);
-    let score_x = row.right().saturating_sub(4);
-    let bar = Rect { x: x + 1, width: score_x.saturating_sub(x + 2), ..row };
-    let fill = if class.active { theme.bar_active() } else { theme.bar() };
-    draw_bar(buffer, bar, class.score, Some(class.on_threshold), fill, theme);
-    if score_x > x {
-        buffer.set_string(score_x, row.y, score, style);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::app::{App, LabelOrder};
+use super::app::App;
 use super::banner::{self, Tone};
 use super::{components, header, inputs};
 
@@ -40,28 +40,26 @@ impl Layout {
         let n_inputs = app.snapshot.as_deref().map_or(0, |snapshot| inputs::height(snapshot, body.height));
         let inputs = Rect { height: n_inputs, ..body };
         let panes = Rect { y: inputs.bottom(), height: body.height - n_inputs, ..body };
-        let left_width = (panes.width * 7 / 20).clamp(26, 48);
+        let left_width = (panes.width * 17 / 40).clamp(26, 60);
         let upper_height = (panes.height * 11 / 20).max(5).min(panes.height);
         let upper = Rect { height: upper_height, ..panes };
         let lower = Rect { y: upper.bottom(), height: panes.height - upper_height, ..panes };
+        let right = |rows: Rect| Rect { x: rows.x + left_width + 1, width: rows.width - left_width - 1, ..rows };
+        let (waterfall, events) = (right(upper), right(lower));
+        // Without components the labels have their room, too.
         let has_components = app.snapshot.as_deref().is_none_or(components::are_named);
-        let (components, events) = if has_components {
-            let right = Rect { x: lower.x + left_width + 1, width: lower.width - left_width - 1, ..lower };
-            (Rect { width: left_width, ..lower }, right)
+        let (labels, components) = if has_components {
+            (Rect { width: left_width, ..upper }, Rect { width: left_width, ..lower })
         } else {
-            (Rect { width: 0, ..lower }, lower)
+            (Rect { width: left_width, ..panes }, Rect { width: 0, ..lower })
         };
-        // Labels by group say more of each, and the waterfall can do with less.
-        let of_labels =
-            if app.order() == LabelOrder::Heard { (panes.width * 9 / 20).min(60).max(left_width) } else { left_width };
-        let waterfall = Rect { x: upper.x + of_labels + 1, width: upper.width - of_labels - 1, ..upper };
         Self {
             header,
             banner,
             banner_lines,
             body,
             inputs,
-            labels: Rect { width: of_labels, ..upper },
+            labels,
             waterfall,
             components,
             events,

@@ -16,6 +16,7 @@ pub(crate) mod help;
 mod inputs;
 pub mod keys;
 mod label_edit;
+mod label_flow;
 pub(crate) mod label_rows;
 mod labels;
 mod layout;

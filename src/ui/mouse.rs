@@ -51,7 +51,7 @@ impl App {
             return index.map(|index| self.go_to_input(index)).is_some();
         }
         if layout.events.contains(at) {
-            let idx = self.selected_idx().and_then(|selected| events::row_at(layout.events, &snapshot, selected, at.y));
+            let idx = events::row_at(layout.events, &snapshot, self.selected_idx(), at.y);
             return idx.map(|idx| self.click_event(idx)).is_some();
         }
         false

@@ -16,8 +16,15 @@ pub enum ThemeName {
     Safe,
 }
 
-/// A colour scale from nothing to full strength, in red, green and blue.
-pub(super) type Scale = [(u8, u8, u8); 8];
+/// A colour scale from nothing to full strength.
+#[derive(Debug)]
+pub(super) struct Scale {
+    /// In red, green and blue; colours between neighbours are mixed.
+    pub(super) rgb: [(u8, u8, u8); 8],
+    /// The same for terminals of 256 colours, chosen by hand: the nearest of theirs are grey where a scale is dark, and go up
+    /// and down in lightness where it goes one way.
+    pub(super) indexed: &'static [u8],
+}
 
 /// Colours by role.
 #[derive(Debug)]
@@ -51,80 +58,99 @@ impl ThemeName {
 }
 
 /// Black through purple and orange to pale yellow.
-const FIRE: Scale = [
-    (0, 0, 4),
-    (31, 12, 72),
-    (85, 15, 109),
-    (136, 34, 106),
-    (203, 65, 73),
-    (240, 112, 32),
-    (251, 182, 26),
-    (252, 255, 164),
-];
+const FIRE: Scale = Scale {
+    rgb: [
+        (0, 0, 4),
+        (31, 12, 72),
+        (85, 15, 109),
+        (136, 34, 106),
+        (203, 65, 73),
+        (240, 112, 32),
+        (251, 182, 26),
+        (252, 255, 164),
+    ],
+    indexed: &[16, 17, 53, 89, 125, 161, 166, 202, 208, 214, 220, 227, 229],
+};
 
 /// Black through blue-green to pale green.
-const SEA: Scale = [
-    (0, 0, 4),
-    (8, 26, 48),
-    (10, 54, 82),
-    (12, 90, 108),
-    (22, 130, 118),
-    (64, 172, 106),
-    (150, 212, 92),
-    (236, 252, 170),
-];
+const SEA: Scale = Scale {
+    rgb: [
+        (0, 0, 4),
+        (8, 26, 48),
+        (10, 54, 82),
+        (12, 90, 108),
+        (22, 130, 118),
+        (64, 172, 106),
+        (150, 212, 92),
+        (236, 252, 170),
+    ],
+    indexed: &[16, 17, 18, 23, 24, 29, 35, 71, 77, 113, 149, 191, 193],
+};
 
 /// White through orange to dark red.
-const EMBER: Scale = [
-    (255, 255, 255),
-    (254, 236, 208),
-    (253, 212, 158),
-    (253, 187, 110),
-    (252, 141, 70),
-    (222, 92, 40),
-    (160, 44, 12),
-    (80, 10, 0),
-];
+const EMBER: Scale = Scale {
+    rgb: [
+        (255, 255, 255),
+        (254, 236, 208),
+        (253, 212, 158),
+        (253, 187, 110),
+        (252, 141, 70),
+        (222, 92, 40),
+        (160, 44, 12),
+        (80, 10, 0),
+    ],
+    indexed: &[231, 230, 223, 222, 216, 215, 209, 173, 166, 130, 124, 88, 52],
+};
 
 /// White through blue to near black.
-const INK: Scale = [
-    (255, 255, 255),
-    (222, 235, 247),
-    (190, 215, 236),
-    (140, 185, 220),
-    (86, 146, 198),
-    (40, 100, 165),
-    (12, 60, 120),
-    (6, 24, 66),
-];
+const INK: Scale = Scale {
+    rgb: [
+        (255, 255, 255),
+        (222, 235, 247),
+        (190, 215, 236),
+        (140, 185, 220),
+        (86, 146, 198),
+        (40, 100, 165),
+        (12, 60, 120),
+        (6, 24, 66),
+    ],
+    indexed: &[231, 255, 189, 153, 110, 74, 68, 67, 25, 24, 18, 17],
+};
 
 /// Black through blue to yellow: even in lightness, and the same to eyes that confuse red and green.
-const DUSK: Scale = [
-    (0, 0, 8),
-    (0, 32, 77),
-    (44, 57, 110),
-    (87, 84, 109),
-    (125, 124, 120),
-    (166, 157, 117),
-    (211, 193, 100),
-    (255, 233, 69),
-];
+const DUSK: Scale = Scale {
+    rgb: [
+        (0, 0, 8),
+        (0, 32, 77),
+        (44, 57, 110),
+        (87, 84, 109),
+        (125, 124, 120),
+        (166, 157, 117),
+        (211, 193, 100),
+        (255, 233, 69),
+    ],
+    indexed: &[16, 17, 18, 237, 239, 241, 243, 102, 138, 144, 179, 185, 221, 227],
+};
 
 /// Black through grey-blue to pale blue.
-const ICE: Scale = [
-    (0, 0, 8),
-    (14, 26, 52),
-    (28, 52, 92),
-    (40, 84, 132),
-    (58, 122, 172),
-    (92, 160, 208),
-    (150, 200, 232),
-    (226, 244, 255),
-];
+const ICE: Scale = Scale {
+    rgb: [
+        (0, 0, 8),
+        (14, 26, 52),
+        (28, 52, 92),
+        (40, 84, 132),
+        (58, 122, 172),
+        (92, 160, 208),
+        (150, 200, 232),
+        (226, 244, 255),
+    ],
+    indexed: &[16, 17, 18, 24, 25, 31, 67, 74, 110, 116, 153, 189, 195],
+};
 
 const DARK: Palette = Palette {
     accent: Color::Cyan,
-    dim: Color::DarkGray,
+    // Some terminals draw their dark grey in the colour of the ground.
+    dim: Color::Indexed(245),
     active: Color::Yellow,
     bar: Color::Blue,
     good: Color::Green,
@@ -169,7 +195,7 @@ const CONTRAST: Palette = Palette {
 
 const SAFE: Palette = Palette {
     accent: Color::Indexed(75),
-    dim: Color::DarkGray,
+    dim: Color::Indexed(245),
     active: Color::Indexed(221),
     bar: Color::Indexed(32),
     good: Color::Indexed(75),

@@ -144,11 +144,14 @@ pub(crate) fn stream_time(secs: f64) -> String {
     format!("{}:{:02}:{:02}.{tenths}", secs / 3600, secs / 60 % 60, secs % 60)
 }
 
-/// Wall time of `pos` in `zone`; `None` outside the calendar (a broken clock must not break the screen).
+/// Wall time of `pos`; `None` where there is no such time (a broken clock must not break the screen).
+pub(crate) fn wall_time(clock: &StreamClock, pos: SamplePos) -> Option<SystemTime> {
+    clock.start.checked_add(Duration::try_from_secs_f64(clock.secs(pos)).ok()?)
+}
+
+/// Wall time of `pos` in `zone`; `None` outside the calendar.
 pub(crate) fn local_time(clock: &StreamClock, pos: SamplePos, zone: &TimeZone) -> Option<Zoned> {
-    let since_start = Duration::try_from_secs_f64(clock.secs(pos)).ok()?;
-    let wall: SystemTime = clock.start.checked_add(since_start)?;
-    Some(Timestamp::try_from(wall).ok()?.to_zoned(zone.clone()))
+    Some(Timestamp::try_from(wall_time(clock, pos)?).ok()?.to_zoned(zone.clone()))
 }
 
 /// `time` by jiff's strftime `format`, or `?`.

@@ -136,13 +136,17 @@ impl Theme {
         let scale = if view == View::Heard { &self.palette.heard } else { &self.palette.why };
         // What is no number counts as nothing.
         let strength = if strength > 0.0 { strength.min(1.0) } else { 0.0 };
+        if self.depth == Depth::Indexed {
+            let at = (strength * (scale.indexed.len() - 1) as f32).round() as usize;
+            return Color::Indexed(scale.indexed[at.min(scale.indexed.len() - 1)]);
+        }
+        let scale = &scale.rgb;
         let strength = (strength * HEAT_STEPS).round() / HEAT_STEPS;
         let at = strength * (scale.len() - 1) as f32;
         let idx = (at as usize).min(scale.len() - 2);
         let (low, high, part) = (scale[idx], scale[idx + 1], at - idx as f32);
         let mix = |a: u8, b: u8| (f32::from(a) + (f32::from(b) - f32::from(a)) * part).round() as u8;
-        let (r, g, b) = (mix(low.0, high.0), mix(low.1, high.1), mix(low.2, high.2));
-        if self.depth == Depth::True { Color::Rgb(r, g, b) } else { Color::Indexed(nearest_256(r, g, b)) }
+        Color::Rgb(mix(low.0, high.0), mix(low.1, high.1), mix(low.2, high.2))
     }
 
     /// Character as dense as `strength` in 0…1, for terminals without colour.
@@ -174,22 +178,6 @@ impl Theme {
 /// Text on a coloured ground.
 fn on((text, ground): (Color, Color)) -> Style {
     Style::new().fg(text).bg(ground)
-}
-
-/// The nearest of the 256 colours' cube and greys.
-fn nearest_256(r: u8, g: u8, b: u8) -> u8 {
-    const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
-    let near = |value: u8| (0..6_u8).min_by_key(|&idx| LEVELS[usize::from(idx)].abs_diff(value)).unwrap_or(0);
-    let distance =
-        |to: [u8; 3]| -> u32 { [r, g, b].iter().zip(to).map(|(&a, z)| u32::from(a.abs_diff(z)).pow(2)).sum() };
-    let cube = [near(r), near(g), near(b)];
-    let grey_idx = ((u16::from(r) + u16::from(g) + u16::from(b)) / 3).saturating_sub(3).min(235) as u8 / 10;
-    let grey = 8 + 10 * grey_idx;
-    if distance([grey; 3]) < distance(cube.map(|idx| LEVELS[usize::from(idx)])) {
-        232 + grey_idx
-    } else {
-        16 + 36 * cube[0] + 6 * cube[1] + cube[2]
-    }
 }
 
 /// What stands for `symbol` where only ASCII may be written.
@@ -229,13 +217,16 @@ mod tests {
     use super::*;
     use crate::ui::palette::ThemeName;
 
-    #[test]
-    fn the_256_colours_contain_their_own_corners() {
-        assert_eq!(nearest_256(0, 0, 0), 16);
-        assert_eq!(nearest_256(255, 255, 255), 231);
-        assert_eq!(nearest_256(255, 0, 0), 196);
-        assert_eq!(nearest_256(128, 128, 128), 244);
-        assert_eq!(nearest_256(8, 8, 8), 232);
+    /// Red, green and blue of the 256 colours' cube and greys.
+    fn rgb(idx: u8) -> (u8, u8, u8) {
+        const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+        if idx >= 232 {
+            let grey = 8 + 10 * (idx - 232);
+            return (grey, grey, grey);
+        }
+        let level = |part: u8| LEVELS[usize::from(part % 6)];
+        let cube = idx - 16;
+        (level(cube / 36), level(cube / 6), level(cube))
     }
 
     #[test]
@@ -243,14 +234,26 @@ mod tests {
         for (name, sign) in
             [(ThemeName::Dark, 1), (ThemeName::Light, -1), (ThemeName::Contrast, 1), (ThemeName::Safe, 1)]
         {
-            let theme = Theme { depth: Depth::True, ascii: false, palette: name.palette() };
-            for view in [View::Heard, View::Why] {
-                let luma = |strength: f32| match theme.heat(view, strength) {
-                    Color::Rgb(r, g, b) => sign * (2 * i32::from(r) + 5 * i32::from(g) + i32::from(b)),
-                    _ => 0,
+            for (depth, view) in [
+                (Depth::True, View::Heard),
+                (Depth::True, View::Why),
+                (Depth::Indexed, View::Heard),
+                (Depth::Indexed, View::Why),
+            ] {
+                let theme = Theme { depth, ascii: false, palette: name.palette() };
+                let luma = |strength: f32| {
+                    let (r, g, b) = match theme.heat(view, strength) {
+                        Color::Rgb(r, g, b) => (r, g, b),
+                        Color::Indexed(idx) => rgb(idx),
+                        _ => (0, 0, 0),
+                    };
+                    sign * (2 * i32::from(r) + 5 * i32::from(g) + i32::from(b))
                 };
                 let lumas: Vec<i32> = (0..=10_u8).map(|step| luma(f32::from(step) / 10.0)).collect();
-                assert!(lumas.windows(2).all(|pair| pair[0] < pair[1]), "{name:?} {view:?}: {lumas:?}");
+                assert!(lumas.windows(2).all(|pair| pair[0] < pair[1]), "{name:?} {view:?} {depth:?}: {lumas:?}");
+                // Both begin with nothing, and reach as far.
+                let reach = (lumas[10] - lumas[0]).abs();
+                assert!(reach > 1500, "{name:?} {view:?} {depth:?}: {lumas:?}");
                 assert_eq!(theme.heat(view, f32::NAN), theme.heat(view, 0.0), "no number is no sound");
             }
         }

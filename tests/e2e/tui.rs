@@ -159,10 +159,10 @@ fn a_person_looks_around_and_leaves() {
     terminal.keys(&["Escape"]);
     terminal.until("the screen behind help", |s| !s.contains("show or hide this help"));
 
-    terminal.keys(&["f"]);
+    terminal.keys(&["Space"]);
     let frozen = terminal.until("frozen", |s| s.contains("FROZEN"));
     // Listening goes on: once it shows again, time has passed.
-    terminal.keys(&["f"]);
+    terminal.keys(&["Space"]);
     terminal.until("moving again", |s| !s.contains("FROZEN") && s.lines().next() != frozen.lines().next());
 
     terminal.keys(&["Enter"]);
@@ -303,7 +303,7 @@ fn a_label_that_is_changed_at_the_screen_is_changed_in_the_detector_and_the_scre
         starts(screen, "starts at")
             && screen.contains(&format!("for this run; to keep it: [class.{label}] threshold = "))
     });
-    terminal.keys(&["x"]);
+    terminal.keys(&["m"]);
     terminal.until("the muted label", |screen| screen.contains(&format!("[class.{label}] enabled = false")));
     terminal.keys(&["q"]);
     terminal.check_given_back();

@@ -69,10 +69,10 @@ fn nothing_happens_beside_the_lists_and_while_the_mouse_is_the_terminal_s() {
         assert!(!click(&mut app, nowhere), "{nowhere:?}");
     }
     let event = place(&app, "16:00:42", 0);
-    press(&mut app, "m");
+    press(&mut app, "M");
     assert!(!app.takes_mouse());
     assert!(!click(&mut app, event));
-    press(&mut app, "m");
+    press(&mut app, "M");
     assert!(click(&mut app, event));
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use earwitness::engine::health::Health;
 use earwitness::engine::report::{ComponentShare, Event, Explained, Faithfulness, Handling, Latency, ModelRef, Totals};
 use earwitness::engine::snapshot::{
-    ClassState, EventSummary, Heard, InputSummary, ListenSummary, Phase, Snapshot, Waterfall,
+    ClassState, EventSummary, Heard, InputSummary, ListenSummary, OpenEvent, Phase, Snapshot, Waterfall,
 };
 use earwitness::ui::{App, UiOptions, draw};
 use earwitness::units::{ClassId, SamplePos, SampleRate, StreamClock};
@@ -88,6 +88,18 @@ pub(crate) fn summary(n: u64) -> Arc<EventSummary> {
     Arc::new(EventSummary { event, dir: Some(dir) })
 }
 
+/// An event that began at `onset` and is under way.
+pub(crate) fn open(label: &str, onset: u64) -> OpenEvent {
+    OpenEvent {
+        label: label.into(),
+        score: 0.93,
+        onset: SamplePos(onset),
+        in_file: None,
+        until: SamplePos(83_456),
+        clock: clock(),
+    }
+}
+
 /// Ten seconds of noise with a tone that rises band by band, and a mask that keeps the tone.
 pub(crate) fn waterfall() -> Waterfall {
     let (n_bands, n_columns) = (32, 200);
@@ -137,7 +149,7 @@ pub(crate) fn snapshot() -> Snapshot {
             peak_dbfs: -12.25,
             health: Health::Hearing,
             phase: Phase::Running,
-            active: vec!["dog".into()],
+            open: vec![open("dog", 80_000)],
             totals: Totals { events: 7, captured_samples: 83_456, analysed_samples: 83_456, ..Totals::default() },
         }],
         focus: 0,
@@ -195,7 +207,7 @@ pub(crate) fn nonsense() -> Snapshot {
             peak_dbfs: f32::NEG_INFINITY,
             health: Health::Lost,
             phase: Phase::Failed(String::new()),
-            active: vec![String::new(), "日本語".repeat(99)],
+            open: vec![open("", u64::MAX), OpenEvent { score: f32::NAN, ..open(&"日本語".repeat(99), 0) }],
             totals: nonsense.totals,
         },
         InputSummary { source: String::new(), ..nonsense.inputs[0].clone() },
@@ -223,7 +235,7 @@ pub(crate) fn wide(n: usize) -> Snapshot {
         let class = &mut snapshot.classes[i];
         (class.label, class.score) = (name.into(), score);
         let last = Some(SamplePos(snapshot.position.0 - ago_secs * u64::from(RATE_HZ)));
-        class.heard = Heard { now, n: times, last };
+        class.heard = Heard { now, today: times, last };
     };
     heard(n * 5 / 16, "dog", 0.93, true, 12, 0);
     heard(n * 5 / 16 + 1, "cat", 0.2, false, 3, 41);
@@ -252,7 +264,7 @@ pub(crate) fn several(n: usize, focus: usize) -> Snapshot {
         source: if i == 0 { one.source.clone() } else { format!("device:alsa:hw:CARD=USB#{i}") },
         level_dbfs: -60.0 + 7.0 * (i % 8) as f32,
         peak_dbfs: -50.0 + 7.0 * (i % 8) as f32,
-        active: if i.is_multiple_of(2) { one.active.clone() } else { Vec::new() },
+        open: if i.is_multiple_of(2) { one.open.clone() } else { Vec::new() },
         ..one.clone()
     };
     snapshot.inputs = (0..n).map(input).collect();

@@ -79,7 +79,7 @@ fn the_end_stays_on_the_screen_unless_told_otherwise() {
 #[test]
 fn freezing_keeps_the_newest_back_until_resumed() {
     let mut app = app(options(), snapshot());
-    press(&mut app, "f");
+    press(&mut app, " ");
     assert!(app.frozen());
     let later = Snapshot { source: "file:later.wav".into(), ..snapshot() };
     assert!(!app.on_snapshot(Arc::new(later)), "nothing to draw");
@@ -92,7 +92,7 @@ fn freezing_keeps_the_newest_back_until_resumed() {
 #[test]
 fn the_end_is_announced_even_when_frozen() {
     let mut app = app(options(), snapshot());
-    press(&mut app, "f");
+    press(&mut app, " ");
     assert!(app.on_snapshot(Arc::new(ended())));
     assert!(text(&screen(&app, 80, 24))[2].contains("ENDED"));
 }
@@ -182,11 +182,11 @@ fn a_label_is_chosen_changed_and_left_alone_again() {
     let name = snapshot().classes[chosen].label.clone();
     let last_line = |app: &App| text(&screen(app, 100, 24))[23].clone();
     assert!(
-        last_line(&app).contains(&format!("{name} starts at 0.60   < lower  > raise  x mute")),
+        last_line(&app).contains(&format!("{name} starts at 0.60   < lower  > raise  m mute")),
         "{}",
         last_line(&app)
     );
-    press(&mut app, "<>x");
+    press(&mut app, "<>m");
     let class = ClassId(chosen);
     let edits = [Edit::Lower(class), Edit::Raise(class), Edit::Mute(class)];
     assert_eq!(app.take_commands(), edits.map(Command::Edit));
