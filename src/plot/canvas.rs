@@ -1,5 +1,9 @@
 //! A picture in memory, and the few things drawn on it.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use super::{colour::Rgb, font};
 use crate::error::{Error, Result};
 
@@ -48,16 +52,46 @@ impl Image {
             let mut file = Vec::new();
             // The sizes come from the layout: they are far below 2³².
             let mut encoder = png::Encoder::new(&mut file, self.width as u32, self.height as u32);
-            encoder.set_color(png::ColorType::Rgb);
             encoder.set_depth(png::BitDepth::Eight);
+            let pixels = match self.indexed() {
+                Some((palette, pixels)) => {
+                    encoder.set_color(png::ColorType::Indexed);
+                    encoder.set_palette(palette);
+                    Cow::Owned(pixels)
+                }
+                None => {
+                    encoder.set_color(png::ColorType::Rgb);
+                    Cow::Borrowed(&self.rgb)
+                }
+            };
             let mut writer = encoder.write_header()?;
-            writer.write_image_data(&self.rgb)?;
+            writer.write_image_data(&pixels)?;
             writer.finish()?;
             Ok(file)
         };
         encode().map_err(|e| {
             Error::bug(format!("a picture could not be made into PNG ({e}); please report this")).with_source(e)
         })
+    }
+
+    /// All colours, one after another, and for each pixel which one it has: half as long a file. `None` where they are more
+    /// than 256.
+    fn indexed(&self) -> Option<(Vec<u8>, Vec<u8>)> {
+        let mut palette: Vec<u8> = Vec::new();
+        let mut known: BTreeMap<&[u8], u8> = BTreeMap::new();
+        let mut pixels = Vec::with_capacity(self.width * self.height);
+        for colour in self.rgb.chunks_exact(3) {
+            let next = palette.len() / 3;
+            let idx = match known.entry(colour) {
+                Entry::Occupied(entry) => *entry.get(),
+                Entry::Vacant(entry) => {
+                    palette.extend_from_slice(colour);
+                    *entry.insert(u8::try_from(next).ok()?)
+                }
+            };
+            pixels.push(idx);
+        }
+        Some((palette, pixels))
     }
 
     /// Sets one pixel; outside the picture nothing happens.
@@ -139,4 +173,36 @@ pub(crate) fn covered(i: usize, n_pixels: usize, n: usize) -> std::ops::Range<us
 /// Pixels that `text` takes across.
 pub(crate) fn text_width(text: &str, scale: usize) -> usize {
     (text.chars().count() * font::ADVANCE).saturating_sub(1) * scale
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// What a viewer makes of the file, in red, green and blue.
+    fn shown(image: &Image) -> (png::ColorType, Vec<u8>) {
+        let file = image.to_png().unwrap();
+        let mut decoder = png::Decoder::new(std::io::Cursor::new(file));
+        decoder.set_transformations(png::Transformations::EXPAND);
+        let mut reader = decoder.read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut pixels).unwrap();
+        (reader.info().color_type, pixels)
+    }
+
+    #[test]
+    fn a_picture_keeps_every_pixel_however_many_colours_it_has() {
+        for (n_colours, kind) in
+            [(1, png::ColorType::Indexed), (256, png::ColorType::Indexed), (257, png::ColorType::Rgb)]
+        {
+            let mut image = Image::new(40, 20, [0, 0, 9]);
+            for i in 0..n_colours {
+                image.set(i % 40, i / 40, [(i / 7) as u8, (i % 7) as u8, 9]);
+            }
+            let (found, pixels) = shown(&image);
+            assert_eq!(found, kind, "{n_colours} colours");
+            assert_eq!(pixels, image.rgb, "{n_colours} colours");
+        }
+    }
 }

@@ -6,9 +6,12 @@
 /// Red, green, blue.
 pub(crate) type Rgb = [u8; 3];
 
-/// The 256 colours from the lowest to the highest value.
+/// Colours of the map: as many as leave room in a palette of 256 for text and lines.
+const N_COLOURS: usize = 240;
+
+/// The colour of each of 256 values, from the lowest to the highest.
 pub(crate) fn colour_map() -> [Rgb; 256] {
-    std::array::from_fn(|i| colour(i as f32 / 255.0))
+    std::array::from_fn(|i| colour((i * N_COLOURS / 256) as f32 / (N_COLOURS - 1) as f32))
 }
 
 /// Colours that differ in hue alone, for lines and points that belong together; after [`N_HUES`] they come again.
