@@ -76,7 +76,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("candle_core", &["error", "model", "interpret", "train", "eval"]),
     ("gemm", &["model"]),
     ("pulp", &["model"]),
-    ("rayon", &["model", "interpret", "train", "eval"]),
+    // The review encodes an event's sounds side by side.
+    ("rayon", &["model", "interpret", "review", "train", "eval"]),
     ("realfft", &["dsp"]),
     ("rubato", &["dsp"]),
     ("rand", &["model", "interpret", "audio", "train", "eval"]),

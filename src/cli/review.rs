@@ -65,7 +65,7 @@ pub struct Args {
     /// Only the newest N events [default: 50 in a page, all in a table]
     #[arg(long, value_name = "N", env = "EARWITNESS_LIMIT", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
-    /// Leave the components' sounds out of the page: it gets a third as large
+    /// Leave the components' sounds out of the page: it gets a third smaller
     #[arg(long, env = "EARWITNESS_NO_COMPONENTS", value_parser = FalseyValueParser::new())]
     pub no_components: bool,
     /// What plays sounds in the terminal: off, device or device:ID
@@ -206,7 +206,7 @@ fn html(index: &Index, filter: &Filter, args: &Args, file: &Path) -> Result<()> 
         said += &format!("; {left_out} older ones are left out: choose with filters, or give --limit {n_all}");
     }
     if bytes > LARGE_PAGE_BYTES && options.components {
-        said += "; --no-components makes it a third as large";
+        said += "; --no-components makes it a third smaller";
     }
     output::note(&said);
     Ok(())

@@ -3,6 +3,7 @@
 use std::io::{Cursor, Read};
 
 use super::decode::{Recording, RecordingReader, read_recording};
+use super::ogg_opus::{Place, page};
 use crate::error::Result;
 
 /// Samples that are all different.
@@ -115,25 +116,16 @@ pub(super) fn ape(content: &[u8]) -> Vec<u8> {
 
 /// Ogg pages, each with one packet and the number of the last sample in it. The last page is marked as such.
 pub(super) fn ogg(serial: u32, packets: &[(Vec<u8>, u64)]) -> Vec<u8> {
-    let mut file = Vec::new();
-    for (i, (packet, granule)) in packets.iter().enumerate() {
-        let flags = u8::from(i == 0) * 2 + u8::from(i + 1 == packets.len()) * 4;
-        let mut page = b"OggS\0".to_vec();
-        page.push(flags);
-        page.extend(granule.to_le_bytes());
-        page.extend([serial, i as u32, 0].map(u32::to_le_bytes).concat());
-        let full = packet.len() / 255;
-        page.push(full as u8 + 1);
-        page.extend(std::iter::repeat_n(255, full));
-        page.push((packet.len() % 255) as u8);
-        page.extend(packet);
-        let crc = page.iter().fold(0_u32, |crc, &byte| {
-            (0..8).fold(crc ^ u32::from(byte) << 24, |crc, _| crc << 1 ^ if crc >> 31 == 1 { 0x04c1_1db7 } else { 0 })
-        });
-        page[22..26].copy_from_slice(&crc.to_le_bytes());
-        file.extend(page);
-    }
-    file
+    let place = |i: usize| match i {
+        0 => Place::First,
+        i if i + 1 == packets.len() => Place::Last,
+        _ => Place::Within,
+    };
+    let pages = packets.iter().enumerate();
+    let one = |(i, (packet, granule)): (usize, &(Vec<u8>, u64))| {
+        page(std::slice::from_ref(packet), *granule, (serial, i as u32), place(i))
+    };
+    pages.flat_map(one).collect()
 }
 
 /// How many samples of Opus' beginning are to be skipped in what [`opus`] makes.

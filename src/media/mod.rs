@@ -1,4 +1,4 @@
-//! Sound files: recordings in (see [`sniff::READABLE`]), 16-bit WAV out. Knows nothing of devices or models.
+//! Sound files: recordings in (see [`sniff::READABLE`]), 16-bit WAV and Opus out. Knows nothing of devices or models.
 
 mod bytes;
 mod container;
@@ -12,6 +12,7 @@ mod made;
 pub mod mono;
 mod mp4;
 mod mpeg;
+pub mod ogg_opus;
 mod open;
 mod opus;
 mod reader;

@@ -17,7 +17,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use self::escaping::Escaping;
-use self::media::{Media, media_bytes};
+use self::media::Media;
 
 use super::entry::{Entry, rfc3339};
 use crate::archive::{Marks, Verdict};
@@ -26,9 +26,16 @@ use crate::units::EvidenceVerdict;
 
 const TEMPLATE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
-/// In this order: later parts use earlier ones.
-const SCRIPTS: [&str; 3] =
-    [include_str!("page/player.js"), include_str!("page/listen.js"), include_str!("page/app.js")];
+/// In this order: what a part does when it is read uses earlier ones.
+const SCRIPTS: [&str; 7] = [
+    include_str!("page/base.js"),
+    include_str!("page/player.js"),
+    include_str!("page/listen.js"),
+    include_str!("page/list.js"),
+    include_str!("page/event.js"),
+    include_str!("page/marks.js"),
+    include_str!("page/keys.js"),
+];
 
 /// All sounds and pictures of a page together, in bytes as the page has them: no browser shows a larger one.
 const MAX_PAGE_BYTES: u64 = 512 << 20;
@@ -52,12 +59,8 @@ pub struct PageOptions {
 ///
 /// # Errors
 /// [`crate::ErrorKind::Output`] where `out` cannot be written, [`crate::ErrorKind::Usage`] where the page would be too large
-/// for any browser; as far as that can be known, before anything is written.
+/// for any browser.
 pub fn write_page(out: &mut impl Write, entries: &[Entry], options: &PageOptions) -> Result<()> {
-    let bytes: u64 = entries.iter().map(|entry| media_bytes(&entry.event, options.components)).sum();
-    if bytes > MAX_PAGE_BYTES {
-        return Err(too_large(options));
-    }
     write_parts(out, entries, options).map_err(|e| match e.kind() {
         ErrorKind::FileTooLarge if e.get_ref().is_some() => too_large(options),
         _ => {
@@ -202,12 +205,16 @@ struct MarksJson<'a> {
     starred: bool,
     #[serde(skip_serializing_if = "str::is_empty")]
     note: &'a str,
+    /// When it was said: what a reader's browser keeps is newer or of no use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    marked: Option<String>,
 }
 
 impl<'a> From<&'a Marks> for MarksJson<'a> {
     fn from(marks: &'a Marks) -> Self {
-        let Marks { verdict, label, starred, note, .. } = marks;
-        Self { verdict: verdict.map(Verdict::word), label: label.as_deref(), starred: *starred, note }
+        let Marks { verdict, label, starred, note, marked, .. } = marks;
+        let marked = marked.map(rfc3339);
+        Self { verdict: verdict.map(Verdict::word), label: label.as_deref(), starred: *starred, note, marked }
     }
 }
 

@@ -32,12 +32,6 @@ function shuffled(list, random) {
   return out;
 }
 
-/** What is left of `heard` without `why`: both have one phase, so that the difference is what the mask took away. */
-function remainder(heard, why) {
-  if (heard.rate !== why.rate || heard.samples.length !== why.samples.length) return null;
-  return { rate: heard.rate, samples: heard.samples.map((sample, i) => sample - why.samples[i]) };
-}
-
 let test = null;
 /** Whether ratings were given that nobody has downloaded. */
 let unsaved = false;
@@ -47,9 +41,9 @@ const listener = new Player(() => drawListener());
 function samplesOf(list) {
   const groups = new Map();
   for (const event of list) {
-    const { tracks, heardText } = evidence(event, false);
-    if (!tracks.has("heard") || !tracks.has("why")) continue;
-    const key = JSON.stringify([event.label, event.source, event.model.sha256, heardText.length, heardText.slice(-512), heardText.slice(0, 4096)]);
+    const { heard, why } = mediaOf(event);
+    if (!heard || !why) continue;
+    const key = JSON.stringify([event.label, event.source, event.model.sha256, heard.length, heard.slice(-512), heard.slice(0, 4096)]);
     const group = groups.get(key) ?? [];
     if (!group.some((other) => other.method === event.method)) groups.set(key, [...group, event]);
   }
@@ -69,19 +63,19 @@ function beginTest(rater, seed, count) {
   return true;
 }
 
-function nextTrial() {
+async function nextTrial() {
   test.at += 1;
   const trial = test.trials[test.at];
   if (!trial) return endTest();
+  $("l-next").disabled = true;
   const [event] = trial.group;
-  const { tracks } = evidence(event, false);
-  const heard = tracks.get("heard");
+  const [heard, rest, ...whys] = await Promise.all([mediaOf(event).heard, mediaOf(event).rest, ...trial.group.map((other) => mediaOf(other).why)].map((text) => text && decode(text)));
+  // A sound that this browser cannot read is not rated.
+  if (!heard || whys.some((why) => !why)) return nextTrial();
   const conditions = [{ condition: "reference", event, track: heard }];
-  for (const other of trial.group) {
-    const why = evidence(other, false).tracks.get("why");
-    conditions.push({ condition: "interpretation", event: other, track: why });
-    const rest = other === event ? remainder(heard, why) : null;
-    if (rest) conditions.push({ condition: "rest", event: other, track: rest });
+  for (const [i, other] of trial.group.entries()) {
+    conditions.push({ condition: "interpretation", event: other, track: whys[i] });
+    if (other === event && rest) conditions.push({ condition: "rest", event, track: rest });
   }
   trial.conditions = shuffled(conditions, trial.random).map((condition, i) => ({ ...condition, name: String.fromCharCode(65 + i), score: null, plays: 0 }));
   trial.shownAt = performance.now();
@@ -112,6 +106,7 @@ function conditionRow(condition, index) {
     condition.score = Number(slider.value);
     const text = `${condition.score} ${WORDS[Math.min(Math.floor(condition.score / 20), 4)]}`;
     word.textContent = text;
+    slider.classList.add("rated");
     slider.setAttribute("aria-valuetext", text);
     drawMissing();
   };
@@ -122,7 +117,10 @@ function conditionRow(condition, index) {
 
 /** Plays a sound; one after another keeps the position, so that the same moment can be compared. */
 function hear(name) {
-  const condition = test.trials[test.at].conditions.find((other) => other.name === name);
+  const { conditions } = test.trials[test.at];
+  // The next sounds may still be decoded.
+  if (!conditions) return;
+  const condition = conditions.find((other) => other.name === name);
   if (listener.playing && listener.name === name) return listener.stop();
   if (condition) condition.plays += 1;
   if (listener.playing) listener.choose(name);
@@ -210,7 +208,7 @@ function showListening(on) {
 function listenKey(event) {
   if ($("l-trial").hidden) return;
   if (event.key === "0") return hear("open reference");
-  const condition = test.trials[test.at].conditions[Number(event.key) - 1];
+  const condition = test.trials[test.at].conditions?.[Number(event.key) - 1];
   if (condition) hear(condition.name);
 }
 

@@ -1,27 +1,25 @@
-//! Sounds and pictures of an event, as a page has them.
+//! Sounds and pictures of an event, as a page has them: sounds as Opus, which takes a tenth of what was recorded.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use serde::{Serialize, Serializer};
 
 use crate::archive::StoredEvent;
 use crate::archive::files::read_bounded;
+use crate::dsp::resample;
+use crate::error::Result;
+use crate::media::ogg_opus;
+use crate::review::clip::{Sample, read_sound};
 
-/// Longest sound or picture that goes into the page, in bytes: ten minutes of sound at 22 050 Hz.
-pub(super) const MAX_FILE_BYTES: u64 = 32 << 20;
+/// Longest picture that goes into the page, in bytes.
+const MAX_PICTURE_BYTES: u64 = 8 << 20;
 
 /// Most components of an event whose sound goes into the page; a monitor keeps a few.
 pub(super) const MAX_SOUNDS: usize = 64;
-
-/// The length of an event's sounds and picture in the page, as far as it can be known without reading them.
-pub(super) fn media_bytes(event: &StoredEvent, with_components: bool) -> u64 {
-    let length = |name: &str| event.folder.join(name).symlink_metadata().map_or(0, |about| about.len());
-    let wanted = Wanted::of(event, with_components);
-    wanted.names().map(length).filter(|bytes| *bytes <= MAX_FILE_BYTES).map(in_base64).sum()
-}
 
 /// The length of so many bytes in base64.
 const fn in_base64(bytes: u64) -> u64 {
@@ -57,11 +55,6 @@ impl<'a> Wanted<'a> {
         left_out.extend(components.drain(components.len().min(MAX_SOUNDS)..).map(|(_, name)| name));
         Self { heard, why, picture, components, left_out }
     }
-
-    fn names(&self) -> impl Iterator<Item = &'a str> {
-        let of_event = [self.heard, self.why, self.picture].into_iter().flatten();
-        of_event.chain(self.components.iter().map(|(_, name)| *name))
-    }
 }
 
 /// Sounds and picture of an event.
@@ -71,6 +64,9 @@ pub(super) struct Media {
     heard: Option<Base64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<Base64>,
+    /// What was heard without what decided. It cannot be told from the two above: what the coding adds to them would be left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rest: Option<Base64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     components: Vec<ComponentMedia>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,6 +88,65 @@ impl Serialize for Base64 {
     }
 }
 
+/// What is read of an event's files, and what cannot be.
+struct Reading<'a> {
+    event: &'a StoredEvent,
+    missing: Vec<String>,
+    /// How much may still go into the page, in bytes.
+    left: &'a mut u64,
+}
+
+impl Reading<'_> {
+    fn sound(&mut self, name: Option<&str>) -> Option<Sample> {
+        let name = name?;
+        read_sound(&self.event.folder.join(name)).map_err(|e| self.is_missing(name, &e)).ok()
+    }
+
+    fn is_missing(&mut self, name: &str, why: &dyn std::fmt::Display) {
+        tracing::warn!("{} is left out of the page ({why})", self.event.folder.join(name).display());
+        self.missing.push(name.to_owned());
+    }
+
+    /// Takes a sound that was encoded, the one in the file `name`.
+    fn opus(&mut self, name: &str, encoded: Result<Vec<u8>>) -> std::io::Result<Option<Base64>> {
+        match encoded {
+            Ok(bytes) => self.take(bytes).map(Some),
+            Err(e) => {
+                self.is_missing(name, &e);
+                Ok(None)
+            }
+        }
+    }
+
+    fn picture(&mut self, name: Option<&str>) -> std::io::Result<Option<Base64>> {
+        let Some(name) = name else { return Ok(None) };
+        match read_bounded(&self.event.folder.join(name), MAX_PICTURE_BYTES) {
+            Ok(bytes) => self.take(bytes).map(Some),
+            Err(e) => {
+                self.is_missing(name, &e);
+                Ok(None)
+            }
+        }
+    }
+
+    fn take(&mut self, bytes: Vec<u8>) -> std::io::Result<Base64> {
+        let too_large = || std::io::Error::new(ErrorKind::FileTooLarge, "the page is too large");
+        *self.left = self.left.checked_sub(in_base64(bytes.len() as u64)).ok_or_else(too_large)?;
+        Ok(Base64(bytes))
+    }
+}
+
+fn encode(sound: &Sample) -> Result<Vec<u8>> {
+    ogg_opus::encode(&resample(&sound.samples, sound.rate, ogg_opus::RATE)?)
+}
+
+/// What is left of `heard` without `why`: both have one phase, so that the difference is what the mask took away.
+fn remainder(heard: &Sample, why: &Sample) -> Option<Sample> {
+    let fits = heard.rate == why.rate && heard.samples.len() == why.samples.len();
+    let difference = || heard.samples.iter().zip(&*why.samples).map(|(heard, why)| heard - why).collect();
+    fits.then(|| Sample { rate: heard.rate, samples: difference() })
+}
+
 impl Media {
     /// What is there, and a sentence on what should be there and is not. `left` is how much of it may still go into the page.
     pub(super) fn read(
@@ -100,46 +155,43 @@ impl Media {
         left: &mut u64,
     ) -> std::io::Result<(Self, Option<String>)> {
         let wanted = Wanted::of(event, with_components);
-        let mut missing = Vec::new();
-        let mut get = |name: &str| -> std::io::Result<Option<Base64>> {
-            let path = event.folder.join(name);
-            match read_bounded(&path, MAX_FILE_BYTES) {
-                Ok(bytes) => {
-                    let more = in_base64(bytes.len() as u64);
-                    let too_large = || std::io::Error::new(ErrorKind::FileTooLarge, "the page is too large");
-                    *left = left.checked_sub(more).ok_or_else(too_large)?;
-                    Ok(Some(Base64(bytes)))
-                }
-                Err(e) => {
-                    tracing::warn!("{} is left out of the page ({e})", path.display());
-                    missing.push(name.to_owned());
-                    Ok(None)
-                }
-            }
-        };
-        let mut optional = |name: Option<&str>| name.map_or(Ok(None), &mut get);
-        let mut media = Self {
-            heard: optional(wanted.heard)?,
-            why: optional(wanted.why)?,
-            components: Vec::new(),
-            picture: optional(wanted.picture)?,
-        };
-        for (index, name) in &wanted.components {
-            if let Some(audio) = get(name)? {
-                media.components.push(ComponentMedia { index: *index, audio });
-            }
+        let mut reading = Reading { event, missing: Vec::new(), left };
+        let mut media = Self::default();
+        let (heard, why) = (reading.sound(wanted.heard), reading.sound(wanted.why));
+        let rest = heard.as_ref().zip(why.as_ref()).and_then(|(heard, why)| remainder(heard, why));
+        let of_event = [(wanted.heard, heard), (wanted.why, why), (wanted.why, rest)];
+        let components = wanted.components.iter().map(|(_, name)| (Some(*name), reading.sound(Some(name))));
+        let sounds: Vec<(Option<&str>, Option<Sample>)> = of_event.into_iter().chain(components).collect();
+        let encode = |(name, sound): (Option<&'_ str>, Option<Sample>)| Some((name?.to_owned(), encode(&sound?)));
+        let encoded: Vec<_> = sounds.into_par_iter().map(encode).collect();
+        let mut taken = Vec::with_capacity(encoded.len());
+        for sound in encoded {
+            taken.push(sound.map_or(Ok(None), |(name, encoded)| reading.opus(&name, encoded))?);
         }
-        let mut trouble = Vec::new();
-        if !missing.is_empty() {
-            trouble.push(format!("Not readable when this page was made: {}.", missing.join(", ")));
-        }
-        if !wanted.left_out.is_empty() {
-            let n = wanted.left_out.len();
-            trouble.push(format!("Left out, because the record names too many files or one twice: {n}."));
-        }
-        if trouble.is_empty() && wanted.heard.is_none() {
-            trouble.push("No sound was kept of this event.".to_owned());
-        }
-        Ok((media, (!trouble.is_empty()).then(|| trouble.join(" "))))
+        let mut taken = taken.into_iter();
+        [media.heard, media.why, media.rest] = std::array::from_fn(|_| taken.next().flatten());
+        let with_index = wanted.components.iter().zip(taken);
+        media.components = with_index
+            .filter_map(|((index, _), audio)| Some(ComponentMedia { index: *index, audio: audio? }))
+            .collect();
+        media.picture = reading.picture(wanted.picture)?;
+        let trouble = trouble(&reading.missing, &wanted);
+        Ok((media, trouble))
     }
+}
+
+/// What is not in the page, and why.
+fn trouble(missing: &[String], wanted: &Wanted<'_>) -> Option<String> {
+    let mut trouble = Vec::new();
+    if !missing.is_empty() {
+        trouble.push(format!("Not readable when this page was made: {}.", missing.join(", ")));
+    }
+    if !wanted.left_out.is_empty() {
+        let n = wanted.left_out.len();
+        trouble.push(format!("Left out, because the record names too many files or one twice: {n}."));
+    }
+    if trouble.is_empty() && wanted.heard.is_none() {
+        trouble.push("No sound was kept of this event.".to_owned());
+    }
+    (!trouble.is_empty()).then(|| trouble.join(" "))
 }

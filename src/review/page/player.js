@@ -1,28 +1,5 @@
 // Plays tracks that are aligned to the sample: all run at once, one is heard. Switching therefore keeps the position.
 
-/** The bytes of a WAV file as mono samples, or null where it is none that can be read. */
-function decodeWav(bytes) {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const word = (at) => String.fromCharCode(...bytes.subarray(at, at + 4));
-  if (bytes.length < 44 || word(0) !== "RIFF" || word(8) !== "WAVE") return null;
-  let format = null;
-  for (let at = 12; at + 8 <= bytes.length;) {
-    const name = word(at);
-    const length = Math.min(view.getUint32(at + 4, true), bytes.length - at - 8);
-    if (name === "fmt " && length >= 16) {
-      format = { tag: view.getUint16(at + 8, true), channels: view.getUint16(at + 10, true), rate: view.getUint32(at + 12, true), bits: view.getUint16(at + 22, true) };
-    } else if (name === "data" && format) {
-      if (format.tag !== 1 || format.bits !== 16 || format.channels < 1 || format.rate < 1) return null;
-      const step = 2 * format.channels;
-      const samples = new Float32Array(Math.floor(length / step));
-      for (let i = 0; i < samples.length; i++) samples[i] = view.getInt16(at + 8 + i * step, true) / 32768;
-      return samples.length > 0 ? { rate: format.rate, samples } : null;
-    }
-    at += 8 + length + (length & 1);
-  }
-  return null;
-}
-
 /** Bytes of base64 text; null where it is none. */
 function fromBase64(text) {
   try {

@@ -112,7 +112,7 @@ fn what_lies_on_top() {
         assert!(screen.contains(text), "{keys:?} does not show {text:?}:\n{screen}");
     };
     shows("?", "change to microphone / classifier");
-    shows("", "play what the microphone heard");
+    shows("", "play / stop what the microphone heard");
     shows("\u{1b}f", "label           ‹ any ›");
     shows("\u{1b}/", "in labels, sources and notes");
     shows("\u{1b}n", "Enter keeps it");
@@ -139,7 +139,7 @@ fn text_from_events_cannot_write_on_the_terminal() {
 fn marks_are_on_disk_at_once() {
     let dir = recorded();
     let mut app = app(dir.path());
-    press(&mut app, "GmsnA dog, surely\n");
+    press(&mut app, "GrsnA dog, surely\n");
     let marks = Marks::read(&dir.path().join("2026-11-20/100000Z-x-0")).unwrap();
     assert_eq!((marks.verdict, marks.starred, marks.note.as_str()), (Some(Verdict::Right), true, "A dog, surely"));
     assert!(marks.marked.is_some());
@@ -161,7 +161,7 @@ fn marks_of_somebody_else_are_kept() {
     press(&mut app, "G");
     let folder = dir.path().join("2026-11-20/100000Z-x-0");
     Marks { note: "from elsewhere".into(), ..Marks::default() }.write(&folder).unwrap();
-    press(&mut app, "m");
+    press(&mut app, "r");
     let marks = Marks::read(&folder).unwrap();
     assert_eq!((marks.verdict, marks.note.as_str()), (Some(Verdict::Right), "from elsewhere"));
 }
@@ -186,7 +186,7 @@ fn filters_and_search_narrow_the_list() {
     assert_eq!(app.list.n_rows(), 2);
     press(&mut app, "/nothing like it\n");
     assert!(screen(&mut app, 120, 36).contains("no event is like that; F shows all"));
-    press(&mut app, "m D s G j");
+    press(&mut app, "r D s G j");
 }
 
 #[test]
@@ -256,6 +256,6 @@ fn an_event_that_vanishes_is_said() {
     let mut app = app(dir.path());
     fs::remove_dir_all(dir.path().join("2026-11-21/091500Z-x-4")).unwrap();
     assert!(screen(&mut app, 160, 36).contains("cannot be read"));
-    press(&mut app, "m");
+    press(&mut app, "r");
     assert!(app.hint.as_ref().unwrap().contains("not there any more"));
 }

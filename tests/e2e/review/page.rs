@@ -20,7 +20,31 @@ fn open(label: &str) -> Option<(Recorded, Browser)> {
         "[...document.querySelectorAll('#list [role=option]')].find((e) => e.querySelector('.name').textContent === {}).click()",
         json!(label)
     ));
+    browser.until(DECODED);
     Some((recorded, browser))
+}
+
+/// Whether the sounds of the selected event are there: the browser decodes them when the event is looked at.
+const DECODED: &str = "document.querySelectorAll('#tracks button').length === 3";
+
+/// The page as a phone shows it: 390 cells of 844, with a finger in place of a mouse.
+fn on_a_phone(recorded: &Recorded) -> Option<Browser> {
+    let mut browser = Browser::open(1280, 900)?;
+    let phone = json!({"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": true});
+    browser.call("Emulation.setDeviceMetricsOverride", phone);
+    browser.call("Emulation.setTouchEmulationEnabled", json!({"enabled": true}));
+    browser.load(&recorded.page(&[]));
+    Some(browser)
+}
+
+/// Touches the middle of what `find` gives.
+fn tap(browser: &mut Browser, find: &str) {
+    let at = browser.eval(&format!(
+        "(() => {{ const r = ({find}).getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; }})()"
+    ));
+    let points = json!([{"x": at[0], "y": at[1]}]);
+    browser.call("Input.dispatchTouchEvent", json!({"type": "touchStart", "touchPoints": points}));
+    browser.call("Input.dispatchTouchEvent", json!({"type": "touchEnd", "touchPoints": []}));
 }
 
 fn set(browser: &mut Browser, id: &str, value: &str) {
@@ -34,6 +58,7 @@ fn set(browser: &mut Browser, id: &str, value: &str) {
 #[test]
 fn it_plays_and_switches_at_the_same_position() {
     let Some((_recorded, mut browser)) = open("dog") else { return };
+    // No sample more or less than were recorded.
     assert_eq!(browser.eval("Number(document.getElementById('seek').max)").as_f64(), Some(CLIP_SECS));
     assert_eq!(browser.eval("document.getElementById('player').dataset.playing"), json!(""));
     browser.press(" ");
@@ -45,7 +70,7 @@ fn it_plays_and_switches_at_the_same_position() {
     browser.until(&near(WHY_HZ));
     let after = browser.eval("Number(document.getElementById('seek').value)").as_f64().unwrap();
     assert!(after > before, "from {before} s on it played at {after} s");
-    browser.press("1");
+    browser.press("c");
     browser.until(&near(PART_HZ));
     // Pausing keeps the position, and it goes on from there.
     browser.click("play");
@@ -134,8 +159,7 @@ fn markup_in_an_event_is_text() {
     let Some((_recorded, mut browser)) = open(EVIL) else { return };
     assert_eq!(browser.eval("document.getElementById('d-title').textContent"), json!(format!("{EVIL} 0.42")));
     assert_eq!(browser.eval("document.querySelectorAll('img').length"), json!(1), "the page's own picture");
-    browser.press("m");
-    browser.press("m");
+    browser.press("x");
     set(&mut browser, "m-note", EVIL);
     set(&mut browser, "m-label", EVIL);
     assert_eq!(browser.eval("document.querySelectorAll('img').length"), json!(1));
@@ -145,7 +169,8 @@ fn markup_in_an_event_is_text() {
 #[test]
 fn marks_come_back_into_the_folders() {
     let Some((recorded, mut browser)) = open("dog") else { return };
-    for key in ["m", "k", "m", "m", "s"] {
+    // Wrong asks what it was; Escape leaves that open.
+    for key in ["r", "k", "r", "x", "Escape", "s"] {
         browser.press(key);
     }
     set(&mut browser, "m-label", "fox");
@@ -166,7 +191,96 @@ fn marks_come_back_into_the_folders() {
     browser.load(&recorded.page(&["--starred"]));
     assert_eq!(browser.eval(N_LISTED), json!(1));
     assert_eq!(browser.eval("document.getElementById('m-label').value"), json!("fox"));
+    assert_eq!(browser.eval(UNEXPORTED), json!("Export marks"), "what has come back is nothing new");
     browser.check_harmless();
+}
+
+const UNEXPORTED: &str = "document.getElementById('export').textContent";
+
+#[test]
+fn marks_survive_a_reload_and_are_exported_once() {
+    let Some((recorded, mut browser)) = open("dog") else { return };
+    browser.press("x");
+    for key in ["f", "o", "x", "Enter"] {
+        browser.press(key);
+    }
+    set(&mut browser, "m-label", "fox");
+    set(&mut browser, "m-note", "at night");
+    let page = recorded.path().join("page.html");
+    let reload = |browser: &mut Browser| {
+        browser.load(&page);
+        browser.press("G");
+        browser.until(DECODED);
+    };
+    let said = |browser: &mut Browser| {
+        let said =
+            "['m-right', 'm-wrong'].map((id) => document.getElementById(id).getAttribute('aria-pressed') === 'true')";
+        let (verdict, label) = (browser.eval(said), browser.eval("document.getElementById('m-label').value"));
+        (verdict, label, browser.eval("document.getElementById('m-note').value"), browser.eval(UNEXPORTED))
+    };
+    let wrong = json!([false, true]);
+    for _ in 0..2 {
+        reload(&mut browser);
+        assert_eq!(said(&mut browser), (wrong.clone(), json!("fox"), json!("at night"), json!("Export marks (1)")));
+    }
+    browser.click("export");
+    let file = browser.downloaded("marks");
+    reload(&mut browser);
+    assert_eq!(said(&mut browser), (wrong.clone(), json!("fox"), json!("at night"), json!("Export marks")));
+    // What the folder says later is newer than what the browser keeps.
+    assert_eq!(recorded.review(&["--import", file.to_str().unwrap()]).0, 0);
+    let marks = recorded.path().join("2026-11-20/100000Z-dog-01A/marks.json");
+    let later = json!({"verdict": "right", "marked": "2099-01-01T00:00:00Z"});
+    std::fs::write(marks, later.to_string()).unwrap();
+    recorded.page(&[]);
+    reload(&mut browser);
+    assert_eq!(said(&mut browser), (json!([true, false]), json!(""), json!(""), json!("Export marks")));
+    // What others keep in the same place is no mark.
+    browser.eval(
+        "localStorage.setItem('earwitness-review', JSON.stringify({'01A': {mark: {verdict: 'evil', marked: '2100-01-01T00:00:00Z', note: 7}}, '01B': 3}))",
+    );
+    reload(&mut browser);
+    assert_eq!(said(&mut browser).0, json!([false, false]));
+    browser.check_harmless();
+}
+
+#[test]
+fn a_rating_is_what_its_word_says_wherever_it_is_touched() {
+    let recorded = Recorded::new();
+    for width in [1440, 390] {
+        let Some(mut browser) = Browser::open(width, 900) else { return };
+        let screen = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false});
+        browser.call("Emulation.setDeviceMetricsOverride", screen);
+        browser.load(&recorded.page(&[]));
+        browser.click("open-listen");
+        set(&mut browser, "l-rater", "anna");
+        browser.eval("document.getElementById('l-form').requestSubmit()");
+        browser.until("document.querySelectorAll('#l-conditions .condition').length === 3");
+        let lengths = "[...document.querySelectorAll('#l-conditions .slider')].map((e) => \
+             [e.querySelector('input').getBoundingClientRect(), e.querySelector('.scale').getBoundingClientRect()]\
+             .map((r) => [r.left, r.right]))";
+        for pair in browser.eval(lengths).as_array().unwrap() {
+            let edge = |which: usize, side: usize| pair[which][side].as_f64().unwrap();
+            let (slider, scale) = (edge(0, 1) - edge(0, 0), edge(1, 1) - edge(1, 0));
+            assert!(slider > 250.0, "{width}: the slider is {slider} px long");
+            // A thumb of 24 px stays within the slider: its middle goes from 12 px to 12 px before the end.
+            assert!((slider - scale - 24.0).abs() < 1.0, "{width}: slider {slider} px, scale {scale} px");
+            assert!((edge(1, 0) - edge(0, 0) - 12.0).abs() < 1.0, "{width}: they do not begin together");
+        }
+        for (i, want) in [10, 30, 50, 70, 90].into_iter().enumerate() {
+            let at = browser.eval(&format!(
+                "(() => {{ const slider = document.querySelector('#l-conditions input'); slider.scrollIntoView({{block: 'center'}}); \
+                 const word = document.querySelectorAll('#l-conditions .scale span')[{i}].getBoundingClientRect(); \
+                 const line = slider.getBoundingClientRect(); return [word.x + word.width / 2, line.y + line.height / 2]; }})()"
+            ));
+            for kind in ["mousePressed", "mouseReleased"] {
+                let click = json!({"type": kind, "x": at[0], "y": at[1], "button": "left", "clickCount": 1});
+                browser.call("Input.dispatchMouseEvent", click);
+            }
+            let rated = browser.eval("Number(document.querySelector('#l-conditions input').value)").as_i64().unwrap();
+            assert!((rated - want).abs() <= 1, "{width}: touched in the middle of word {i}, it is {rated}");
+        }
+    }
 }
 
 /// Takes the listening test as `rater`, giving 80 to the second sound and 20 to the others; its ratings.
@@ -176,11 +290,10 @@ fn listen(browser: &mut Browser, rater: &str) -> Vec<Value> {
     browser.eval("document.getElementById('l-form').requestSubmit()");
     // Training and three events with sound.
     for page in 0..4 {
-        browser.until("!document.getElementById('l-trial').hidden && document.getElementById('l-next').disabled");
-        let progress = browser.eval("document.getElementById('l-progress').textContent");
         let wanted =
             if page == 0 { "Training: this sample does not count".to_owned() } else { format!("Sample {page} of 3") };
-        assert_eq!(progress, json!(wanted));
+        browser.until(&format!("document.getElementById('l-progress').textContent === {}", json!(wanted)));
+        browser.until("!document.getElementById('l-trial').hidden && document.getElementById('l-next').disabled");
         let shown = browser.eval("document.getElementById('l-conditions').textContent").as_str().unwrap().to_owned();
         assert!(!shown.contains("interpretation") && !shown.contains("rest"), "the order is told: {shown}");
         let n = browser.eval("document.querySelectorAll('#l-conditions input').length");
@@ -243,13 +356,58 @@ fn ratings_are_blind_reproducible_and_summed_up() {
 }
 
 #[test]
+fn a_tap_on_a_phone_shows_the_event_its_players_and_the_verdict() {
+    let recorded = Recorded::new();
+    let Some(mut browser) = on_a_phone(&recorded) else { return };
+    let is_seen = |browser: &mut Browser, id: &str| {
+        let seen = format!(
+            "(() => {{ const r = document.getElementById('{id}').getBoundingClientRect(); \
+             return r.width > 0 && r.left >= 0 && r.top >= 0 && r.right <= innerWidth && r.bottom <= innerHeight; }})()"
+        );
+        browser.eval(&seen) == json!(true)
+    };
+    let row = "[...document.querySelectorAll('#list [role=option]')].find((e) => e.querySelector('.name').textContent === 'dog')";
+    assert!(is_seen(&mut browser, "list") && !is_seen(&mut browser, "detail"), "at first, the list");
+    tap(&mut browser, row);
+    browser.until(DECODED);
+    for id in ["d-title", "m-right", "m-wrong", "m-star", "tracks", "wave", "play", "d-back"] {
+        assert!(is_seen(&mut browser, id), "{id} is out of sight");
+    }
+    tap(&mut browser, "document.getElementById('play')");
+    browser.until(&near(HEARD_HZ));
+    tap(&mut browser, "document.querySelector('[data-track=why]')");
+    browser.until(&near(WHY_HZ));
+    tap(&mut browser, "document.getElementById('m-right')");
+    browser.until("document.getElementById('m-right').getAttribute('aria-pressed') === 'true'");
+    tap(&mut browser, "document.getElementById('d-newer')");
+    browser.until("document.getElementById('d-title').textContent.startsWith('cat')");
+    // The phone's own way back leads to the list, and so does the page's.
+    browser.eval("history.back()");
+    browser.until("document.getElementById('list').getBoundingClientRect().width > 0");
+    assert!(!is_seen(&mut browser, "detail"));
+    tap(&mut browser, row);
+    browser.until("document.getElementById('list').getBoundingClientRect().width === 0");
+    tap(&mut browser, "document.getElementById('d-back')");
+    browser.until("document.getElementById('list').getBoundingClientRect().width > 0");
+    // The filters stand behind a button.
+    assert!(!is_seen(&mut browser, "f-label"));
+    tap(&mut browser, "document.getElementById('open-filters')");
+    browser.until("document.getElementById('f-label').getBoundingClientRect().width > 0");
+    browser.check_harmless();
+}
+
+#[test]
 fn it_fits_a_phone() {
     let Some(mut browser) = Browser::open(1280, 900) else { return };
     let recorded = Recorded::new();
     let phone = json!({"width": 360, "height": 720, "deviceScaleFactor": 1, "mobile": true});
     browser.call("Emulation.setDeviceMetricsOverride", phone);
     browser.load(&recorded.page(&[]));
-    browser.press("G");
+    browser.click("open-filters");
+    browser.call("Accessibility.enable", json!({}));
+    let n_in_list = named_controls(&mut browser);
+    browser.eval("document.querySelector('#list [role=option]:last-child').click()");
+    browser.until(DECODED);
     assert_eq!(
         browser.eval("document.documentElement.scrollWidth <= 360"),
         json!(true),
@@ -261,10 +419,18 @@ fn it_fits_a_phone() {
     assert_eq!(browser.eval(back), json!("rgb(251, 251, 250)"));
     browser.call("Emulation.setEmulatedMedia", dark);
     assert_eq!(browser.eval(back), json!("rgb(20, 22, 28)"));
-    // Whoever hears the page in place of seeing it is told what each control is.
-    browser.call("Accessibility.enable", json!({}));
-    let tree = browser.call("Accessibility.getFullAXTree", json!({}));
+    let n_controls = n_in_list + named_controls(&mut browser);
+    assert!(n_controls > 25, "only {n_controls} controls were seen");
+    if let Some(folder) = std::env::var_os("EARWITNESS_TEST_SCREENSHOTS") {
+        browser.screenshot(&std::path::Path::new(&folder).join("phone.png"));
+    }
+    browser.check_harmless();
+}
+
+/// Whoever hears the page in place of seeing it is told what each control is; how many there are.
+fn named_controls(browser: &mut Browser) -> usize {
     let controls = ["button", "textbox", "searchbox", "slider", "combobox", "checkbox", "radio", "listbox", "option"];
+    let tree = browser.call("Accessibility.getFullAXTree", json!({}));
     let mut n_controls = 0;
     for node in tree["nodes"].as_array().unwrap() {
         let role = node["role"]["value"].as_str().unwrap_or_default();
@@ -274,9 +440,5 @@ fn it_fits_a_phone() {
             assert!(!name.trim().is_empty(), "a {role} has no name: {node}");
         }
     }
-    assert!(n_controls > 20, "only {n_controls} controls were seen");
-    if let Some(folder) = std::env::var_os("EARWITNESS_TEST_SCREENSHOTS") {
-        browser.screenshot(&std::path::Path::new(&folder).join("phone.png"));
-    }
-    browser.check_harmless();
+    n_controls
 }

@@ -66,7 +66,7 @@ fn it_is_read_marked_filtered_and_left_in_a_terminal() {
     // The oldest one, whose evidence is read once it rests.
     tmux.keys(&["G"]);
     tmux.until("evidence enough and needed: alone it gives dog 0.95, removing");
-    tmux.keys(&["m"]);
+    tmux.keys(&["r"]);
     tmux.until("✓  11-20 11:00:00 dog");
     assert_eq!(recorded.marks("2026-11-20/100000Z-dog-01A")["verdict"], json!("right"));
     tmux.keys(&["n"]);
