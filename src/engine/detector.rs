@@ -232,7 +232,7 @@ impl Detector {
         self.classes.get(class.0).and_then(ClassDetector::open_since)
     }
 
-    /// The events that are open and were not reported, as they stand.
+    /// The events that are open, as they would be handed over now.
     pub fn under_way(&self) -> impl Iterator<Item = Detection> {
         self.classes.iter().filter_map(ClassDetector::so_far)
     }

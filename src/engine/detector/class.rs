@@ -128,12 +128,6 @@ impl ClassDetector {
         self.open.as_ref().map(|open| open.onset)
     }
 
-    /// The event that is open, as it stands; none where it has been reported already.
-    pub(super) fn so_far(&self) -> Option<Detection> {
-        let open = self.open.as_ref().filter(|open| !open.told)?;
-        Some(open.detection(self.class, open.last_evident + 1))
-    }
-
     pub(super) fn reset(&mut self) {
         *self = Self::new(self.class, self.units);
     }
