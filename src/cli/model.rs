@@ -11,8 +11,9 @@ use clap::builder::FalseyValueParser;
 use serde_json::json;
 
 use super::{Globals, output};
+use crate::dsp::MelScale;
 use crate::error::{Error, Result};
-use crate::model::manifest::{Architecture, Classifier, Label, by_group};
+use crate::model::manifest::{Architecture, Classifier, FrontEndSpec, Label, by_group};
 use crate::model::package::{DEFAULT_MODEL, ModelEntry, Package, SearchPath, find_model};
 
 const AFTER_HELP: &str = "\
@@ -131,7 +132,7 @@ fn facts(package: &Package) -> Vec<(&'static str, String)> {
         ("licence", m.licence.clone()),
         ("folder", package.dir().display().to_string()),
         ("sha256", package.sha256().to_string()),
-        ("hears", format!("{} Hz, {} mel bands from {} to {} Hz", f.sample_rate_hz, f.n_mels, f.f_min_hz, f.f_max_hz)),
+        ("hears", format!("{} Hz, {}", f.sample_rate_hz, column(f))),
         ("segment", format!("{:.2} s every {:.2} s", secs(m.segment.n_frames), secs(m.segment.stride_frames))),
         ("classifier", network(&m.classifier)),
         (
@@ -161,6 +162,14 @@ fn facts(package: &Package) -> Vec<(&'static str, String)> {
     }
     push_scores(&mut rows, &m.scores, "");
     rows
+}
+
+fn column(f: &FrontEndSpec) -> String {
+    match f.mel_scale {
+        MelScale::Samples => "the samples themselves".into(),
+        MelScale::Bins => format!("{} of {} bins", f.n_mels, f.n_bins()),
+        _ => format!("{} mel bands from {} to {} Hz", f.n_mels, f.f_min_hz, f.f_max_hz),
+    }
 }
 
 fn network(c: &Classifier) -> String {

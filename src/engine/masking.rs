@@ -80,15 +80,15 @@ pub fn sample_shares(history: &History, class: ClassId, samples: &Range<i64>) ->
     samples.clone().map(share).collect()
 }
 
-/// Rows of `n_bins` values each; what [`mask_frames_by`] does, of anything.
+/// Rows of `width` values each; what [`mask_frames_by`] does, of anything.
 fn rows_by(
     history: &History,
-    n_bins: usize,
+    width: usize,
     choose: impl Fn(&Stride) -> Option<Wanted>,
     frames: Range<u64>,
 ) -> Vec<f32> {
     let geometry = history.geometry();
-    let mut mask = vec![0.0; frames.end.saturating_sub(frames.start) as usize * n_bins];
+    let mut mask = vec![0.0; frames.end.saturating_sub(frames.start) as usize * width];
     let mut t = frames.start;
     while t < frames.end {
         let Some(index) = history.stride_for(t) else { break };
@@ -96,14 +96,14 @@ fn rows_by(
         // This segment explains up to where the next one takes over; the newest, for now, everything.
         let takes_over = stride.end.saturating_sub(geometry.lookahead_frames as u64);
         let until = if index + 1 < history.strides().len() { takes_over.min(frames.end) } else { frames.end };
-        let rows = (t - frames.start) as usize * n_bins..(until - frames.start) as usize * n_bins;
-        segment_rows(history, stride, choose(stride), n_bins, t..until, &mut mask[rows]);
+        let rows = (t - frames.start) as usize * width..(until - frames.start) as usize * width;
+        segment_rows(history, stride, choose(stride), width, t..until, &mut mask[rows]);
         if let Some(before) = index.checked_sub(1).and_then(|i| history.strides().get(i)) {
             let block = takes_over.saturating_sub(geometry.stride_frames as u64);
             let fade_until = until.min(block + geometry.fade_frames as u64);
             if t < fade_until {
-                let rows = (t - frames.start) as usize * n_bins..(fade_until - frames.start) as usize * n_bins;
-                fade_in(history, before, choose(before), n_bins, t..fade_until, block, &mut mask[rows]);
+                let rows = (t - frames.start) as usize * width..(fade_until - frames.start) as usize * width;
+                fade_in(history, before, choose(before), width, t..fade_until, block, &mut mask[rows]);
             }
         }
         t = until;
@@ -116,15 +116,15 @@ fn fade_in(
     history: &History,
     before: &Stride,
     wanted: Option<Wanted>,
-    n_bins: usize,
+    width: usize,
     frames: Range<u64>,
     block: u64,
     mask: &mut [f32],
 ) {
     let geometry = history.geometry();
     let mut old = vec![0.0; mask.len()];
-    segment_rows(history, before, wanted, n_bins, frames.clone(), &mut old);
-    for ((t, new), old) in frames.zip(mask.chunks_exact_mut(n_bins)).zip(old.chunks_exact(n_bins)) {
+    segment_rows(history, before, wanted, width, frames.clone(), &mut old);
+    for ((t, new), old) in frames.zip(mask.chunks_exact_mut(width)).zip(old.chunks_exact(width)) {
         let weight = (t - block + 1) as f32 / (geometry.fade_frames + 1) as f32;
         for (new, old) in new.iter_mut().zip(old) {
             *new = weight * *new + (1.0 - weight) * old;
@@ -137,7 +137,7 @@ fn segment_rows(
     history: &History,
     stride: &Stride,
     wanted: Option<Wanted>,
-    n_bins: usize,
+    width: usize,
     frames: Range<u64>,
     out: &mut [f32],
 ) {
@@ -152,7 +152,7 @@ fn segment_rows(
     if start >= end {
         return;
     }
-    let rows = (start - frames.start as i64) as usize * n_bins..(end - frames.start as i64) as usize * n_bins;
+    let rows = (start - frames.start as i64) as usize * width..(end - frames.start as i64) as usize * width;
     let inside = (start - segment.start) as usize..(end - segment.start) as usize;
     match wanted {
         Wanted::Mask(Through::Class(class)) => explanation.mask(class, inside, &mut out[rows]),
@@ -160,7 +160,7 @@ fn segment_rows(
             explanation.component_mask(class, index, inside, &mut out[rows]);
         }
         Wanted::Shares(class) => {
-            let inside = inside.start * n_bins..inside.end * n_bins;
+            let inside = inside.start * width..inside.end * width;
             if let Some(shares) = explanation.sample_shares(class).as_deref().and_then(|shares| shares.get(inside)) {
                 out[rows].copy_from_slice(shares);
             }

@@ -39,7 +39,7 @@ pub enum MaskForm {
     /// As [`MaskForm::Thesis`], with what is not above the 90th percentile become 0, as the thesis' text says of concepts.
     ThesisConcept,
     /// Of networks that hear samples: no mask at all, but ReLU(R) ⊙ x, each sample times its own positive relevance, and
-    /// −ReLU(−R) ⊙ x as what speaks against the class (AudioMNIST, "audible heatmaps"). Where a mask is asked for, that of
+    /// ReLU(−R) ⊙ x as what speaks against the class (AudioMNIST, "audible heatmaps"). Where a mask is asked for, that of
     /// [`Self::Gain`].
     Audible,
 }

@@ -29,7 +29,7 @@ pub struct Args {
     pub per_class: usize,
     /// Deviation of the noise, where an object's amplitude is 0.5 to 1
     #[arg(long, value_name = "F", env = "EARWITNESS_NOISE_DEVIATION", default_value_t = 0.1, value_parser = not_negative)]
-    pub noise: f64,
+    pub noise_deviation: f64,
     /// Seed of everything random
     #[arg(long, value_name = "N", env = "EARWITNESS_SEED", default_value_t = 1)]
     pub seed: u64,
@@ -42,7 +42,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     make_folder(&args.out, "--out")?;
     let bar = progress("making clips {wide_bar} {pos}/{len}");
-    let params = SyntheticParams { noise: args.noise, seed: args.seed };
+    let params = SyntheticParams { noise: args.noise_deviation, seed: args.seed };
     write_set(&args.out, args.per_class, &params, &mut |done, all| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);

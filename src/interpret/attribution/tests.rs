@@ -24,9 +24,16 @@ fn attributor(method: GradientMethod, seed: u64) -> Attributor {
     let config =
         VggConfig { n_mels: N_MELS, input_pool: 2, widths: vec![4, 5, 6], time_pools: vec![2, 1], n_classes: 3 };
     let arrays = TrainableVgg::new(&config, &mut ChaCha8Rng::seed_from_u64(3)).unwrap().arrays();
-    let net = Net { chain: Arc::new(Chain::load(&config, &arrays).unwrap()), silence: -1.2, full_scale: 2.0, hears_samples: false };
+    let net = Net {
+        chain: Arc::new(Chain::load(&config, &arrays).unwrap()),
+        silence: -1.2,
+        full_scale: 2.0,
+        hears_samples: false,
+    };
     let mask = RelevanceMask::new(&front_end(), MaskForm::Gain).unwrap();
-    Attributor { shared: Arc::new(Shared { attribution: Box::new(Gradient { method, seed }), net, mask, audible: false }) }
+    Attributor {
+        shared: Arc::new(Shared { attribution: Box::new(Gradient { method, seed }), net, mask, audible: false }),
+    }
 }
 
 /// A segment's features and spectrogram.

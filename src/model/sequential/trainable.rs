@@ -33,20 +33,18 @@ pub struct TrainableSequential {
 }
 
 impl TrainableSequential {
-    /// A fresh network: weights uniform within ±√(6/fan-in), those of the logits within ±1/√fan-in, biases 0.
+    /// A fresh network: uniform within ±1/√fan-in, as PyTorch's default.
     ///
     /// # Errors
     /// If the configuration is impossible.
     pub fn new(config: &SequentialConfig, rng: &mut impl Rng) -> Result<Self> {
         let mut arrays = Arrays::default();
-        let stages = config.stages()?;
-        for (i, stage) in stages.iter().enumerate() {
+        for stage in config.stages()? {
             let Some((name, c_out, fan_in)) = stage.weighed() else { continue };
-            let gain: f32 = if i + 1 < stages.len() { 6.0 } else { 1.0 };
-            let bound = (gain / fan_in as f32).sqrt();
-            let weights = (0..c_out * fan_in).map(|_| rng.random_range(-bound..bound)).collect();
-            arrays.insert(format!("{name}.weight"), stage.weight_shape(), weights);
-            arrays.insert(format!("{name}.bias"), [c_out], vec![0.0; c_out]);
+            let bound = 1.0 / (fan_in as f32).sqrt();
+            let mut uniform = |n: usize| (0..n).map(|_| rng.random_range(-bound..bound)).collect();
+            arrays.insert(format!("{name}.weight"), stage.weight_shape(), uniform(c_out * fan_in));
+            arrays.insert(format!("{name}.bias"), [c_out], uniform(c_out));
         }
         Self::load(config, &arrays)
     }
