@@ -24,12 +24,12 @@ const TONE_BINS: usize = 2;
 const LOW_SHARE: f64 = 0.1;
 const HIGH_SHARE: f64 = 0.9;
 
-/// A frame sounds from this share of the loud frames' energy on (10 dB below) …
-const SOUNDS_SHARE: f64 = 0.1;
+/// A frame sounds from this share of the loud frames' energy on (15 dB below) …
+const SOUNDS_SHARE: f64 = 0.03;
 /// … and frames that are so loud as one of ten is are loud.
 const LOUD_QUANTILE: f64 = 0.9;
 /// A gap this short is none.
-const GAP_SECS: f64 = 0.06;
+const GAP_SECS: f64 = 0.1;
 /// One stretch up to this long is short.
 const SHORT_SECS: f64 = 0.3;
 /// So many stretches are pulses.

@@ -311,7 +311,8 @@ impl Chain {
     pub fn relevance_behind(&self, pass: &Pass, class: usize, rules: &Prepared, layer: usize) -> Vec<f32> {
         let logits = pass.logits();
         let seed = one_hot(logits.len(), class, logits.get(class).copied().unwrap_or(0.0));
-        self.relevance_between(pass, vec![seed], rules, layer..self.layers.len()).pop().unwrap_or_default()
+        let n_layers = self.layers.len();
+        self.relevance_between(pass, vec![seed], rules, layer.min(n_layers)..n_layers).pop().unwrap_or_default()
     }
 
     /// Carries shares of the output of the last of `layers` to the input of the first, side by side.
