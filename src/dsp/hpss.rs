@@ -68,6 +68,6 @@ mod tests {
         assert!(harmonic.iter().zip(&percussive).all(|(h, p)| (h + p - 1.0).abs() < 1e-6));
         // Silence is neither the one nor the other, and nothing has no masks.
         assert_eq!(hpss_masks(&[0.0; 6], 3, 31), [vec![0.5; 6], vec![0.5; 6]]);
-        assert_eq!(hpss_masks(&[], 0, 31), [vec![], vec![]]);
+        assert!(hpss_masks(&[], 0, 31).iter().all(Vec::is_empty));
     }
 }
