@@ -46,7 +46,8 @@ impl TypedValueParser for MethodParser {
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(METHODS.iter().chain(self.besides).map(|name| PossibleValue::new(*name))))
+        let methods = METHODS.iter().filter(|name| (self.check)(name).is_ok());
+        Some(Box::new(methods.chain(self.besides).map(|name| PossibleValue::new(*name))))
     }
 }
 

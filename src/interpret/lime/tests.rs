@@ -69,7 +69,8 @@ fn a_function_is_explained_by_what_it_answers_to() {
             let (slot, band) = (part.index / 2, part.index % 2);
             // The last slot holds the one frame that is left over.
             let speaks = band == half && slot < 8 && slot / 4 == half;
-            assert!(if speaks { *worth > 0.15 } else { worth.abs() < 0.05 }, "{half}: {} {worth}", part.name);
+            // The whole tone is worth a half, in four slots.
+            assert!(if speaks { *worth > 0.1 } else { worth.abs() < 0.03 }, "{half}: {} {worth}", part.name);
         }
     }
     // The same seed draws the same.
