@@ -6,6 +6,7 @@
 
 pub mod event;
 pub mod files;
+pub mod glance;
 pub mod index;
 pub mod marks;
 pub mod names;

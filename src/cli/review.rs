@@ -1,5 +1,7 @@
 //! `earwitness review`: browse recorded events, hear their evidence, say what they were.
 
+mod export;
+
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::MetadataExt;
@@ -9,6 +11,7 @@ use clap::builder::{FalseyValueParser, PossibleValuesParser};
 use jiff::Timestamp;
 
 use super::{Globals, logging, output, time_zone};
+use crate::archive::glance::holds_events;
 use crate::archive::unnamed::Unnamed;
 use crate::archive::{Filter, Index, IndexOptions, Judged, Page};
 use crate::error::{Error, Result};
@@ -16,7 +19,6 @@ use crate::review::entry::Entry;
 use crate::review::feedback::{Feedback, import, latest};
 use crate::review::page::{PageOptions, write_page};
 use crate::review::ratings::{Rating, newest, read_ratings, summarize};
-use crate::review::table::write_table;
 use crate::units::EvidenceVerdict;
 
 const AFTER_HELP: &str = "\
@@ -26,6 +28,7 @@ Examples:
   earwitness review events --html page.html --label dog,cat --since 2026-11-20 --limit 20
   earwitness review events --import marks.json        what was marked or rated in a page
   earwitness review events --export csv --out all.csv --marked yes
+  earwitness review events --export audacity --text yard.wav --out yard.txt
   earwitness review events --ratings anna.json ben.json
 
 The page asks nothing of any network: send it to whom you like. What its reader marks, and
@@ -40,6 +43,9 @@ const LARGE_PAGE_BYTES: u64 = 200 << 20;
 /// From this many unread events on, reading them into the index is worth a word.
 const MANY_EVENTS: u64 = 2000;
 
+/// Labels that are named where one is looked for that is not there.
+const NAMED_LABELS: usize = 20;
+
 /// Browse recorded events.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = AFTER_HELP)]
@@ -50,8 +56,8 @@ pub struct Args {
     /// Write one self-contained web page
     #[arg(long, value_name = "FILE", env = "EARWITNESS_HTML", group = "what")]
     pub html: Option<PathBuf>,
-    /// Print the events as a table
-    #[arg(long, value_name = "FORMAT", env = "EARWITNESS_EXPORT", group = "what", value_parser = PossibleValuesParser::new(["csv"]))]
+    /// Print the events: csv (a table), jsonl (an object a line), audacity (a label track) or raven (a selection table)
+    #[arg(long, value_name = "FORMAT", env = "EARWITNESS_EXPORT", group = "what", value_parser = PossibleValuesParser::new(export::FORMATS))]
     pub export: Option<String>,
     /// Read marks and ratings from the file that a page's button made; may be given again
     #[arg(long, value_name = "FILE", env = "EARWITNESS_IMPORT", group = "what")]
@@ -59,10 +65,10 @@ pub struct Args {
     /// Sum up listening tests, from files or (without any) from what was imported
     #[arg(long, value_name = "FILE", env = "EARWITNESS_RATINGS", group = "what", num_args = 0..)]
     pub ratings: Option<Vec<PathBuf>>,
-    /// File to write the table into, instead of stdout (-)
+    /// File to write the export into, instead of stdout (-)
     #[arg(long, value_name = "FILE", env = "EARWITNESS_OUT")]
     pub out: Option<PathBuf>,
-    /// Only the newest N events [default: 50 in a page, all in a table]
+    /// Only the newest N events [default: 50 in a page, all in an export]
     #[arg(long, value_name = "N", env = "EARWITNESS_LIMIT", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
     /// Leave the components' sounds out of the page: it gets a third smaller
@@ -154,12 +160,17 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     if let Some(files) = args.ratings.as_ref().filter(|files| !files.is_empty()) {
         return print_ratings(read_files(files)?);
     }
-    let mut index = open(&args.dir)?;
     let filter = args.wanted.filter();
+    // The index would be a file that is left in the folder.
+    if matches!(holds_events(&args.dir), Ok(false)) {
+        return without_events(args);
+    }
+    let mut index = open(&args.dir)?;
+    tell_unknown(&index, &filter)?;
     if let Some(file) = &args.html {
         html(&index, &filter, args, file)
-    } else if args.export.is_some() {
-        export(&index, &filter, args.limit, args.out.as_deref())
+    } else if let Some(format) = &args.export {
+        export::export(&index, &filter, args.limit, format, args.out.as_deref())
     } else if !args.import.is_empty() {
         args.import.iter().try_for_each(|file| take_in(&mut index, file))
     } else if args.ratings.is_some() {
@@ -167,6 +178,43 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     } else {
         screen(index, filter, args, &config)
     }
+}
+
+/// What there is to do in a folder without events, where nothing is left behind.
+fn without_events(args: &Args) -> Result<()> {
+    let dir = args.dir.display();
+    let why =
+        format!("{dir} holds no events; name a folder that `monitor --record` wrote, or wait for its first event");
+    match &args.export {
+        Some(format) => {
+            output::note(&why);
+            export::nothing(format, args.out.as_deref())
+        }
+        None if args.ratings.is_some() => print_ratings(Vec::new()),
+        None => Err(Error::input(why)),
+    }
+}
+
+/// Says which labels of a filter no event has, and which there are.
+fn tell_unknown(index: &Index, filter: &Filter) -> Result<()> {
+    let mut unknown = Vec::new();
+    for label in &filter.labels {
+        let alone = Filter { labels: vec![label.clone()], ..Filter::default() };
+        if index.count(&alone)? == 0 {
+            unknown.push(label.as_str());
+        }
+    }
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let known: Vec<String> = index.labels(&Filter::default())?.into_iter().map(|(label, _)| label).collect();
+    let (more, known) = (if known.len() > NAMED_LABELS { ", …" } else { "" }, &known[..known.len().min(NAMED_LABELS)]);
+    output::note(&printable(&format!(
+        "no event has the label or group {}; there are {}{more}",
+        unknown.join(", "),
+        known.join(", ")
+    )));
+    Ok(())
 }
 
 fn open(dir: &Path) -> Result<Index> {
@@ -210,22 +258,6 @@ fn html(index: &Index, filter: &Filter, args: &Args, file: &Path) -> Result<()> 
     }
     output::note(&said);
     Ok(())
-}
-
-fn export(index: &Index, filter: &Filter, limit: Option<u64>, out: Option<&Path>) -> Result<()> {
-    let rows = index.query(filter, Page { skip: 0, limit: limit.unwrap_or(u64::MAX) })?;
-    let entries = rows.iter().filter_map(|row| entry(index, &row.dir));
-    match out.filter(|file| *file != Path::new("-")) {
-        Some(file) => {
-            write_whole(readers(index, rows.first().map(|row| row.dir.as_str())), file, |out| write_table(out, entries))
-                .map(|_| ())
-        }
-        None => {
-            let mut text = Vec::new();
-            write_table(&mut text, entries)?;
-            output::print(&String::from_utf8_lossy(&text))
-        }
-    }
 }
 
 /// The rights of a file that is made of recordings: whoever may not read the recording folder, or the newest event in it, may

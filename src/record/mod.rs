@@ -10,6 +10,7 @@ mod folders;
 pub mod handle;
 pub mod jsonl;
 mod leftovers;
+mod log;
 mod names;
 pub mod notice;
 pub mod picture;

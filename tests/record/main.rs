@@ -11,5 +11,6 @@ mod folders;
 mod lines;
 mod recorder;
 mod retention;
+mod schemas;
 mod store;
 mod times;

@@ -11,4 +11,5 @@ pub(crate) mod record;
 #[cfg(unix)]
 pub(crate) mod review;
 pub(crate) mod run;
+pub(crate) mod schema;
 pub(crate) mod service;
