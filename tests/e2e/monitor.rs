@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use crate::support::e2e::*;
 use crate::support::run::{MODEL, Run};
+use crate::support::schema::assert_fits;
 use earwitness::audio::demo::scene;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -50,6 +51,34 @@ fn has_six_decimals(secs: f64) -> bool {
 
 fn is_probability(object: &Value, key: &str) -> bool {
     (0.0..=1.0).contains(&number(object, key))
+}
+
+#[test]
+fn lines_and_records_are_what_the_schemas_say() {
+    let Whole { lines, dir, .. } = &*WHOLE;
+    lines.iter().for_each(|line| assert_fits(text(line, "type"), line));
+    let folders = event_folders(dir);
+    assert!(!folders.is_empty());
+    folders.iter().for_each(|folder| assert_fits("event-folder", &read_folder(folder).event));
+}
+
+/// What a service's journal gets.
+#[test]
+fn the_log_tells_begin_events_and_end() {
+    let listen = ["monitor", "--input", "demo", "--fast", "--ui", "jsonl", "--log-level", "info", "--duration", "30"];
+    let output = Run::new().command(&listen).output().unwrap();
+    let log = String::from_utf8(output.stderr).unwrap();
+    let lines = json_lines(&String::from_utf8(output.stdout).unwrap());
+    let said = |part: &str| log.lines().filter(|line| line.contains(" INFO ") && line.contains(part)).count();
+    assert_eq!(said("hearing demo since"), 1, "{log}");
+    assert_eq!(said("stopped hearing demo (duration reached): "), 1, "{log}");
+    let events = of_type(&lines, "event");
+    assert!(!events.is_empty());
+    for event in events {
+        let named =
+            format!("{} {:.2} on demo at {}", text(event, "label"), number(event, "score"), text(event, "onset"));
+        assert_eq!(said(&named), 1, "{named}: {log}");
+    }
 }
 
 #[test]

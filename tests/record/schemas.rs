@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use earwitness::{
-    engine::report::{Explained, Handling, ListenReport, OnsetReport, Reason, ReasonReport, RecordWhat, Report},
+    engine::report::{
+        EventReport, Explained, Handling, ListenReport, OnsetReport, Reason, ReasonReport, RecordWhat, Report,
+    },
     record::{EventFolders, FolderOptions, JsonLines, RecordingState, SinkState},
     units::{ClassId, SamplePos},
 };
@@ -25,7 +27,7 @@ fn line_of(report: &Report) -> Value {
 }
 
 /// An event with everything that one can have.
-fn full() -> earwitness::engine::report::EventReport {
+fn full() -> EventReport {
     let mut report = record::event_report("01JD0000000000000000000000", "dog");
     report.event.in_file = Some(SamplePos(16_000));
     report.event.level_dbfs = Some(-18.0);
@@ -99,14 +101,14 @@ fn a_status_fits_with_and_without_what_is_optional() {
 fn the_record_in_a_folder_fits() {
     let dir = tempfile::TempDir::new().unwrap();
     let folders = EventFolders::new(dir.path(), FolderOptions::default()).unwrap();
-    let record = |report| -> Value {
+    let record_of = |report: &EventReport| -> Value {
         let folder = folders.write(report).unwrap();
         serde_json::from_slice(&std::fs::read(folder.join("event.json")).unwrap()).unwrap()
     };
-    let with_sound = record(&record::event_report("01JD0000000000000000000000", "dog"));
+    let with_sound = record_of(&record::event_report("01JD0000000000000000000000", "dog"));
     assert!(with_sound["files"]["clip"] == "clip.wav");
     assert_fits("event-folder", &with_sound);
-    let without = record(&full());
+    let without = record_of(&full());
     assert!(without["files"].get("clip").is_none());
     assert_fits("event-folder", &without);
 }

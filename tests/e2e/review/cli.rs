@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::support::review::Recorded;
+use serde_json::{Value, json};
 
 #[test]
 fn a_page_says_what_it_leaves_out() {
@@ -62,8 +63,52 @@ fn what_cannot_be_done_is_one_sentence_and_a_code() {
         assert_eq!(got, code, "{args:?}: {stderr}");
         assert!(stderr.contains(part) && stderr.trim_end().lines().count() == 1, "{args:?}: {stderr}");
     }
+}
+
+#[test]
+fn a_folder_without_events_is_told_and_nothing_is_left_in_it() {
     let empty = Recorded { dir: tempfile::TempDir::new().unwrap() };
-    let (code, _, stderr) = empty.review(&["--ratings"]);
-    assert_eq!(code, 0);
-    assert!(stderr.contains("there are no ratings"), "{stderr}");
+    let page = tempfile::TempDir::new().unwrap();
+    let page = page.path().join("page.html");
+    for (args, code, part) in [
+        (vec![], 3, "holds no events"),
+        (vec!["--html", page.to_str().unwrap()], 3, "holds no events"),
+        (vec!["--export", "csv"], 0, "holds no events"),
+        (vec!["--ratings"], 0, "there are no ratings"),
+    ] {
+        let (got, _, stderr) = empty.review(&args);
+        assert_eq!(got, code, "{args:?}: {stderr}");
+        assert!(stderr.contains(part) && stderr.trim_end().lines().count() == 1, "{args:?}: {stderr}");
+        assert_eq!(fs::read_dir(empty.path()).unwrap().count(), 0, "{args:?}");
+    }
+    assert!(!page.exists());
+    assert_eq!(empty.review(&["--export", "csv"]).1.lines().count(), 1, "a table's head");
+}
+
+#[test]
+fn a_label_that_is_not_there_is_told() {
+    let recorded = Recorded::new();
+    let (code, table, stderr) = recorded.review(&["--export", "csv", "--label", "dgo,cat"]);
+    assert_eq!((code, table.lines().count()), (0, 2));
+    assert!(stderr.contains("no event has the label or group dgo; there are") && stderr.contains("dog"), "{stderr}");
+    assert!(!stderr.contains('\u{1b}') && stderr.trim_end().lines().count() == 1, "{stderr}");
+    assert_eq!(recorded.review(&["--export", "csv", "--label", "cat"]).2, "");
+}
+
+#[test]
+fn events_become_json_lines() {
+    let recorded = Recorded::new();
+    let key = "2026-11-20/110000Z-cat-01B";
+    fs::write(recorded.path().join(key).join("marks.json"), r#"{"verdict":"wrong","label":"fox"}"#).unwrap();
+    let (code, lines, stderr) = recorded.review(&["--export", "jsonl"]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 4);
+    let cat = lines.iter().find(|line| line["label"] == "cat").unwrap();
+    assert_eq!((&cat["dir"], &cat["marks"]), (&json!(key), &json!({"verdict": "wrong", "label": "fox"})));
+    // All that the record holds is there, as it is.
+    let record: Value =
+        serde_json::from_slice(&fs::read(recorded.path().join(key).join("event.json")).unwrap()).unwrap();
+    assert!(record.as_object().unwrap().iter().all(|(name, value)| cat[name] == *value));
+    assert!(lines.iter().any(|line| line["label"] == "dog" && line.get("marks").is_none()));
 }
