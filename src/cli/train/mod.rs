@@ -30,7 +30,7 @@ and meta/esc50.csv.";
 #[command(after_help = AFTER_HELP)]
 pub enum TrainCommand {
     /// Train a classifier and make a package of it
-    Classifier(classifier::Args),
+    Classifier(Box<classifier::Args>),
     /// Learn the dictionary of spectral patterns and add it to a package
     Dictionary(dictionary::Args),
     /// Train the listenable interpreter and add it to a package
