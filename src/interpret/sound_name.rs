@@ -26,8 +26,8 @@ const HIGH_SHARE: f64 = 0.9;
 
 /// A frame sounds from this share of the loud frames' energy on (15 dB below) …
 const SOUNDS_SHARE: f64 = 0.03;
-/// … and frames that are so loud as one of ten is are loud.
-const LOUD_QUANTILE: f64 = 0.9;
+/// … and frames that are so loud as one of fifty is are loud.
+const LOUD_QUANTILE: f64 = 0.98;
 /// A gap this short is none.
 const GAP_SECS: f64 = 0.1;
 /// One stretch up to this long is short.
@@ -51,7 +51,7 @@ impl SoundShape {
         let mut sorted = self.by_frame.clone();
         sorted.sort_by(f64::total_cmp);
         let loud = *sorted.get(((sorted.len().checked_sub(1)?) as f64 * LOUD_QUANTILE) as usize)?;
-        // Of a sound shorter than a tenth of the time, the loudest frame is what is loud.
+        // Of a sound shorter than a fiftieth of the time, the loudest frame is what is loud.
         let loud = if loud > 0.0 { loud } else { *sorted.last()? };
         if loud <= 0.0 {
             return None;
@@ -157,12 +157,12 @@ mod tests {
             (sound(2090.0, 2140.0, |t| t % 20 < 8), "2.1 kHz tone, pulsed"),
             (sound(40.0, 300.0, always), "low rumble"),
             (sound(45.0, 60.0, always), "low hum"),
-            (sound(420.0, 450.0, |t| (10..20).contains(&t)), "440 Hz tone, short"),
+            (sound(430.0, 445.0, |t| (10..20).contains(&t)), "440 Hz tone, short"),
             (sound(5000.0, 8000.0, always), "hiss above 5.3 kHz"),
             (sound(800.0, 1600.0, |t| (10..30).contains(&t) || t > 60), "sound around 1.2 kHz, twice"),
-            (sound(100.0, 7000.0, |t| t < 60), "noise from 790 Hz to 6.3 kHz"),
+            (sound(100.0, 7000.0, |t| t < 60), "noise from 800 Hz to 6.3 kHz"),
             // A gap of three frames is none.
-            (sound(100.0, 7000.0, |t| t % 20 < 17), "noise from 790 Hz to 6.3 kHz"),
+            (sound(100.0, 7000.0, |t| t % 20 < 17), "noise from 800 Hz to 6.3 kHz"),
             (sound(0.0, 1.0, always), ""),
         ] {
             assert_eq!(shape.name(), want);

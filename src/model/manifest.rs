@@ -327,14 +327,14 @@ impl Manifest {
     }
 
     /// The files that the manifest's sections name, with the key that names each.
-    pub fn referenced_files(&self) -> Vec<(&'static str, &str)> {
-        let mut files = vec![("classifier.weights", self.classifier.weights.as_str())];
+    pub fn referenced_files(&self) -> Vec<(String, &str)> {
+        let mut files = vec![("classifier.weights".to_owned(), self.classifier.weights.as_str())];
         if let Some(l2i) = &self.l2i {
-            files.push(("l2i.dictionary", &l2i.dictionary));
-            files.extend(l2i.weights.as_deref().map(|w| ("l2i.weights", w)));
+            files.push(("l2i.dictionary".to_owned(), &l2i.dictionary));
+            files.extend(l2i.weights.as_deref().map(|w| ("l2i.weights".to_owned(), w)));
         }
-        files.extend(self.lmac.as_ref().map(|lmac| ("lmac.weights", lmac.weights.as_str())));
-        files.extend(self.drsa.values().map(|concepts| ("drsa.weights", concepts.weights.as_str())));
+        files.extend(self.lmac.as_ref().map(|lmac| ("lmac.weights".to_owned(), lmac.weights.as_str())));
+        files.extend(self.drsa.iter().map(|(method, c)| (format!("drsa.{method}.weights"), c.weights.as_str())));
         files
     }
 }

@@ -243,7 +243,7 @@ fn each_wrong_value_has_an_error_that_names_it() {
         (
             "weights = \"prca.safetensors\"",
             "weights = \"other\"",
-            "m/model.toml, line @: drsa.weights = \"other\" cannot be used; list that file with its sha256 under [files]",
+            "m/model.toml, line @: drsa.prca.weights = \"other\" cannot be used; list that file with its sha256 under [files]",
         ),
         ("\"l2i.safetensors\" = \"e3b0", "\"l2i.safetensors\" = \"E3b0", "m/model.toml, line @: files.l2i.safetensors"),
         ("\"l2i.safetensors\" =", "\"../l2i.safetensors\" =", "m/model.toml, line @: files.../l2i.safetensors = "),

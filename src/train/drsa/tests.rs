@@ -71,7 +71,9 @@ fn every_step_rises_and_the_best_start_is_kept() {
         .collect();
     let search = Search { way: Way::Drsa, n_concepts: 3, n_starts: 3, ascent, seed: 1 };
     let best = find(vectors, &search, &|_| true).unwrap().climbed.1;
-    assert!(ends.iter().all(|end| *end <= best) && ends.contains(&best), "{best} of {ends:?}");
+    // Normalised twice, the vectors are the same but for their last digits.
+    let highest = ends.iter().copied().fold(0.0, f64::max);
+    assert!((highest - best).abs() < 1e-9, "{best} of {ends:?}");
 }
 
 #[test]
