@@ -344,6 +344,8 @@ fn concepts_are_found_heard_named_and_measured() {
     let systems: Vec<&str> = rows.iter().map(|row| row["system"].as_str().unwrap()).collect();
     assert_eq!(systems, ["none", "random (3 draws)", "drsa", "dsa", "prca", "random-subspaces"]);
     assert_eq!((&rows[0]["concepts"], &rows[1]["n"], &rows[2]["n"]), (&1.into(), &18.into(), &6.into()), "{json}");
+    let figure = |of: &Value| of.as_f64().unwrap();
+    assert!((figure(&rows[0]["aupc_by_step"]) - figure(&rows[0]["patches"]["aupc"])).abs() < 1e-9, "{json}");
     for row in rows {
         assert!(row["patches"]["aupc"].is_number() && row["aupc_over_classes"].is_number(), "{row}");
         for class in row["relevance"].as_array().unwrap() {

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use super::flipping::{MeanCurve, PATCH, Schedule, curve, mean_curve};
+use super::flipping::{MeanCurve, PATCH, Schedule, aupc, curve, mean_curve};
 use super::{Clips, Progress};
 use crate::Result;
 use crate::eval::faithfulness::Listener;
@@ -41,6 +41,9 @@ pub struct ConceptFlipping {
     pub n: usize,
     /// Squares of [`PATCH`] frames and bands, i² of each concept at step i.
     pub patches: MeanCurve,
+    /// AUPC with ω the share of patches that each concept gives at a step, whatever the concepts have in common: it is the same for
+    /// all systems, so that concepts which point at different places gain.
+    pub aupc_by_step: f64,
     /// AUPC averaged over clips of a class, then over classes, as in Table 4.4.
     pub aupc_over_classes: Option<f64>,
     /// Relevance of each class's concepts.
@@ -94,6 +97,11 @@ pub fn flip(
     Ok(results)
 }
 
+/// i² patches at step i.
+fn schedule(classifier: &Classifier) -> Schedule {
+    Schedule::patches(classifier.n_frames(), classifier.front_end().mel.n_mels, [PATCH; 2])
+}
+
 fn flip_clip(
     classifier: &Classifier,
     system: &ConceptSystem,
@@ -109,11 +117,10 @@ fn flip_clip(
         Some(subspaces) => system.way.by_concept(&heard.features, class, subspaces)?,
         None => vec![system.way.whole(&heard.features, class)?],
     };
-    let front_end = classifier.front_end();
-    let patches = Schedule::patches(classifier.n_frames(), front_end.mel.n_mels, [PATCH; 2]);
+    let patches = schedule(classifier);
     let orders: Vec<Vec<usize>> = parts.iter().map(|part| patches.order(part, seed, item)).collect();
     let (united, order) = patches.united(&orders);
-    let silence = front_end.compression.silence();
+    let silence = classifier.front_end().compression.silence();
     Ok(Flipped {
         class,
         curve: curve(classifier, &heard.features, class, &united, &order, silence)?,
@@ -153,6 +160,8 @@ fn summed_up(
         layer: (!system.sets.is_empty()).then(|| system.layer.clone()),
         concepts: system.sets.iter().flatten().flatten().map(Subspaces::n_concepts).max().unwrap_or(1),
         n: flipped.len(),
+        // The mean's is the mean: it is linear in the scores.
+        aupc_by_step: aupc(&schedule(classifier).step_shares(), &patches.positive_logit),
         aupc_over_classes: metrics::mean(&aupcs.collect::<Vec<_>>()),
         patches,
         relevance: relevance.collect(),

@@ -94,6 +94,11 @@ impl Schedule {
         Self { places: (0..n).map(|i| vec![i]).collect(), counts }
     }
 
+    /// Share of the places that each step takes.
+    pub(super) fn step_shares(&self) -> Vec<f64> {
+        self.counts.iter().map(|&n| n as f64 / self.places.len().max(1) as f64).collect()
+    }
+
     /// Share of the input's values that are replaced at each step, if places are taken in `order`.
     fn shares(&self, order: &[usize]) -> Vec<f64> {
         let size = |places: &[usize]| places.iter().map(|p| self.places[*p].len()).sum::<usize>() as f64;
@@ -226,8 +231,8 @@ fn area(x: &[f64], y: &[f64]) -> f64 {
     x.windows(2).zip(y.windows(2)).map(|(x, y)| (x[1] - x[0]) * (y[0] + y[1]) / 2.0).sum()
 }
 
-/// Eq. 4.4 of one clip.
-fn aupc(flipped: &[f64], score: &[f64]) -> f64 {
+/// Eq. 4.4 of one curve.
+pub(super) fn aupc(flipped: &[f64], score: &[f64]) -> f64 {
     flipped.iter().skip(1).zip(score.windows(2)).map(|(share, s)| share * (s[0] - s[1]) / 2.0).sum()
 }
 
@@ -299,6 +304,7 @@ mod tests {
         let (same, order) = patches.united(&[forward.clone(), forward.clone()]);
         assert_eq!((same.counts, order), (patches.counts.clone(), forward.clone()));
         let (both, order) = patches.united(&[forward, backward]);
+        assert_eq!(patches.step_shares(), [0.0, 1.0 / 16.0, 0.25, 9.0 / 16.0, 1.0]);
         assert_eq!((patches.counts, both.counts), (vec![0, 1, 4, 9, 16], vec![0, 2, 8, 16, 16]));
         assert_eq!(order[..8], [0, 15, 1, 2, 3, 14, 13, 12]);
     }

@@ -64,11 +64,12 @@ pub fn concepts(results: &[ConceptFlipping]) -> String {
     let Some(whole) = results.first() else { return String::new() };
     let mut text = format!("patch flipping by concept, {} clips: AUPC, lower is better\n\n", whole.n);
     let mut rows = vec![
-        ["system", "layer", "concepts", "AUPC", "95 % interval", "over classes", "gained"].map(str::to_owned).to_vec(),
+        ["system", "layer", "concepts", "AUPC", "95 % interval", "over classes", "by step", "gained by step"]
+            .map(str::to_owned)
+            .to_vec(),
     ];
     for r in results {
         let interval = r.patches.aupc_interval.map_or("-".to_owned(), |(low, high)| format!("{low:.3} to {high:.3}"));
-        let gained = whole.aupc_over_classes.zip(r.aupc_over_classes).map(|(whole, own)| whole - own);
         rows.push(vec![
             r.system.clone(),
             r.layer.clone().unwrap_or_else(|| "-".to_owned()),
@@ -76,7 +77,8 @@ pub fn concepts(results: &[ConceptFlipping]) -> String {
             number(r.patches.aupc),
             interval,
             number(r.aupc_over_classes),
-            number(gained),
+            number(Some(r.aupc_by_step)),
+            number(Some(whole.aupc_by_step - r.aupc_by_step)),
         ]);
     }
     text += &columns(&rows);
