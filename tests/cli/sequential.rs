@@ -80,8 +80,10 @@ fn the_network_of_the_concept_papers_is_trained_measured_explained_and_listens()
     let listen = ["monitor", "--input", "demo", "--model", "./mine", "--fast", "--duration", "3", "--ui", "jsonl"];
     let heard = run.ok(&listen).stdout;
     assert!(heard.contains("\"stride_s\":0.24") && heard.contains("\"method\":\"lrp\""), "{heard}");
-    let error = run.fails(2, &["train", "l2i", "--data", "toy", "--model", "mine"]);
-    assert!(error.contains("train dictionary") || error.contains("plain list of layers"), "{error}");
+    let error = run.fails(2, &["train", "lmac", "--data", "toy", "--model", "mine"]);
+    assert!(error.contains("plain list of layers"), "{error}");
+    let error = run.fails(2, &["explain", clip, "--model", "./mine", "--method", "lrp:audible", "--out", "not"]);
+    assert!(error.contains("networks that hear samples"), "{error}");
     let error = run.fails(2, &[&train[..], &["--window-share", "0.5"]].concat());
     assert!(error.contains("--window-share"), "{error}");
 }
@@ -153,6 +155,4 @@ fn the_network_of_audio_mnist_hears_samples() {
     assert!(heard.contains("\"stride_s\":0.25"), "{heard}");
     let error = run.fails(2, &["train", "classifier", "--data", "digits", "--target", "sex", "--out", "other"]);
     assert!(error.contains("--target"), "{error}");
-    let error = run.fails(2, &["explain", clip, "--method", "lrp:audible", "--out", "not"]);
-    assert!(error.contains("networks that hear samples"), "{error}");
 }

@@ -78,7 +78,8 @@ fn one_sawtooth_rises_and_the_other_falls() {
         let loud = loudness(&object(&mut rng, class, 1));
         let up = loud.windows(2).filter(|pair| pair[1] > pair[0]).count();
         let steps = loud.len() - 1;
-        assert!(if rises { up >= steps - 3 } else { up <= 3 }, "class {class}: {up} of {steps} rise: {loud:?}");
+        // Twice a second it starts anew, for at most two of the pieces.
+        assert!(if rises { up >= steps - 4 } else { up <= 4 }, "class {class}: {up} of {steps} rise: {loud:?}");
     }
 }
 
