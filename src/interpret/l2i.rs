@@ -317,7 +317,7 @@ impl Explanation for L2iExplanation {
 }
 
 /// Whether a name is no more than the component's number.
-fn is_number(name: &str, component: usize) -> bool {
+pub(super) fn is_number(name: &str, component: usize) -> bool {
     name.is_empty() || name.strip_prefix("component ").is_some_and(|number| number.parse() == Ok(component))
 }
 

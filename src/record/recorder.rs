@@ -16,8 +16,8 @@ use crossbeam::channel::{self, Receiver, Sender};
 use super::{
     folders::{Folders, broken_down},
     handle::{RecorderHandle, RecorderStats},
+    journal,
     jsonl::JsonLines,
-    log,
     notice::{NOTICES, Notice, notify},
     pieces::Pieces,
     relay::{Aside, Relay},
@@ -97,7 +97,7 @@ impl Recorder {
         relays: Vec<Box<dyn Relay>>,
         waits: bool,
     ) -> Result<RecorderHandle> {
-        log::sinks(&relays);
+        journal::sinks(&relays);
         let (reports, incoming) = channel::bounded(capacity.max(1));
         let (notices, outgoing) = channel::bounded(NOTICES);
         let (done, finish) = channel::bounded(1);
@@ -192,7 +192,7 @@ impl Recorder {
 
     /// To the log, and to whoever else is told. Before the line, because nobody of these ever waits, and whoever reads the lines may.
     fn pass(&mut self, report: &Report, aside: &Aside<'_>) {
-        log::report(report, aside);
+        journal::report(report, aside);
         for relay in &mut self.relays {
             relay.pass(report, aside);
         }

@@ -12,6 +12,7 @@ use super::sources::{Dictionary, harmonic_percussive};
 use super::{Scorer, Whole, explain};
 use crate::dsp::{FrontEnd, FrontEndParams, StftParams};
 use crate::interpret::attribution::segment_rng;
+use crate::interpret::l2i::is_number;
 use crate::interpret::{ComponentShare, Explanation, Interpreter, Needs, Segment};
 use crate::model::classifier::Classifier;
 use crate::model::device::ComputeDevice;
@@ -123,7 +124,9 @@ fn dictionary(package: &Package) -> Result<Dictionary> {
     let n_components = l2i.n_components;
     let tensors = package.tensors(&l2i.dictionary)?;
     let w = tensors.get("W", &[manifest.front_end.n_bins(), n_components])?.to_vec();
-    Ok(Dictionary { w, names: l2i.component_names.clone(), n_components })
+    // What has no name but a number is named by where and when it sounds, once that is known.
+    let name = |c: usize| l2i.component_names.get(c).filter(|name| !is_number(name, c)).cloned().unwrap_or_default();
+    Ok(Dictionary { w, names: (0..n_components).map(name).collect(), n_components })
 }
 
 impl Interpreter for Lime {

@@ -11,7 +11,7 @@ use crate::dsp::{FrontEndParams, MelScale};
 pub struct Part {
     /// Its number: the same place of a stream, or the same source, has the same one in every segment.
     pub index: usize,
-    /// What a person calls it, as in `0.50–1.00 s, 0–540 Hz`.
+    /// What a person calls it, as in `0.50–1.00 s, 0–540 Hz`; empty where it has no name.
     pub name: String,
     /// The source that it is cut out of; none where it is cut out of the whole sound.
     source: Option<usize>,
@@ -24,7 +24,7 @@ pub struct Part {
 pub struct Source {
     /// Its number.
     pub index: usize,
-    /// What a person calls it.
+    /// What a person calls it; empty where it has no name.
     pub name: String,
     /// Its soft mask, `[n_frames, n_bins]`, each 0…1; the masks of all sources sum to 1.
     pub mask: Arc<[f32]>,

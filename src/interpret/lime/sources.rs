@@ -63,8 +63,8 @@ impl Dictionary {
                 mask.extend(self.w.chunks_exact(k).zip(all).map(|(w, all)| w[c] * h[c] / (all + EPS)));
             }
             rest.iter_mut().zip(&mask).for_each(|(rest, m)| *rest = (*rest - m).max(0.0));
-            let name = self.names.get(c).filter(|name| !name.is_empty()).cloned();
-            sources.push(Source { index: c, name: name.unwrap_or_else(|| format!("pattern {c}")), mask: mask.into() });
+            let name = self.names.get(c).cloned().unwrap_or_default();
+            sources.push(Source { index: c, name, mask: mask.into() });
         }
         sources.push(Source { index: k, name: "the rest".to_owned(), mask: Arc::from(rest) });
         sources
@@ -105,7 +105,7 @@ mod tests {
         let x = [2.0, 1.0, 0.0, 0.0, 0.0, 0.5, 1.0, 0.0, 2.0, 1.5, 1.0, 0.0];
         let sources = dictionary.sources(&x);
         let names: Vec<(usize, &str)> = sources.iter().map(|s| (s.index, s.name.as_str())).collect();
-        assert_eq!(names, [(0, "low"), (1, "pattern 1"), (3, "the rest")]);
+        assert_eq!(names, [(0, "low"), (1, ""), (3, "the rest")]);
         let share = |source: usize, frame: usize, bin: usize| sources[source].mask[frame * 4 + bin];
         assert!((share(0, 2, 1) - 2.0 / 3.0).abs() < 1e-3 && (share(1, 2, 1) - 1.0 / 3.0).abs() < 1e-3);
         assert!(share(0, 0, 0) > 0.99 && share(1, 1, 2) > 0.99 && share(0, 1, 1) < 1e-2);
