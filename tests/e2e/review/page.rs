@@ -128,11 +128,7 @@ fn filters_and_keys_move_through_the_list() {
         browser.eval("document.getElementById('d-when').textContent.slice(0, 26)"),
         json!("2026-11-20 11:00:00 +01:00")
     );
-    assert_eq!(
-        browser
-            .eval("document.getElementById('d-picture').complete && document.getElementById('d-picture').naturalWidth"),
-        json!(60)
-    );
+    browser.until("document.getElementById('d-picture').naturalWidth === 60");
     browser.press("?");
     assert_eq!(browser.eval("document.getElementById('help').open"), json!(true));
     browser.press("?");
