@@ -34,9 +34,9 @@ Examples:
   earwitness explain bark.wav --out explained --method lrp,gradcam
   earwitness explain bark.wav --out explained --method all
 
-Writes one folder a recording and method, with clip.wav, interpretation.wav, a file for each
-relevant component or concept, spectrogram.png and event.json; and summary.json, which lists them with
-what the classifier says of each interpretation alone, and the seconds that it took.
+Writes one folder per recording and method, with clip.wav, interpretation.wav, a file for each
+relevant component or concept, spectrogram.png and event.json. summary.json lists them, with the
+classifier's score for each interpretation alone and the seconds that it took.
 audiolime and slime ask the model hundreds of times about every segment, and take long; Ctrl-C
 stops early and keeps what was explained until then.
 A bad recording among several is reported and skipped; the exit code is then 3.";

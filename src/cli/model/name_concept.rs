@@ -16,8 +16,8 @@ Examples:
   earwitness model name-concept 2 'rattle' --label dog --method prca --model models/mine
   earwitness model name-concept 37 'squeak' --method l2i --model models/mine
 
-The number is that of concept-00.wav or component-37.wav in an event's folder. An empty name takes one
-away: then it is called again by where and when it sounds.";
+The number is that of concept-00.wav or component-37.wav in an event's folder. An empty name
+removes one: the default name says where and when it sounds.";
 
 /// The method whose components are those of the dictionary.
 const L2I: &str = "l2i";

@@ -26,11 +26,11 @@ Examples:
   earwitness train drsa --data esc13 --model models/mine --layer block5 --concepts 8
   earwitness train drsa --data esc13 --model models/mine --method prca
 
-The classifier stays as it is. For each label, the directions of one hidden layer are turned until they
-fall into subspaces that are each relevant somewhere and about equally relevant in all: concepts.
-'earwitness explain --method drsa' then makes each of them heard. dsa looks at activations without what
-the decision makes of them, prca takes principal components of relevance in closed form, and
-random-subspaces know nothing. A package holds one set of each.";
+The classifier stays as it is. For each label, training turns the directions of one hidden layer
+until they fall into concepts: subspaces that are each relevant somewhere, and about equally
+relevant overall. 'earwitness explain --method drsa' then plays each of them. dsa ignores what
+the decision makes of activations, prca takes principal components of relevance in closed form,
+and random-subspaces know nothing. A package holds one set of each.";
 
 /// Find concepts in a hidden layer and add them to a package.
 #[derive(Debug, Clone, clap::Args)]
