@@ -108,7 +108,9 @@ fn the_record_in_a_folder_fits() {
     let with_sound = record_of(&record::event_report("01JD0000000000000000000000", "dog"));
     assert!(with_sound["files"]["clip"] == "clip.wav");
     assert_fits("event-folder", &with_sound);
-    let without = record_of(&full());
+    let mut silent = full();
+    silent.event.id = "01JD0000000000000000000001".into();
+    let without = record_of(&silent);
     assert!(without["files"].get("clip").is_none());
     assert_fits("event-folder", &without);
 }
