@@ -7,7 +7,7 @@ use clap::{Arg, Command};
 
 use super::output;
 use crate::error::Result;
-use crate::interpret::methods::{self, AUTO, BASELINES, METHODS};
+use crate::interpret::methods::{self, AUTO, BASELINES, METHODS, SLOW};
 use crate::model::package::Package;
 
 /// Stands for every method that the model has weights for.
@@ -51,11 +51,12 @@ impl TypedValueParser for MethodParser {
     }
 }
 
-/// The methods that are asked for, each once; all, where none is. All are those that the model has weights for, and the
-/// baselines with `baselines`; where all are asked for, it is said which others there are.
-pub(super) fn asked_for(asked: &[String], package: &Package, baselines: bool) -> Vec<String> {
+/// The methods that are asked for, each once; all, where none is. All are those that the model has weights for; for a `table`,
+/// without those that would take days, and with the baselines. Where all are asked for, it is said which others there are.
+pub(super) fn asked_for(asked: &[String], package: &Package, table: bool) -> Vec<String> {
     let available = methods::available(package);
-    let all = || available.iter().chain(BASELINES.iter().filter(|_| baselines)).copied();
+    let quick = available.iter().filter(|method| !table || !SLOW.contains(method));
+    let all = || quick.clone().chain(BASELINES.iter().filter(|_| table)).copied();
     let mut named: Vec<&str> = if asked.is_empty() { all().collect() } else { Vec::new() };
     for method in asked {
         if method == ALL {
@@ -63,6 +64,12 @@ pub(super) fn asked_for(asked: &[String], package: &Package, baselines: bool) ->
             let missing: Vec<&str> = METHODS.iter().copied().filter(|m| !available.contains(m)).collect();
             if !missing.is_empty() {
                 output::note(&format!("the model has no weights for {}: left out", missing.join(", ")));
+            }
+            if table {
+                output::note(&format!(
+                    "left out because they take long: {}; name them to measure them",
+                    SLOW.join(", ")
+                ));
             }
         } else {
             named.push(method);

@@ -52,6 +52,9 @@ pub const AUTO: &str = "auto";
 /// Methods that are quick enough for every stride, the more faithful first (`docs/tables.md`).
 const QUICK: [&str; 2] = ["lmac", "l2i"];
 
+/// Methods that ask the model hundreds of times about each segment: too slow for a table of a whole fold, unless they are named.
+pub const SLOW: &[&str] = &["audiolime", "slime"];
+
 /// Masks that know nothing of the sound: they show what each metric says about nothing.
 pub const BASELINES: &[&str] = &["random", "all-ones"];
 

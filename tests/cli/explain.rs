@@ -122,7 +122,19 @@ fn every_method_of_the_model_explains() {
     let summary: Vec<Value> =
         serde_json::from_slice(&std::fs::read(run.home().join("out/summary.json")).unwrap()).unwrap();
     let methods: Vec<&str> = summary.iter().map(|row| text(row, "method")).collect();
-    for method in ["l2i", "lmac", "lrp", "saliency", "smoothgrad", "integrated-gradients", "gradcam", "gradient-shap"] {
+    for method in [
+        "l2i",
+        "lmac",
+        "lrp",
+        "saliency",
+        "smoothgrad",
+        "integrated-gradients",
+        "gradcam",
+        "gradient-shap",
+        "drsa",
+        "slime",
+        "audiolime",
+    ] {
         assert_eq!(methods.iter().filter(|m| **m == method).count(), 1, "{method} in {methods:?}");
     }
     assert_eq!(summary.len(), folders.len());
