@@ -51,6 +51,10 @@ impl Explanation for Kept {
         self.0.components(class)
     }
 
+    fn is_named(&self, component: &ComponentShare) -> bool {
+        self.0.is_named(component)
+    }
+
     fn evidence(&self, class: ClassId) -> Vec<f32> {
         self.0.evidence(class)
     }
