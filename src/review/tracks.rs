@@ -17,7 +17,7 @@ const NAMED: usize = 5;
 #[derive(Debug)]
 pub struct Track {
     labels: Vec<Label>,
-    /// Events that lie in no recording: they were heard while they happened.
+    /// Events of no recording: they were heard live.
     pub left_out: usize,
 }
 
@@ -55,7 +55,7 @@ impl Track {
         }
         if labels.is_empty() && left_out > 0 {
             return Err(Error::usage(
-                "all of the events were heard live and lie in no recording; give --export csv or jsonl, which have their times",
+                "all of the events were heard live, not in a recording; give --export csv or jsonl, which have their times",
             ));
         }
         labels.sort_by(|a, b| a.begin_secs.total_cmp(&b.begin_secs));

@@ -51,7 +51,7 @@ fn write(format: &str, entries: impl IntoIterator<Item = Entry>, out: impl Write
     let track = |entries| -> Result<Track> {
         let track = Track::new(entries)?;
         if track.left_out > 0 {
-            output::note(&format!("{} events were heard live and lie in no recording: left out", track.left_out));
+            output::note(&format!("{} events were heard live, not in a recording: left out", track.left_out));
         }
         Ok(track)
     };
