@@ -237,7 +237,7 @@ fn read(named: &Named, package: &Package, sample_rate: SampleRate, start_time: O
     Ok(Recording { name, samples, params })
 }
 
-/// Explains one recording by one method; `None` where `goes_on`, which is told what share is done, says no.
+/// Explains one recording by one method. `goes_on` gets the share that is done; `None` if it returns false.
 fn explain(
     recording: &Recording,
     inference: &mut Inference,

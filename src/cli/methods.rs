@@ -52,7 +52,7 @@ impl TypedValueParser for MethodParser {
 }
 
 /// The methods that are asked for, each once; all, where none is. All are those that the model has weights for; for a `table`,
-/// without those that would take days, and with the baselines. Where all are asked for, it is said which others there are.
+/// without those that would take days, and with the baselines. If `all` is asked for, a note names the methods that were left out.
 pub(super) fn asked_for(asked: &[String], package: &Package, table: bool) -> Vec<String> {
     let available = methods::available(package);
     let quick = available.iter().filter(|method| !table || !SLOW.contains(method));

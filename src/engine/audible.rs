@@ -1,22 +1,17 @@
 //! The sound of a method that gives every sample its own share in the decision: ReLU(R) ⊙ x, and what speaks against the
 //! class, ReLU(−R) ⊙ x (AudioMNIST, "audible heatmaps").
 
-use std::ops::Range;
-
-use super::history::History;
-use super::masking::sample_shares;
-use crate::units::ClassId;
-
 /// A stretch of sound with the share that each sample has, −1…1.
 pub(super) struct Audible<'a> {
     heard: &'a [f32],
-    shares: Vec<f32>,
+    /// One a sample.
+    shares: &'a [f32],
 }
 
 impl<'a> Audible<'a> {
-    /// Of the samples `span` of a stream, which are `heard`.
-    pub(super) fn new(history: &History, class: ClassId, span: &Range<i64>, heard: &'a [f32]) -> Self {
-        Self { heard, shares: sample_shares(history, class, span) }
+    /// What was `heard`, with the share of each sample.
+    pub(super) const fn new(heard: &'a [f32], shares: &'a [f32]) -> Self {
+        Self { heard, shares }
     }
 
     /// What speaks for the class, as loud as what was heard: few samples have a large share, so the product itself is faint.
@@ -35,13 +30,13 @@ impl<'a> Audible<'a> {
     }
 
     fn times(&self, part: impl Fn(f32) -> f32) -> Vec<f32> {
-        self.heard.iter().zip(&self.shares).map(|(x, share)| x * part(*share)).collect()
+        self.heard.iter().zip(self.shares).map(|(x, share)| x * part(*share)).collect()
     }
 
     fn raised(&self, part: impl Fn(f32) -> f32) -> Vec<f32> {
         let peak = |samples: &mut dyn Iterator<Item = f32>| samples.fold(0.0_f32, |peak, x| peak.max(x.abs()));
         let heard = peak(&mut self.heard.iter().copied());
-        let product = peak(&mut self.heard.iter().zip(&self.shares).map(|(x, share)| x * share));
+        let product = peak(&mut self.heard.iter().zip(self.shares).map(|(x, share)| x * share));
         let gain = if product > 0.0 { heard / product } else { 0.0 };
         self.times(|share| gain * part(share))
     }

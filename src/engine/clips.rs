@@ -91,11 +91,12 @@ impl ClipMaker {
         let mut components = explanation.map_or_else(Vec::new, |e| e.components(class));
         components.truncate(self.max_components);
         let of_samples = explanation.filter(|e| e.sample_shares(class).is_some());
+        let shares = of_samples.map_or_else(Vec::new, |_| sample_shares(history, class, &samples));
         if of_samples.is_some() {
-            picture.samples = heard.clone();
-            picture.shares = sample_shares(history, class, &samples);
+            picture.samples.clone_from(&heard);
+            picture.shares.clone_from(&shares);
         }
-        let audible = explanation.filter(|e| e.plays_samples()).map(|_| Audible::new(history, class, &samples, &heard));
+        let audible = explanation.filter(|e| e.plays_samples()).map(|_| Audible::new(&heard, &shares));
         let interpretation = match &audible {
             Some(audible) => audible.of(),
             None => self.renderer.render_stretch(&stretch, &mask)?,
@@ -146,7 +147,8 @@ impl ClipMaker {
         let n_padded = usize::try_from(-segment.start).unwrap_or(0);
         let input = history.samples_or_silence(&samples);
         let (interpretation, rest) = if plays_samples {
-            let audible = Audible::new(history, class, &samples, &input);
+            let shares = sample_shares(history, class, &samples);
+            let audible = Audible::new(&input, &shares);
             (audible.of(), audible.rest())
         } else {
             let stretch = self.renderer.stretch(history, &samples);

@@ -325,11 +325,9 @@ impl History {
     /// # Errors
     /// As [`Self::segment_features`].
     pub fn segment_log_magnitude(&self, end: u64) -> Result<Vec<f32>> {
-        let (n_missing, held) = self.segment_held(end);
-        let frames = self.frames(&held).ok_or_else(|| self.not_held(end))?;
-        let mut log_magnitude = vec![0.0; n_missing * self.geometry.stft.n_bins() + frames.len()];
-        let n_silent = log_magnitude.len() - frames.len();
-        log1p_magnitude(&frames, &mut log_magnitude[n_silent..]);
+        let frames = self.segment_frames(end)?;
+        let mut log_magnitude = vec![0.0; frames.len()];
+        log1p_magnitude(&frames, &mut log_magnitude);
         Ok(log_magnitude)
     }
 
@@ -340,6 +338,9 @@ impl History {
     pub fn segment_frames(&self, end: u64) -> Result<Vec<Complex32>> {
         let (n_missing, held) = self.segment_held(end);
         let held = self.frames(&held).ok_or_else(|| self.not_held(end))?;
+        if n_missing == 0 {
+            return Ok(held);
+        }
         let mut frames = vec![Complex32::default(); n_missing * self.geometry.stft.n_bins()];
         frames.extend(held);
         Ok(frames)

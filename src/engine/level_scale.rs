@@ -113,7 +113,7 @@ impl LevelScale {
 /// Magnitudes of the spectrum of every column of samples, as many as it has samples.
 fn magnitudes(stft: &StftParams, samples: &[f32]) -> Vec<f32> {
     let n = stft.hop;
-    // Each window lies in the middle of its frame: on one column.
+    // Each window is centred in its frame, on one column.
     let padded = [&vec![0.0; n / 2][..], samples, &vec![0.0; n - n / 2][..]].concat();
     // The parameters were made here and fit.
     let frames = dsp::stft(stft, &padded).map(|s| s.frames).unwrap_or_default();

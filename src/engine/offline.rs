@@ -54,8 +54,8 @@ pub fn explain_recording(
     explained.ok_or_else(|| Error::bug("an explanation that nobody called off was not made"))
 }
 
-/// As [`explain_recording`], for as long as `goes_on` says so: it is told what share of the explanation is done (0…1), before
-/// every segment and again and again where the method takes long, and `None` comes of a no.
+/// As [`explain_recording`], but stops with `None` when `goes_on` returns false. It gets the share of the explanation that is done
+/// (0…1), before every segment and repeatedly during slow methods.
 ///
 /// # Errors
 /// As [`explain_recording`].

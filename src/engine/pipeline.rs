@@ -471,13 +471,18 @@ pub(super) fn classify(inference: &mut Inference, history: &mut History, end: u6
     one.pop().ok_or_else(|| Error::bug("a segment was classified and nothing came back"))
 }
 
+/// ln(1 + |X|) of the segment that ends at frame `end`; empty where nobody reads it.
+pub(super) fn magnitude(inference: &Inference, history: &History, end: u64) -> Result<Vec<f32>> {
+    if inference.needs_magnitude() { history.segment_log_magnitude(end) } else { Ok(Vec::new()) }
+}
+
 pub(super) fn explain(
     inference: &mut Inference,
     history: &History,
     end: u64,
     classified: &Classified,
 ) -> Result<Arc<dyn Explanation>> {
-    let log_magnitude = if inference.needs_magnitude() { history.segment_log_magnitude(end)? } else { Vec::new() };
+    let log_magnitude = magnitude(inference, history, end)?;
     let features = history.segment_features(end)?;
     let segment = Segment { log_magnitude: &log_magnitude, features: &features, classified, sound: None };
     let mut one = inference.explain(&[segment])?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::pipeline::Due;
+use super::pipeline::{Due, magnitude};
 use super::report::EventReport;
 use super::worker::{Outside, Worker};
 use crate::Result;
@@ -53,15 +53,12 @@ impl Worker {
             Some(heard) => heard,
             None => inference.classify(&batch)?,
         };
-        let (mut spectra, needs_magnitude) = (Vec::new(), inference.needs_magnitude());
+        let mut spectra = Vec::new();
         for ((index, due), classified) in due.iter().zip(&mut ends).zip(&classified) {
             let pipeline = &inputs[*index].pipeline;
             due.explain &= pipeline.wants_explanation(&classified.probs);
             if due.explain {
-                spectra.push(match needs_magnitude {
-                    true => pipeline.history().segment_log_magnitude(due.end)?,
-                    false => Vec::new(),
-                });
+                spectra.push(magnitude(inference, pipeline.history(), due.end)?);
             }
         }
         let explained = ends.iter().zip(batch.iter().zip(&classified)).filter(|(due, _)| due.explain);

@@ -93,7 +93,7 @@ pub struct OpenEvent {
     pub score: f32,
     /// Where it began.
     pub onset: SamplePos,
-    /// Where that lies in the recording, if it is one.
+    /// The onset's place in the recording, for an input that is one.
     pub in_file: Option<SamplePos>,
     /// Where it was heard last.
     pub until: SamplePos,

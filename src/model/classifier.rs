@@ -289,7 +289,7 @@ impl Classifier {
         let n = ears.len();
         let mut all = self.classified(net.hear(ears, self.n_frames)?, n)?;
         for (classified, (ear, _)) in all.iter_mut().zip(ears.iter()) {
-            classified.taps = classified.taps.clone().at(ear.place());
+            classified.taps.put_at(ear.place());
         }
         Ok(all)
     }

@@ -41,10 +41,9 @@ impl Taps {
         self.place
     }
 
-    /// The same at a place in a stream.
-    #[must_use]
-    pub fn at(self, place: StreamPlace) -> Self {
-        Self { place: Some(place), ..self }
+    /// Says where in a stream the segment is.
+    pub const fn put_at(&mut self, place: StreamPlace) {
+        self.place = Some(place);
     }
 
     /// Whether all of them lie on a device.

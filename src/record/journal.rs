@@ -1,4 +1,4 @@
-//! What the log says at `info`, so that a service's journal tells what it heard: who is told, each input, each event, the end.
+//! The log at `info`, so that a service's journal shows what it heard: sinks, inputs, events, the end.
 
 use super::relay::{Aside, Relay};
 use super::wire::rfc3339;
@@ -8,7 +8,7 @@ use crate::units::SamplePos;
 /// Begins of hashes are enough to tell models apart.
 const HASH_SHOWN: usize = 12;
 
-/// Says who is told besides the lines and folders, where anybody is.
+/// Logs the sinks, if there are any.
 pub(super) fn sinks(relays: &[Box<dyn Relay>]) {
     let names: Vec<String> = relays.iter().flat_map(|relay| relay.states()).map(|sink| sink.name).collect();
     if !names.is_empty() {

@@ -36,7 +36,7 @@ pub fn run(args: &Args) -> Result<()> {
         Some(dir) => Some(weights_to_start_with(dir, &mut manifest)?),
         None => None,
     };
-    // What is wrong with the shape is said before hours of training, not after.
+    // Reject a wrong shape before hours of training, not after.
     if let NetConfig::Vgg(_) = how.net {
         VggConfig::from_manifest(&manifest)?;
     }

@@ -49,8 +49,8 @@ pub struct Whole<'a> {
 }
 
 /// What each part of a sound is worth to each of a model's scores: one [`Fit`] a score, its coefficients in the order of
-/// `parts`. The model is asked `most` times at the most. `goes_on` is told what share of that is done (0…1), before every few
-/// sounds; `None` comes of a no.
+/// `parts`. The model is asked at most `most` times. `goes_on` gets the share of that which is done (0…1), before
+/// every few sounds; `None` if it returns false.
 ///
 /// # Errors
 /// Whatever the model fails with; an input error where it does not score each sound, or not alike; a bug where the parts are

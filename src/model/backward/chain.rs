@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Chain, Composite, Halfway, Hidden, Pass, Prepared, Propagation, ReluGradient, Reversible};
+use super::{Chain, Composite, Halfway, Hidden, Prepared, Propagation, ReluGradient, Reversible};
 use crate::Result;
 
 impl Reversible for Chain {
@@ -53,34 +53,12 @@ impl Propagation for ChainPropagation {
         Ok(self.chain.relevance(&self.chain.forward(segment)?, class, &self.rules))
     }
 
-    fn halfway(&self, segment: &[f32], class: usize, block: usize) -> Result<Option<Box<dyn Halfway + '_>>> {
+    fn halfway(&self, segment: &[f32], class: usize, block: usize) -> Result<Option<Halfway<'_>>> {
         let Some(layer) = self.chain.behind_block(block) else { return Ok(None) };
         let pass = self.chain.forward(segment)?;
         let Some(hidden) = self.chain.hidden(&pass, layer) else { return Ok(None) };
         let relevance = self.chain.relevance_behind(&pass, class, &self.rules, layer);
-        Ok(Some(Box::new(ChainHalfway { way: self, pass, layer, hidden, relevance })))
-    }
-}
-
-struct ChainHalfway<'a> {
-    way: &'a ChainPropagation,
-    pass: Pass,
-    /// The layer whose input the block's output is.
-    layer: usize,
-    hidden: Hidden,
-    relevance: Vec<f32>,
-}
-
-impl Halfway for ChainHalfway<'_> {
-    fn hidden(&self) -> &Hidden {
-        &self.hidden
-    }
-
-    fn relevance(&self) -> &[f32] {
-        &self.relevance
-    }
-
-    fn to_input(&self, shares: Vec<Vec<f32>>) -> Vec<Vec<f32>> {
-        self.way.chain.relevance_between(&self.pass, shares, &self.way.rules, 0..self.layer)
+        let onward = move |shares| self.chain.relevance_between(&pass, shares, &self.rules, 0..layer);
+        Ok(Some(Halfway::new(hidden, relevance, onward)))
     }
 }

@@ -61,18 +61,45 @@ pub trait Propagation: Send + Sync {
     ///
     /// # Errors
     /// As [`Reversible::check`].
-    fn halfway(&self, segment: &[f32], class: usize, block: usize) -> Result<Option<Box<dyn Halfway + '_>>>;
+    fn halfway(&self, segment: &[f32], class: usize, block: usize) -> Result<Option<Halfway<'_>>>;
 }
 
-/// A segment on whose way back there was a halt, at the output of a block.
-pub trait Halfway {
+/// Carries shares of a block's relevance on to the input.
+type Onward<'a> = Box<dyn Fn(Vec<Vec<f32>>) -> Vec<Vec<f32>> + 'a>;
+
+/// A segment's way back, halted at the output of a block.
+pub struct Halfway<'a> {
+    hidden: Hidden,
+    relevance: Vec<f32>,
+    onward: Onward<'a>,
+}
+
+impl<'a> Halfway<'a> {
+    /// A halt at a block with this output and this relevance; `onward` is what [`Self::to_input`] does.
+    pub(crate) fn new(
+        hidden: Hidden,
+        relevance: Vec<f32>,
+        onward: impl Fn(Vec<Vec<f32>>) -> Vec<Vec<f32>> + 'a,
+    ) -> Self {
+        Self { hidden, relevance, onward: Box::new(onward) }
+    }
+
     /// The block's output.
-    fn hidden(&self) -> &Hidden;
+    #[must_use]
+    pub const fn hidden(&self) -> &Hidden {
+        &self.hidden
+    }
 
     /// Relevance of each of its values for the class's logit, `[height, width, channels]`.
-    fn relevance(&self) -> &[f32];
+    #[must_use]
+    pub fn relevance(&self) -> &[f32] {
+        &self.relevance
+    }
 
     /// Carries shares of that relevance, as large as it, on to the input, `[n_frames, n_mels]` each. What is linear in the
     /// rules is linear here: where the shares sum to the relevance, the results sum to that of the input.
-    fn to_input(&self, shares: Vec<Vec<f32>>) -> Vec<Vec<f32>>;
+    #[must_use]
+    pub fn to_input(&self, shares: Vec<Vec<f32>>) -> Vec<Vec<f32>> {
+        (self.onward)(shares)
+    }
 }

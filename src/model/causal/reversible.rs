@@ -295,36 +295,15 @@ impl Propagation for CausalPropagation {
         Ok(self.carry(&pass, self.seed(&pass, class), 0..self.net.layers.len()))
     }
 
-    fn halfway(&self, segment: &[f32], class: usize, block: usize) -> Result<Option<Box<dyn Halfway + '_>>> {
+    fn halfway(&self, segment: &[f32], class: usize, block: usize) -> Result<Option<Halfway<'_>>> {
         let Some(end) = self.net.blocks.get(block).copied() else { return Ok(None) };
         let pass = self.net.pass(segment)?;
         let hidden = self.net.behind(&pass, end);
         // A residual connection spans one block, so nothing leads past a block's output.
         let relevance = self.carry(&pass, self.seed(&pass, class), end + 1..self.net.layers.len());
-        Ok(Some(Box::new(CausalHalfway { way: self, pass, end, hidden, relevance })))
-    }
-}
-
-struct CausalHalfway<'a> {
-    way: &'a CausalPropagation,
-    pass: Pass,
-    /// The layer that ends the block.
-    end: usize,
-    hidden: Hidden,
-    relevance: Vec<f32>,
-}
-
-impl Halfway for CausalHalfway<'_> {
-    fn hidden(&self) -> &Hidden {
-        &self.hidden
-    }
-
-    fn relevance(&self) -> &[f32] {
-        &self.relevance
-    }
-
-    fn to_input(&self, shares: Vec<Vec<f32>>) -> Vec<Vec<f32>> {
-        shares.into_par_iter().map(|share| self.way.carry(&self.pass, share, 0..self.end + 1)).collect()
+        let carried = move |share| self.carry(&pass, share, 0..end + 1);
+        let onward = move |shares: Vec<Vec<f32>>| shares.into_par_iter().map(&carried).collect();
+        Ok(Some(Halfway::new(hidden, relevance, onward)))
     }
 }
 

@@ -33,8 +33,8 @@ enum Stage {
 /// What a decoder is given of segments.
 struct Inputs<'a> {
     taps: [&'a Tensor; 3],
-    /// The classifier's input as cells.
-    cells: Tensor,
+    /// The classifier's input.
+    features: &'a Tensor,
     /// `[batch, n_classes]`.
     chosen: Tensor,
 }
@@ -82,7 +82,7 @@ impl LmacNet {
                 classes.len()
             )));
         }
-        let inputs = Inputs { taps, cells: self.as_cells(features)?, chosen: self.one_hot(classes)? };
+        let inputs = Inputs { taps, features, chosen: self.one_hot(classes)? };
         let mut nothing = MaskMemory::default();
         let remembers = memory.is_some();
         let (memory, end) = memory.unwrap_or((&mut nothing, n_frames as u64));
@@ -160,7 +160,8 @@ impl LmacNet {
             (Stage::Merge(name, tap), below) => self.merge(below, &whole(inputs.taps[*tap])?, name, &inputs.chosen),
             (Stage::Step(name), Some(x)) => Ok(self.convolve(&x, name)?.relu()?),
             (Stage::Detail, Some(x)) => {
-                Ok(self.convolve(&Tensor::cat(&[x, whole(&inputs.cells)?], 3)?, "detail")?.relu()?)
+                let cells = self.as_cells(&inputs.features.narrow(1, at.frames.start, at.frames.len())?)?;
+                Ok(self.convolve(&Tensor::cat(&[x, cells], 3)?, "detail")?.relu()?)
             }
             (Stage::Mask, Some(x)) => self.convolve(&x, "mask"),
             (_, None) => Err(Error::bug("a layer of L-MAC has nothing below it")),

@@ -115,34 +115,13 @@ impl Propagation for StepPropagation {
         Ok(self.carry(&pass, pass.seed(class), 0..self.net.steps.len()))
     }
 
-    fn halfway(&self, segment: &[f32], class: usize, block: usize) -> Result<Option<Box<dyn Halfway + '_>>> {
+    fn halfway(&self, segment: &[f32], class: usize, block: usize) -> Result<Option<Halfway<'_>>> {
         let Some(end) = self.net.blocks.get(block).copied() else { return Ok(None) };
         let pass = self.net.pass(segment)?;
         let Some(hidden) = pass.hidden_behind(end) else { return Ok(None) };
         let relevance = self.carry(&pass, pass.seed(class), end + 1..self.net.steps.len());
-        Ok(Some(Box::new(StepHalfway { way: self, pass, end, hidden, relevance })))
-    }
-}
-
-struct StepHalfway<'a> {
-    way: &'a StepPropagation,
-    pass: Pass,
-    /// The step that ends the block.
-    end: usize,
-    hidden: Hidden,
-    relevance: Vec<f32>,
-}
-
-impl Halfway for StepHalfway<'_> {
-    fn hidden(&self) -> &Hidden {
-        &self.hidden
-    }
-
-    fn relevance(&self) -> &[f32] {
-        &self.relevance
-    }
-
-    fn to_input(&self, shares: Vec<Vec<f32>>) -> Vec<Vec<f32>> {
-        shares.into_par_iter().map(|share| self.way.carry(&self.pass, share, 0..self.end + 1)).collect()
+        let carried = move |share| self.carry(&pass, share, 0..end + 1);
+        let onward = move |shares: Vec<Vec<f32>>| shares.into_par_iter().map(&carried).collect();
+        Ok(Some(Halfway::new(hidden, relevance, onward)))
     }
 }
