@@ -12,11 +12,11 @@ const HASH_SHOWN: usize = 12;
 pub(super) fn sinks(relays: &[Box<dyn Relay>]) {
     let names: Vec<String> = relays.iter().flat_map(|relay| relay.states()).map(|sink| sink.name).collect();
     if !names.is_empty() {
-        tracing::info!("events are told to {}", names.join(", "));
+        tracing::info!("events go to {}", names.join(", "));
     }
 }
 
-/// Says what `report` tells, unless it comes again and again.
+/// Logs a report, unless reports of its kind come again and again.
 pub(super) fn report(report: &Report, aside: &Aside<'_>) {
     if tracing::enabled!(tracing::Level::INFO)
         && let Some(sentence) = sentence(report, aside)
