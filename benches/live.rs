@@ -158,7 +158,7 @@ impl Bench {
         let mut masked = vec![Complex32::default(); n_bins];
         let inverse_ms = self.time(group, "mask on the frames and inverse STFT", || {
             for (t, mask) in new.clone().zip(mask.chunks_exact(n_bins)) {
-                apply_mask(frames.frame(t), mask, &mut masked);
+                apply_mask(frames.frame(t), mask, explanation.mask_scale(), &mut masked);
                 inverse.push_frame(&masked, |samples| _ = black_box(samples));
             }
         });

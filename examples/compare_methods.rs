@@ -50,8 +50,8 @@ fn run() -> Result<()> {
         let explanation = interpreter.explain(&heard.segment())?;
         let mask = explanation.whole_mask(ClassId(class));
         let seconds = began.elapsed().as_secs_f64();
-        let alone = listener.classify_masked(&heard, &mask, Keep::Inside)?.probs[class];
-        let without = listener.classify_masked(&heard, &mask, Keep::Outside)?.probs[class];
+        let alone = listener.classify_masked(&heard, &mask, explanation.mask_scale(), Keep::Inside)?.probs[class];
+        let without = listener.classify_masked(&heard, &mask, explanation.mask_scale(), Keep::Outside)?.probs[class];
         println!("{method:<22} {alone:>8.3} {without:>8.3} {seconds:>10.4}");
     }
     Ok(())

@@ -75,7 +75,13 @@ fn run() -> Result<()> {
 
     let prob = |classified: &earwitness::model::classifier::Classified| classified.probs[class.0];
     println!("{} with {:.2}", classifier.labels()[class.0].name, prob(&heard.classified));
-    println!("the interpretation alone: {:.2}", prob(&listener.classify_masked(&heard, &mask, Keep::Inside)?));
-    println!("what is left without it: {:.2}", prob(&listener.classify_masked(&heard, &mask, Keep::Outside)?));
-    write_wav(Path::new(output), sample_rate, &listener.audio(&heard, &mask, Keep::Inside)?)
+    println!(
+        "the interpretation alone: {:.2}",
+        prob(&listener.classify_masked(&heard, &mask, explanation.mask_scale(), Keep::Inside)?)
+    );
+    println!(
+        "what is left without it: {:.2}",
+        prob(&listener.classify_masked(&heard, &mask, explanation.mask_scale(), Keep::Outside)?)
+    );
+    write_wav(Path::new(output), sample_rate, &listener.audio(&heard, &mask, explanation.mask_scale(), Keep::Inside)?)
 }

@@ -1,6 +1,7 @@
 //! The probes of `earwitness evaluate`: model randomisation, flipping, stability, remove and retrain, and pictures.
 
 mod concepts;
+mod objects;
 mod plots;
 mod roar;
 
@@ -39,6 +40,9 @@ pub struct ProbeArgs {
     /// Flip by concept: patches of every concept at once, for the concepts of the model, random ones and none; see 'train drsa'
     #[arg(long, env = "EARWITNESS_FLIP_CONCEPTS", conflicts_with_all = TABLES, value_parser = FalseyValueParser::new())]
     pub flip_concepts: bool,
+    /// Compare explanations with the objects that a clip is made of, in a set of 'train synthetic'
+    #[arg(long, env = "EARWITNESS_OBJECTS", conflicts_with_all = TABLES, value_parser = FalseyValueParser::new())]
+    pub objects: bool,
     /// Change sounds a little (1 dB louder, 10 ms later, noise 40 dB below) and measure how far masks move
     #[arg(long, env = "EARWITNESS_STABILITY", conflicts_with_all = TABLES, value_parser = FalseyValueParser::new())]
     pub stability: bool,
@@ -66,6 +70,7 @@ impl ProbeArgs {
         self.sanity
             || self.flipping
             || self.flip_concepts
+            || self.objects
             || self.stability
             || self.roar.is_some()
             || self.plots.is_some()
@@ -137,6 +142,11 @@ pub fn run(args: &ProbeArgs, common: &Common<'_>) -> Result<()> {
         let results = concept_flipping::flip(package, &systems, &some, seed, &mut |done, all| bar.at(done, all))?;
         text += &section(&table::concepts(&results));
         insert(&mut figures, "concepts", &results)?;
+    }
+    if args.objects {
+        let results = objects::find(&subject, common.data, &chosen, seed)?;
+        text += &section(&table::objects(&results));
+        insert(&mut figures, "objects", &results)?;
     }
     if args.stability {
         let bar = Bar::new("changing sounds");

@@ -18,7 +18,8 @@ use crate::error::{Error, Result};
 use crate::review::entry::Entry;
 use crate::review::feedback::{Feedback, import, latest};
 use crate::review::page::{PageOptions, write_page};
-use crate::review::ratings::{Rating, newest, read_ratings, summarize};
+use crate::review::ratings::{Rating, Summary, newest, read_ratings, summarize};
+use crate::review::study::{Understood, understood};
 use crate::units::EvidenceVerdict;
 
 const AFTER_HELP: &str = "\
@@ -331,9 +332,22 @@ fn print_ratings(ratings: Vec<Rating>) -> Result<()> {
         );
         return Ok(());
     }
+    let (sums, answers) = (summarize(&ratings), understood(&ratings));
+    let mut text = String::new();
+    if !sums.is_empty() {
+        text += &output::columns(&rating_rows(sums));
+    }
+    if !answers.is_empty() {
+        let gap = if text.is_empty() { "" } else { "\n" };
+        text += &format!("{gap}what people believed that the model said\n\n{}", output::columns(&answer_rows(answers)));
+    }
+    output::print(&text)
+}
+
+fn rating_rows(sums: Vec<Summary>) -> Vec<Vec<String>> {
     let mut rows =
         vec![["label", "condition", "ratings", "raters", "mean", "95 % interval"].map(str::to_owned).to_vec()];
-    for summary in summarize(&ratings) {
+    for summary in sums {
         rows.push(vec![
             summary.label.map_or("(all)".to_owned(), |label| printable(&label)),
             printable(&summary.condition),
@@ -343,7 +357,26 @@ fn print_ratings(ratings: Vec<Rating>) -> Result<()> {
             summary.interval.map_or("–".to_owned(), |(low, high)| format!("{low:.1} to {high:.1}")),
         ]);
     }
-    output::print(&output::columns(&rows))
+    rows
+}
+
+fn answer_rows(answers: Vec<Understood>) -> Vec<Vec<String>> {
+    let mut rows = vec![
+        ["label", "format", "answers", "raters", "right", "informedness", "markedness"].map(str::to_owned).to_vec(),
+    ];
+    let figure = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:+.2}"));
+    for answer in answers {
+        rows.push(vec![
+            answer.label.map_or("(all)".to_owned(), |label| printable(&label)),
+            printable(&answer.format),
+            answer.n.to_string(),
+            answer.n_raters.to_string(),
+            format!("{:.0} %", 100.0 * answer.right),
+            figure(answer.informedness),
+            figure(answer.markedness),
+        ]);
+    }
+    rows
 }
 
 #[cfg(feature = "tui")]

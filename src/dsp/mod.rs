@@ -26,7 +26,7 @@ pub use hpss::hpss_masks;
 pub use istft::{StreamingIstft, istft};
 pub use level::{FLOOR_DBFS, Level, LevelMeter, from_db, level};
 pub use limiter::{Limiter, LimiterParams};
-pub use mask::apply_mask;
+pub use mask::{MaskScale, apply_mask};
 pub use mel::{MelFilterbank, MelNorm, MelParams, MelScale};
 pub use offset::OffsetFilter;
 pub use resample::{StreamingResampler, downmix, resample};

@@ -83,6 +83,7 @@ impl ClipMaker {
         let heard = history.samples_or_silence(&samples);
         let stretch = self.renderer.stretch(history, &samples);
         let mask = mask_frames(history, through, stretch.frames.clone());
+        let scale = history.mask_scale();
         let mut picture = self.picture(history, &stretch.frames, &mask, span);
         let peak = history.strides().iter().find(|stride| stride.end == detection.peak_end);
         // Of what is no class of the model's, the model has nothing to say: its mask is 0 everywhere.
@@ -99,7 +100,7 @@ impl ClipMaker {
         let audible = explanation.filter(|e| e.plays_samples()).map(|_| Audible::new(&heard, &shares));
         let interpretation = match &audible {
             Some(audible) => audible.of(),
-            None => self.renderer.render_stretch(&stretch, &mask)?,
+            None => self.renderer.render_stretch(&stretch, &mask, scale)?,
         };
         let mut component_audio = Vec::with_capacity(components.len());
         let sample_rate = self.front_end.params().sample_rate;
@@ -110,9 +111,9 @@ impl ClipMaker {
                 None => {
                     let mask = mask_frames(history, through, stretch.frames.clone());
                     if !explanation.is_some_and(|e| e.is_named(component)) {
-                        component.name = self.renderer.shape(&stretch, &mask, sample_rate).name();
+                        component.name = self.renderer.shape(&stretch, &mask, scale, sample_rate).name();
                     }
-                    self.renderer.render_stretch(&stretch, &mask)?
+                    self.renderer.render_stretch(&stretch, &mask, scale)?
                 }
             };
             component_audio.push((component.clone(), audio));
@@ -153,10 +154,11 @@ impl ClipMaker {
         } else {
             let stretch = self.renderer.stretch(history, &samples);
             let mut mask = mask_frames(history, through, stretch.frames.clone());
-            let interpretation = self.renderer.render_stretch(&stretch, &mask)?;
+            let scale = history.mask_scale();
+            let interpretation = self.renderer.render_stretch(&stretch, &mask, scale)?;
             // What is left is what the mask leaves, in the domain where it is applied (X2 of Eq. 7 in the extended L2I paper).
             mask.iter_mut().for_each(|m| *m = 1.0 - *m);
-            (interpretation, self.renderer.render_stretch(&stretch, &mask)?)
+            (interpretation, self.renderer.render_stretch(&stretch, &mask, scale)?)
         };
         let prob = |classified: &Classified| classified.probs.get(class.0).copied().unwrap_or(0.0);
         let alone = self.classify(inference, &interpretation, n_padded)?;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 pub use super::geometry::Geometry;
 use super::rows::Rows;
-use crate::dsp::{Complex32, FrontEnd, HighPass, OffsetFilter, StftParams, StreamingStft, log1p_magnitude};
+use crate::dsp::{Complex32, FrontEnd, HighPass, MaskScale, OffsetFilter, StftParams, StreamingStft, log1p_magnitude};
 use crate::interpret::Explanation;
 use crate::model::causal::Ear;
 use crate::model::classifier::Classifier;
@@ -157,6 +157,13 @@ impl History {
     #[must_use]
     pub const fn features(&self) -> &Rows<f32> {
         &self.features
+    }
+
+    /// What the explanations' masks do to magnitudes.
+    #[must_use]
+    pub fn mask_scale(&self) -> MaskScale {
+        let newest = self.strides.iter().rev().find_map(|stride| stride.explanation.as_ref());
+        newest.map_or(MaskScale::Log, |explanation| explanation.mask_scale())
     }
 
     /// What was made of the segments held, oldest first.

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::history::{Geometry, History, Stride};
-use crate::dsp::{Complex32, StftParams, StreamingIstft, apply_mask};
+use crate::dsp::{Complex32, MaskScale, StftParams, StreamingIstft, apply_mask};
 use crate::interpret::sound_name::SoundShape;
 use crate::units::{ClassId, SampleRate};
 use crate::{Error, Result};
@@ -212,9 +212,15 @@ impl Renderer {
     ///
     /// # Errors
     /// As [`Self::render_stretch`].
-    pub fn render(&mut self, history: &History, mask: &[f32], samples: &Range<i64>) -> Result<Vec<f32>> {
+    pub fn render(
+        &mut self,
+        history: &History,
+        mask: &[f32],
+        scale: MaskScale,
+        samples: &Range<i64>,
+    ) -> Result<Vec<f32>> {
         let stretch = self.stretch(history, samples);
-        self.render_stretch(&stretch, mask)
+        self.render_stretch(&stretch, mask, scale)
     }
 
     /// Audio of a stretch, aligned with the input to the sample: `mask` is `[n, n_bins]` for its n frames. A mask of 1 gives
@@ -222,7 +228,7 @@ impl Renderer {
     ///
     /// # Errors
     /// A bug where `mask` has another length.
-    pub fn render_stretch(&mut self, stretch: &Stretch, mask: &[f32]) -> Result<Vec<f32>> {
+    pub fn render_stretch(&mut self, stretch: &Stretch, mask: &[f32], scale: MaskScale) -> Result<Vec<f32>> {
         let Stretch { frames, spectra, samples } = stretch;
         if mask.len() != spectra.len() {
             let n_frames = spectra.len() / self.frame.len();
@@ -239,7 +245,7 @@ impl Renderer {
             to_skip -= skipped;
             out.extend_from_slice(&ready[skipped..]);
         };
-        self.push_frames(spectra, mask, &mut take);
+        self.push_frames(spectra, mask, scale, &mut take);
         self.istft.finish(total, take);
         out.resize(usize::try_from(samples.end - samples.start).unwrap_or(0), 0.0);
         Ok(out)
@@ -248,13 +254,19 @@ impl Renderer {
     /// Audio of a stream that goes on: takes its next frames, all of them held, with their mask, and hands over the samples
     /// that no later frame changes. The first one is the first that frame `frames.start` of the first call holds.
     pub fn push(&mut self, history: &History, mask: &[f32], frames: Range<u64>, on_samples: impl FnMut(&[f32])) {
-        self.push_frames(&history.frames(&frames).unwrap_or_default(), mask, on_samples);
+        self.push_frames(&history.frames(&frames).unwrap_or_default(), mask, history.mask_scale(), on_samples);
     }
 
-    fn push_frames(&mut self, frames: &[Complex32], mask: &[f32], mut on_samples: impl FnMut(&[f32])) {
+    fn push_frames(
+        &mut self,
+        frames: &[Complex32],
+        mask: &[f32],
+        scale: MaskScale,
+        mut on_samples: impl FnMut(&[f32]),
+    ) {
         let n_bins = self.frame.len();
         for (frame, mask) in frames.chunks_exact(n_bins).zip(mask.chunks_exact(n_bins)) {
-            apply_mask(frame, mask, &mut self.frame);
+            apply_mask(frame, mask, scale, &mut self.frame);
             self.istft.push_frame(&self.frame, &mut on_samples);
         }
     }
@@ -265,7 +277,7 @@ impl Renderer {
     }
 
     /// Where and when a stretch sounds through a mask, `[n, n_bins]` for its n frames of `sample_rate`.
-    pub fn shape(&mut self, stretch: &Stretch, mask: &[f32], sample_rate: SampleRate) -> SoundShape {
+    pub fn shape(&mut self, stretch: &Stretch, mask: &[f32], scale: MaskScale, sample_rate: SampleRate) -> SoundShape {
         let n_bins = self.frame.len();
         let mut shape = SoundShape {
             by_bin: vec![0.0; n_bins],
@@ -274,7 +286,7 @@ impl Renderer {
             frame_secs: sample_rate.secs(self.geometry.stft.hop as u64),
         };
         for (frame, mask) in stretch.spectra.chunks_exact(n_bins).zip(mask.chunks_exact(n_bins)) {
-            apply_mask(frame, mask, &mut self.frame);
+            apply_mask(frame, mask, scale, &mut self.frame);
             let mut of_frame = 0.0;
             for (by_bin, x) in shape.by_bin.iter_mut().zip(&self.frame) {
                 let energy = f64::from(x.norm_sqr());

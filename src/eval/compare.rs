@@ -154,12 +154,13 @@ impl Scene<'_> {
         class: usize,
     ) -> Result<Figures> {
         let mut mask = domain.mask(explanation, ClassId(class), listener.bank());
+        let scale = explanation.mask_scale();
         let (sps, comp) = (sparseness(&mask), complexity(&mask));
         let mask_mean = mask.iter().map(|m| f64::from(*m)).sum::<f64>() / mask.len().max(1) as f64;
-        let inside = listener.masked_features(self.heard, domain, &mask, Keep::Inside)?;
-        let outside = listener.masked_features(self.heard, domain, &mask, Keep::Outside)?;
+        let inside = listener.masked_features(self.heard, domain, &mask, scale, Keep::Inside)?;
+        let outside = listener.masked_features(self.heard, domain, &mask, scale, Keep::Outside)?;
         mask.shuffle(&mut self.rng.clone());
-        let random = listener.masked_features(self.heard, domain, &mask, Keep::Outside)?;
+        let random = listener.masked_features(self.heard, domain, &mask, scale, Keep::Outside)?;
         let classified = listener.classifier().classify_batch(&[&inside, &outside, &random])?;
         let [inside, outside, random] = classified.as_slice() else {
             return Err(Error::bug("three segments were classified and other than three came back"));

@@ -1,7 +1,7 @@
 //! The corruption experiments of the L2I papers (white noise at 0 dB; overlap with another class), with figures in place of
 //! spectrograms: both sources are known, so what an interpretation keeps of each can be measured.
 //!
-//! The class explained is the target's. The interpretation is heard as always: mask on ln(1 + |X|), the mixture's phase,
+//! The class explained is the target's. The interpretation is heard as always: mask on the magnitudes, the mixture's phase,
 //! inverse STFT. Its SI-SDR for the target is compared with the mixture's own. For the energies the mask is turned into the
 //! gain |X'| ÷ |X| that it is on the mixture, and the same gain is laid on both sources.
 //!
@@ -13,7 +13,7 @@ use super::mask_metrics::si_sdr_db;
 use super::metrics;
 use super::mixtures::{Mixture, MixtureSet};
 use super::workers::{Subject, Worker, each};
-use crate::dsp::{Complex32, Spectrogram};
+use crate::dsp::{Complex32, MaskScale, Spectrogram};
 use crate::units::ClassId;
 use crate::{Error, Result};
 
@@ -95,13 +95,14 @@ fn mixture_result(
     for interpreter in interpreters {
         let explanation = interpreter.explain(&heard.segment())?;
         explanation.mask(ClassId(target), 0..explanation.n_frames(), &mut mask);
-        kept.push(sources.kept(listener, &heard, &mask, &explanation.evidence(ClassId(target)))?);
+        let laid = (&mask[..], explanation.mask_scale());
+        kept.push(sources.kept(listener, &heard, laid, &explanation.evidence(ClassId(target)))?);
     }
-    sources.ideal_mask(&heard, &mut mask);
+    sources.ideal_mask(&mut mask);
     let n_bins = heard.spectrogram.n_bins;
     let frames = mask.chunks_exact(n_bins).zip(heard.log_magnitude.chunks_exact(n_bins));
     let evidence: Vec<f32> = frames.map(|(m, x)| m.iter().zip(x).map(|(m, x)| m * x).sum()).collect();
-    kept.push(sources.kept(listener, &heard, &mask, &evidence)?);
+    kept.push(sources.kept(listener, &heard, (&mask, MaskScale::Gain), &evidence)?);
     let found = subject.active(&probs).contains(&target);
     Ok(MixtureResult { mixture_db: sources.mixture_db, found, kept })
 }
@@ -118,11 +119,17 @@ struct Sources<'a> {
 
 impl Sources<'_> {
     /// What a mask keeps of both sources, and whether the relevance of each frame knows when the target sounds.
-    fn kept(&self, listener: &Listener<'_>, heard: &Heard, mask: &[f32], relevance: &[f32]) -> Result<Kept> {
-        let audio = listener.audio(heard, mask, Keep::Inside)?;
+    fn kept(
+        &self,
+        listener: &Listener<'_>,
+        heard: &Heard,
+        (mask, scale): (&[f32], MaskScale),
+        relevance: &[f32],
+    ) -> Result<Kept> {
+        let audio = listener.audio(heard, mask, scale, Keep::Inside)?;
         let interpretation_db = si_sdr_db(&audio, &self.mixture.target);
         let improvement_db = interpretation_db.zip(self.mixture_db).map(|(after, before)| after - before);
-        let masked = heard.masked(mask, Keep::Inside);
+        let masked = heard.masked(mask, scale, Keep::Inside);
         let [mut target, mut target_kept, mut corruption, mut corruption_kept] = [0.0_f64; 4];
         let bins = heard.spectrogram.frames.iter().zip(&masked.frames);
         for ((x, masked), (s, n)) in bins.zip(self.target.frames.iter().zip(&self.corruption.frames)) {
@@ -145,12 +152,11 @@ impl Sources<'_> {
     }
 
     /// Writes the mask that is the gain |S|² ÷ (|S|² + |N|²) on the mixture.
-    fn ideal_mask(&self, heard: &Heard, mask: &mut [f32]) {
+    fn ideal_mask(&self, mask: &mut [f32]) {
         let sources = self.target.frames.iter().zip(&self.corruption.frames);
-        for ((mask, x), (s, n)) in mask.iter_mut().zip(&heard.spectrogram.frames).zip(sources) {
-            let (s, n, magnitude) = (energy(s), energy(n), energy(x).sqrt());
-            let gain = if s + n > 0.0 { s / (s + n) } else { 0.0 };
-            *mask = if magnitude > 0.0 { ((gain * magnitude).ln_1p() / magnitude.ln_1p()) as f32 } else { 0.0 };
+        for (mask, (s, n)) in mask.iter_mut().zip(sources) {
+            let (s, n) = (energy(s), energy(n));
+            *mask = if s + n > 0.0 { (s / (s + n)) as f32 } else { 0.0 };
         }
     }
 }

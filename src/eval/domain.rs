@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::probe::input_map::mel_mask;
-use crate::dsp::{MelFilterbank, SpectrumPower};
+use crate::dsp::{MaskScale, MelFilterbank, SpectrumPower};
 use crate::interpret::Explanation;
 use crate::units::ClassId;
 
@@ -12,9 +12,9 @@ use crate::units::ClassId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Domain {
-    /// On ln(1 + |X|), `[n_frames, n_bins]`: "STFT→Mel" in the paper.
+    /// On the STFT, `[n_frames, n_bins]`: "STFT→Mel" in the paper.
     Stft,
-    /// On ln(1 + M), M the mel magnitude, `[n_frames, n_mels]`.
+    /// On the mel magnitudes, `[n_frames, n_mels]`.
     Mel,
 }
 
@@ -46,11 +46,11 @@ impl Domain {
     }
 }
 
-/// Lays a mask on one column of mel sums, before compression: M' = exp(mask · ln(1 + M)) − 1 of the mel magnitude M, which
-/// is the root of the sum where `power` says that powers were summed.
-pub(super) fn mask_mel(mel: &mut [f32], mask: &[f32], power: SpectrumPower) {
+/// Lays a mask on one column of mel sums, before compression: on the mel magnitude, which is the root of the sum where
+/// `power` says that powers were summed.
+pub(super) fn mask_mel(mel: &mut [f32], mask: &[f32], scale: MaskScale, power: SpectrumPower) {
     // Samples have a sign.
-    let masked = |magnitude: f32, mask: f32| (mask * magnitude.abs().ln_1p()).exp_m1().copysign(magnitude);
+    let masked = |magnitude: f32, mask: f32| scale.apply(magnitude.abs(), mask).copysign(magnitude);
     for (mel, mask) in mel.iter_mut().zip(mask) {
         *mel = match power {
             // A root and its square are not the number itself.
@@ -70,12 +70,15 @@ mod tests {
     /// print(np.expm1(0.5 * np.log1p(np.sqrt(9.0))) ** 2, np.expm1(0.25 * np.log1p(9.0)))
     /// ```
     #[test]
-    fn a_mel_mask_acts_on_the_logarithm_of_the_magnitude() {
+    fn a_mel_mask_acts_on_the_magnitude_or_its_logarithm() {
+        let mut gained = [9.0, 9.0];
+        mask_mel(&mut gained, &[0.5, 1.0], MaskScale::Gain, SpectrumPower::Power);
+        assert_eq!(gained, [2.25, 9.0]);
         let mut power = [9.0, 9.0, 9.0];
-        mask_mel(&mut power, &[0.5, 0.0, 1.0], SpectrumPower::Power);
+        mask_mel(&mut power, &[0.5, 0.0, 1.0], MaskScale::Log, SpectrumPower::Power);
         assert!((power[0] - 1.0).abs() < 1e-6 && power[1] == 0.0 && power[2] == 9.0, "{power:?}");
         let mut magnitude = [9.0];
-        mask_mel(&mut magnitude, &[0.25], SpectrumPower::Magnitude);
+        mask_mel(&mut magnitude, &[0.25], MaskScale::Log, SpectrumPower::Magnitude);
         assert!((magnitude[0] - 0.778_279_4).abs() < 1e-6, "{magnitude:?}");
     }
 }

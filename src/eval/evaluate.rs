@@ -12,6 +12,7 @@ pub use super::evaluate_result::{ByThreshold, ClassEvaluation, EvaluatedModel, E
 use super::faithfulness::{ComponentExplanation, Heard, Keep, Listener, relevant};
 use super::metrics;
 use super::workers::for_each;
+use crate::dsp::MaskScale;
 use crate::interpret::Segment;
 use crate::model::classifier::{Classified, Classifier};
 use crate::model::package::Package;
@@ -176,15 +177,15 @@ fn remove<E: ComponentExplanation>(
     let n_frames = heard.spectrogram.n_frames();
     let mut mask = vec![0.0; heard.log_magnitude.len()];
     explanation.mask_of(chosen, 0..n_frames, &mut mask);
-    let inside = listener.classify_masked(heard, &mask, Keep::Inside)?;
+    let inside = listener.classify_masked(heard, &mask, MaskScale::Log, Keep::Inside)?;
     let (mut prob_out, mut prob_random) = (before, before);
     // Taking out nothing changes nothing.
     if !chosen.is_empty() {
-        prob_out = prob(&listener.classify_masked(heard, &mask, Keep::Outside)?.probs);
+        prob_out = prob(&listener.classify_masked(heard, &mask, MaskScale::Log, Keep::Outside)?.probs);
         let mut others: Vec<usize> = (0..n_components).filter(|k| chosen.binary_search(k).is_err()).collect();
         let (drawn, _) = others.partial_shuffle(rng, chosen.len());
         explanation.mask_of(drawn, 0..n_frames, &mut mask);
-        prob_random = prob(&listener.classify_masked(heard, &mask, Keep::Outside)?.probs);
+        prob_random = prob(&listener.classify_masked(heard, &mask, MaskScale::Log, Keep::Outside)?.probs);
     }
     Ok(Removal {
         n_components: chosen.len(),

@@ -11,7 +11,9 @@
 use std::ops::Range;
 
 use super::domain::{Domain, mask_mel};
-use crate::dsp::{Complex32, FrontEnd, MelFilterbank, Spectrogram, apply_mask, istft, log1p_magnitude, stft};
+use crate::dsp::{
+    Complex32, FrontEnd, MaskScale, MelFilterbank, Spectrogram, apply_mask, istft, log1p_magnitude, stft,
+};
 use crate::interpret::l2i::L2iExplanation;
 use crate::interpret::{Segment, Sound};
 use crate::model::classifier::{Classified, Classifier};
@@ -98,12 +100,12 @@ impl Heard {
         }
     }
 
-    /// Masks the log magnitude, keeping the phase: `[n_frames, n_bins]` of complex values.
+    /// Lays one side of a mask on the magnitudes, keeping the phase: `[n_frames, n_bins]` of complex values.
     #[must_use]
-    pub fn masked(&self, mask: &[f32], keep: Keep) -> Spectrogram {
+    pub fn masked(&self, mask: &[f32], scale: MaskScale, keep: Keep) -> Spectrogram {
         let share = keep.share(mask);
         let mut frames = vec![Complex32::default(); self.spectrogram.frames.len()];
-        apply_mask(&self.spectrogram.frames, &share, &mut frames);
+        apply_mask(&self.spectrogram.frames, &share, scale, &mut frames);
         Spectrogram { n_bins: self.spectrogram.n_bins, frames }
     }
 }
@@ -159,7 +161,7 @@ impl<'a> Listener<'a> {
     ///
     /// # Errors
     /// Where the mask has another shape.
-    pub fn audio(&self, heard: &Heard, mask: &[f32], keep: Keep) -> Result<Vec<f32>> {
+    pub fn audio(&self, heard: &Heard, mask: &[f32], scale: MaskScale, keep: Keep) -> Result<Vec<f32>> {
         if mask.len() != heard.log_magnitude.len() {
             return Err(Error::bug(format!(
                 "a mask of {} values was laid on a segment of {}",
@@ -167,7 +169,7 @@ impl<'a> Listener<'a> {
                 heard.log_magnitude.len()
             )));
         }
-        istft(&self.front_end.params().stft, &heard.masked(mask, keep), heard.n_samples)
+        istft(&self.front_end.params().stft, &heard.masked(mask, scale, keep), heard.n_samples)
     }
 
     /// The mel filterbank of the classifier's front end.
@@ -183,12 +185,19 @@ impl<'a> Listener<'a> {
     }
 
     /// The classifier's input, `[n_frames, n_mels]`, with one side of `mask` only and without making sound of it: the mask
-    /// is laid on ln(1 + |X|) ([`Domain::Stft`], `[n_frames, n_bins]`), or on ln(1 + the mel magnitude) ([`Domain::Mel`],
+    /// is laid on the magnitudes of the STFT ([`Domain::Stft`], `[n_frames, n_bins]`) or of the mel bands ([`Domain::Mel`],
     /// `[n_frames, n_mels]`), and the rest of the front end follows.
     ///
     /// # Errors
     /// Where the mask has another shape.
-    pub fn masked_features(&mut self, heard: &Heard, domain: Domain, mask: &[f32], keep: Keep) -> Result<Vec<f32>> {
+    pub fn masked_features(
+        &mut self,
+        heard: &Heard,
+        domain: Domain,
+        mask: &[f32],
+        scale: MaskScale,
+        keep: Keep,
+    ) -> Result<Vec<f32>> {
         let n_mels = self.front_end.n_mels();
         let wanted = if domain == Domain::Stft { heard.log_magnitude.len() } else { heard.features.len() };
         if mask.len() != wanted {
@@ -197,7 +206,7 @@ impl<'a> Listener<'a> {
         let mut features = vec![0.0; heard.features.len()];
         match domain {
             Domain::Stft => {
-                let mut masked = heard.masked(mask, keep);
+                let mut masked = heard.masked(mask, scale, keep);
                 for (i, column) in features.chunks_exact_mut(n_mels).enumerate() {
                     self.front_end.emphasise(masked.frame_mut(i));
                     self.front_end.column(masked.frame(i), column);
@@ -211,7 +220,7 @@ impl<'a> Listener<'a> {
                     frame.copy_from_slice(heard.spectrogram.frame(i));
                     self.front_end.emphasise(&mut frame);
                     self.front_end.mel(&frame, column);
-                    mask_mel(column, share, self.front_end.params().power);
+                    mask_mel(column, share, scale, self.front_end.params().power);
                     self.front_end.compress(column);
                 }
             }
@@ -223,8 +232,8 @@ impl<'a> Listener<'a> {
     ///
     /// # Errors
     /// As [`Self::audio`] and [`Self::hear`].
-    pub fn classify_masked(&mut self, heard: &Heard, mask: &[f32], keep: Keep) -> Result<Classified> {
-        let samples = self.audio(heard, mask, keep)?;
+    pub fn classify_masked(&mut self, heard: &Heard, mask: &[f32], scale: MaskScale, keep: Keep) -> Result<Classified> {
+        let samples = self.audio(heard, mask, scale, keep)?;
         Ok(self.hear(&samples)?.classified)
     }
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use candle_core::{Device, Tensor};
 
 use super::{ComponentShare, Explanation, Interpreter, Needs, Segment};
+use crate::dsp::MaskScale;
 use crate::model::lmac::{BandSpread, LmacConfig, LmacNet, MaskMemory};
 use crate::model::package::Package;
 use crate::model::taps::{StreamPlace, Taps};
@@ -21,6 +22,7 @@ const MEMORIES: usize = 32;
 #[derive(Debug)]
 struct Shared {
     net: LmacNet,
+    scale: MaskScale,
     spread: BandSpread,
     /// What the decoder remembers of each stream and class, the newest last.
     memories: Mutex<Vec<((u64, usize), MaskMemory)>>,
@@ -59,9 +61,9 @@ impl LMac {
         let manifest = package.manifest();
         let config = LmacConfig::from_manifest(manifest)?;
         let lmac = manifest.lmac.as_ref().ok_or_else(|| Error::bug("a manifest lost its [lmac]"))?;
-        let net = LmacNet::load(&config, &package.tensors(&lmac.weights)?)?;
+        let (net, scale) = (LmacNet::load(&config, &package.tensors(&lmac.weights)?)?, lmac.scale);
         let spread = BandSpread::new(&manifest.front_end.params()?)?;
-        Ok(Self { shared: Arc::new(Shared { net, spread, memories: Mutex::default() }) })
+        Ok(Self { shared: Arc::new(Shared { net, scale, spread, memories: Mutex::default() }) })
     }
 }
 
@@ -174,6 +176,10 @@ impl Explanation for LMacExplanation {
         Vec::new()
     }
 
+    fn mask_scale(&self) -> MaskScale {
+        self.shared.scale
+    }
+
     /// What the mask lets through of each frame's ln(1 + |X|), in the mean over the bins; the mask's own mean where the
     /// segment came without.
     fn evidence(&self, class: ClassId) -> Vec<f32> {
@@ -231,6 +237,10 @@ impl Explanation for Shrunk {
 
     fn components(&self, _: ClassId) -> Vec<ComponentShare> {
         Vec::new()
+    }
+
+    fn mask_scale(&self) -> MaskScale {
+        self.shared.scale
     }
 
     fn evidence(&self, _: ClassId) -> Vec<f32> {

@@ -24,7 +24,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::Result;
-use crate::dsp::Complex32;
+use crate::dsp::{Complex32, MaskScale};
 use crate::model::classifier::Classified;
 use crate::units::ClassId;
 
@@ -130,6 +130,11 @@ pub trait Explanation: Send + Sync {
 
     /// Share of the decision for `class` that each frame has, `[n_frames]`; may be negative.
     fn evidence(&self, class: ClassId) -> Vec<f32>;
+
+    /// What the masks do to magnitudes.
+    fn mask_scale(&self) -> MaskScale {
+        MaskScale::Log
+    }
 
     /// Writes the mask of `class` for some frames: `[frames.len(), n_bins]`, each 0…1.
     fn mask(&self, class: ClassId, frames: Range<usize>, out: &mut [f32]);

@@ -18,6 +18,7 @@ pub use label::{GROUPS, Label, by_group};
 
 use super::causal::Block;
 use super::sequential::LayerSpec;
+use crate::dsp::MaskScale;
 use crate::error::{Error, ErrorKind, Result};
 use crate::toml_text::TomlText;
 
@@ -235,6 +236,9 @@ pub struct Lmac {
     pub channels: usize,
     /// Whether the mask depends on the class that is asked for, or is always that of the likeliest class.
     pub conditioned: bool,
+    /// What its masks do to magnitudes.
+    #[serde(default, skip_serializing_if = "MaskScale::is_log")]
+    pub scale: MaskScale,
     /// The file that holds it.
     pub weights: String,
 }

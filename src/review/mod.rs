@@ -12,6 +12,7 @@ pub mod lines;
 pub mod page;
 pub mod ratings;
 pub mod sound;
+pub mod study;
 pub mod table;
 pub mod tracks;
 

@@ -27,10 +27,11 @@ use crate::units::EvidenceVerdict;
 const TEMPLATE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
 /// In this order: what a part does when it is read uses earlier ones.
-const SCRIPTS: [&str; 7] = [
+const SCRIPTS: [&str; 8] = [
     include_str!("page/base.js"),
     include_str!("page/player.js"),
     include_str!("page/listen.js"),
+    include_str!("page/guess.js"),
     include_str!("page/list.js"),
     include_str!("page/event.js"),
     include_str!("page/marks.js"),

@@ -41,6 +41,10 @@ pub struct Rating {
     pub condition: String,
     /// 0…100.
     pub score: f64,
+    /// In the study of what people can tell of the model: what this person believes it said. The score is 100 where that is the
+    /// label, else 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
     /// Which sample it was, from 1.
     #[serde(default)]
     pub page: u64,
@@ -65,8 +69,8 @@ impl Rating {
             return Some(format!("a rating of {} is not in 0 to 100", self.score));
         }
         let Self { rater, seed, event, dir, label, method, condition, time, .. } = self;
-        let texts = [rater, seed, event, dir, label, method, condition, time];
-        texts.iter().any(|t| t.len() > MAX_TEXT_BYTES).then(|| "a rating holds a text that is too long".to_owned())
+        let mut texts = [rater, seed, event, dir, label, method, condition, time].into_iter().chain(&self.answer);
+        texts.any(|t| t.len() > MAX_TEXT_BYTES).then(|| "a rating holds a text that is too long".to_owned())
     }
 
     /// When it was given, where that is a time.
@@ -87,7 +91,8 @@ impl Rating {
     /// The condition, with the method where it matters.
     #[must_use]
     pub fn name(&self) -> String {
-        if self.condition == "interpretation" && !self.method.is_empty() {
+        let explains = self.condition == "interpretation" || self.condition.starts_with("explanation");
+        if explains && !self.method.is_empty() {
             format!("{} {}", self.condition, self.method)
         } else {
             self.condition.clone()
@@ -169,11 +174,11 @@ pub struct Summary {
     pub interval: Option<(f64, f64)>,
 }
 
-/// Sums up `ratings` for each condition: first over all labels, then label by label.
+/// Sums up `ratings` for each condition: first over all labels, then label by label. Answers of a study are left out.
 #[must_use]
 pub fn summarize(ratings: &[Rating]) -> Vec<Summary> {
     let mut groups: BTreeMap<(Option<&str>, String), Vec<&Rating>> = BTreeMap::new();
-    for rating in ratings {
+    for rating in ratings.iter().filter(|rating| rating.answer.is_none()) {
         for label in [None, Some(rating.label.as_str())] {
             groups.entry((label, rating.name())).or_default().push(rating);
         }
@@ -227,6 +232,7 @@ pub(super) mod tests {
             method: "l2i".into(),
             condition: condition.into(),
             score,
+            answer: None,
             page: 1,
             place: 1,
             plays: 2,

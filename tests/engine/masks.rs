@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::support::engine::*;
-use earwitness::dsp::{Complex32, FrontEnd, StreamingStft, apply_mask};
+use earwitness::dsp::{Complex32, FrontEnd, MaskScale, StreamingStft, apply_mask};
 use earwitness::engine::history::{Geometry, History, Stride};
 use earwitness::engine::masking::{Renderer, Through, mask_frames};
 use earwitness::engine::report::ComponentShare;
@@ -137,25 +137,27 @@ fn a_mask_of_1_gives_any_range_of_the_stream_back() {
     // The last frames that hold the last samples are not there yet.
     for range in [0..1, 0..500, 1..7000, 79..81, 3333..3333, 3333..7800] {
         let n_frames = renderer.frames(&history, &range).count();
-        let audio = renderer.render(&history, &vec![1.0; n_frames * N_BINS], &range).unwrap();
+        let audio = renderer.render(&history, &vec![1.0; n_frames * N_BINS], MaskScale::Log, &range).unwrap();
         assert_close(&audio, &samples[range.start as usize..range.end as usize], 1e-5);
     }
     // Before the stream there is silence.
     let n_frames = renderer.frames(&history, &(-300..300)).count();
-    let audio = renderer.render(&history, &vec![1.0; n_frames * N_BINS], &(-300..300)).unwrap();
+    let audio = renderer.render(&history, &vec![1.0; n_frames * N_BINS], MaskScale::Log, &(-300..300)).unwrap();
     assert_close(&audio[300..], &samples[..300], 1e-5);
     assert!(audio[..100].iter().all(|x| *x == 0.0));
-    assert!(renderer.render(&history, &[1.0], &(0..300)).is_err());
+    assert!(renderer.render(&history, &[1.0], MaskScale::Log, &(0..300)).is_err());
 }
 
 #[test]
-fn a_mask_works_on_ln_1_plus_magnitude_and_keeps_the_phase() {
+fn a_mask_works_on_the_magnitude_or_its_logarithm_and_keeps_the_phase() {
     let frame =
         [Complex32::new(3.0, -4.0), Complex32::new(0.0, 0.0), Complex32::new(-2.0, 0.0), Complex32::new(0.5, 0.5)];
     let mut out = [Complex32::default(); 4];
-    apply_mask(&frame, &[0.5, 0.5, 0.0, 1.0], &mut out);
+    apply_mask(&frame, &[0.5, 0.5, 0.0, 1.0], MaskScale::Log, &mut out);
     // |X| = 5 becomes √6 − 1.
     let scale = (6.0_f32.sqrt() - 1.0) / 5.0;
     assert!((out[0] - frame[0] * scale).norm() < 1e-6, "{out:?}");
     assert_eq!(out[1..], [Complex32::default(), Complex32::default(), frame[3]]);
+    apply_mask(&frame, &[0.5, 0.5, 0.0, 1.0], MaskScale::Gain, &mut out);
+    assert_eq!(out, [frame[0] * 0.5, Complex32::default(), Complex32::default(), frame[3]]);
 }

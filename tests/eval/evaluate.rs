@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use earwitness::dsp::{Complex32, FrontEnd, istft, stft};
+use earwitness::dsp::{Complex32, FrontEnd, MaskScale, istft, stft};
 use earwitness::eval::evaluate::{Evaluation, EvaluationOptions, evaluate, targets_for_model};
 use earwitness::eval::faithfulness::{ComponentExplanation, Keep, Listener, relevant};
 use earwitness::eval::report::table;
@@ -363,8 +363,8 @@ fn a_mask_works_on_the_log_magnitude_and_keeps_the_phase() {
     let n = N_FRAMES * N_BINS;
     // A mask of 0.25 everywhere, kept inside, and 0.75, kept outside, are the same sound: each bin's magnitude m becomes
     // (1 + m)^0.25 - 1.
-    let inside = listener.audio(&heard, &vec![0.25; n], Keep::Inside).unwrap();
-    let outside = listener.audio(&heard, &vec![0.75; n], Keep::Outside).unwrap();
+    let inside = listener.audio(&heard, &vec![0.25; n], MaskScale::Log, Keep::Inside).unwrap();
+    let outside = listener.audio(&heard, &vec![0.75; n], MaskScale::Log, Keep::Outside).unwrap();
     let mut expected = heard.spectrogram.clone();
     for x in &mut expected.frames {
         let m = f64::from(x.norm());
@@ -377,11 +377,11 @@ fn a_mask_works_on_the_log_magnitude_and_keeps_the_phase() {
         assert!(worst < 1e-5, "{worst}");
     }
     // A whole mask gives the sound back (but for the last frame's fade), and nothing of it silence.
-    let whole = listener.audio(&heard, &vec![1.0; n], Keep::Inside).unwrap();
+    let whole = listener.audio(&heard, &vec![1.0; n], MaskScale::Log, Keep::Inside).unwrap();
     let worst = whole.iter().zip(&samples).take(N_SAMPLES - 100).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(worst < 1e-5, "{worst}");
-    assert!(listener.audio(&heard, &vec![1.0; n], Keep::Outside).unwrap().iter().all(|x| *x == 0.0));
-    assert_eq!(listener.audio(&heard, &[1.0], Keep::Inside).unwrap_err().kind(), ErrorKind::Bug);
+    assert!(listener.audio(&heard, &vec![1.0; n], MaskScale::Log, Keep::Outside).unwrap().iter().all(|x| *x == 0.0));
+    assert_eq!(listener.audio(&heard, &[1.0], MaskScale::Log, Keep::Inside).unwrap_err().kind(), ErrorKind::Bug);
 }
 
 #[test]

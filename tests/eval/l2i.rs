@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use crate::support::l2i::package;
+use earwitness::dsp::MaskScale;
 use earwitness::eval::evaluate::{EvaluationOptions, evaluate};
 use earwitness::eval::faithfulness::{Keep, Listener};
 use earwitness::interpret::l2i::L2i;
@@ -38,7 +39,7 @@ fn the_figures_are_those_of_the_interpreter_asked_clip_by_clip() {
         kept += chosen.len();
         let mut mask = vec![0.0; 32 * 129];
         explanation.mask_of(&chosen, 0..32, &mut mask);
-        let without = listener.classify_masked(&heard, &mask, Keep::Outside).unwrap();
+        let without = listener.classify_masked(&heard, &mask, MaskScale::Log, Keep::Outside).unwrap();
         drops.push(f64::from(heard.classified.probs[class] - without.probs[class]));
     }
     drops.sort_by(f64::total_cmp);

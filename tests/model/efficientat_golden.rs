@@ -8,7 +8,7 @@ use earwitness::dsp::{
     Compression, FrontEnd, FrontEndParams, MelNorm, MelParams, MelScale, SpectrumPower, StftParams, WindowKind,
 };
 use earwitness::model::backward::{Composite, PRESETS, ReluGradient, Reversible, Rule, STABILISER};
-use earwitness::model::efficientat::{EfficientAt, Heard};
+use earwitness::model::efficientat::{EfficientAt, FRAMES_PER_COLUMN, Heard};
 use earwitness::model::tensors::Arrays;
 use earwitness::model::torch_file;
 use earwitness::units::SampleRate;
@@ -104,7 +104,12 @@ fn a_small_network_says_what_pytorch_says() {
     let net = EfficientAt::load(&small(&golden)).unwrap();
     assert_eq!((net.config().n_classes, net.config().n_hidden), (11, 128));
     let columns = front_end().batch_reflected(&waveform(16_000)).unwrap();
-    let Heard { logits, embedding } = net.forward(&columns).unwrap();
+    let Heard { logits, embedding, columns: in_time } = net.forward(&columns).unwrap();
+    let n_columns = in_time.len() / embedding.len();
+    assert_eq!(n_columns, (columns.len() / 128).div_ceil(FRAMES_PER_COLUMN));
+    let means = (0..embedding.len()).map(|c| in_time.iter().skip(c).step_by(embedding.len()).sum::<f32>());
+    let means: Vec<f32> = means.map(|sum| sum / n_columns as f32).collect();
+    assert_close("mean of the columns", &means, &floats(&golden["embedding"]), TOLERANCE);
     assert_close("logits", &logits, &floats(&golden["logits"]), TOLERANCE);
     assert_close("embedding", &embedding, &floats(&golden["embedding"]), TOLERANCE);
     // Scratch is used again: another length between does not matter.
@@ -228,7 +233,7 @@ fn the_published_mn04_says_what_pytorch_says() {
         let want = floats(&golden[format!("mel_frame_{frame}")]);
         assert_close("mel", &columns[frame * 128..][..128], &want, TOLERANCE);
     }
-    let Heard { logits, embedding } = net.forward(&columns).unwrap();
+    let Heard { logits, embedding, .. } = net.forward(&columns).unwrap();
     for (got, want) in [(&logits, "logits"), (&embedding, "embedding")] {
         let want = floats(&golden[want]);
         let furthest = got.iter().zip(&want).map(|(g, w)| (f64::from(*g) - w).abs()).fold(0.0, f64::max);

@@ -95,7 +95,7 @@ use earwitness::model::manifest::Activation;
 use earwitness::model::tap_shapes::TapShapes;
 use earwitness::model::vgg::{Vgg, VggConfig};
 use earwitness::train::augment::AugmentParams;
-use earwitness::train::lmac::{Asked, Heard, LmacTraining, Losses, MaskedFrontEnd, Part, losses};
+use earwitness::train::lmac::{Asked, Heard, LmacTraining, Losses, MaskedFrontEnd, Objective, Part, losses};
 use earwitness::units::SampleRate;
 use serde_json::Value;
 
@@ -157,6 +157,7 @@ impl Case {
             },
             front_end,
             activation: if softmax { Activation::Softmax } else { Activation::Sigmoid },
+            objective: Objective::Mask,
             clip_frames: frames,
             window_frames: frames,
             window_share: 0.0,
@@ -181,7 +182,7 @@ impl Case {
             Tensor::from_vec(values, (BATCH, frames, N_BINS), &Device::Cpu).unwrap()
         };
         let (log_magnitude, clean) = (spectrogram(&mut n), spectrogram(&mut n));
-        let front_end = MaskedFrontEnd::new(&front_end).unwrap();
+        let front_end = MaskedFrontEnd::new(&front_end, how.objective.scale()).unwrap();
         Self { how, classifier, front_end, params, log_magnitude, clean, want }
     }
 
@@ -202,6 +203,7 @@ impl Case {
             classifier: &self.classifier,
             log_magnitude: &log_magnitude,
             clean: Some(&clean),
+            wanted: None,
             asked,
         };
         let losses = losses(&self.how, &mask, &heard).unwrap();
@@ -275,6 +277,7 @@ fn the_loss_is_bounded_below() {
                 classifier: &case.classifier,
                 log_magnitude: &case.log_magnitude,
                 clean: Some(&case.clean),
+                wanted: None,
                 asked: &ASKED,
             };
             let losses = losses(&case.how, &mask, &heard).unwrap();

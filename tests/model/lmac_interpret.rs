@@ -4,6 +4,7 @@
 
 use crate::support::l2i;
 use earwitness::ErrorKind;
+use earwitness::dsp::MaskScale;
 use earwitness::eval::faithfulness::Listener;
 use earwitness::interpret::lmac::LMac;
 use earwitness::interpret::{Interpreter, methods};
@@ -22,7 +23,7 @@ const N_BINS: usize = 129;
 /// The tiny package with a random decoder.
 fn package(dir: &std::path::Path, conditioned: bool) -> Package {
     let mut manifest = l2i::package(dir).manifest().clone();
-    manifest.lmac = Some(Lmac { channels: 10, conditioned, weights: "lmac.safetensors".into() });
+    manifest.lmac = Some(Lmac { channels: 10, conditioned, scale: MaskScale::Log, weights: "lmac.safetensors".into() });
     let mut rng = ChaCha8Rng::seed_from_u64(9);
     let mut arrays = Arrays::default();
     for (name, shape) in LmacConfig::from_manifest(&manifest).unwrap().arrays() {

@@ -11,7 +11,7 @@ use earwitness::model::tensors::Arrays;
 use earwitness::model::vgg::{Vgg, VggConfig};
 use earwitness::train::augment::AugmentParams;
 use earwitness::train::classifier::Clips;
-use earwitness::train::lmac::{LmacData, LmacEpoch, LmacProgress, LmacTraining, train};
+use earwitness::train::lmac::{LmacData, LmacEpoch, LmacProgress, LmacTraining, Objective, train};
 
 fn settings(package: &Package) -> LmacTraining {
     let manifest = package.manifest();
@@ -20,6 +20,7 @@ fn settings(package: &Package) -> LmacTraining {
         net: LmacConfig { net, channels: 8, conditioned: true },
         front_end: manifest.front_end.params().unwrap(),
         activation: manifest.classifier.activation,
+        objective: Objective::Mask,
         clip_frames: 32,
         window_frames: 16,
         window_share: 0.5,

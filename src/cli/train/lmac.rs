@@ -15,18 +15,20 @@ use crate::model::package::Package;
 use crate::model::tap_shapes::TapShapes;
 use crate::model::tensors::Arrays;
 use crate::train::augment::AugmentParams;
-use crate::train::lmac::{LmacData, LmacEpoch, LmacProgress, LmacTraining, train};
+use crate::train::lmac::{LmacData, LmacEpoch, LmacProgress, LmacTraining, Objective, train};
 
 const AFTER_HELP: &str = "\
 Examples:
   earwitness train lmac --data esc13 --noise noise --model models/mine
   earwitness train lmac --data esc13 --noise noise --model models/mine --finetune --epochs 10 --lr 3e-4
+  earwitness train lmac --data esc13 --noise noise --model models/mine --objective separate
 
 The classifier stays as it is. The decoder learns masks whose inside the classifier recognises and
 whose outside it does not (Eq. 2 of the L-MAC paper), for any class that a sound may hold; asked for
 one that the classifier rules out (--absent), it is to keep nothing. --finetune goes on with the decoder of the
 package and draws masks towards the loud parts of the clean sound, where they resemble it already:
-they then are easier to listen to, and a little less faithful.";
+they then are easier to listen to, and a little less faithful. --objective separate learns from mixtures
+whose parts are known: masks are gains that keep the part which the classifier heard.";
 
 /// Train the decoder of L-MAC and add it to a package.
 #[derive(Debug, Clone, clap::Args)]
@@ -66,6 +68,12 @@ pub struct Args {
     /// Make masks for each class, and not only for the likeliest
     #[arg(long, value_name = "BOOL", env = "EARWITNESS_CONDITIONED", default_value_t = true, action = clap::ArgAction::Set, value_parser = BoolishValueParser::new())]
     pub conditioned: bool,
+    /// What masks are to do: explain (Eq. 2 of the paper), or also separate: keep the very part of a mixture that has the class
+    #[arg(long, value_name = "NAME", env = "EARWITNESS_OBJECTIVE", default_value = "mask")]
+    pub objective: ObjectiveName,
+    /// Weight of the part to be kept, with --objective separate
+    #[arg(long, value_name = "W", env = "EARWITNESS_SEPARATION", default_value_t = 1.0, value_parser = positive)]
+    pub separation: f64,
     /// Weight of recognising the class inside the mask (λ_in)
     #[arg(long, value_name = "W", env = "EARWITNESS_L_IN", default_value_t = 4.0, value_parser = not_negative)]
     pub l_in: f64,
@@ -95,6 +103,15 @@ pub struct Args {
     pub resume: bool,
 }
 
+/// What masks are to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ObjectiveName {
+    /// Let the classifier recognise the class in what they keep and not in the rest; they scale logarithms of magnitudes
+    Mask,
+    /// Keep the part of a mixture that has the class, too; they scale magnitudes
+    Separate,
+}
+
 /// The file with the decoder.
 const WEIGHTS: &str = "lmac.safetensors";
 
@@ -119,8 +136,12 @@ pub fn run(args: &Args) -> Result<()> {
         LmacProgress::Epoch(e) => bar.epoch(e.epoch, &line(&e)),
     })?;
     bar.finish();
-    manifest.lmac =
-        Some(Lmac { channels: how.net.channels, conditioned: how.net.conditioned, weights: WEIGHTS.to_string() });
+    manifest.lmac = Some(Lmac {
+        channels: how.net.channels,
+        conditioned: how.net.conditioned,
+        scale: how.objective.scale(),
+        weights: WEIGHTS.to_string(),
+    });
     manifest.training.get_or_insert_with(Training::default).commands.push(data::command_line());
     Package::write(&args.model, manifest, &[(WEIGHTS.to_string(), arrays)].into())?;
     data::discard(&checkpoint);
@@ -130,10 +151,15 @@ pub fn run(args: &Args) -> Result<()> {
 
 fn settings(args: &Args, manifest: &Manifest, net: TapShapes) -> Result<LmacTraining> {
     let segment = &manifest.segment;
+    let objective = match args.objective {
+        ObjectiveName::Mask => Objective::Mask,
+        ObjectiveName::Separate => Objective::Separate { weight: args.separation as f32 },
+    };
     Ok(LmacTraining {
         net: LmacConfig { net, channels: args.channels, conditioned: args.conditioned },
         front_end: manifest.front_end.params()?,
         activation: manifest.classifier.activation,
+        objective,
         clip_frames: segment.clip_frames.unwrap_or(segment.n_frames),
         window_frames: segment.n_frames,
         window_share: args.window_share,
@@ -156,6 +182,13 @@ fn settings(args: &Args, manifest: &Manifest, net: TapShapes) -> Result<LmacTrai
 /// The decoder of the package, which must have the shape that is trained.
 fn trained(package: &Package, how: &LmacTraining) -> Result<Arrays> {
     let has = LmacConfig::from_manifest(package.manifest())?;
+    let scale = package.manifest().lmac.as_ref().map(|lmac| lmac.scale);
+    if scale != Some(how.objective.scale()) {
+        return Err(Error::usage(format!(
+            "the decoder of {} was trained with another --objective; fine-tune it with the same",
+            package.dir().display()
+        )));
+    }
     if has != how.net {
         return Err(Error::usage(format!(
             "the decoder of {} has {} channels and --conditioned {}; fine-tune it with the same",

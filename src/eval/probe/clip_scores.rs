@@ -72,9 +72,10 @@ impl<'a> ClipScorer<'a> {
         let prob = |probs: &[f32]| probs.get(class).copied().unwrap_or(0.0);
         let mut scores = Vec::with_capacity(self.methods.len());
         for (method, interpreter) in &mut self.methods {
-            let mask = interpreter.explain(&heard.segment())?.whole_mask(ClassId(class));
-            let inside = self.listener.classify_masked(&heard, &mask, Keep::Inside)?;
-            let outside = self.listener.classify_masked(&heard, &mask, Keep::Outside)?;
+            let explanation = interpreter.explain(&heard.segment())?;
+            let (mask, scale) = (explanation.whole_mask(ClassId(class)), explanation.mask_scale());
+            let inside = self.listener.classify_masked(&heard, &mask, scale, Keep::Inside)?;
+            let outside = self.listener.classify_masked(&heard, &mask, scale, Keep::Outside)?;
             scores.push(MethodScores {
                 method: (*method).to_owned(),
                 mask: mel_mask(&mask, self.front_end.bank()),

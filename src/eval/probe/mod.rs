@@ -1,6 +1,7 @@
 //! Probes of explanation methods that a table of metrics does not hold: do explanations depend on the weights
 //! ([`sanity`]), does the classifier's score fall when what they point at is taken out of its input ([`flipping`]), do
-//! explanations stay where the sound hardly changes ([`stability`]), and
+//! explanations stay where the sound hardly changes ([`stability`]), do they keep the objects that a sound is made of
+//! ([`objects`]), and
 //! do explanations of one class resemble each other ([`vectors`], [`tsne`])?
 //!
 //! All of them look at whole clips as one segment, explain the classifier's top class, and give the same figures for the
@@ -11,6 +12,7 @@ pub mod clip_scores;
 pub mod concept_flipping;
 pub mod flipping;
 pub mod input_map;
+pub mod objects;
 pub mod order;
 pub mod sanity;
 pub mod similarity;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::concept_flipping::{ClassRelevance, ConceptFlipping};
 use super::flipping::{Flipping, MeanCurve};
+use super::objects::ObjectFinding;
 use super::sanity::Sanity;
 use super::stability::Stability;
 use super::vectors::Coherence;
@@ -90,6 +91,29 @@ pub fn concepts(results: &[ConceptFlipping]) -> String {
         };
         text += &columns(&r.relevance.iter().map(row).collect::<Vec<Vec<String>>>());
     }
+    text
+}
+
+/// What methods keep of known objects: a row an object, three columns a method.
+#[must_use]
+pub fn objects(results: &[ObjectFinding]) -> String {
+    let Some(first) = results.first() else { return String::new() };
+    let mut text =
+        "known objects of the clips: share of the energy that is the object's, in the clip and in the part of the\n\
+                    explanation that stands for it (chosen on every other clip), and gain in SI-SDR, dB\n\n"
+            .to_owned();
+    let mut rows = vec![["class", "object", "clips", "in the clip"].map(str::to_owned).to_vec()];
+    rows[0].extend(results.iter().flat_map(|r| [r.method.clone(), "dB".to_owned()]));
+    for (i, object) in first.objects.iter().enumerate() {
+        let known =
+            [object.label.clone(), object.object.to_string(), object.n.to_string(), number(object.share_in_clip)];
+        let found = results.iter().filter_map(|r| r.objects.get(i));
+        let found = found.flat_map(|o| {
+            [number(o.share_in_part), o.si_sdr_improvement_db.map_or("-".into(), |db| format!("{db:+.1}"))]
+        });
+        rows.push(known.into_iter().chain(found).collect());
+    }
+    text += &columns(&rows);
     text
 }
 

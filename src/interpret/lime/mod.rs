@@ -13,7 +13,7 @@ pub mod sources;
 use rand::Rng;
 use rayon::prelude::*;
 
-use crate::dsp::{Complex32, Spectrogram, StftParams, apply_mask, istft};
+use crate::dsp::{Complex32, MaskScale, Spectrogram, StftParams, apply_mask, istft};
 use crate::{Error, Result};
 use parts::Parts;
 use regression::{Fit, fit, neighbourhood};
@@ -97,7 +97,7 @@ impl Whole<'_> {
         let mut mask = vec![0.0; self.frames.len()];
         parts.mask((0..kept.len()).filter(|i| kept[*i]), 0..parts.n_frames(), &mut mask);
         let mut frames = vec![Complex32::default(); self.frames.len()];
-        apply_mask(self.frames, &mask, &mut frames);
+        apply_mask(self.frames, &mask, MaskScale::Log, &mut frames);
         istft(self.stft, &Spectrogram { n_bins: parts.n_bins(), frames }, self.n_samples)
     }
 }

@@ -32,7 +32,12 @@ pub struct Heard {
     pub logits: Vec<f32>,
     /// Mean of the last convolution's output over time and frequency.
     pub embedding: Vec<f32>,
+    /// Its mean over frequency alone, `[n_columns, channels]`: column k is centred on input frame [`FRAMES_PER_COLUMN`]·k.
+    pub columns: Vec<f32>,
 }
+
+/// Input frames from one column of [`Heard::columns`] to the next.
+pub const FRAMES_PER_COLUMN: usize = 32;
 
 /// The output of a block.
 #[derive(Debug, Clone, PartialEq)]
@@ -142,18 +147,33 @@ impl EfficientAt {
         let image = segment_image(columns)?;
         let wanted: Vec<usize> = layers.iter().filter_map(|layer| self.ends.get(*layer).copied()).collect();
         SCRATCH.with_borrow_mut(|scratch| {
-            let (mut embedding, mut outputs) = (Vec::new(), Vec::new());
+            let (mut embedding, mut columns_heard, mut outputs) = (Vec::new(), Vec::new(), Vec::new());
             let logits = forward(&self.steps, image, columns, scratch, |i, image, values| {
                 if wanted.contains(&i) {
                     outputs.push(BlockOutput { image, values: values.to_vec() });
+                }
+                if i + 1 == self.embeds {
+                    columns_heard = means_over_frequency(image, values);
                 }
                 if i == self.embeds {
                     embedding.extend_from_slice(values);
                 }
             });
-            Ok((Heard { logits: logits.to_vec(), embedding }, outputs))
+            Ok((Heard { logits: logits.to_vec(), embedding, columns: columns_heard }, outputs))
         })
     }
+}
+
+/// `[time, channels]` of `[time, freq, channels]`.
+fn means_over_frequency(image: Image, values: &[f32]) -> Vec<f32> {
+    let mut means = vec![0.0; image.height * image.channels];
+    let column = (image.width * image.channels).max(1);
+    for (mean, column) in means.chunks_exact_mut(image.channels.max(1)).zip(values.chunks_exact(column)) {
+        for row in column.chunks_exact(image.channels) {
+            mean.iter_mut().zip(row).for_each(|(m, x)| *m += x / image.width as f32);
+        }
+    }
+    means
 }
 
 /// A segment as an image of one channel.

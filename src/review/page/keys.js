@@ -84,6 +84,7 @@ function start() {
   document.addEventListener("keydown", onKey);
   window.addEventListener("beforeunload", (event) => wouldLose() && event.preventDefault());
   startListening();
+  startGuessing();
   drawList();
 }
 

@@ -175,7 +175,7 @@ function endTest() {
   $("l-thanks").focus();
 }
 
-const RATING_COLUMNS = ["rater", "seed", "event", "dir", "label", "method", "condition", "score", "page", "place", "plays", "seconds", "time"];
+const RATING_COLUMNS = ["rater", "seed", "event", "dir", "label", "method", "condition", "score", "answer", "page", "place", "plays", "seconds", "time"];
 
 /** A cell that no spreadsheet takes for a formula. */
 function csvCell(value) {
@@ -185,7 +185,7 @@ function csvCell(value) {
 }
 
 function ratingsCsv(list) {
-  return [RATING_COLUMNS, ...list.map((rating) => RATING_COLUMNS.map((column) => rating[column]))].map((cells) => `${cells.map(csvCell).join(",")}\r\n`).join("");
+  return [RATING_COLUMNS, ...list.map((rating) => RATING_COLUMNS.map((column) => rating[column] ?? ""))].map((cells) => `${cells.map(csvCell).join(",")}\r\n`).join("");
 }
 
 function ratingsJson() {
@@ -195,11 +195,13 @@ function ratingsJson() {
 function showListening(on) {
   player.stop();
   listener.stop();
+  guessPlayer.stop();
   $("browse").hidden = on;
   $("top").hidden = on;
   $("listening").hidden = !on;
   $("l-start").hidden = !on;
   $("l-trial").hidden = true;
+  $("l-guess").hidden = true;
   $("l-end").hidden = true;
   if (on) $("l-rater").focus();
   else drawWave();
@@ -230,8 +232,9 @@ function startListening() {
   $("l-form").addEventListener("submit", (event) => {
     event.preventDefault();
     const count = $("l-which").value === "all" ? null : Math.max(1, Number($("l-count").value) || 1);
-    if (!beginTest($("l-rater").value.trim(), $("l-seed").value.trim(), count)) {
-      $("l-rater").setCustomValidity("No event of the list has both sounds.");
+    const begin = $("l-task").value === "guess" ? beginGuessing : beginTest;
+    if (!begin($("l-rater").value.trim(), $("l-seed").value.trim(), count)) {
+      $("l-rater").setCustomValidity("No event of the list has all that is needed: both sounds, and for guessing a picture.");
       $("l-rater").reportValidity();
       setTimeout(() => $("l-rater").setCustomValidity(""), 3000);
     }

@@ -1,32 +1,21 @@
 //! What reads the frames' embeddings during training, and the losses: labels by frame and by segment, and what the teacher
 //! says of the same sound.
 
-use rand::{Rng, RngExt};
+use rand::Rng;
 
-use crate::model::kernels::gemm::{View, matmul};
+use super::dense::{Dense, DenseGrad};
+use super::pupil::{EMBEDDING_WEIGHT, Lesson, LessonShape, PROBS_WEIGHT, Pupil};
+use super::sigmoid::{cross_entropy, sigmoid};
 use crate::model::tensors::Arrays;
 use crate::model::vgg::Param;
 use crate::{Error, Result};
 
 /// Weight of the segment's pooled probabilities beside the frames'.
 const POOLED_WEIGHT: f32 = 0.5;
-/// Weight of the teacher's probabilities.
-const TEACHER_WEIGHT: f32 = 6.0;
-/// Weight of the teacher's embedding.
-const EMBEDDING_WEIGHT: f32 = 0.1;
 /// Fewer frames of a class than this say neither that a segment holds it nor that it does not.
 const LEAST_FRAMES: usize = 3;
 /// Probabilities are kept this far from 0 and 1 in logarithms.
 const MARGIN: f32 = 1e-6;
-
-/// What a teacher says of one segment.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Lesson {
-    /// Probability of each of its classes.
-    pub probs: Vec<f32>,
-    /// Its embedding.
-    pub embedding: Vec<f32>,
-}
 
 /// One segment's answers.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -48,7 +37,7 @@ pub struct Losses {
     pub pooled: f64,
     /// Binary cross-entropy against the teacher's probabilities.
     pub teacher: f64,
-    /// 1 − cosine of the teacher's embedding.
+    /// Mean squared error of the teacher's standardised embedding.
     pub embedding: f64,
 }
 
@@ -58,7 +47,7 @@ impl Losses {
     pub fn total(&self) -> f64 {
         self.frames
             + f64::from(POOLED_WEIGHT) * self.pooled
-            + f64::from(TEACHER_WEIGHT) * self.teacher
+            + f64::from(PROBS_WEIGHT) * self.teacher
             + f64::from(EMBEDDING_WEIGHT) * self.embedding
     }
 
@@ -71,70 +60,19 @@ impl Losses {
     }
 }
 
-/// A dense layer `[c_in, c_out]` with a bias.
-struct Dense {
-    name: &'static str,
-    c_in: usize,
-    c_out: usize,
-    weight: Param,
-    bias: Param,
-}
-
-/// Gradients of one dense layer.
-struct DenseGrad {
-    weight: Vec<f32>,
-    bias: Vec<f32>,
-}
-
-impl Dense {
-    fn new(name: &'static str, c_in: usize, c_out: usize, bias: f32, rng: &mut impl Rng) -> Self {
-        let bound = 1.0 / (c_in as f32).sqrt();
-        let weight = (0..c_in * c_out).map(|_| rng.random_range(-bound..bound)).collect();
-        Self {
-            name,
-            c_in,
-            c_out,
-            weight: Param::new(format!("{name}.weight"), weight, true),
-            bias: Param::new(format!("{name}.bias"), vec![bias; c_out], false),
-        }
-    }
-
-    fn forward(&self, x: &[f32]) -> Vec<f32> {
-        let rows = x.len() / self.c_in;
-        let mut out: Vec<f32> = self.bias.values.iter().copied().cycle().take(rows * self.c_out).collect();
-        let (xv, wv) = (View::dense(rows, self.c_in), View::dense(self.c_in, self.c_out));
-        matmul(&mut out, View::dense(rows, self.c_out), x, xv, &self.weight.values, wv, true);
-        out
-    }
-
-    /// Adds to the gradient of `x`.
-    fn backward(&self, x: &[f32], grad: &[f32], grad_x: &mut [f32]) -> DenseGrad {
-        let rows = x.len() / self.c_in;
-        let (xv, gv) = (View::dense(rows, self.c_in), View::dense(rows, self.c_out));
-        let wv = View::dense(self.c_in, self.c_out);
-        let mut weight = vec![0.0; self.weight.values.len()];
-        matmul(&mut weight, wv, x, xv.t(), grad, gv, false);
-        let mut bias = vec![0.0; self.c_out];
-        grad.chunks_exact(self.c_out).for_each(|g| bias.iter_mut().zip(g).for_each(|(b, g)| *b += g));
-        matmul(grad_x, xv, grad, gv, &self.weight.values, wv.t(), true);
-        DenseGrad { weight, bias }
-    }
-
-    /// PyTorch's layout, `[c_out, c_in]`.
-    fn to_arrays(&self, arrays: &mut Arrays) {
-        let (n, m) = (self.c_in, self.c_out);
-        let transposed = (0..n * m).map(|i| self.weight.values[i % n * m + i / n]).collect();
-        arrays.insert(self.weight.name.clone(), [m, n], transposed);
-        arrays.insert(self.bias.name.clone(), [m], self.bias.values.clone());
-    }
-
-    fn load(&mut self, arrays: &Arrays) -> Result<()> {
-        let (n, m) = (self.c_in, self.c_out);
-        let weight = arrays.get(&format!("{}.weight", self.name), &[m, n])?;
-        self.weight.values = (0..n * m).map(|i| weight[i % m * n + i / m]).collect();
-        self.bias.values = arrays.get(&format!("{}.bias", self.name), &[m])?.to_vec();
-        Ok(())
-    }
+/// What the readers read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HeadShape {
+    /// Values of the network's embedding.
+    pub width: usize,
+    /// Labels.
+    pub n_classes: usize,
+    /// Frames of a segment.
+    pub n_frames: usize,
+    /// Frames that an answer comes late.
+    pub lookahead: usize,
+    /// Seconds of a frame.
+    pub frame_secs: f64,
 }
 
 /// The readers of embeddings.
@@ -142,7 +80,7 @@ pub struct Heads {
     n_frames: usize,
     lookahead: usize,
     label: Dense,
-    teacher: Option<[Dense; 2]>,
+    pupil: Option<Pupil>,
 }
 
 /// What one part of a batch says.
@@ -152,23 +90,21 @@ pub struct PartLoss {
 }
 
 impl Heads {
-    /// Fresh heads for segments of `n_frames` frames of embeddings of `width` values. `teacher` is how many probabilities and
-    /// embedding values a teacher has.
+    /// Fresh heads for segments of `n_frames` frames of embeddings of `width` values, `frame_secs` each. `lessons` is what a
+    /// teacher says.
     #[must_use]
-    pub fn new(
-        width: usize,
-        n_classes: usize,
-        n_frames: usize,
-        lookahead: usize,
-        teacher: Option<[usize; 2]>,
-        rng: &mut impl Rng,
-    ) -> Self {
+    pub fn new(shape: HeadShape, lessons: Option<LessonShape>, rng: &mut impl Rng) -> Self {
         // Sounds are rare: logits begin where the probabilities are about 2 %.
-        let label = Dense::new("label", width, n_classes, -4.0, rng);
-        let teacher = teacher.map(|[probs, embedding]| {
-            [Dense::new("teacher", width, probs, -5.0, rng), Dense::new("embedding", width, embedding, 0.0, rng)]
-        });
-        Self { n_frames, lookahead, label, teacher }
+        let label = Dense::new("label", shape.width, shape.n_classes, -4.0, rng);
+        let pupil = lessons.map(|l| Pupil::new(shape.width, shape.lookahead, l, shape.frame_secs, rng));
+        Self { n_frames: shape.n_frames, lookahead: shape.lookahead, label, pupil }
+    }
+
+    /// Learns from some answers how much the values of the teacher's embedding vary.
+    pub fn standardise<'a>(&mut self, answers: impl Iterator<Item = &'a Answers> + Clone) {
+        if let Some(pupil) = &mut self.pupil {
+            pupil.standardise(answers.filter_map(|a| a.lesson.as_ref()));
+        }
     }
 
     /// The trained arrays with their newest gradients.
@@ -177,14 +113,15 @@ impl Heads {
     }
 
     fn dense_mut(&mut self) -> impl Iterator<Item = &mut Dense> {
-        std::iter::once(&mut self.label).chain(self.teacher.iter_mut().flatten())
+        std::iter::once(&mut self.label).chain(self.pupil.iter_mut().flat_map(Pupil::dense_mut))
     }
 
     /// The arrays by their names, of the label's dense layer `label.weight` and `label.bias`.
     #[must_use]
     pub fn arrays(&self) -> Arrays {
         let mut arrays = Arrays::default();
-        std::iter::once(&self.label).chain(self.teacher.iter().flatten()).for_each(|d| d.to_arrays(&mut arrays));
+        self.label.to_arrays(&mut arrays);
+        self.pupil.iter().for_each(|p| p.to_arrays(&mut arrays));
         arrays
     }
 
@@ -193,7 +130,8 @@ impl Heads {
     /// # Errors
     /// A model error that names the array which is missing or does not fit.
     pub fn load(&mut self, arrays: &Arrays) -> Result<()> {
-        self.dense_mut().try_for_each(|d| d.load(arrays))
+        self.label.load(arrays)?;
+        self.pupil.iter_mut().try_for_each(|p| p.load(arrays))
     }
 
     /// Begins with the label's dense layer of a network that was trained before; what reads a teacher stays as it is.
@@ -214,24 +152,11 @@ impl Heads {
         losses.frames = self.frames(answers, &logits, &mut grad_logits);
         losses.pooled = self.pooled(answers, &logits, &mut grad_logits);
         let mut grads = vec![self.label.backward(embeddings, &grad_logits, grad)];
-        if let Some([probs, embedding]) = &self.teacher {
-            let width = self.label.c_in;
-            let means = means(embeddings, self.n_frames, width);
-            let mut grad_means = vec![0.0; means.len()];
-            let said = probs.forward(&means);
-            let mut grad_said = vec![0.0; said.len()];
-            losses.teacher = teacher(answers, &said, &mut grad_said);
-            grads.push(probs.backward(&means, &grad_said, &mut grad_means));
-            let said = embedding.forward(&means);
-            let mut grad_said = vec![0.0; said.len()];
-            losses.embedding = cosine(answers, &said, &mut grad_said);
-            grads.push(embedding.backward(&means, &grad_said, &mut grad_means));
-            let share = 1.0 / self.n_frames as f32;
-            for (grad, mean) in grad.chunks_exact_mut(self.n_frames * width).zip(grad_means.chunks_exact(width)) {
-                for frame in grad.chunks_exact_mut(width) {
-                    frame.iter_mut().zip(mean).for_each(|(g, m)| *g += share * m);
-                }
-            }
+        if let Some(pupil) = &self.pupil {
+            let lessons: Vec<Option<&Lesson>> = answers.iter().map(|a| a.lesson.as_ref()).collect();
+            let (found, learned) = pupil.learn(&lessons, embeddings, grad);
+            [losses.teacher, losses.embedding] = found;
+            grads.extend(learned);
         }
         PartLoss { losses, grads }
     }
@@ -320,81 +245,38 @@ impl Heads {
     }
 }
 
-/// Mean embedding of each segment.
-fn means(embeddings: &[f32], n_frames: usize, width: usize) -> Vec<f32> {
-    let mut means = vec![0.0; embeddings.len() / n_frames];
-    for (mean, segment) in means.chunks_exact_mut(width).zip(embeddings.chunks_exact(n_frames * width)) {
-        for frame in segment.chunks_exact(width) {
-            mean.iter_mut().zip(frame).for_each(|(m, x)| *m += x / n_frames as f32);
-        }
-    }
-    means
-}
-
-/// Mean binary cross-entropy against the teacher's probabilities.
-fn teacher(answers: &[Answers], logits: &[f32], grad: &mut [f32]) -> f64 {
-    let n = logits.len() / answers.len().max(1);
-    let count = logits.len() as f32;
-    let mut total = 0.0;
-    for ((z, g), answer) in logits.chunks_exact(n).zip(grad.chunks_exact_mut(n)).zip(answers) {
-        let Some(lesson) = &answer.lesson else { continue };
-        for ((z, g), t) in z.iter().zip(g).zip(&lesson.probs) {
-            total += f64::from(cross_entropy(*z, *t));
-            *g = TEACHER_WEIGHT * (sigmoid(*z) - t) / count;
-        }
-    }
-    total / f64::from(count)
-}
-
-/// Mean of 1 − cosine of the teacher's embedding.
-fn cosine(answers: &[Answers], said: &[f32], grad: &mut [f32]) -> f64 {
-    let n = said.len() / answers.len().max(1);
-    let share = 1.0 / answers.len() as f32;
-    let norm = |v: &[f32]| v.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-6);
-    let mut total = 0.0;
-    for ((s, g), answer) in said.chunks_exact(n).zip(grad.chunks_exact_mut(n)).zip(answers) {
-        let Some(lesson) = &answer.lesson else { continue };
-        let (a, b) = (norm(s), norm(&lesson.embedding));
-        let cos = s.iter().zip(&lesson.embedding).map(|(s, t)| s * t).sum::<f32>() / (a * b);
-        total += f64::from(share * (1.0 - cos));
-        for ((g, s), t) in g.iter_mut().zip(s).zip(&lesson.embedding) {
-            *g = -EMBEDDING_WEIGHT * share * (t / b - cos * s / a) / a;
-        }
-    }
-    total
-}
-
-/// −t·ln σ(z) − (1−t)·ln(1−σ(z)), in the form that does not overflow.
-fn cross_entropy(z: f32, t: f32) -> f32 {
-    z.max(0.0) - z * t + (-z.abs()).exp().ln_1p()
-}
-
-fn sigmoid(z: f32) -> f32 {
-    1.0 / (1.0 + (-z).exp())
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use rand::SeedableRng;
+    use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
     const SHAPE: (usize, usize, usize, usize) = (2, 6, 5, 3);
 
+    fn shape() -> HeadShape {
+        let (_, n_frames, width, n_classes) = SHAPE;
+        HeadShape { width, n_classes, n_frames, lookahead: 1, frame_secs: 0.1 }
+    }
+
+    fn lessons() -> LessonShape {
+        LessonShape { n_probs: 4, width: 7, column_secs: 0.2 }
+    }
+
     fn setting() -> (Heads, Vec<Answers>, Vec<f32>) {
         let (segments, frames, width, classes) = SHAPE;
         let mut rng = ChaCha8Rng::seed_from_u64(4);
-        let heads = Heads::new(width, classes, frames, 1, Some([4, 7]), &mut rng);
+        let mut heads = Heads::new(shape(), Some(lessons()), &mut rng);
         let mut answer = || Answers {
             targets: (0..frames * classes).map(|_| f32::from(u8::from(rng.random_bool(0.6)))).collect(),
             weights: (0..frames * classes).map(|_| f32::from(u8::from(rng.random_bool(0.9)))).collect(),
             lesson: Some(Lesson {
                 probs: (0..4).map(|_| rng.random()).collect(),
-                embedding: (0..7).map(|_| rng.random()).collect(),
+                columns: (0..3 * 7).map(|_| rng.random()).collect(),
             }),
         };
-        let answers = (0..segments).map(|_| answer()).collect();
+        let answers: Vec<Answers> = (0..segments).map(|_| answer()).collect();
+        heads.standardise(answers.iter());
         let embeddings = (0..segments * frames * width).map(|_| rng.random_range(-1.0..1.0)).collect();
         (heads, answers, embeddings)
     }
@@ -438,7 +320,7 @@ mod tests {
     #[test]
     fn arrays_come_back() {
         let (heads, answers, embeddings) = setting();
-        let mut other = Heads::new(5, 3, 6, 1, Some([4, 7]), &mut ChaCha8Rng::seed_from_u64(9));
+        let mut other = Heads::new(shape(), Some(lessons()), &mut ChaCha8Rng::seed_from_u64(9));
         assert!((loss(&other, &answers, &embeddings) - loss(&heads, &answers, &embeddings)).abs() > 1e-3);
         other.load(&heads.arrays()).unwrap();
         assert_eq!(loss(&other, &answers, &embeddings), loss(&heads, &answers, &embeddings));

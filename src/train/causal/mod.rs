@@ -1,11 +1,15 @@
 //! Training of the causal classifier: scenes made anew for each step, strong labels, and a teacher that hears the same.
 
+mod dense;
 mod ema;
 mod heads;
+mod pupil;
+mod sigmoid;
 mod teacher;
 
 pub use ema::average;
-pub use heads::{Answers, Heads, Lesson, Losses};
+pub use heads::{Answers, HeadShape, Heads, Losses};
+pub use pupil::{Lesson, LessonShape};
 pub use teacher::EfficientAtTeacher;
 
 use std::path::Path;
@@ -26,6 +30,9 @@ use crate::{Error, Result};
 
 /// Segments that one core takes as a whole, with a batch norm of their own.
 const PART: usize = 16;
+
+/// Scenes from which the spread of a teacher's embedding is taken.
+const STANDARDISING_SCENES: usize = 256;
 
 /// How to train.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,8 +61,8 @@ pub struct CausalTraining {
 
 /// Who hears the same as the network and says what it hears.
 pub trait Teacher: Sync {
-    /// Probabilities and embedding values of a lesson.
-    fn sizes(&self) -> [usize; 2];
+    /// How much it says.
+    fn lesson_shape(&self) -> LessonShape;
 
     /// What it says of a scene.
     ///
@@ -85,9 +92,9 @@ pub enum Progress<'a> {
 }
 
 impl CausalTraining {
-    /// How scenes are cut, so that their centred frames are those of a segment.
+    /// How scenes are cut, so that their centred frames are those of a segment; `taught` where a teacher hears them too.
     #[must_use]
-    pub fn scene_shape(&self) -> SceneShape {
+    pub fn scene_shape(&self, taught: bool) -> SceneShape {
         let hop = self.front_end.stft.hop;
         let pooling = self.net.time_pooling();
         SceneShape {
@@ -95,6 +102,18 @@ impl CausalTraining {
             n_samples: self.segment_frames.saturating_sub(1) * hop + 1,
             frame_samples: pooling * hop,
             n_frames: self.segment_frames / pooling,
+            taught,
+        }
+    }
+
+    fn head_shape(&self) -> HeadShape {
+        let stft = &self.front_end.stft;
+        HeadShape {
+            width: self.net.embedding,
+            n_classes: self.net.n_classes,
+            n_frames: self.segment_frames / self.net.time_pooling(),
+            lookahead: self.net.lookahead,
+            frame_secs: (self.net.time_pooling() * stft.hop) as f64 / f64::from(self.front_end.sample_rate.hz()),
         }
     }
 
@@ -142,12 +161,12 @@ pub fn train(
         material.other.len(),
         material.backgrounds.len(),
         material.rooms.len(),
-        teacher.map(Teacher::sizes)
+        teacher.map(Teacher::lesson_shape)
     );
     if start.is_some() {
         settings += ", begun with other weights";
     }
-    let mut run = Run::begin(how, start, teacher, checkpoint, &settings)?;
+    let mut run = Run::begin(how, start, material, teacher, checkpoint, &settings)?;
     let (mut losses, mut since, mut began) = (Losses::default(), 0, Instant::now());
     for step in run.first..how.steps {
         let made = examples(how, material, teacher, step)?;
@@ -189,20 +208,23 @@ impl Run {
     fn begin(
         how: &CausalTraining,
         start: Option<&Arrays>,
+        material: &Material,
         teacher: Option<&dyn Teacher>,
         checkpoint: Option<&Path>,
         settings: &str,
     ) -> Result<Self> {
         let rng = &mut ChaCha8Rng::seed_from_u64(how.seed);
-        let n_frames = how.segment_frames / how.net.time_pooling();
-        let (net, sizes) = (&how.net, teacher.map(Teacher::sizes));
-        let mut heads = Heads::new(net.embedding, net.n_classes, n_frames, net.lookahead, sizes, rng);
+        let net = &how.net;
+        let mut heads = Heads::new(how.head_shape(), teacher.map(Teacher::lesson_shape), rng);
         let adam = Adam::new(AdamParams { weight_decay: how.weight_decay, ..AdamParams::default() });
         let resumed = match checkpoint {
             Some(path) => Checkpoint::load(path, settings, adam.clone())?,
             None => None,
         };
         let Some(saved) = resumed else {
+            if teacher.is_some() {
+                heads.standardise(some_answers(how, material, teacher)?.iter());
+            }
             let net = match start {
                 Some(weights) => {
                     heads.load_label(weights)?;
@@ -253,6 +275,15 @@ impl Run {
     }
 }
 
+/// Answers to scenes that no step makes.
+fn some_answers(how: &CausalTraining, material: &Material, teacher: Option<&dyn Teacher>) -> Result<Vec<Answers>> {
+    let mut answers = Vec::new();
+    for batch in 0..STANDARDISING_SCENES.div_ceil(how.batch) {
+        answers.extend(examples(how, material, teacher, how.steps + batch)?.into_iter().map(|(_, answer)| answer));
+    }
+    Ok(answers)
+}
+
 /// The segments of one step, `[n_frames, n_mels]` each, with their answers.
 fn examples(
     how: &CausalTraining,
@@ -260,7 +291,7 @@ fn examples(
     teacher: Option<&dyn Teacher>,
     step: usize,
 ) -> Result<Vec<(Vec<f32>, Answers)>> {
-    let shape = how.scene_shape();
+    let shape = how.scene_shape(teacher.is_some());
     let one = |front_end: &mut Result<FrontEnd>, i: usize| {
         let mut rng = example_rng(how.seed, step, i);
         let made = scene(&mut rng, material, &shape);

@@ -2,10 +2,10 @@
 
 use std::cell::RefCell;
 
-use super::{Lesson, Teacher};
+use super::{Lesson, LessonShape, Teacher};
 use crate::dsp::{FrontEnd, FrontEndParams, resample};
 use crate::model::classifier::probabilities;
-use crate::model::efficientat::EfficientAt;
+use crate::model::efficientat::{EfficientAt, FRAMES_PER_COLUMN};
 use crate::model::manifest::Activation;
 use crate::units::SampleRate;
 use crate::{Error, Result};
@@ -19,7 +19,7 @@ pub struct EfficientAtTeacher {
     net: EfficientAt,
     front_end: FrontEndParams,
     scene_rate: SampleRate,
-    sizes: [usize; 2],
+    lessons: LessonShape,
 }
 
 impl EfficientAtTeacher {
@@ -28,17 +28,20 @@ impl EfficientAtTeacher {
     /// # Errors
     /// Where it cannot hear at all.
     pub fn new(net: EfficientAt, front_end: FrontEndParams, scene_rate: SampleRate) -> Result<Self> {
-        let mut teacher = Self { net, front_end, scene_rate, sizes: [0, 0] };
+        let column = FRAMES_PER_COLUMN * front_end.stft.hop;
+        let column_secs = column as f64 / f64::from(front_end.sample_rate.hz());
+        let width = net.config().embedding();
+        let lessons = LessonShape { n_probs: net.config().n_classes, width, column_secs };
+        let teacher = Self { net, front_end, scene_rate, lessons };
         let second = usize::try_from(scene_rate.samples(1.0)).unwrap_or(usize::MAX);
-        let first = teacher.hear(&vec![0.0; second])?;
-        teacher.sizes = [first.probs.len(), first.embedding.len()];
+        teacher.hear(&vec![0.0; second])?;
         Ok(teacher)
     }
 }
 
 impl Teacher for EfficientAtTeacher {
-    fn sizes(&self) -> [usize; 2] {
-        self.sizes
+    fn lesson_shape(&self) -> LessonShape {
+        self.lessons
     }
 
     fn hear(&self, samples: &[f32]) -> Result<Lesson> {
@@ -51,6 +54,6 @@ impl Teacher for EfficientAtTeacher {
             front_end.batch(&samples)
         })?;
         let heard = self.net.forward(&columns)?;
-        Ok(Lesson { probs: probabilities(&heard.logits, Activation::Sigmoid), embedding: heard.embedding })
+        Ok(Lesson { probs: probabilities(&heard.logits, Activation::Sigmoid), columns: heard.columns })
     }
 }

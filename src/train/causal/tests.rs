@@ -52,13 +52,13 @@ fn material() -> Material {
 struct Loudness;
 
 impl Teacher for Loudness {
-    fn sizes(&self) -> [usize; 2] {
-        [1, 2]
+    fn lesson_shape(&self) -> LessonShape {
+        LessonShape { n_probs: 1, width: 2, column_secs: 0.128 }
     }
 
     fn hear(&self, samples: &[f32]) -> Result<Lesson> {
         let rms = (samples.iter().map(|x| x * x).sum::<f32>() / samples.len() as f32).sqrt();
-        Ok(Lesson { probs: vec![rms.min(1.0)], embedding: vec![rms, 1.0] })
+        Ok(Lesson { probs: vec![rms.min(1.0)], columns: [rms, 1.0].repeat(4) })
     }
 }
 

@@ -1,4 +1,4 @@
-//! The classifier's front end behind a mask, with a gradient: |X'| = exp(m · ln(1 + |X|)) − 1, power, mel bands,
+//! The classifier's front end behind a mask, with a gradient: |X'| = exp(m · ln(1 + |X|)) − 1 or m · |X|, power, mel bands,
 //! compression, frame by frame in one operation. In candle's operations each step would be a tensor of all bins of a batch.
 
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use crate::Result;
-use crate::dsp::{Compression, FrontEndParams, MelFilterbank, SpectrumPower};
+use crate::dsp::{Compression, FrontEndParams, MaskScale, MelFilterbank, SpectrumPower};
 use crate::model::lmac::BandSpread;
 use crate::model::ops::matmul;
 
@@ -32,16 +32,17 @@ pub struct MaskedFrontEnd {
 struct Inner {
     spread: BandSpread,
     bank: MelFilterbank,
+    scale: MaskScale,
     power: SpectrumPower,
     compression: Compression,
 }
 
 impl MaskedFrontEnd {
-    /// The front end of `params`.
+    /// The front end of `params` behind masks of this scale.
     ///
     /// # Errors
     /// As [`MelFilterbank::new`].
-    pub fn new(params: &FrontEndParams) -> Result<Self> {
+    pub fn new(params: &FrontEndParams, scale: MaskScale) -> Result<Self> {
         let spread = BandSpread::new(params)?;
         let bank = MelFilterbank::new(&params.mel, params.sample_rate, params.stft.n_fft)?;
         let (n_bins, n_mels) = (bank.n_bins(), bank.n_mels());
@@ -50,7 +51,7 @@ impl MaskedFrontEnd {
         Ok(Self {
             spread: Tensor::from_vec(matrix, (n_mels, n_bins), &Device::Cpu)?,
             shares: Tensor::from_vec(shares, (n_mels, 1), &Device::Cpu)?,
-            inner: Arc::new(Inner { spread, bank, power: params.power, compression: params.compression }),
+            inner: Arc::new(Inner { spread, bank, scale, power: params.power, compression: params.compression }),
         })
     }
 
@@ -117,10 +118,24 @@ impl Masked {
         if self.part == Part::Inside { mask } else { 1.0 - mask }
     }
 
+    /// A masked magnitude of which ln(1 + |X|) is `log`, and its slope by the mask.
+    fn masked(&self, mask: f32, log: f32) -> (f32, f32) {
+        match self.inner.scale {
+            MaskScale::Log => {
+                let one_more = (mask * log).exp();
+                (one_more - 1.0, one_more * log)
+            }
+            MaskScale::Gain => {
+                let magnitude = log.exp() - 1.0;
+                (mask * magnitude, magnitude)
+            }
+        }
+    }
+
     /// Mel bands of one masked frame, not yet compressed.
     fn mel(&self, mask: &[f32], log: &[f32], room: &mut Room) {
         for ((s, log), bin) in room.spectrum.iter_mut().zip(log).zip(self.inner.spread.bins()) {
-            let magnitude = (self.mask(mask, *bin) * log).exp() - 1.0;
+            let (magnitude, _) = self.masked(self.mask(mask, *bin), *log);
             *s = if self.inner.power == SpectrumPower::Power { magnitude * magnitude } else { magnitude };
         }
         self.inner.bank.apply(&room.spectrum, &mut room.bands);
@@ -137,9 +152,9 @@ impl Masked {
         }
         let sign = if self.part == Part::Inside { 1.0 } else { -1.0 };
         for ((grad, log), bin) in room.spectrum.iter().zip(log).zip(self.inner.spread.bins()) {
-            let one_more = (self.mask(mask, *bin) * log).exp();
-            let slope = if self.inner.power == SpectrumPower::Power { 2.0 * (one_more - 1.0) } else { 1.0 };
-            let grad = sign * grad * slope * one_more * log;
+            let (magnitude, by_mask) = self.masked(self.mask(mask, *bin), *log);
+            let slope = if self.inner.power == SpectrumPower::Power { 2.0 * magnitude } else { 1.0 };
+            let grad = sign * grad * slope * by_mask;
             let (band, on) = *bin;
             out[band] += (1.0 - on) * grad;
             out[(band + 1).min(mask.len() - 1)] += on * grad;

@@ -3,8 +3,9 @@
 use candle_core::{Device, Tensor};
 use rand::{Rng, RngExt};
 
-use super::LmacTraining;
 use super::hear::{MaskedFrontEnd, Part};
+use super::separate::Wanted;
+use super::{LmacTraining, Objective};
 use crate::Result;
 use crate::eval::metrics::top_class;
 use crate::model::classifier::{Network, probabilities};
@@ -34,7 +35,7 @@ pub struct Losses {
     pub outside: Tensor,
     /// Mean of the mask.
     pub size: Tensor,
-    /// Share of the segments that were guided.
+    /// Share of the segments that were guided, or whose part was known.
     pub guided: f64,
 }
 
@@ -78,6 +79,8 @@ pub struct Heard<'a> {
     pub log_magnitude: &'a Tensor,
     /// The same of the explained class' sound alone, for fine-tuning.
     pub clean: Option<&'a Tensor>,
+    /// What masks are to keep, for the separating objective.
+    pub wanted: Option<&'a Wanted>,
     /// What was asked of each segment.
     pub asked: &'a [Asked],
 }
@@ -98,20 +101,14 @@ pub fn losses(how: &LmacTraining, mask_bands: &Tensor, heard: &Heard<'_>) -> Res
     let inside = (recognised(&logits(Part::Inside)?, &chosen, how.activation)? * &present)?;
     let outside = still_recognised(&logits(Part::Outside)?, &chosen, how.activation)?;
     let size = heard.front_end.mean(mask_bands)?;
-    let guides = match heard.clean {
-        Some(clean) if how.guide > 0.0 => {
-            Some(guide(how, &heard.front_end.spread(mask_bands)?, heard.log_magnitude, clean)?)
-        }
-        _ => None,
-    };
+    let guides = guides(how, mask_bands, heard, &present)?;
     let sparsity = (&size * f64::from(how.sparsity))?;
     let (regulariser, guided) = match guides {
         None => (sparsity, 0.0),
-        Some((alike, distance)) => {
-            let is_guided = (alike * present)?;
+        Some((is_guided, distance)) => {
             let share = f64::from(is_guided.mean_all()?.to_scalar::<f32>()?);
             let free = (1.0 - &is_guided)?;
-            ((((is_guided * distance)? * f64::from(how.guide))? + (free * sparsity)?)?, share)
+            (((is_guided * distance)? + (free * sparsity)?)?, share)
         }
     };
     let total = (((&inside * f64::from(how.inside))? + (&outside * f64::from(how.outside))?)? + regulariser)?;
@@ -122,6 +119,22 @@ pub fn losses(how: &LmacTraining, mask_bands: &Tensor, heard: &Heard<'_>) -> Res
         size: size.mean_all()?,
         guided,
     })
+}
+
+/// Which segments are drawn towards a clean sound, `[batch]`, 0 or 1, and by how much each is to be moved; `None` where none is.
+fn guides(
+    how: &LmacTraining,
+    mask_bands: &Tensor,
+    heard: &Heard<'_>,
+    present: &Tensor,
+) -> Result<Option<(Tensor, Tensor)>> {
+    if let (Objective::Separate { weight }, Some(wanted)) = (how.objective, heard.wanted) {
+        let distance = wanted.distance(&heard.front_end.spread(mask_bands)?)?;
+        return Ok(Some((wanted.known.clone(), (distance * f64::from(weight))?)));
+    }
+    let Some(clean) = heard.clean.filter(|_| how.guide > 0.0) else { return Ok(None) };
+    let (alike, distance) = guide(how, &heard.front_end.spread(mask_bands)?, heard.log_magnitude, clean)?;
+    Ok(Some(((alike * present)?, (distance * f64::from(how.guide))?)))
 }
 
 /// L_in, `[batch]`: cross-entropy with the explained class. Of a multi-label model, binary cross-entropies summed over the

@@ -4,6 +4,7 @@
 mod data;
 mod hear;
 mod loss;
+mod separate;
 mod validate;
 
 use std::collections::HashMap;
@@ -20,7 +21,7 @@ use super::augment::AugmentParams;
 use super::checkpoint::Checkpoint;
 use super::classifier::{Clips, example_rng};
 use super::params;
-use crate::dsp::FrontEndParams;
+use crate::dsp::{FrontEndParams, MaskScale};
 use crate::model::classifier::Network;
 use crate::model::lmac::{CLASS_EVIDENCE, LmacConfig, LmacNet};
 use crate::model::manifest::Activation;
@@ -30,9 +31,34 @@ use crate::{Error, Result};
 
 pub use hear::{MaskedFrontEnd, Part};
 pub use loss::{Asked, Heard, Losses, ask, losses};
+pub use separate::Wanted;
 pub use validate::LmacFigures;
 
 use data::{Batch, hear as hear_sounds, make_batch};
+
+/// What masks are to do.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Objective {
+    /// The classifier recognises the class in what they keep and not in the rest (Eq. 2 of the paper). They scale logarithms,
+    /// as in the paper.
+    Mask,
+    /// The same, and where a mixture's parts are known they keep the part that has the class. They are gains.
+    Separate {
+        /// Weight of the part beside the terms of Eq. 2; it takes the place of the mask's mean.
+        weight: f32,
+    },
+}
+
+impl Objective {
+    /// What the masks do to magnitudes.
+    #[must_use]
+    pub const fn scale(self) -> MaskScale {
+        match self {
+            Self::Mask => MaskScale::Log,
+            Self::Separate { .. } => MaskScale::Gain,
+        }
+    }
+}
 
 /// How to train the decoder.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +69,8 @@ pub struct LmacTraining {
     pub front_end: FrontEndParams,
     /// The classifier's last step.
     pub activation: Activation,
+    /// What masks are to do.
+    pub objective: Objective,
     /// Frames of a clip, a multiple of the classifier's time pooling.
     pub clip_frames: usize,
     /// Frames of a window, a part of a clip as a monitor hears it; a multiple as well.
@@ -92,7 +120,7 @@ pub struct LmacEpoch {
     pub outside: f64,
     /// Mean of the mask.
     pub mask: f64,
-    /// Share of the examples that were guided.
+    /// Share of the examples that were guided, or whose part was known.
     pub guided: f64,
     /// Figures on validation clips, if there are any.
     pub figures: Option<LmacFigures>,
@@ -149,7 +177,7 @@ pub fn train(
         (None, Some(arrays)) => (from_arrays(&how.net, arrays)?, adam, 0),
         (None, None) => (initial(how, classifier)?, adam, 0),
     };
-    let front_end = MaskedFrontEnd::new(&how.front_end)?;
+    let front_end = MaskedFrontEnd::new(&how.front_end, how.objective.scale())?;
     let n_batches = clips.samples.len().div_ceil(how.batch);
     for epoch in first..how.epochs {
         let began = Instant::now();
@@ -226,14 +254,24 @@ fn step(
     } else {
         None
     };
+    let wanted = match how.objective {
+        Objective::Mask => None,
+        Objective::Separate { .. } => Some(Wanted::of(how, &batch.examples, &asked, batch.features.dim(1)?)?),
+    };
     let mut vars = HashMap::new();
     for (param, (name, shape)) in params.iter().zip(how.net.arrays()) {
         vars.insert(name, Var::from_slice(&param.values, shape, &Device::Cpu)?);
     }
     let tensors: HashMap<String, Tensor> = vars.iter().map(|(n, v)| (n.clone(), v.as_tensor().clone())).collect();
     let mask = LmacNet::from_tensors(&how.net, &tensors)?.forward(&decision.taps, &batch.features, &classes)?;
-    let heard =
-        Heard { front_end, classifier, log_magnitude: &batch.log_magnitude, clean: clean.as_ref(), asked: &asked };
+    let heard = Heard {
+        front_end,
+        classifier,
+        log_magnitude: &batch.log_magnitude,
+        clean: clean.as_ref(),
+        wanted: wanted.as_ref(),
+        asked: &asked,
+    };
     let parts = losses(how, &mask, &heard)?;
     let store = parts.total.backward()?;
     for param in params.iter_mut() {

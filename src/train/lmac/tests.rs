@@ -28,6 +28,7 @@ pub(super) fn settings() -> LmacTraining {
             compression: Compression::Log1p,
         },
         activation: Activation::Sigmoid,
+        objective: Objective::Mask,
         clip_frames: 16,
         window_frames: 16,
         window_share: 0.5,
@@ -61,4 +62,34 @@ fn a_fresh_decoder_knows_what_the_last_layer_says_for_each_class() {
     let scale = fc[1] / evidence[1];
     assert!(evidence.iter().zip(&fc).all(|(e, w)| (e * scale - w).abs() < 1e-5));
     assert!((evidence.iter().map(|e| e * e).sum::<f32>() / 20.0 - 1.0).abs() < 1e-5);
+}
+
+/// Both scales: the slope of a sum of the features, inside and outside, equals differences.
+#[test]
+fn the_front_end_behind_a_mask_has_the_right_slope() {
+    let how = settings();
+    let (n_frames, n_mels, n_bins) = (2, 16, 129);
+    let log: Vec<f32> = (0..n_frames * n_bins).map(|i| 1.5 + (i as f32 * 0.9).sin()).collect();
+    let log = Tensor::from_vec(log, (1, n_frames, n_bins), &Device::Cpu).unwrap();
+    let values: Vec<f32> = (0..n_frames * n_mels).map(|i| 0.5 + 0.4 * (i as f32 * 1.3).cos()).collect();
+    for (scale, part) in
+        [(MaskScale::Log, Part::Inside), (MaskScale::Gain, Part::Inside), (MaskScale::Gain, Part::Outside)]
+    {
+        let front_end = MaskedFrontEnd::new(&how.front_end, scale).unwrap();
+        let sum = |mask: &Tensor| front_end.features(mask, &log, part).unwrap().sum_all().unwrap();
+        let var = Var::from_slice(&values, (1, n_frames, n_mels), &Device::Cpu).unwrap();
+        let store = sum(var.as_tensor()).backward().unwrap();
+        let grad: Vec<f32> = store.get(&var).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        for i in (0..values.len()).step_by(5) {
+            let at = |by: f32| {
+                let mut moved = values.clone();
+                moved[i] += by;
+                let mask = Tensor::from_vec(moved, (1, n_frames, n_mels), &Device::Cpu).unwrap();
+                f64::from(sum(&mask).to_scalar::<f32>().unwrap())
+            };
+            let want = (at(0.01) - at(-0.01)) / 0.02;
+            let error = (f64::from(grad[i]) - want).abs();
+            assert!(error < 0.02 * want.abs().max(0.1), "{scale:?} {part:?} {i}: {} is not {want}", grad[i]);
+        }
+    }
 }

@@ -3,8 +3,14 @@
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
+use crate::dsp::from_db;
 use crate::units::SampleRate;
 
+/// How likely a microphone colours a scene, with how many bells or dips, how high they are in dB, and where in Hz.
+const COLOUR_PROB: f64 = 0.5;
+const BELLS: usize = 3;
+const BELL_DB: f32 = 9.0;
+const BELL_HZ: (f32, f32) = (80.0, 7_000.0);
 /// How likely a scene is limited to a band, clipped, and coded with loss.
 const BAND_PROB: f64 = 0.2;
 const CLIP_PROB: f64 = 0.07;
@@ -12,6 +18,12 @@ const CODE_PROB: f64 = 0.1;
 
 /// Damages a scene at random, or not at all.
 pub(super) fn damage(rng: &mut ChaCha8Rng, rate: SampleRate, samples: &mut [f32]) {
+    if rng.random_bool(COLOUR_PROB) {
+        for _ in 0..rng.random_range(1..=BELLS) {
+            let hz = rng.random_range(BELL_HZ.0.ln()..BELL_HZ.1.ln()).exp();
+            bell(samples, rate, hz, rng.random_range(0.4..2.0), rng.random_range(-BELL_DB..BELL_DB));
+        }
+    }
     if rng.random_bool(BAND_PROB) {
         match rng.random_range(0..3) {
             // What is left of 8 kHz sampling, of a telephone, of a small loudspeaker or microphone.
@@ -60,15 +72,31 @@ fn high_pass(samples: &mut [f32], rate: SampleRate, hz: f32) {
 
 /// One section of second order, by the bilinear transform (R. Bristow-Johnson's cookbook).
 fn biquad(samples: &mut [f32], rate: SampleRate, hz: f32, q: f32, high: bool) {
-    let w = (std::f32::consts::TAU * hz / rate.hz() as f32).min(3.1);
-    let (alpha, cos) = (w.sin() / (2.0 * q), w.cos());
-    let a0 = 1.0 + alpha;
+    let (alpha, cos) = section(rate, hz, q);
     let edge = if high { (1.0 + cos) / 2.0 } else { (1.0 - cos) / 2.0 };
-    let b = [edge / a0, if high { -2.0 * edge } else { 2.0 * edge } / a0, edge / a0];
-    let a = [-2.0 * cos / a0, (1.0 - alpha) / a0];
+    let b = [edge, if high { -2.0 * edge } else { 2.0 * edge }, edge];
+    filter(samples, b, [1.0 + alpha, -2.0 * cos, 1.0 - alpha]);
+}
+
+/// A bell or dip of so many dB at `hz` (the same cookbook).
+fn bell(samples: &mut [f32], rate: SampleRate, hz: f32, q: f32, db: f32) {
+    let (alpha, cos) = section(rate, hz, q);
+    let a = from_db(db / 2.0);
+    filter(samples, [1.0 + alpha * a, -2.0 * cos, 1.0 - alpha * a], [1.0 + alpha / a, -2.0 * cos, 1.0 - alpha / a]);
+}
+
+/// Bandwidth term and cosine of a section at `hz`.
+fn section(rate: SampleRate, hz: f32, q: f32) -> (f32, f32) {
+    let w = (std::f32::consts::TAU * hz / rate.hz() as f32).min(3.1);
+    (w.sin() / (2.0 * q), w.cos())
+}
+
+/// Filters in place with the coefficients of z⁰, z⁻¹ and z⁻².
+fn filter(samples: &mut [f32], b: [f32; 3], a: [f32; 3]) {
+    let (b, a) = (b.map(|c| c / a[0]), a.map(|c| c / a[0]));
     let (mut x1, mut x2, mut y1, mut y2) = (0.0_f32, 0.0_f32, 0.0_f32, 0.0_f32);
     for x in samples {
-        let y = b[0] * *x + b[1] * x1 + b[2] * x2 - a[0] * y1 - a[1] * y2;
+        let y = b[0] * *x + b[1] * x1 + b[2] * x2 - a[1] * y1 - a[2] * y2;
         (x2, x1, y2, y1) = (x1, *x, y1, y);
         *x = y;
     }
@@ -97,6 +125,15 @@ mod tests {
         let high = |hz| level_of(hz, |s| high_pass(s, rate, 400.0));
         assert!(high(2_000.0).abs() < 0.1);
         assert!((high(200.0) + 24.0).abs() < 1.5, "{}", high(200.0));
+    }
+
+    #[test]
+    fn a_bell_raises_its_place_and_nothing_far_from_it() {
+        let rate = SampleRate::new(16_000).unwrap();
+        let with = |hz, db| level_of(hz, |s| bell(s, rate, 1_000.0, 2.0, db));
+        assert!((with(1_000.0, 6.0) - 6.0).abs() < 0.1, "{}", with(1_000.0, 6.0));
+        assert!((with(1_000.0, -9.0) + 9.0).abs() < 0.1);
+        assert!(with(100.0, 6.0).abs() < 0.2 && with(6_000.0, 6.0).abs() < 0.2);
     }
 
     #[test]

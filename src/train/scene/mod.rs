@@ -21,8 +21,13 @@ const N_SOUNDS: [f64; 4] = [0.14, 0.46, 0.28, 0.12];
 /// How likely a sound is none of the labels.
 const OTHER_PROB: f64 = 0.2;
 /// How likely a sound is played faster or slower, and how much.
-const SPEED_PROB: f64 = 0.4;
-const SPEED: (f32, f32) = (0.85, 1.18);
+const SPEED_PROB: f64 = 0.5;
+const SPEED: (f32, f32) = (0.8, 1.25);
+/// How likely a taught scene is strange: its sounds are changed until their labels no longer hold, and the teacher alone says
+/// what is there.
+const STRANGE_PROB: f64 = 0.25;
+/// Speeds in strange scenes; half of their sounds run backwards.
+const STRANGE_SPEED: (f32, f32) = (0.5, 2.0);
 /// Level of further sounds relative to the first, in dB.
 const FURTHER_DB: (f32, f32) = (-15.0, 0.0);
 /// How likely sounds are in a room.
@@ -50,6 +55,8 @@ pub struct SceneShape {
     pub frame_samples: usize,
     /// Frames of targets.
     pub n_frames: usize,
+    /// Whether a teacher hears the scenes too, so that some may be strange.
+    pub taught: bool,
 }
 
 /// One scene.
@@ -74,11 +81,13 @@ pub fn scene(rng: &mut ChaCha8Rng, material: &Material, shape: &SceneShape) -> S
         weights: vec![1.0; shape.n_frames * n_classes],
         n_classes,
     };
+    let strange = shape.taught && rng.random_bool(STRANGE_PROB);
     let mut powers = Vec::new();
     for i in 0..draw(rng, &N_SOUNDS) {
         let gain = if i == 0 { 1.0 } else { from_db(rng.random_range(FURTHER_DB.0..FURTHER_DB.1)) };
         if let Some(sound) = material.draw(rng) {
-            powers.push((mixed.add(rng, sound, gain), gain * gain));
+            let playing = Playing::draw(rng, strange);
+            powers.push((mixed.add(rng, sound, playing, gain), gain * gain));
         }
     }
     if !material.rooms.is_empty() && !powers.is_empty() && rng.random_bool(ROOM_PROB) {
@@ -92,12 +101,39 @@ pub fn scene(rng: &mut ChaCha8Rng, material: &Material, shape: &SceneShape) -> S
             mixed.forgive(added);
         }
     }
+    if strange {
+        mixed.weights.fill(0.0);
+    }
     let mut samples = mixed.sounds;
     damage::damage(rng, shape.rate, &mut samples);
     let reference = if powers.is_empty() { background.max(1e-12).sqrt() } else { 1.0 };
     let gain = from_db(rng.random_range(LEVEL_DB.0..LEVEL_DB.1)) / reference;
     samples.iter_mut().for_each(|x| *x = (*x * gain).clamp(-1.0, 1.0));
     Scene { samples, targets: mixed.targets, weights: mixed.weights }
+}
+
+/// How a recording is played into a scene.
+#[derive(Debug, Clone, Copy)]
+struct Playing {
+    speed: f32,
+    backwards: bool,
+}
+
+impl Playing {
+    fn draw(rng: &mut ChaCha8Rng, strange: bool) -> Self {
+        if strange {
+            let (slow, fast) = (STRANGE_SPEED.0.ln(), STRANGE_SPEED.1.ln());
+            return Self { speed: rng.random_range(slow..fast).exp(), backwards: rng.random_bool(0.5) };
+        }
+        let speed = if rng.random_bool(SPEED_PROB) { rng.random_range(SPEED.0..SPEED.1) } else { 1.0 };
+        Self { speed, backwards: false }
+    }
+
+    /// The place in a recording of `n` samples that sounds `after` samples of the scene behind its start.
+    fn place(self, after: i64, n: usize) -> f32 {
+        let place = after as f32 * self.speed;
+        if self.backwards { n as f32 - 1.0 - place } else { place }
+    }
 }
 
 /// Where a sound's class was marked: class and frames.
@@ -116,11 +152,14 @@ struct Mixed {
 
 impl Mixed {
     /// Lays a sound into the scene so that some of what sounds of it is heard.
-    fn add(&mut self, rng: &mut ChaCha8Rng, sound: &Sound, gain: f32) -> Added {
+    fn add(&mut self, rng: &mut ChaCha8Rng, sound: &Sound, playing: Playing, gain: f32) -> Added {
         let block = block_samples(self.shape.rate) as i64;
-        let speed = if rng.random_bool(SPEED_PROB) { rng.random_range(SPEED.0..SPEED.1) } else { 1.0 };
-        let (first, end) = sound.span();
-        let scaled = |blocks: usize| (blocks as f32 / speed) as i64;
+        let (mut first, mut end) = sound.span();
+        if playing.backwards {
+            let n_blocks = sound.active.len();
+            (first, end) = (n_blocks.saturating_sub(end), n_blocks - first);
+        }
+        let scaled = |blocks: usize| (blocks as f32 / playing.speed) as i64;
         let (first, end) = (scaled(first), scaled(end).max(scaled(first) + 1));
         let n_blocks = self.shape.n_samples as i64 / block;
         let least = LEAST_BLOCKS.min(end - first);
@@ -128,17 +167,17 @@ impl Mixed {
         let earliest = -(end - first - least);
         let latest = (n_blocks - least).max(earliest + 1);
         let start = (rng.random_range(earliest..latest) - first) * block + rng.random_range(0..block);
-        self.lay(sound, speed, start, gain);
-        let frames = self.mark(sound, speed, start);
+        self.lay(sound, playing, start, gain);
+        let frames = self.mark(sound, playing, start);
         Added { class: sound.class, frames }
     }
 
-    fn lay(&mut self, sound: &Sound, speed: f32, start: i64, gain: f32) {
-        let n = (sound.samples.len() as f32 / speed) as i64;
+    fn lay(&mut self, sound: &Sound, playing: Playing, start: i64, gain: f32) {
+        let n = (sound.samples.len() as f32 / playing.speed) as i64;
         let from = start.max(0);
         let to = (start + n).min(self.shape.n_samples as i64);
         for at in from..to {
-            let place = (at - start) as f32 * speed;
+            let place = playing.place(at - start, sound.samples.len());
             let (whole, rest) = (place as usize, place.fract());
             let now = sound.samples.get(whole).copied().unwrap_or(0.0);
             let next = sound.samples.get(whole + 1).copied().unwrap_or(now);
@@ -147,10 +186,10 @@ impl Mixed {
     }
 
     /// Marks the frames in most of which the sound is active, and returns them.
-    fn mark(&mut self, sound: &Sound, speed: f32, start: i64) -> Vec<usize> {
+    fn mark(&mut self, sound: &Sound, playing: Playing, start: i64) -> Vec<usize> {
         let block = block_samples(self.shape.rate) as f32;
         let active = |sample: i64| {
-            let place = (sample - start) as f32 * speed / block;
+            let place = playing.place(sample - start, sound.samples.len()) / block;
             place >= 0.0 && sound.active.get(place as usize).copied().unwrap_or(false)
         };
         let step = (self.shape.frame_samples / 8).max(1);

@@ -2,6 +2,7 @@
 //! among random sounds and noise. As each object of a clip is known alone, what a method finds can be compared with it.
 
 mod objects;
+mod parts;
 mod set;
 
 use rand::seq::SliceRandom;
@@ -9,6 +10,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 pub use objects::{object, random_sound};
+pub use parts::{Parts, parts_of_clips};
 pub use set::{FOLDS, write_set};
 
 use crate::error::{Error, Result};

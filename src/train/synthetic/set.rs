@@ -16,7 +16,7 @@ pub const FOLDS: usize = 5;
 /// The table of clips, as ESC-50 names it.
 const CLIPS_TABLE: &str = "meta/esc50.csv";
 /// The table of the objects alone.
-const PARTS_TABLE: &str = "meta/parts.tsv";
+pub(super) const PARTS_TABLE: &str = "meta/parts.tsv";
 
 /// Writes `per_class` clips of each class into `dir`, in the layout of ESC-50, and every object alone beside them: `parts/`
 /// holds `CLIP-object-K.wav` for each object K (1…4) of a clip, as long and as loud as it is in there, and `meta/parts.tsv`

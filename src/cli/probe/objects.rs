@@ -1,0 +1,61 @@
+//! What `--objects` compares.
+
+use std::path::Path;
+
+use super::{Bar, Subject, concepts};
+use crate::error::{Error, Result};
+use crate::eval::probe::objects::{MakeMethod, ObjectClip, ObjectFinding, find as find_objects};
+use crate::interpret::methods::load;
+use crate::interpret::{Interpreter, concepts::with_subspaces};
+use crate::model::classifier::Classifier;
+use crate::model::device::ComputeDevice;
+use crate::train::dataset::ClipMeta;
+use crate::train::load::load_clips;
+use crate::train::synthetic::parts_of_clips;
+
+/// Random subspaces in the layer of each of the package's concepts, beside them.
+const RANDOM: &str = "random";
+
+/// What each method keeps of the objects of some clips of the set in `dir`; random subspaces last, where the model has concepts.
+///
+/// # Errors
+/// Where the set does not list its objects, one cannot be read, or a method fails.
+pub(super) fn find(subject: &Subject, dir: &Path, chosen: &[usize], seed: u64) -> Result<Vec<ObjectFinding>> {
+    let clips = clips(subject, dir, chosen)?;
+    let package = &subject.package;
+    let classifier = Classifier::load(package)?;
+    let one = |name: &str, make: MakeMethod<'_>| {
+        let bar = Bar::new("looking for objects");
+        find_objects(&classifier, (name, make), &clips, &mut |done, all| bar.at(done, all))
+    };
+    let mut results = Vec::new();
+    for method in &subject.methods {
+        results.push(one(method, &|| load(package, method, &ComputeDevice::cpu(), seed))?);
+    }
+    if let Some(spec) = package.manifest().drsa.values().next() {
+        let block = spec.block().ok_or_else(|| Error::bug("a layer that was checked is none"))?;
+        let subspaces = concepts::random(package, spec, seed)?;
+        let make = || -> Result<Box<dyn Interpreter>> {
+            Ok(Box::new(with_subspaces(package, block, &spec.rules, subspaces.clone(), Default::default())?))
+        };
+        results.push(one(RANDOM, &make)?);
+    }
+    Ok(results)
+}
+
+/// The chosen clips with their objects, all at the model's rate and length.
+fn clips(subject: &Subject, dir: &Path, chosen: &[usize]) -> Result<Vec<ObjectClip>> {
+    let parts = parts_of_clips(dir)?;
+    let front_end = subject.package.manifest().front_end.params()?;
+    let one = |i: &usize| {
+        let (meta, samples) = (&subject.metas[*i], subject.clips[*i].clone());
+        let name = meta.path.file_name().unwrap_or_default().to_string_lossy();
+        let parts = parts.get(&*name).map_or(&[][..], Vec::as_slice);
+        let metas: Vec<ClipMeta> =
+            parts.iter().map(|(_, path)| ClipMeta { path: path.clone(), ..meta.clone() }).collect();
+        let sounds = load_clips(&metas, front_end.sample_rate, samples.len(), &mut |_, _| ())?;
+        let objects = parts.iter().map(|(number, _)| *number).zip(sounds).collect();
+        Ok(ObjectClip { samples, objects })
+    };
+    chosen.iter().map(one).collect()
+}

@@ -1,0 +1,207 @@
+//! Which method finds which object (the synthetic set of the thesis on concept-based explanations, section 4.1): where each object
+//! of a clip is known alone, what an explanation keeps can be compared with it. The thesis shows this as pictures.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Progress;
+use crate::Result;
+use crate::dsp::{Complex32, Spectrogram};
+use crate::eval::faithfulness::{Heard, Keep, Listener};
+use crate::eval::mask_metrics::si_sdr_db;
+use crate::eval::metrics;
+use crate::eval::workers::for_each;
+use crate::interpret::{Explanation, Interpreter};
+use crate::model::classifier::Classifier;
+use crate::units::ClassId;
+
+/// One clip and the objects in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ObjectClip {
+    /// The clip, at the model's rate.
+    pub samples: Vec<f32>,
+    /// Each object's number, from 1, and its sound in the clip, as long.
+    pub objects: Vec<(usize, Vec<f32>)>,
+}
+
+/// Makes a method, once a clip: methods are not shared between threads.
+pub type MakeMethod<'a> = &'a (dyn Fn() -> Result<Box<dyn Interpreter>> + Sync);
+
+/// What one method makes of the objects.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ObjectFinding {
+    /// The method.
+    pub method: String,
+    /// Each class and object, in order.
+    pub objects: Vec<ObjectFigures>,
+}
+
+/// One object of a class: means over the clips that hold it and whose top class it is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ObjectFigures {
+    /// The label.
+    pub label: String,
+    /// The object's number.
+    pub object: usize,
+    /// The part of the explanation that stands for it, from 1: the one that keeps the largest share of it on every other clip,
+    /// which are not measured. None where the method makes one mask.
+    pub part: Option<usize>,
+    /// Clips that were measured.
+    pub n: usize,
+    /// The object's share of the clip's energy, 0…1.
+    pub share_in_clip: Option<f64>,
+    /// Its share of the energy that the part keeps.
+    pub share_in_part: Option<f64>,
+    /// SI-SDR of the part for the object, less that of the clip, in dB.
+    pub si_sdr_improvement_db: Option<f64>,
+}
+
+/// One object under one part of one clip's explanation.
+struct Match {
+    class: usize,
+    object: usize,
+    /// Whether it chooses the part, and is not measured.
+    chooses: bool,
+    share_in_clip: f64,
+    /// Of each part of the explanation.
+    parts: Vec<PartMatch>,
+}
+
+/// One object under one part of an explanation.
+struct PartMatch {
+    /// The object's share of the energy that the part keeps.
+    share: Option<f64>,
+    /// SI-SDR of the part for the object, less that of the clip.
+    improvement_db: Option<f64>,
+}
+
+/// Compares what a method's parts keep of the top class with the objects of each clip.
+///
+/// # Errors
+/// Where a method or a clip does not fit.
+pub fn find(
+    classifier: &Classifier,
+    method: (&str, MakeMethod<'_>),
+    clips: &[ObjectClip],
+    progress: Progress<'_>,
+) -> Result<ObjectFinding> {
+    let one = |i: usize| clip_matches(classifier, method.1, &clips[i], i.is_multiple_of(2));
+    let matches: Vec<Match> = for_each(clips.len(), one, progress)?.into_iter().flatten().collect();
+    let mut grouped: BTreeMap<(usize, usize), Vec<&Match>> = BTreeMap::new();
+    matches.iter().for_each(|m| grouped.entry((m.class, m.object)).or_default().push(m));
+    let figures = grouped.into_iter().map(|((class, object), matches)| {
+        let label = classifier.labels().get(class).map_or_else(String::new, |label| label.name.clone());
+        figures(label, object, &matches)
+    });
+    Ok(ObjectFinding { method: method.0.to_owned(), objects: figures.collect() })
+}
+
+fn figures(label: String, object: usize, matches: &[&Match]) -> ObjectFigures {
+    let n_parts = matches.iter().map(|m| m.parts.len()).min().unwrap_or(0);
+    let (choosing, measured): (Vec<&Match>, Vec<&Match>) = matches.iter().partition(|m| m.chooses);
+    let mean_share =
+        |part: usize| metrics::mean(&choosing.iter().filter_map(|m| m.parts[part].share).collect::<Vec<_>>());
+    let best = (0..n_parts).max_by(|a, b| mean_share(*a).unwrap_or(-1.0).total_cmp(&mean_share(*b).unwrap_or(-1.0)));
+    let of_best = |which: fn(&PartMatch) -> Option<f64>| {
+        let found = measured.iter().filter_map(|m| which(m.parts.get(best?)?));
+        metrics::mean(&found.collect::<Vec<_>>())
+    };
+    ObjectFigures {
+        label,
+        object,
+        part: best.filter(|_| n_parts > 1).map(|part| part + 1),
+        n: measured.len(),
+        share_in_clip: metrics::mean(&measured.iter().map(|m| m.share_in_clip).collect::<Vec<_>>()),
+        share_in_part: of_best(|part| part.share),
+        si_sdr_improvement_db: of_best(|part| part.improvement_db),
+    }
+}
+
+fn clip_matches(classifier: &Classifier, make: MakeMethod<'_>, clip: &ObjectClip, chooses: bool) -> Result<Vec<Match>> {
+    let mut listener = Listener::new(classifier)?;
+    let heard = listener.hear(&clip.samples)?;
+    let class = heard.classified.top();
+    let explanation = make()?.explain(&heard.segment())?;
+    let masks = part_masks(explanation.as_ref(), ClassId(class));
+    let scale = explanation.mask_scale();
+    let kept: Vec<(Vec<f32>, Spectrogram)> = masks
+        .iter()
+        .map(|mask| Ok((listener.audio(&heard, mask, scale, Keep::Inside)?, heard.masked(mask, scale, Keep::Inside))))
+        .collect::<Result<_>>()?;
+    let mut matches = Vec::with_capacity(clip.objects.len());
+    for (object, sound) in &clip.objects {
+        let alone = listener.spectrogram(sound)?;
+        let of_clip = si_sdr_db(&clip.samples, sound);
+        let parts = kept.iter().map(|(audio, masked)| {
+            let improvement_db = si_sdr_db(audio, sound).zip(of_clip).map(|(part, clip)| part - clip);
+            PartMatch { share: share(&heard, masked, &alone), improvement_db }
+        });
+        let parts = parts.collect();
+        let whole = share(&heard, &heard.spectrogram, &alone).unwrap_or(0.0);
+        matches.push(Match { class, object: *object, chooses, share_in_clip: whole, parts });
+    }
+    Ok(matches)
+}
+
+/// The masks of a class's components, by their index; the whole mask where there are none.
+fn part_masks(explanation: &dyn Explanation, class: ClassId) -> Vec<Vec<f32>> {
+    let mut indices: Vec<usize> = explanation.components(class).iter().map(|component| component.index).collect();
+    indices.sort_unstable();
+    if indices.is_empty() || explanation.plays_samples() {
+        return vec![explanation.whole_mask(class)];
+    }
+    let mask = |index: usize| {
+        let mut mask = vec![0.0; explanation.n_frames() * explanation.n_bins()];
+        explanation.component_mask(class, index, 0..explanation.n_frames(), &mut mask);
+        mask
+    };
+    indices.into_iter().map(mask).collect()
+}
+
+/// The share of the energy in `masked` that is the object's: the mask, as a gain, is laid on the object alone and on the rest.
+fn share(heard: &Heard, masked: &Spectrogram, object: &Spectrogram) -> Option<f64> {
+    let energy = |x: &Complex32| f64::from(x.norm_sqr());
+    let (mut of_object, mut all) = (0.0, 0.0);
+    for ((x, masked), object) in heard.spectrogram.frames.iter().zip(&masked.frames).zip(&object.frames) {
+        let power = energy(x);
+        let gain = if power > 0.0 { energy(masked) / power } else { 0.0 };
+        let kept = gain * energy(object);
+        of_object += kept;
+        all += kept + gain * energy(&(x - object));
+    }
+    (all > 0.0).then(|| of_object / all)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn matched(object: usize, chooses: bool, shares: [f64; 2], gain: f64) -> Match {
+        let parts = shares.iter().map(|share| PartMatch { share: Some(*share), improvement_db: Some(gain) }).collect();
+        Match { class: 0, object, chooses, share_in_clip: 0.25, parts }
+    }
+
+    #[test]
+    fn the_part_is_chosen_on_clips_that_are_not_measured() {
+        let matches = [
+            matched(1, true, [0.1, 0.8], 9.0),
+            matched(1, false, [0.9, 0.3], 2.0),
+            matched(1, true, [0.3, 0.7], 9.0),
+            matched(1, false, [0.9, 0.5], 4.0),
+        ];
+        let figures = figures("toy".to_owned(), 1, &matches.iter().collect::<Vec<_>>());
+        assert_eq!((figures.part, figures.n), (Some(2), 2));
+        assert_eq!((figures.share_in_part, figures.si_sdr_improvement_db), (Some(0.4), Some(3.0)));
+        assert_eq!(figures.share_in_clip, Some(0.25));
+    }
+
+    #[test]
+    fn a_method_of_one_mask_has_no_part_to_choose() {
+        let mut one = matched(2, false, [0.6, 0.0], 1.0);
+        one.parts.truncate(1);
+        let figures = figures("toy".to_owned(), 2, &[&one]);
+        assert_eq!((figures.part, figures.share_in_part), (None, Some(0.6)));
+    }
+}
