@@ -2,8 +2,8 @@
 // Each person gets each event in one format only; all formats come about equally often.
 
 const FORMATS = ["signal heard", "signal seen", "explanation heard", "explanation seen"];
-/** How a picture is laid out, in pixels: axis, panel, gap, panel, scale. Above the panels stands the label, which is cut off. */
-const [AXIS, GAP, SCALE, TITLE] = [88, 36, 124, 50];
+/** How a picture is laid out, in pixels: axis, panel, gap, panel, scale. The label above and the words below are cut off. */
+const [AXIS, GAP, SCALE, TITLE, WORDS_BELOW] = [88, 36, 124, 50, 28];
 
 let guessing = null;
 const guessPlayer = new Player(() => drawGuessPlayer());
@@ -71,7 +71,7 @@ async function drawGuessPicture(event, format) {
   const panel = Math.max(1, (image.naturalWidth - AXIS - GAP - SCALE) / 2);
   const right = format.startsWith("signal") ? 0 : panel + GAP;
   const canvas = $("g-picture");
-  const height = Math.max(1, image.naturalHeight - TITLE);
+  const height = Math.max(1, image.naturalHeight - TITLE - WORDS_BELOW);
   [canvas.width, canvas.height] = [AXIS + panel, height];
   const draw = canvas.getContext("2d");
   // The axis of frequencies stands left of the first panel alone.
