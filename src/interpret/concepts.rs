@@ -142,23 +142,6 @@ pub fn load(package: &Package, method: &'static str, form: MaskForm) -> Result<A
     })
 }
 
-/// The same with other subspaces of each class, as in random ones to compare with; named `random`.
-///
-/// # Errors
-/// As [`TwoStep::open`].
-pub fn with_subspaces(
-    package: &Package,
-    block: usize,
-    rules: &str,
-    subspaces: Vec<Option<Subspaces>>,
-    form: MaskForm,
-) -> Result<Attributor> {
-    Attributor::new(package, form, |net| {
-        let way = TwoStep::through(net, package, block, rules)?;
-        Ok(Box::new(Concepts { method: "random", way, names: vec![Vec::new(); subspaces.len()], subspaces }))
-    })
-}
-
 fn given_names(spec: &ConceptsSpec, label: &str) -> Vec<String> {
     (0..spec.concepts).map(|concept| spec.given_name(label, concept).to_owned()).collect()
 }

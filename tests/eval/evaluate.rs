@@ -385,6 +385,24 @@ fn a_mask_works_on_the_log_magnitude_and_keeps_the_phase() {
 }
 
 #[test]
+fn a_gain_and_what_it_leaves_add_up_to_the_sound() {
+    let dir = tempfile::tempdir().unwrap();
+    let classifier = Classifier::load(&package(dir.path())).unwrap();
+    let mut listener = Listener::new(&classifier).unwrap();
+    let samples = clip(2);
+    let heard = listener.hear(&samples).unwrap();
+    let mask: Vec<f32> = (0..N_FRAMES * N_BINS).map(|i| 0.5 + 0.5 * (i as f32 * 0.3).sin()).collect();
+    let inside = listener.audio(&heard, &mask, MaskScale::Gain, Keep::Inside).unwrap();
+    let outside = listener.audio(&heard, &mask, MaskScale::Gain, Keep::Outside).unwrap();
+    let sum = inside.iter().zip(&outside).map(|(a, b)| a + b);
+    let worst = sum.zip(&samples).take(N_SAMPLES - 100).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst < 1e-5, "{worst}");
+    let quiet = listener.audio(&heard, &vec![0.5; mask.len()], MaskScale::Gain, Keep::Inside).unwrap();
+    let worst = quiet.iter().zip(&samples).take(N_SAMPLES - 100).map(|(a, b)| (a - 0.5 * b).abs()).fold(0.0, f32::max);
+    assert!(worst < 1e-5, "{worst}");
+}
+
+#[test]
 fn clips_of_any_length_fill_one_segment() {
     let dir = tempfile::tempdir().unwrap();
     let classifier = Classifier::load(&package(dir.path())).unwrap();

@@ -74,6 +74,26 @@ fn every_class_has_a_mask_of_its_own_over_all_frames() {
 }
 
 #[test]
+fn a_decoder_of_gains_says_so_whole_and_shrunk() {
+    let dir = tempfile::tempdir().unwrap();
+    let package = package(dir.path(), true);
+    let classifier = Classifier::load(&package).unwrap();
+    let heard = Listener::new(&classifier).unwrap().hear(&chirp()).unwrap();
+    let scale_of = |package: &Package| {
+        let explanation = LMac::load(package).unwrap().explain(&heard.segment()).unwrap();
+        let shrunk = explanation.shrunk(&[ClassId(0)], 0..8).unwrap();
+        assert_eq!(explanation.mask_scale(), shrunk.mask_scale());
+        explanation.mask_scale()
+    };
+    assert_eq!(scale_of(&package), MaskScale::Log);
+    let mut manifest = package.manifest().clone();
+    manifest.lmac.as_mut().unwrap().scale = MaskScale::Gain;
+    let files = [("lmac.safetensors".to_string(), package.tensors("lmac.safetensors").unwrap())].into();
+    Package::write(dir.path(), manifest, &files).unwrap();
+    assert_eq!(scale_of(&Package::open(dir.path()).unwrap()), MaskScale::Gain);
+}
+
+#[test]
 fn without_conditioning_there_is_one_mask_the_likeliest_class_has() {
     let dir = tempfile::tempdir().unwrap();
     let package = package(dir.path(), false);

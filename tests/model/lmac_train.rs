@@ -108,6 +108,16 @@ fn it_learns_and_a_resumed_run_ends_where_an_uninterrupted_one_does() {
     assert_eq!(resumed.unwrap(), whole.unwrap());
 }
 
+/// Clips of three tones, each its own class: the separating objective knows the parts of every mixture.
+#[test]
+fn the_separating_objective_learns_from_known_parts() {
+    let setting = Setting::new();
+    let how = LmacTraining { objective: Objective::Separate { weight: 1.0 }, absent: 0.0, ..setting.how.clone() };
+    let (trained, epochs) = setting.run(&how, None, false, usize::MAX);
+    assert!(trained.is_ok() && epochs[3].loss < epochs[0].loss, "{epochs:?}");
+    assert!(epochs.iter().any(|e| e.guided > 0.0), "some parts are known: {epochs:?}");
+}
+
 #[test]
 fn fine_tuning_begins_with_the_decoder_that_is_there_and_guides() {
     let setting = Setting::new();

@@ -43,16 +43,6 @@ pub(super) fn systems(package: &Package, seed: u64) -> Result<Vec<ConceptSystem>
     Ok(systems)
 }
 
-/// Random subspaces beside concepts that the package has.
-///
-/// # Errors
-/// A model error where they do not fit.
-pub(super) fn random(package: &Package, spec: &ConceptsSpec, seed: u64) -> Result<Vec<Option<Subspaces>>> {
-    let block = spec.block().ok_or_else(|| Error::bug("a layer that was checked is none"))?;
-    let n_channels = TwoStep::open(package, block, &spec.rules)?.n_channels();
-    drawn(package, n_channels, spec.concepts, seed, 0)
-}
-
 fn system(
     name: String,
     spec: &ConceptsSpec,

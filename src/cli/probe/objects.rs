@@ -2,21 +2,17 @@
 
 use std::path::Path;
 
-use super::{Bar, Subject, concepts};
-use crate::error::{Error, Result};
-use crate::eval::probe::objects::{MakeMethod, ObjectClip, ObjectFinding, find as find_objects};
+use super::{Bar, Subject};
+use crate::error::Result;
+use crate::eval::probe::objects::{ObjectClip, ObjectFinding, find as find_objects};
 use crate::interpret::methods::load;
-use crate::interpret::{Interpreter, concepts::with_subspaces};
 use crate::model::classifier::Classifier;
 use crate::model::device::ComputeDevice;
 use crate::train::dataset::ClipMeta;
 use crate::train::load::load_clips;
 use crate::train::synthetic::parts_of_clips;
 
-/// Random subspaces in the layer of each of the package's concepts, beside them.
-const RANDOM: &str = "random";
-
-/// What each method keeps of the objects of some clips of the set in `dir`; random subspaces last, where the model has concepts.
+/// What each method keeps of the objects of some clips of the set in `dir`.
 ///
 /// # Errors
 /// Where the set does not list its objects, one cannot be read, or a method fails.
@@ -24,23 +20,12 @@ pub(super) fn find(subject: &Subject, dir: &Path, chosen: &[usize], seed: u64) -
     let clips = clips(subject, dir, chosen)?;
     let package = &subject.package;
     let classifier = Classifier::load(package)?;
-    let one = |name: &str, make: MakeMethod<'_>| {
+    let one = |method: &String| {
         let bar = Bar::new("looking for objects");
-        find_objects(&classifier, (name, make), &clips, &mut |done, all| bar.at(done, all))
+        let make = || load(package, method, &ComputeDevice::cpu(), seed);
+        find_objects(&classifier, (method.as_str(), &make), &clips, &mut |done, all| bar.at(done, all))
     };
-    let mut results = Vec::new();
-    for method in &subject.methods {
-        results.push(one(method, &|| load(package, method, &ComputeDevice::cpu(), seed))?);
-    }
-    if let Some(spec) = package.manifest().drsa.values().next() {
-        let block = spec.block().ok_or_else(|| Error::bug("a layer that was checked is none"))?;
-        let subspaces = concepts::random(package, spec, seed)?;
-        let make = || -> Result<Box<dyn Interpreter>> {
-            Ok(Box::new(with_subspaces(package, block, &spec.rules, subspaces.clone(), Default::default())?))
-        };
-        results.push(one(RANDOM, &make)?);
-    }
-    Ok(results)
+    subject.methods.iter().map(one).collect()
 }
 
 /// The chosen clips with their objects, all at the model's rate and length.

@@ -44,8 +44,8 @@ pub struct ObjectFigures {
     pub label: String,
     /// The object's number.
     pub object: usize,
-    /// The part of the explanation that stands for it, from 1: the one that keeps the largest share of it on every other clip,
-    /// which are not measured. None where the method makes one mask.
+    /// The part of the explanation that stands for it, from 1: the one that keeps the largest share of it on every other of the
+    /// clips, which are not measured. None where the method makes one mask.
     pub part: Option<usize>,
     /// Clips that were measured.
     pub n: usize,
@@ -61,8 +61,6 @@ pub struct ObjectFigures {
 struct Match {
     class: usize,
     object: usize,
-    /// Whether it chooses the part, and is not measured.
-    chooses: bool,
     share_in_clip: f64,
     /// Of each part of the explanation.
     parts: Vec<PartMatch>,
@@ -86,7 +84,7 @@ pub fn find(
     clips: &[ObjectClip],
     progress: Progress<'_>,
 ) -> Result<ObjectFinding> {
-    let one = |i: usize| clip_matches(classifier, method.1, &clips[i], i.is_multiple_of(2));
+    let one = |i: usize| clip_matches(classifier, method.1, &clips[i]);
     let matches: Vec<Match> = for_each(clips.len(), one, progress)?.into_iter().flatten().collect();
     let mut grouped: BTreeMap<(usize, usize), Vec<&Match>> = BTreeMap::new();
     matches.iter().for_each(|m| grouped.entry((m.class, m.object)).or_default().push(m));
@@ -99,7 +97,8 @@ pub fn find(
 
 fn figures(label: String, object: usize, matches: &[&Match]) -> ObjectFigures {
     let n_parts = matches.iter().map(|m| m.parts.len()).min().unwrap_or(0);
-    let (choosing, measured): (Vec<&Match>, Vec<&Match>) = matches.iter().partition(|m| m.chooses);
+    let every_other = |first: usize| matches.iter().skip(first).step_by(2).copied().collect::<Vec<&Match>>();
+    let (choosing, measured) = (every_other(0), every_other(1));
     let mean_share =
         |part: usize| metrics::mean(&choosing.iter().filter_map(|m| m.parts[part].share).collect::<Vec<_>>());
     let best = (0..n_parts).max_by(|a, b| mean_share(*a).unwrap_or(-1.0).total_cmp(&mean_share(*b).unwrap_or(-1.0)));
@@ -118,7 +117,7 @@ fn figures(label: String, object: usize, matches: &[&Match]) -> ObjectFigures {
     }
 }
 
-fn clip_matches(classifier: &Classifier, make: MakeMethod<'_>, clip: &ObjectClip, chooses: bool) -> Result<Vec<Match>> {
+fn clip_matches(classifier: &Classifier, make: MakeMethod<'_>, clip: &ObjectClip) -> Result<Vec<Match>> {
     let mut listener = Listener::new(classifier)?;
     let heard = listener.hear(&clip.samples)?;
     let class = heard.classified.top();
@@ -139,7 +138,7 @@ fn clip_matches(classifier: &Classifier, make: MakeMethod<'_>, clip: &ObjectClip
         });
         let parts = parts.collect();
         let whole = share(&heard, &heard.spectrogram, &alone).unwrap_or(0.0);
-        matches.push(Match { class, object: *object, chooses, share_in_clip: whole, parts });
+        matches.push(Match { class, object: *object, share_in_clip: whole, parts });
     }
     Ok(matches)
 }
@@ -178,18 +177,18 @@ fn share(heard: &Heard, masked: &Spectrogram, object: &Spectrogram) -> Option<f6
 mod tests {
     use super::*;
 
-    fn matched(object: usize, chooses: bool, shares: [f64; 2], gain: f64) -> Match {
+    fn matched(object: usize, shares: [f64; 2], gain: f64) -> Match {
         let parts = shares.iter().map(|share| PartMatch { share: Some(*share), improvement_db: Some(gain) }).collect();
-        Match { class: 0, object, chooses, share_in_clip: 0.25, parts }
+        Match { class: 0, object, share_in_clip: 0.25, parts }
     }
 
     #[test]
     fn the_part_is_chosen_on_clips_that_are_not_measured() {
         let matches = [
-            matched(1, true, [0.1, 0.8], 9.0),
-            matched(1, false, [0.9, 0.3], 2.0),
-            matched(1, true, [0.3, 0.7], 9.0),
-            matched(1, false, [0.9, 0.5], 4.0),
+            matched(1, [0.1, 0.8], 9.0),
+            matched(1, [0.9, 0.3], 2.0),
+            matched(1, [0.3, 0.7], 9.0),
+            matched(1, [0.9, 0.5], 4.0),
         ];
         let figures = figures("toy".to_owned(), 1, &matches.iter().collect::<Vec<_>>());
         assert_eq!((figures.part, figures.n), (Some(2), 2));
@@ -199,9 +198,9 @@ mod tests {
 
     #[test]
     fn a_method_of_one_mask_has_no_part_to_choose() {
-        let mut one = matched(2, false, [0.6, 0.0], 1.0);
+        let mut one = matched(2, [0.6, 0.0], 1.0);
         one.parts.truncate(1);
-        let figures = figures("toy".to_owned(), 2, &[&one]);
+        let figures = figures("toy".to_owned(), 2, &[&one, &one]);
         assert_eq!((figures.part, figures.share_in_part), (None, Some(0.6)));
     }
 }
