@@ -6,43 +6,14 @@ use std::time::Duration;
 use ratatui::crossterm::event::KeyEvent;
 
 use super::banner::banners;
-use super::commands::{Command, Hint};
+use super::choices::{LabelOrder, Overlay, View};
+use super::command::{Command, Hint};
 use super::help;
 use super::keys::{self, Action};
 use super::options::UiOptions;
+use super::over::is_over;
 use crate::engine::detector::Edit;
-use crate::engine::snapshot::{EventSummary, Phase, Snapshot};
-
-/// What the waterfall shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum View {
-    /// All sound.
-    Heard,
-    /// The same sound weighted by the mask of the explained class.
-    Why,
-}
-
-/// In which order labels stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LabelOrder {
-    /// Highest score first.
-    Score,
-    /// As the model lists them.
-    Model,
-    /// By group; what is heard first, then by when it was heard last.
-    Heard,
-}
-
-/// What lies on top of the panes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Overlay {
-    /// Nothing.
-    None,
-    /// The key help.
-    Help,
-    /// The selected event with all its figures.
-    Detail,
-}
+use crate::engine::snapshot::{EventSummary, Snapshot};
 
 /// Events that a page key moves by.
 const PAGE: usize = 10;
@@ -57,12 +28,6 @@ const SPANS_SECS: [f64; 5] = [1.0, 2.0, 5.0, 10.0, 12.0];
 const DEFAULT_SPAN_IDX: usize = 3;
 /// Silence from the engine is worth a warning after this long.
 const STALL: Duration = Duration::from_secs(3);
-
-/// Whether nothing is listened to any more.
-pub(super) fn is_over(snapshot: &Snapshot) -> bool {
-    let over = |phase: &Phase| matches!(phase, Phase::Ended(_) | Phase::Failed(_));
-    over(&snapshot.phase) && snapshot.inputs.iter().all(|input| over(&input.phase))
-}
 
 /// State of the terminal UI.
 #[derive(Debug)]

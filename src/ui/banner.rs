@@ -4,8 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::app::is_over;
 use super::keys::{Action, first_key};
+use super::over::is_over;
 use super::text::{clip, wrap};
 use super::theme::Theme;
 use crate::engine::health::Health;

@@ -2,46 +2,11 @@
 
 use std::time::Duration;
 
-use super::app::{App, is_over};
-use crate::engine::controls::{Change, Controls};
-use crate::engine::detector::Edit;
+use super::app::App;
+use super::command::{Command, HINT, Hint};
+use super::over::is_over;
 use crate::engine::report::Explained;
 use crate::engine::snapshot::Snapshot;
-
-/// A request to the engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Command {
-    /// Show the input of this index.
-    Focus(usize),
-    /// Play what comes next of interpretation, input and silence.
-    NextListenMode,
-    /// Change how a class is listened for.
-    Edit(Edit),
-    /// Give up the explanations that are pending.
-    CallOff,
-}
-
-impl Command {
-    /// Passes it on.
-    pub fn apply(self, controls: &Controls) {
-        match self {
-            Self::Focus(index) => controls.set_focus(index),
-            Self::NextListenMode => controls.next_listen_mode(),
-            Self::Edit(edit) => controls.change(Change::Edit(edit)),
-            Self::CallOff => controls.call_off_explanations(),
-        }
-    }
-}
-
-/// How long a hint stays, unless a key comes first.
-const HINT: Duration = Duration::from_secs(4);
-
-/// A sentence that says why a key did nothing.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Hint {
-    pub(super) text: &'static str,
-    left: Duration,
-}
 
 impl App {
     /// What keys have asked of the engine since the last call, in order.

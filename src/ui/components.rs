@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::draw::pane;
+use super::frames::pane;
 use super::labels::draw_bar;
 use super::text::{clip, pad, pad_start, width};
 use super::theme::Theme;

@@ -8,8 +8,8 @@ use ratatui::style::Style;
 
 use super::app::App;
 use super::components::draw_rows;
-use super::draw::popup;
 use super::events::{duration_secs, sign};
+use super::frames::popup;
 use super::text::{clip, format_time, local_time, number, pad, wrap};
 use super::theme::Theme;
 use crate::engine::report::{Event, Explained, RecordWhat};

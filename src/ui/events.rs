@@ -9,7 +9,7 @@ use ratatui::style::{Modifier, Style};
 
 use super::app::App;
 use super::components::short_name;
-use super::draw::pane;
+use super::frames::pane;
 use super::text::{clip, format_time, in_file, local_time, number, pad, pad_start, short_secs, wall_time, width};
 use super::theme::Theme;
 use crate::engine::report::{Event, Explained};

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::draw::popup;
+use super::frames::popup;
 use super::keys::{Binding, TABLE};
 use super::text::{clip, pad};
 use super::theme::Theme;

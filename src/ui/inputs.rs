@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::draw::pane;
+use super::frames::pane;
 use super::header::draw_meter;
 use super::text::{clip, clip_start, count, pad, pad_start, width};
 use super::theme::Theme;

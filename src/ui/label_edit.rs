@@ -1,8 +1,10 @@
 //! Choosing a label, and changing how it is listened for: for this run, and the screen says how to keep it.
 
-use super::app::{App, LabelOrder, Overlay, is_over};
-use super::commands::Command;
+use super::app::App;
+use super::choices::{LabelOrder, Overlay};
+use super::command::Command;
 use super::label_rows::{classes_in, is_grouped};
+use super::over::is_over;
 use crate::engine::detector::{ANY_LOUD, Edit};
 use crate::engine::snapshot::{ClassState, Snapshot};
 use crate::engine::stride_level::score_level;

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::app::LabelOrder;
+use super::choices::LabelOrder;
 use crate::engine::snapshot::ClassState;
 use crate::units::SamplePos;
 

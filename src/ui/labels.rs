@@ -5,8 +5,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
-use super::app::{App, LabelOrder};
-use super::draw::pane;
+use super::app::App;
+use super::choices::LabelOrder;
+use super::frames::pane;
 use super::label_flow::{flow, share_out};
 use super::label_rows::{Group, classes_in, groups, is_now};
 use super::text::{clip, number, pad, pad_start, width};

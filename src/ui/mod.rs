@@ -5,12 +5,15 @@
 
 mod app;
 mod banner;
+mod choices;
+mod command;
 mod commands;
 pub(crate) mod components;
 mod detail;
-pub(crate) mod draw;
+mod draw;
 mod event_marks;
 mod events;
+pub(crate) mod frames;
 mod header;
 pub(crate) mod help;
 mod inputs;
@@ -22,6 +25,7 @@ mod labels;
 mod layout;
 mod mouse;
 mod options;
+mod over;
 mod palette;
 pub(crate) mod screen;
 pub(crate) mod status;
@@ -30,8 +34,9 @@ pub(crate) mod text;
 pub(crate) mod theme;
 pub(crate) mod waterfall;
 
-pub use app::{App, LabelOrder, Overlay, View};
-pub use commands::Command;
+pub use app::App;
+pub use choices::{LabelOrder, Overlay, View};
+pub use command::Command;
 pub use draw::{MIN_HEIGHT, MIN_WIDTH, draw};
 pub use options::UiOptions;
 pub use palette::ThemeName;

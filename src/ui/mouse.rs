@@ -3,7 +3,8 @@
 use ratatui::crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
 
-use super::app::{App, Overlay};
+use super::app::App;
+use super::choices::Overlay;
 use super::draw::{MIN_HEIGHT, MIN_WIDTH};
 use super::keys::Action;
 use super::layout::Layout;

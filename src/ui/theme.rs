@@ -6,7 +6,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier, Style};
 
-use super::app::View;
+use super::choices::View;
 use super::options::UiOptions;
 use super::palette::Palette;
 use crate::units::EvidenceVerdict;

@@ -8,10 +8,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::app::{App, View};
+use super::app::App;
+use super::choices::View;
 use super::components::explained;
-use super::draw::pane;
 use super::event_marks;
+use super::frames::pane;
 use super::text::{clip, pad_start, width};
 use super::theme::Theme;
 use crate::engine::snapshot::{Snapshot, Waterfall};

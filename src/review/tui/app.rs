@@ -3,21 +3,19 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use ratatui::Frame;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 
-use super::draw::draw;
 use super::editor::{Edit, Editor};
 use super::evidence::Evidence;
 use super::filters::Form;
 use super::keys::{Action, LEGEND, TABLE};
 use super::list::List;
+use super::overlay::{Overlay, Purpose};
 use crate::archive::{Filter, Index, Marks, Removal, Row, Verdict};
 use crate::error::Result;
 use crate::review::sound::{Playing, Sound};
 use crate::ui::UiOptions;
 use crate::ui::keys::action_in;
-use crate::ui::screen::Show;
 
 /// An event is read once it has been selected for this long: who scrolls past it does not wait for it.
 const REST: Duration = Duration::from_millis(80);
@@ -29,25 +27,6 @@ const RANGE_DB: f32 = 60.0;
 const DEFAULT_FLOOR_DB: f32 = -80.0;
 const FLOOR_STEP_DB: f32 = 5.0;
 const FLOOR_LIMITS_DB: (f32, f32) = (-120.0, -40.0);
-
-/// What lies on top of the panes.
-#[derive(Debug)]
-pub(super) enum Overlay {
-    None,
-    /// From this line on.
-    Help(usize),
-    Filters(Form),
-    Delete,
-    Write(Purpose, Editor),
-}
-
-/// What is being written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
-    Search,
-    Note,
-    TrueLabel,
-}
 
 /// State of the review.
 #[derive(Debug)]
@@ -118,9 +97,32 @@ impl App {
         true
     }
 
-    /// Draws the whole frame.
-    pub fn draw(&mut self, frame: &mut Frame<'_>) {
-        draw(frame, self);
+    /// Does what does not wait for keys; tells whether the screen must be drawn again.
+    pub(super) fn on_tick(&mut self) -> bool {
+        let playing = self.sound.playing();
+        let mut changed = playing != self.seen;
+        self.seen = playing;
+        if self.selected_at.elapsed() >= REST {
+            changed |= self.settle();
+        }
+        if self.looked_at.elapsed() >= LOOK {
+            let before = self.n_all;
+            if let Err(e) = self.look() {
+                self.hint = Some(e.to_string());
+            }
+            changed |= self.n_all != before || self.hint.is_some();
+        }
+        changed
+    }
+
+    /// Whether the user asked to leave.
+    pub(super) fn should_quit(&self) -> bool {
+        self.quit
+    }
+
+    /// Whether everything must be drawn anew; asked for once.
+    pub(super) fn take_clear(&mut self) -> bool {
+        std::mem::take(&mut self.clear)
     }
 
     /// What plays now.
@@ -350,39 +352,4 @@ impl App {
 /// The furthest that the help can be scrolled.
 fn last_help_line() -> usize {
     TABLE.len() + LEGEND.len()
-}
-
-impl Show for App {
-    fn on_key(&mut self, key: KeyEvent) -> bool {
-        Self::on_key(self, key)
-    }
-
-    fn on_tick(&mut self) -> bool {
-        let playing = self.sound.playing();
-        let mut changed = playing != self.seen;
-        self.seen = playing;
-        if self.selected_at.elapsed() >= REST {
-            changed |= self.settle();
-        }
-        if self.looked_at.elapsed() >= LOOK {
-            let before = self.n_all;
-            if let Err(e) = self.look() {
-                self.hint = Some(e.to_string());
-            }
-            changed |= self.n_all != before || self.hint.is_some();
-        }
-        changed
-    }
-
-    fn should_quit(&self) -> bool {
-        self.quit
-    }
-
-    fn take_clear(&mut self) -> bool {
-        std::mem::take(&mut self.clear)
-    }
-
-    fn draw(&mut self, frame: &mut Frame<'_>) {
-        Self::draw(self, frame);
-    }
 }

@@ -5,13 +5,14 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::app::{App, Overlay, Purpose};
+use super::app::App;
 use super::editor::Editor;
 use super::filters::{Form, describe};
 use super::keys::{LEGEND, TABLE};
+use super::overlay::{Overlay, Purpose};
 use super::{draw_event, draw_list};
 use crate::archive::Filter;
-use crate::ui::draw::popup;
+use crate::ui::frames::popup;
 use crate::ui::help::draw_table;
 use crate::ui::status::draw_keys;
 use crate::ui::text::{clip, clip_start, count, number, pad, width};

@@ -11,7 +11,7 @@ use crate::archive::{Row, StoredEvent, Verdict};
 use crate::engine::report::ComponentShare;
 use crate::ui::View;
 use crate::ui::components::draw_rows;
-use crate::ui::draw::pane;
+use crate::ui::frames::pane;
 use crate::ui::text::{clip, in_file, number, wrap};
 use crate::ui::theme::Theme;
 use crate::ui::waterfall::{Look, draw_clip, picture_cells};

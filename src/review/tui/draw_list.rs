@@ -6,7 +6,7 @@ use ratatui::style::{Modifier, Style};
 
 use super::app::App;
 use crate::archive::{Row, Verdict};
-use crate::ui::draw::pane;
+use crate::ui::frames::pane;
 use crate::ui::text::{clip, count, in_file, number, pad, pad_start, short_secs, width};
 use crate::ui::theme::Theme;
 use crate::units::EvidenceVerdict;

@@ -12,6 +12,8 @@ mod evidence;
 mod filters;
 mod keys;
 mod list;
+mod overlay;
+mod show;
 #[cfg(test)]
 mod tests;
 

@@ -1,0 +1,41 @@
+//! What a screen can ask of the engine, and what it says where it cannot.
+
+use std::time::Duration;
+
+use crate::engine::controls::{Change, Controls};
+use crate::engine::detector::Edit;
+
+/// A request to the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Show the input of this index.
+    Focus(usize),
+    /// Play what comes next of interpretation, input and silence.
+    NextListenMode,
+    /// Change how a class is listened for.
+    Edit(Edit),
+    /// Give up the explanations that are pending.
+    CallOff,
+}
+
+impl Command {
+    /// Passes it on.
+    pub fn apply(self, controls: &Controls) {
+        match self {
+            Self::Focus(index) => controls.set_focus(index),
+            Self::NextListenMode => controls.next_listen_mode(),
+            Self::Edit(edit) => controls.change(Change::Edit(edit)),
+            Self::CallOff => controls.call_off_explanations(),
+        }
+    }
+}
+
+/// How long a hint stays, unless a key comes first.
+pub(super) const HINT: Duration = Duration::from_secs(4);
+
+/// A sentence that says why a key did nothing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hint {
+    pub(super) text: &'static str,
+    pub(super) left: Duration,
+}
