@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{self, Receiver, Sender};
 
 use super::home_assistant as ha;
-use super::hub::Observe;
 use super::message::{Kind, Message};
+use super::observe::Observe;
 use super::options::MqttOptions;
+use super::topics::Topics;
 use crate::engine::report::Report;
 use crate::record::relay::Aside;
 use crate::record::report_json;
@@ -23,65 +24,6 @@ const OFF: &str = "OFF";
 
 /// Inputs that get topics and entities of their own; a folder of recordings may bring any number of them.
 const MAX_INPUTS: usize = 64;
-
-/// The topics below one base.
-#[derive(Debug)]
-pub(super) struct Topics {
-    base: String,
-}
-
-impl Topics {
-    /// `online` or `offline`.
-    pub(super) fn availability(&self) -> String {
-        format!("{}/availability", self.base)
-    }
-
-    /// Every event, or every onset, as it comes.
-    pub(super) fn message(&self, kind: Kind) -> String {
-        let name = if kind == Kind::Event { "event" } else { "onset" };
-        format!("{}/{name}", self.base)
-    }
-
-    /// The newest event.
-    pub(super) fn last_event(&self) -> String {
-        format!("{}/last_event", self.base)
-    }
-
-    /// `ON` or `OFF`.
-    pub(super) fn label_state(&self, slug: &str) -> String {
-        format!("{}/label/{slug}/state", self.base)
-    }
-
-    /// The newest event of a label.
-    pub(super) fn label_event(&self, slug: &str) -> String {
-        format!("{}/label/{slug}/event", self.base)
-    }
-
-    /// The newest status of an input.
-    pub(super) fn input_status(&self, slug: &str) -> String {
-        format!("{}/input/{slug}/status", self.base)
-    }
-
-    /// `ON` while any label sounds at an input, or `OFF`.
-    pub(super) fn input_state(&self, slug: &str) -> String {
-        format!("{}/input/{slug}/state", self.base)
-    }
-
-    /// The newest event of an input.
-    pub(super) fn input_event(&self, slug: &str) -> String {
-        format!("{}/input/{slug}/event", self.base)
-    }
-
-    /// `ON` while a label sounds at an input, or `OFF`.
-    fn input_label_state(&self, input: &str, label: &str) -> String {
-        format!("{}/input/{input}/label/{label}/state", self.base)
-    }
-
-    /// The retained topics of our own that another client may overwrite with less than we know, as subscriptions.
-    pub(super) fn contested(&self) -> [String; 3] {
-        [self.availability(), format!("{}/+/+/state", self.base), self.input_label_state("+", "+")]
-    }
-}
 
 /// Names that stand in topics and ids, one for each thing.
 #[derive(Debug, Default)]

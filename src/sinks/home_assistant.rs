@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::board::Topics;
 use super::options::MqttOptions;
+use super::topics::Topics;
 
 /// An entity's announcement, retained.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::exec::Exec;
 use super::filter::Filter;
 use super::message::{Kind, Message};
+use super::observe::Observe;
 use super::options::{ExecOptions, MqttOptions, SinksOptions, WebhookOptions};
 use super::runner::Runner;
 use super::stats::Stats;
@@ -23,15 +24,6 @@ enum Spec {
     Mqtt(MqttOptions),
     Webhook(WebhookOptions),
     Exec(ExecOptions),
-}
-
-/// Sees every report, and what passes the filter, before any queue: for state that is not a message.
-pub(super) trait Observe: Send {
-    /// Any report. Must not block.
-    fn report(&self, report: &Report);
-
-    /// An event or onset that the sink wants to know of, however often. Must not block.
-    fn message(&self, message: &Message);
 }
 
 /// One sink.

@@ -6,7 +6,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::hub::SinkWatch;
 use crate::engine::report::{ModelRef, Report, StatusReport, Totals};
-use crate::error::Result;
 use crate::record::relay::Aside;
 use crate::record::store::RecordingState;
 use crate::record::{Relay, SinkState};
@@ -50,26 +49,6 @@ impl Metrics {
     #[must_use]
     pub fn new(sinks: SinkWatch) -> Self {
         Self { heard: Arc::default(), sinks, started: now() }
-    }
-
-    /// Serves them at `address`, as in `127.0.0.1:9557`, under `/metrics`, for as long as the program runs.
-    ///
-    /// # Errors
-    /// `Output` where the address cannot be had, `Usage` for a build without network.
-    #[cfg(feature = "net")]
-    pub fn serve(&self, address: &str) -> Result<()> {
-        super::metrics_server::serve(self.clone(), address)
-    }
-
-    /// This build cannot serve anything.
-    ///
-    /// # Errors
-    /// `Usage`.
-    #[cfg(not(feature = "net"))]
-    pub fn serve(&self, _: &str) -> Result<()> {
-        Err(crate::Error::usage(
-            "this build has no network; build it with the feature net, or take away listen in [metrics]",
-        ))
     }
 
     /// Where the recorder hands its reports over; never blocks.

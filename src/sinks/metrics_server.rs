@@ -233,6 +233,14 @@ fn inputs(writer: &mut Writer<'_>, heard: &Heard) -> Written {
         "Samples that wait to be analysed.",
         of(&|i| i.totals.waiting_samples as f64),
     )?;
+    input_counters(writer, heard)
+}
+
+fn input_counters(writer: &mut Writer<'_>, heard: &Heard) -> Written {
+    let of = |value: fn(&InputFigures) -> u64| -> Vec<(Labels, f64)> {
+        let one = |(name, input): (&String, &InputFigures)| (vec![("source", name.clone())], value(input) as f64);
+        heard.inputs.iter().map(one).collect()
+    };
     let counters: [Counter; 7] = [
         ("captured_samples", "Samples that the source delivered, or skipped while it ran.", |i| {
             i.totals.captured_samples
@@ -245,7 +253,7 @@ fn inputs(writer: &mut Writer<'_>, heard: &Heard) -> Written {
         ("shed_strides", "Strides whose work was shed under overload.", |i| i.totals.shed_strides),
     ];
     for (name, help, value) in counters {
-        writer.counter(&format!("earwitness_input_{name}"), help, of(&|i| value(i) as f64))?;
+        writer.counter(&format!("earwitness_input_{name}"), help, of(value))?;
     }
     Ok(())
 }

@@ -21,13 +21,18 @@ mod metrics_server;
 mod mqtt;
 #[cfg(feature = "net")]
 mod mqtt_link;
+mod observe;
 pub mod options;
 mod runner;
+mod serving;
 mod stats;
 #[cfg(feature = "net")]
 mod template;
 #[cfg(feature = "net")]
+mod topics;
+#[cfg(feature = "net")]
 mod webhook;
+mod webhook_check;
 
 pub use hub::{SinkWatch, Sinks};
 pub use metrics::Metrics;

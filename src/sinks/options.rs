@@ -174,24 +174,6 @@ impl MqttOptions {
     }
 }
 
-impl WebhookOptions {
-    /// What is wrong with it; templates are tried on an event.
-    #[must_use]
-    pub fn fault(&self) -> Option<Fault> {
-        if !(0.1..=600.0).contains(&self.timeout_secs) {
-            return Some(("timeout_secs", "give 0.1 to 600 seconds".into()));
-        }
-        if !["POST", "PUT", "PATCH", "GET"].contains(&self.method.as_str()) {
-            return Some(("method", "give POST, PUT, PATCH or GET".into()));
-        }
-        #[cfg(feature = "net")]
-        if let Some(fault) = super::webhook::fault(self) {
-            return Some(fault);
-        }
-        self.filter.fault()
-    }
-}
-
 impl ExecOptions {
     /// What is wrong with it.
     #[must_use]
