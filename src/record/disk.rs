@@ -2,7 +2,7 @@
 
 use std::{io, path::Path};
 
-use super::event_folder::io_cause;
+use super::trouble::io_cause;
 use crate::error::Error;
 
 /// The cause of a failure. Two failures with the same cause compare equal, even if their sentences name different events.

@@ -13,8 +13,8 @@ use crossbeam::channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::{
     account::{Account, Written},
-    event_folder::planned,
     notice::Notice,
+    prepared::planned,
     store::{RecordingState, StoreOptions},
     writer::{Job, Outcome, Writer, clip_bytes},
 };

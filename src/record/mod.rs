@@ -5,7 +5,9 @@
 mod account;
 mod age;
 mod disk;
+mod event_file;
 pub mod event_folder;
+mod folder_options;
 mod folders;
 pub mod handle;
 mod journal;
@@ -16,6 +18,7 @@ pub mod notice;
 pub mod picture;
 mod pieces;
 mod place;
+mod prepared;
 mod private;
 mod proven;
 mod pulse;
@@ -25,7 +28,9 @@ mod recorder_tests;
 pub mod relay;
 mod retention;
 mod sample_strip;
+mod states;
 pub mod store;
+mod trouble;
 mod wire;
 mod writer;
 

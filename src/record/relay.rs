@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::store::RecordingState;
+pub use super::states::SinkState;
+
+use super::states::RecordingState;
 use crate::engine::report::Report;
 
 /// What the recorder knows of a report besides.
@@ -25,25 +27,4 @@ pub trait Relay: Send {
     fn states(&self) -> Vec<SinkState> {
         Vec::new()
     }
-}
-
-/// How a sink is, and what became of its messages since it began.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct SinkState {
-    /// What it is called, as in `mqtt broker.lan:1883`.
-    pub name: String,
-    /// Why it cannot be told now; none when all is well.
-    pub error: Option<String>,
-    /// Messages told.
-    pub sent: u64,
-    /// Messages dropped, because too many waited or they had become too old.
-    pub dropped: u64,
-    /// Messages given up after a failure.
-    pub failed: u64,
-    /// Attempts that failed and were made again.
-    pub retries: u64,
-    /// Messages kept back by the rate limit.
-    pub suppressed: u64,
-    /// Messages that wait.
-    pub waiting: u64,
 }

@@ -10,17 +10,21 @@ use std::{
 use super::{
     age::Age,
     disk::{disk_bytes, free_bytes},
-    event_folder::{EventFolders, FolderOptions, remedy},
+    event_folder::EventFolders,
+    folder_options::FolderOptions,
     place::{Found, Place},
     proven::Uptime,
     pulse::Pulse,
     retention::{Limits, make_room},
+    trouble::remedy,
 };
 use crate::{
     archive::{Index, IndexOptions, event::parse_event, files::folder_bytes},
     engine::report::EventReport,
     error::{Error, ErrorKind, Result},
 };
+
+pub use super::states::RecordingState;
 
 /// The disk is looked at no more often than this, between events.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -35,27 +39,6 @@ pub struct StoreOptions {
     pub folders: FolderOptions,
     /// How much is kept.
     pub limits: Limits,
-}
-
-/// How recording goes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RecordingState {
-    /// Why events cannot be recorded, as a sentence; none when they can.
-    pub error: Option<String>,
-    /// Events in the recording folder, whoever recorded them.
-    pub events: u64,
-    /// Length of their files together, in bytes.
-    pub bytes: u64,
-    /// Bytes that the disk has free for this user, where that is known.
-    pub free_bytes: Option<u64>,
-    /// Events that this run has removed to keep within its limits.
-    pub removed: u64,
-    /// Events that this run has recorded.
-    pub recorded: u64,
-    /// Events that this run could not record.
-    pub unrecorded: u64,
-    /// Events that wait for the disk.
-    pub waiting: u64,
 }
 
 /// Records events, keeps within limits, and finds its way back after a failure: each event is a new attempt, and in between
