@@ -8,7 +8,7 @@ use cpal::traits::{DeviceTrait, HostTrait};
 use cpal::{HostId, SupportedStreamConfigRange};
 
 use super::cpal_host::{Complaints, connect, converts, hosts, id_of, is_pcm};
-use super::devices::{DeviceInfo, Direction};
+use super::device_info::{DeviceInfo, Direction};
 use crate::error::{Error, Result};
 
 /// How long to wait for the next device. Some drivers and plug-ins wait for ever for a server that hangs.

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use super::capture::Capture;
-use super::source::CaptureOptions;
+use super::capture_options::CaptureOptions;
 use super::spec::InputSpec;
 use crate::error::{Error, Result};
 use crate::media::recorded_at::{StartTime, recorded_at};

@@ -5,7 +5,7 @@
 //! callbacks are forbidden, and any call hangs while the server does.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
@@ -20,6 +20,7 @@ use super::jack_cycle::{Cycle, CycleCapture, MAX_PORTS};
 use super::jack_log;
 use super::jack_out::{JackOut, OutFeed};
 use super::jack_ports::{OurName, Patch, Sources, ports_for};
+use super::jack_shared::{CLOSE_PATIENCE, Inside, SETTLE, Shared};
 use super::jack_thread::{JackThread, no_answer, server_name};
 use super::live::{Attached, Held, LiveStream, Refusal, StreamGuard};
 use super::ring::CapturePull;
@@ -35,15 +36,6 @@ const OUT_PORT: &str = "interpretation";
 
 /// How long the server may take to let the client in.
 const OPEN_PATIENCE: Duration = Duration::from_secs(5);
-
-/// How long closing may take before the client is left to itself.
-const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
-
-/// How long the callback may take to hear that it is over; a server with long cycles calls it seldom.
-const QUIT_PATIENCE: Duration = Duration::from_millis(300);
-
-/// After ports have come, others of the same client may follow: they are connected together, in their order.
-const SETTLE: Duration = Duration::from_millis(50);
 
 /// The pause before a port that could not be connected is tried again; it doubles …
 const RETRY: Duration = Duration::from_millis(200);
@@ -100,62 +92,6 @@ fn scheduling_is_realtime(stat: &str) -> Option<bool> {
     // The thread's name stands in brackets and may hold anything; the policy is field 41, and field 3 follows the bracket.
     let policy: u32 = stat.rsplit_once(')')?.1.split_whitespace().nth(41 - 3)?.parse().ok()?;
     Some(matches!(policy, 1 | 2))
-}
-
-/// What the client's threads and its owner share.
-#[derive(Default)]
-struct Shared {
-    /// The owner is done with it.
-    stop: AtomicBool,
-    /// The server is gone, or is no longer what it was.
-    dead: AtomicBool,
-    /// What the system calls the thread of the callback; 0 while it has not begun.
-    process_thread: AtomicU32,
-    /// Callbacks of ours that libjack's threads are in.
-    inside: AtomicU32,
-    /// The process callback is to end its thread …
-    quit: AtomicBool,
-    /// … and has said so to libjack.
-    has_quit: AtomicBool,
-}
-
-/// While it lives, a thread of libjack's is in a callback of ours.
-struct Inside<'a>(&'a Shared);
-
-impl<'a> Inside<'a> {
-    fn new(shared: &'a Shared) -> Self {
-        shared.inside.fetch_add(1, Ordering::AcqRel);
-        Self(shared)
-    }
-}
-
-impl Drop for Inside<'_> {
-    fn drop(&mut self) {
-        self.0.inside.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-impl Shared {
-    fn is_over(&self) -> bool {
-        self.stop.load(Ordering::Acquire) || self.dead.load(Ordering::Acquire)
-    }
-
-    /// Waits until libjack's threads are in no callback of ours. Closing a client cancels these threads wherever they are, and a
-    /// cancelled thread that is inside Rust takes the program with it.
-    fn leave_callbacks(&self) {
-        self.quit.store(true, Ordering::Release);
-        let wait = |patience: Duration, done: &dyn Fn() -> bool| {
-            let until = Instant::now() + patience;
-            while !done() && Instant::now() < until {
-                thread::sleep(Duration::from_millis(1));
-            }
-        };
-        // The server of a client that lives calls it again within a cycle.
-        wait(QUIT_PATIENCE, &|| self.has_quit.load(Ordering::Acquire) || self.dead.load(Ordering::Acquire));
-        wait(CLOSE_PATIENCE, &|| self.inside.load(Ordering::Acquire) == 0);
-        // From a callback's last line it is some way back into libjack.
-        thread::sleep(SETTLE);
-    }
 }
 
 impl JackChoice {

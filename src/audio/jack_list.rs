@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jack::PortFlags;
 
-use super::devices::{DeviceInfo, Direction};
+use super::device_info::{DeviceInfo, Direction};
 use super::jack_client::new_client;
 use super::jack_cycle::MAX_PORTS;
 use super::jack_log;

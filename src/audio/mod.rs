@@ -16,8 +16,10 @@
 //!
 //! Channel frames end here: behind the ring there is one channel, at the input's own rate. Resampling is the worker's.
 
+mod account;
 mod capture;
 mod capture_clock;
+mod capture_options;
 mod channel_tally;
 pub mod channel_watch;
 #[cfg(feature = "cpal")]
@@ -34,6 +36,7 @@ mod dated;
 pub mod demo;
 #[cfg(feature = "cpal")]
 mod device_ids;
+mod device_info;
 pub mod devices;
 pub mod fan;
 mod file_source;
@@ -50,10 +53,14 @@ pub mod jack_out;
 #[cfg(feature = "jack")]
 mod jack_ports;
 #[cfg(feature = "jack")]
+mod jack_shared;
+#[cfg(feature = "jack")]
 mod jack_thread;
 mod keeper;
+mod listen_control;
 pub mod listen_spec;
 mod live;
+mod mixer;
 mod net_address;
 mod net_source;
 pub mod opening;

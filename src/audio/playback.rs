@@ -6,12 +6,15 @@
 //! never drift apart, and one late stride leaves no trace behind it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use ringbuf::traits::{Consumer as _, Observer as _, Producer as _, Split as _};
 use ringbuf::{HeapCons, HeapProd, HeapRb};
 
+use super::mixer::Mixer;
 use crate::units::SampleRate;
+
+pub use super::listen_control::{ListenControl, ListenMode};
 
 /// Length of every cross-fade.
 const FADE_SECS: f64 = 0.01;
@@ -21,90 +24,6 @@ const MAX_MARKS: usize = 64;
 
 /// Samples taken from the ring at a time, on the callback's stack.
 const BLOCK: usize = 128;
-
-/// What is heard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[repr(u8)]
-pub enum ListenMode {
-    /// What the classifier heard, while an event is open.
-    #[default]
-    Interpretation,
-    /// What the microphone hears, as late as the interpretation.
-    Input,
-    /// Nothing.
-    Silence,
-}
-
-impl ListenMode {
-    /// `interpretation`, `input` or `silence`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Interpretation => "interpretation",
-            Self::Input => "input",
-            Self::Silence => "silence",
-        }
-    }
-
-    /// The one that follows: a key goes through them all.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        match self {
-            Self::Interpretation => Self::Input,
-            Self::Input => Self::Silence,
-            Self::Silence => Self::Interpretation,
-        }
-    }
-
-    const fn from_u8(value: u8) -> Self {
-        match value {
-            1 => Self::Input,
-            2 => Self::Silence,
-            _ => Self::Interpretation,
-        }
-    }
-}
-
-/// What is heard, and what the playback has counted since it began. Shared by all threads; nothing here waits.
-#[derive(Debug, Default)]
-pub struct ListenControl {
-    mode: AtomicU8,
-    underruns: AtomicU64,
-    resyncs: AtomicU64,
-    played_samples: AtomicU64,
-}
-
-impl ListenControl {
-    /// What is heard.
-    #[must_use]
-    pub fn mode(&self) -> ListenMode {
-        ListenMode::from_u8(self.mode.load(Ordering::Relaxed))
-    }
-
-    /// From the next callback on, something else is heard.
-    pub fn set_mode(&self, mode: ListenMode) {
-        self.mode.store(mode as u8, Ordering::Relaxed);
-    }
-
-    /// How often samples were not there in time. A stretch without samples counts once; one that was announced, or
-    /// that no one was to hear, not at all.
-    #[must_use]
-    pub fn underruns(&self) -> u64 {
-        self.underruns.load(Ordering::Relaxed)
-    }
-
-    /// How often the playback jumped while it played, because its clock and the capture clock had come too far apart.
-    #[must_use]
-    pub fn resyncs(&self) -> u64 {
-        self.resyncs.load(Ordering::Relaxed)
-    }
-
-    /// Samples that went from the ring into the playback, silent ones too, at the playback's rate.
-    #[must_use]
-    pub fn played_samples(&self) -> u64 {
-        self.played_samples.load(Ordering::Relaxed)
-    }
-}
 
 /// Where the samples behind it lie on the timeline.
 #[derive(Debug, Clone, Copy)]
@@ -391,95 +310,6 @@ impl PlaybackPull {
         self.control.played_samples.fetch_add(n as u64, Ordering::Relaxed);
         self.mixer.play(&block, out, mode);
     }
-}
-
-/// Fades between input, interpretation and silence, and over every place where the sound does not go on.
-struct Mixer {
-    /// Samples of a fade.
-    fade: usize,
-    /// How far input and interpretation are faded in, 0 to `fade`: whole numbers, so that a gain of 1 is 1.
-    levels: [usize; 2],
-    /// The last samples played, in a circle; `at` is the oldest.
-    played: Box<[f32]>,
-    at: usize,
-    /// What fades out: its last `left` samples are still to come.
-    tail: Box<[f32]>,
-    left: usize,
-}
-
-impl Mixer {
-    fn new(fade: usize, mode: ListenMode) -> Self {
-        let silent = || vec![0.0; fade].into_boxed_slice();
-        let mut mixer = Self { fade, levels: [0; 2], played: silent(), at: 0, tail: silent(), left: 0 };
-        mixer.levels = mixer.wanted(mode);
-        mixer
-    }
-
-    const fn wanted(&self, mode: ListenMode) -> [usize; 2] {
-        match mode {
-            ListenMode::Input => [self.fade, 0],
-            ListenMode::Interpretation => [0, self.fade],
-            ListenMode::Silence => [0, 0],
-        }
-    }
-
-    /// What follows does not go on from what was played. What would have followed is not known, so the last samples are
-    /// played once more, backwards, while they fade: no step in the sound, and nothing foreign in it.
-    fn splice(&mut self) {
-        for (i, slot) in self.tail.iter_mut().enumerate() {
-            let newest = self.at + 2 * self.fade - 1;
-            *slot = self.played.get((newest - i) % self.fade).copied().unwrap_or(0.0);
-        }
-        self.left = self.fade;
-    }
-
-    fn play(&mut self, samples: &[[f32; 2]], out: &mut [f32], mode: ListenMode) {
-        let wanted = self.wanted(mode);
-        let unit = 1.0 / self.fade as f32;
-        for (out, pair) in out.iter_mut().zip(samples) {
-            let mut sum = 0.0;
-            for ((level, wanted), sample) in self.levels.iter_mut().zip(wanted).zip(pair) {
-                *level = towards(*level, wanted, 1);
-                if *level == self.fade {
-                    sum += sample;
-                } else if *level > 0 {
-                    sum += *level as f32 * unit * sample;
-                }
-            }
-            *out = self.finish(sum);
-        }
-    }
-
-    fn silence(&mut self, out: &mut [f32], mode: ListenMode) {
-        let wanted = self.wanted(mode);
-        for (level, wanted) in self.levels.iter_mut().zip(wanted) {
-            *level = towards(*level, wanted, out.len());
-        }
-        for out in out {
-            *out = self.finish(0.0);
-        }
-    }
-
-    /// Adds the tail, and remembers.
-    fn finish(&mut self, sample: f32) -> f32 {
-        let mut mixed = if sample.is_finite() { sample } else { 0.0 };
-        if self.left > 0 {
-            let old = self.tail.get(self.fade - self.left).copied().unwrap_or(0.0);
-            let weight = self.left as f32 / (self.fade + 1) as f32;
-            mixed = weight * old + (1.0 - weight) * mixed;
-            self.left -= 1;
-        }
-        if let Some(slot) = self.played.get_mut(self.at) {
-            *slot = mixed;
-        }
-        self.at = if self.at + 1 >= self.fade { 0 } else { self.at + 1 };
-        mixed
-    }
-}
-
-/// `level`, up to `by` nearer to `wanted`.
-fn towards(level: usize, wanted: usize, by: usize) -> usize {
-    if level < wanted { level.saturating_add(by).min(wanted) } else { level.saturating_sub(by).max(wanted) }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 pub use super::capture::{Capture, CaptureState, Conditioning, SourceInfo};
+pub use super::capture_options::CaptureOptions;
 pub use super::fan::ChannelChoice;
 pub use super::live::Lost;
 pub use super::ring::Account;
@@ -34,36 +35,6 @@ const RING_SECS: std::ops::RangeInclusive<f64> = 0.1..=600.0;
 /// A pipe is read this much faster than real time at most. Its writer's clock is another than ours: were ours the slower
 /// by a hair, a live pipe would fill up over the hours.
 const PIPE_SPEED: f64 = 1.005;
-
-/// How to open an input.
-#[derive(Clone)]
-pub struct CaptureOptions {
-    /// As quickly as the reader reads, without loss, instead of at real-time pace. For `file:`, `stdin:` and `demo`. With
-    /// several channels, the slowest reader sets the pace.
-    pub fast: bool,
-    /// How long the worker may stall before samples are lost, in seconds: 0.1 to 600.
-    pub ring_secs: f64,
-    /// Which channels become inputs.
-    pub channels: ChannelChoice,
-    /// When the recording began; without it, what the recording itself tells.
-    pub start_time: Option<StartTime>,
-    /// What the client of a JACK input plays on a port of its own, `interpretation`.
-    #[cfg(feature = "jack")]
-    pub jack_out: Option<Arc<super::jack_out::JackOut>>,
-}
-
-impl Default for CaptureOptions {
-    fn default() -> Self {
-        Self {
-            fast: false,
-            ring_secs: 10.0,
-            channels: ChannelChoice::Mix,
-            start_time: None,
-            #[cfg(feature = "jack")]
-            jack_out: None,
-        }
-    }
-}
 
 /// Opens `spec` and begins to capture: one input for each channel chosen, in that order, or one for the mean of all. A device
 /// that is lost later is tried again until it is back or the capture is stopped.
