@@ -102,19 +102,18 @@ impl ClipMaker {
             Some(audible) => audible.of(),
             None => self.renderer.render_stretch(&stretch, &mask, scale)?,
         };
-        let mut component_audio = Vec::with_capacity(components.len());
         let sample_rate = self.front_end.params().sample_rate;
+        let mut component_audio = Vec::with_capacity(components.len());
         for component in &mut components {
-            let through = Through::Component { class, index: component.index };
-            let audio = match &audible {
-                Some(audible) => audible.against(),
-                None => {
-                    let mask = mask_frames(history, through, stretch.frames.clone());
-                    if !explanation.is_some_and(|e| e.is_named(component)) {
-                        component.name = self.renderer.shape(&stretch, &mask, scale, sample_rate).name();
-                    }
-                    self.renderer.render_stretch(&stretch, &mask, scale)?
+            let audio = if let Some(audible) = &audible {
+                audible.against()
+            } else {
+                let through = Through::Component { class, index: component.index };
+                let mask = mask_frames(history, through, stretch.frames.clone());
+                if !explanation.is_some_and(|e| e.is_named(component)) {
+                    component.name = self.renderer.shape(&stretch, &mask, scale, sample_rate).name();
                 }
+                self.renderer.render_stretch(&stretch, &mask, scale)?
             };
             component_audio.push((component.clone(), audio));
         }

@@ -5,11 +5,14 @@
 //! the evidence, and an event ends when its evidence does, though the score may stay high for seconds.
 
 mod class;
+mod detection;
 mod edit;
 mod evident;
 mod params;
 mod reason;
+mod units;
 
+pub use detection::{Detection, Opening, StrideInput};
 pub use edit::Edit;
 pub use params::{
     ANY_LOUD, ClassParams, DetectorParams, LOUD_HYSTERESIS_DB, LOW_CUT_HZ, Localisation, MAX_LOW_CUT_HZ, RIVAL_MARGIN,
@@ -17,108 +20,16 @@ pub use params::{
 pub use reason::Reason;
 
 use class::ClassDetector;
+use units::Units;
 
 use crate::units::ClassId;
 use crate::{Error, Result};
-
-/// An event that is over. Frames are the stream's.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Detection {
-    /// The class.
-    pub class: ClassId,
-    /// First frame.
-    pub onset: u64,
-    /// One past the last frame.
-    pub offset: u64,
-    /// Highest probability.
-    pub score: f32,
-    /// End of the segment that had it.
-    pub peak_end: u64,
-    /// End of the segment at which the detector was sure.
-    pub sure_end: u64,
-}
-
-/// An event that has just begun: the detector is sure of it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Opening {
-    /// The class.
-    pub class: ClassId,
-    /// First frame.
-    pub onset: u64,
-    /// Probability at this stride, or the highest that led here.
-    pub score: f32,
-}
-
-/// What one stride brings.
-pub struct StrideInput<'a> {
-    /// One past the segment's last frame.
-    pub end: u64,
-    /// Probability of each class; where any loud sound counts, its score last.
-    pub probs: &'a [f32],
-    /// The gate's level, where the stride is quieter: then it speaks for no class.
-    pub gate_dbfs: Option<f32>,
-    /// Evidence of a class for each frame of the segment, at least 0 each; asked only where it matters.
-    pub evidence: &'a dyn Fn(ClassId) -> Vec<f32>,
-}
-
-/// A class whose score pauses while its sound goes on would be reported twice: what begins so soon behind an event of the same
-/// class, and within the merge gap, is part of it.
-const NEAR_SECS: f64 = 0.3;
 
 /// All classes' state machines.
 pub struct Detector {
     classes: Vec<ClassDetector>,
     params: DetectorParams,
     frame_secs: f64,
-}
-
-/// The parameters of one class, in frames.
-#[derive(Debug, Clone, Copy)]
-struct Units {
-    on: f32,
-    off: f32,
-    enabled: bool,
-    /// Whether it is reported, and not only shown.
-    alarm: bool,
-    /// Whether the level gate holds for it.
-    gated: bool,
-    min_strides: usize,
-    of_strides: usize,
-    sure: f32,
-    min_duration: u64,
-    merge_gap: u64,
-    /// A second report that begins so soon behind the first is part of it.
-    near: u64,
-    linger: u64,
-    cooldown: u64,
-    max_event: u64,
-    frame_secs: f64,
-    tuning: Localisation,
-}
-
-impl Units {
-    fn new(params: &DetectorParams, class: &ClassParams, is_loud: bool, frame_secs: f64) -> Self {
-        let frames = |secs: f64| (secs / frame_secs).round() as u64;
-        Self {
-            on: class.on,
-            off: class.off,
-            enabled: class.enabled,
-            alarm: class.alarm,
-            // A level is what it is: one stride is enough, and it has a threshold of its own.
-            gated: !is_loud,
-            min_strides: if is_loud { 1 } else { params.min_strides },
-            of_strides: params.of_strides,
-            sure: class.sure.map_or(params.sure, |sure| sure.min(params.sure)),
-            min_duration: frames(class.min_duration_secs.unwrap_or(params.min_duration_secs)),
-            merge_gap: frames(params.merge_gap_secs),
-            near: frames(params.merge_gap_secs.min(NEAR_SECS)),
-            linger: frames(params.localisation.linger_secs),
-            cooldown: frames(class.cooldown_secs.unwrap_or(params.cooldown_secs)),
-            max_event: frames(class.max_event_secs.unwrap_or(params.max_event_secs)).max(1),
-            frame_secs,
-            tuning: params.localisation,
-        }
-    }
 }
 
 impl Detector {

@@ -1,13 +1,12 @@
-//! What a worker knows of itself: how busy it is, what it told when, and the newest events; and the snapshot made of it.
+//! What a worker knows of itself: how busy it is, what it told when, and the newest events.
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::report::{Event, Latency, Totals};
-use super::snapshot::{EventSummary, Snapshot};
-use super::worker::{Outside, Worker};
+use super::report::{Event, Latency};
+use super::snapshot::EventSummary;
 
 /// The load is taken over this much audio, in seconds.
 const LOAD_SECS: f64 = 10.0;
@@ -119,7 +118,7 @@ impl Gauge {
 
 impl Gauge {
     /// The newest events, the one that began last first: a long one is reported after shorter ones that began later.
-    fn newest_events(&self) -> Vec<Arc<EventSummary>> {
+    pub(super) fn newest_events(&self) -> Vec<Arc<EventSummary>> {
         let mut events: Vec<_> = self.events.iter().cloned().collect();
         events.sort_by_key(|summary| Reverse(summary.event.clock.wall(summary.event.onset)));
         events
@@ -130,52 +129,5 @@ impl Gauge {
         if let Some(summary) = self.events.iter_mut().find(|summary| summary.event.id == event.id) {
             *summary = Arc::new(EventSummary { event: event.clone(), dir: summary.dir.clone() });
         }
-    }
-}
-
-impl Worker {
-    /// Shows the state as it is now, of the input that is looked at; nothing before one is open.
-    pub(super) fn publish(&self, outside: &Outside<'_>) {
-        if let Some(snapshot) = self.snapshot() {
-            outside.slot.publish(snapshot);
-        }
-    }
-
-    fn snapshot(&self) -> Option<Snapshot> {
-        let focus = self.controls.focus().min(self.inputs.len().checked_sub(1)?);
-        let input = self.inputs.get(focus)?;
-        let pipeline = &input.pipeline;
-        let params = pipeline.params();
-        let level = input.level();
-        let summaries = self.summaries();
-        Some(Snapshot {
-            source: params.source.clone(),
-            model: params.model.name.clone(),
-            method: pipeline.method().to_owned(),
-            position: pipeline.position(),
-            clock: params.clock,
-            level_dbfs: level.rms_dbfs,
-            peak_dbfs: level.peak_dbfs,
-            classes: pipeline.class_states(),
-            explained: pipeline.explained(),
-            components: pipeline.components(),
-            waterfall: Arc::new(pipeline.waterfall()),
-            events: self.gauge.newest_events(),
-            load: self.gauge.load(),
-            lag_secs: if self.options.fast || input.ended.is_some() { 0.0 } else { input.lag_secs() },
-            latency: self.gauge.latency(),
-            totals: summaries.get(focus).map_or_else(Totals::default, |summary| summary.totals),
-            shed: self.shed_words(),
-            health: input.health,
-            trouble: input.trouble.clone().or_else(|| self.inference.fell_back().map(str::to_owned)),
-            inputs: summaries,
-            focus,
-            listen: self.listening(),
-            device: self.inference.device_name().to_owned(),
-            record_dir: self.options.record_dir.clone(),
-            // The slot knows.
-            recording_fails: None,
-            phase: input.phase(),
-        })
     }
 }

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use super::detector::{ANY_LOUD, Detection, Reason};
 use super::inference::Inference;
-use super::pipeline::{Pipeline, classify, explain};
+use super::pipeline::Pipeline;
 use super::quiet::Hush;
 use super::report::{Event, EventReport, Explained, Handling, OnsetReport};
+use super::segment_work::{classify, explain};
 use super::stride_level::score_level;
 use crate::Result;
 use crate::units::{ClassId, SamplePos};
@@ -34,13 +35,13 @@ impl Pipeline {
         let waiting = |class: ClassId, onset: u64| {
             self.waiting.iter().chain(&self.over).any(|d| (d.class, d.onset) == (class, onset))
         };
-        self.begun.retain(|(class, onset), _| detector.is_open(*class) || waiting(*class, *onset));
+        self.begun.open.retain(|(class, onset), _| detector.is_open(*class) || waiting(*class, *onset));
         for opening in self.detector.openings() {
             let onset = self.origin.plus(self.sample(opening.onset));
             let Some(handling) = self.handling(opening.class, onset) else { continue };
-            let id = self.ids.next(self.params.clock.wall(onset));
-            self.begun.insert((opening.class, opening.onset), id.clone());
-            self.onsets.push(OnsetReport {
+            let id = self.begun.ids.next(self.params.clock.wall(onset));
+            self.begun.open.insert((opening.class, opening.onset), id.clone());
+            self.begun.onsets.push(OnsetReport {
                 id,
                 label: self.label(opening.class),
                 class: opening.class,
@@ -58,7 +59,7 @@ impl Pipeline {
 
     /// The events that have begun since this was last asked.
     pub fn take_onsets(&mut self) -> Vec<OnsetReport> {
-        std::mem::take(&mut self.onsets)
+        std::mem::take(&mut self.begun.onsets)
     }
 
     pub(super) fn label(&self, class: ClassId) -> String {
@@ -130,7 +131,7 @@ impl Pipeline {
             // Only in the silence behind the end, where there is nothing to hear.
             return Ok(());
         }
-        let known = self.begun.remove(&(detection.class, detection.onset));
+        let known = self.begun.open.remove(&(detection.class, detection.onset));
         let Some(mut handling) = self.handling(detection.class, self.origin.plus(onset)) else {
             tracing::debug!("an event of {} fell into quiet hours and is not reported", self.label(detection.class));
             self.detector.not_reported(detection.class, Reason::Quiet);
@@ -151,7 +152,7 @@ impl Pipeline {
         let sure = self.sample(detection.sure_end);
         let of_model = self.ears.history.is_of_model(detection.class);
         let event = Event {
-            id: known.unwrap_or_else(|| self.ids.next(self.params.clock.wall(onset))),
+            id: known.unwrap_or_else(|| self.begun.ids.next(self.params.clock.wall(onset))),
             label,
             class: detection.class,
             score: detection.score,
@@ -165,19 +166,18 @@ impl Pipeline {
             faithfulness: evidence.faithfulness,
             explanation: Explained::Done,
             latency_secs: rate.secs(self.origin.plus(sure).since(onset)),
-            lag_secs: self
-                .ears
-                .history
-                .strides()
-                .iter()
-                .find(|s| s.end == detection.sure_end)
-                .map_or(0.0, |s| s.lag_secs),
+            lag_secs: self.lag_secs(detection.sure_end),
             level_dbfs: (!of_model).then(|| score_level(detection.score)),
             handling,
             clock: self.params.clock,
         };
         events.push(EventReport { event, clip: evidence.clip });
         Ok(())
+    }
+
+    /// How far behind the capture the stride came whose segment ends at frame `end`.
+    fn lag_secs(&self, end: u64) -> f64 {
+        self.ears.history.strides().iter().find(|stride| stride.end == end).map_or(0.0, |stride| stride.lag_secs)
     }
 
     /// Classifies and explains the segments that an event's evidence rests on, where that was not done at their stride.

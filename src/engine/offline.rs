@@ -10,8 +10,8 @@ use super::ears::Ears;
 use super::event_ids::EventIds;
 use super::history::{Geometry, History, Stride};
 use super::inference::Inference;
-use super::pipeline::classify;
 use super::report::{Event, EventReport, Explained, Handling, ModelRef};
+use super::segment_work::classify;
 use crate::dsp::log1p_magnitude;
 use crate::interpret::{Explanation, Segment, Sound};
 use crate::model::classifier::Classified;
@@ -69,34 +69,14 @@ pub fn explain_unless_stopped(
     let classifier = inference.classifier();
     let front_end = *classifier.front_end();
     let rate = front_end.sample_rate;
-    let secs = rate.secs(samples.len() as u64);
-    if samples.is_empty() || secs > MAX_SECS {
-        return Err(Error::input(format!(
-            "{} lasts {secs:.1} s and only recordings of up to {MAX_SECS} s can be explained; cut it first",
-            params.source
-        )));
-    }
     let labels = classifier.labels().to_vec();
-    if let Some(class) = class.filter(|class| class.0 >= labels.len()) {
-        return Err(Error::usage(format!("the model has {} labels and no label {}", labels.len(), class.0)));
-    }
+    check(rate.secs(samples.len() as u64), class, labels.len(), &params.source)?;
     let live = Geometry::new(&front_end, classifier.n_frames(), classifier.stride_frames());
     let geometry = Geometry { first_end: live.segment_frames as u64, ..live };
     let mut ears = Ears::new(&front_end, geometry, vec![0.0; labels.len()], 0.0)?;
     hear(&mut ears, samples)?;
-    while let Some(end) = ears.history.ready_segment() {
-        if !goes_on(0.0) {
-            return Ok(None);
-        }
-        let probs = classify(inference, &mut ears.history, end)?.probs;
-        ears.history.push_stride(Stride {
-            end,
-            probs,
-            frames: None,
-            explanation: None,
-            classified: true,
-            lag_secs: 0.0,
-        });
+    if !classify_all(&mut ears, inference, goes_on)? {
+        return Ok(None);
     }
     let detection = surest(&ears, class, samples.len())?;
     let mut gates = vec![f32::INFINITY; labels.len()];
@@ -104,20 +84,8 @@ pub fn explain_unless_stopped(
         *gate = label.off_threshold.min(DECIDED_SHARE * detection.score);
     }
     ears.history.set_gates(gates);
-    // Elsewhere the class has no mask. An explanation takes far more room than a score, so none is made before it is known
-    // which are looked at.
-    let looked_at = looked_at(&ears, &detection);
-    for (i, end) in looked_at.iter().enumerate() {
-        let share = |of_this: f32| (i as f32 + of_this) / looked_at.len() as f32;
-        if !goes_on(share(0.0)) {
-            return Ok(None);
-        }
-        let classified = classify(inference, &mut ears.history, *end)?;
-        let watch = |of_this: f32| goes_on(share(of_this));
-        let Some(explanation) = explain(inference, &ears.history, *end, &classified, &watch)? else {
-            return Ok(None);
-        };
-        ears.history.complete(*end, classified.probs, explanation);
+    if !explain_where_decided(&mut ears, inference, &detection, goes_on)? {
+        return Ok(None);
     }
     let mut clips = ClipMaker::new(&front_end, &ears.history, params.max_components)?;
     let evidence = clips.evidence(&ears.history, inference, &detection, &(0..samples.len() as u64))?;
@@ -148,6 +116,62 @@ pub fn explain_unless_stopped(
         },
         clip: evidence.clip,
     }))
+}
+
+/// Whether a recording of `secs` seconds can be explained, and this class of `n_labels`.
+fn check(secs: f64, class: Option<ClassId>, n_labels: usize, source: &str) -> Result<()> {
+    if secs <= 0.0 || secs > MAX_SECS {
+        return Err(Error::input(format!(
+            "{source} lasts {secs:.1} s and only recordings of up to {MAX_SECS} s can be explained; cut it first"
+        )));
+    }
+    match class.filter(|class| class.0 >= n_labels) {
+        Some(class) => Err(Error::usage(format!("the model has {n_labels} labels and no label {}", class.0))),
+        None => Ok(()),
+    }
+}
+
+/// Classifies every segment; whether `goes_on` let it.
+fn classify_all(ears: &mut Ears, inference: &mut Inference, goes_on: &dyn Fn(f32) -> bool) -> Result<bool> {
+    while let Some(end) = ears.history.ready_segment() {
+        if !goes_on(0.0) {
+            return Ok(false);
+        }
+        let probs = classify(inference, &mut ears.history, end)?.probs;
+        ears.history.push_stride(Stride {
+            end,
+            probs,
+            frames: None,
+            explanation: None,
+            classified: true,
+            lag_secs: 0.0,
+        });
+    }
+    Ok(true)
+}
+
+/// Explains the segments that decide for the event; whether `goes_on` let it. Elsewhere the class has no mask. An explanation
+/// takes far more room than a score, so none is made before it is known which are looked at.
+fn explain_where_decided(
+    ears: &mut Ears,
+    inference: &mut Inference,
+    detection: &Detection,
+    goes_on: &dyn Fn(f32) -> bool,
+) -> Result<bool> {
+    let looked_at = looked_at(ears, detection);
+    for (i, end) in looked_at.iter().enumerate() {
+        let share = |of_this: f32| (i as f32 + of_this) / looked_at.len() as f32;
+        if !goes_on(share(0.0)) {
+            return Ok(false);
+        }
+        let classified = classify(inference, &mut ears.history, *end)?;
+        let watch = |of_this: f32| goes_on(share(of_this));
+        let Some(explanation) = explain(inference, &ears.history, *end, &classified, &watch)? else {
+            return Ok(false);
+        };
+        ears.history.complete(*end, classified.probs, explanation);
+    }
+    Ok(true)
 }
 
 /// Puts the recording into memory, and silence behind it up to the end of the last segment.

@@ -4,49 +4,32 @@
 //! a frame is computed when its last sample is there, a segment is classified when its last frame is there, and an event is
 //! handed over at the first stride at which everything that belongs to it is known.
 
-use std::borrow::Cow;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::begun::Begun;
 use super::clips::ClipMaker;
-use super::detector::{Detection, Detector, DetectorParams, Edit, StrideInput};
+use super::detector::{Detection, Detector, DetectorParams, Edit};
 use super::ears::Ears;
 use super::event_ids::EventIds;
-use super::evidence::{LoudnessOf, evidence};
 use super::history::{Geometry, History, Stride};
 use super::inference::Inference;
 use super::keep::{Keep, WATERFALL_SECS};
+use super::pipeline_params::{check, gates};
 use super::reasons::Reasons;
-use super::report::{EventReport, ModelRef, OnsetReport};
-use super::rivals::Told;
-use super::stride_level::{StrideLevels, level_score, score_level};
-use super::view::View;
+use super::report::EventReport;
+use super::segment_work::{classify, detect, explain};
+use super::told::Told;
+use super::view::{Scored, View};
 use crate::dsp::StreamingStft;
-use crate::interpret::{Explanation, Segment};
+use crate::interpret::Explanation;
 use crate::model::classifier::Classified;
 use crate::model::manifest::Label;
-use crate::units::{ClassId, SamplePos, StreamClock};
+use crate::units::{ClassId, SamplePos};
 use crate::{Error, Result};
 
-/// What a pipeline has to know besides its model.
-#[derive(Debug, Clone)]
-pub struct PipelineParams {
-    /// The input, as in `file:yard.wav`.
-    pub source: String,
-    /// The model that listens.
-    pub model: ModelRef,
-    /// Ties positions to wall time; its rate must be the model's.
-    pub clock: StreamClock,
-    /// When scores become an event.
-    pub detector: DetectorParams,
-    /// Audio kept before the onset, in seconds.
-    pub pre_roll_secs: f64,
-    /// Audio kept after the offset, in seconds.
-    pub post_roll_secs: f64,
-    /// Most components of an event that get audio of their own.
-    pub max_components: usize,
-}
+pub use super::pipeline_params::PipelineParams;
 
 /// A segment that waits to be classified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +38,16 @@ pub struct Due {
     pub end: u64,
     /// Whether it is to be explained, too, where that is [wanted](Pipeline::wants_explanation).
     pub explain: bool,
+}
+
+/// What overload leaves out.
+struct Shed {
+    /// Whether strides go without an explanation.
+    explanations: bool,
+    /// How many strides go by from one classification to the next.
+    every: u64,
+    /// Strides of which work was left out.
+    n_strides: u64,
 }
 
 /// The core of a monitor, for one input. The networks, which all inputs share, are lent to it.
@@ -67,10 +60,7 @@ pub struct Pipeline {
     pub(super) ears: Ears,
     pub(super) detector: Detector,
     pub(super) clips: ClipMaker,
-    pub(super) ids: EventIds,
-    /// Ids of the events that have begun, by class and first frame.
-    pub(super) begun: HashMap<(ClassId, u64), String>,
-    pub(super) onsets: Vec<OnsetReport>,
+    pub(super) begun: Begun,
     pub(super) reasons: Reasons,
     /// Events that are over and wait for what follows them.
     pub(super) waiting: VecDeque<Detection>,
@@ -83,12 +73,9 @@ pub struct Pipeline {
     /// Samples of this stretch, without the silence that ends it.
     pub(super) n_samples: u64,
     keep: Keep,
-    /// Whether strides go without an explanation, and how many go by from one classification to the next.
-    without_explanation: bool,
-    every: u64,
+    shed: Shed,
     /// Whether a screen shows this input: then every stride is explained, also one at which nothing is decided.
     shown: bool,
-    n_shed: u64,
     /// Whether the stream is a recording.
     recorded: bool,
 }
@@ -119,7 +106,7 @@ impl Pipeline {
         let view_frames = (WATERFALL_SECS / frame_secs).ceil() as u64;
         Ok(Self {
             stft: ears.front_end.stft()?,
-            ids: EventIds::new(params.clock.start, &params.source),
+            begun: Begun::new(EventIds::new(params.clock.start, &params.source)),
             view: View::new(&geometry, classifier.labels().len(), view_frames),
             keep: Keep::new(&geometry, &detector, frame_secs, params.pre_roll_secs + params.post_roll_secs),
             params,
@@ -129,18 +116,14 @@ impl Pipeline {
             ears,
             detector,
             clips,
-            begun: HashMap::new(),
-            onsets: Vec::new(),
             reasons: Reasons::default(),
             waiting: VecDeque::new(),
             over: Vec::new(),
             told: Told::default(),
             origin: SamplePos(0),
             n_samples: 0,
-            without_explanation: false,
-            every: 1,
+            shed: Shed { explanations: false, every: 1, n_strides: 0 },
             shown: false,
-            n_shed: 0,
             recorded: false,
         })
     }
@@ -203,14 +186,14 @@ impl Pipeline {
     /// Moves the stream's beginning to another wall time. Only before the first samples: events say when they were.
     pub fn set_start(&mut self, start: SystemTime) {
         self.params.clock.start = start;
-        self.ids = EventIds::new(start, &self.params.source);
+        self.begun.ids = EventIds::new(start, &self.params.source);
     }
 
     /// As [`set_start`](Self::set_start), for a recording, which is heard `now`: heard again, or a copy of it, its events are
     /// others.
     pub fn set_recorded(&mut self, start: SystemTime, now: SystemTime) {
         self.set_start(start);
-        self.ids = EventIds::new(now, &self.params.source);
+        self.begun.ids = EventIds::new(now, &self.params.source);
         self.recorded = true;
     }
 
@@ -259,15 +242,15 @@ impl Pipeline {
     /// Strides of which work was left out because of [`shed`](Self::shed).
     #[must_use]
     pub const fn n_shed(&self) -> u64 {
-        self.n_shed
+        self.shed.n_strides
     }
 
     /// Under overload: whether strides are explained, or only what an event needs; and how many strides go by from one
     /// classification to the next (1 is all). Without explanations the evidence of events is the loudness, so onsets are less
     /// exact; their audio is the same.
     pub fn shed(&mut self, explain: bool, every: usize) {
-        self.without_explanation = !explain;
-        self.every = every.max(1) as u64;
+        self.shed.explanations = !explain;
+        self.shed.every = every.max(1) as u64;
     }
 
     /// Says whether a screen shows this input.
@@ -314,7 +297,7 @@ impl Pipeline {
     /// The segment that waits to be classified.
     #[must_use]
     pub fn due(&self) -> Option<Due> {
-        let explain = self.explains_strides && !self.without_explanation;
+        let explain = self.explains_strides && !self.shed.explanations;
         self.ears.history.ready_segment().map(|end| Due { end, explain })
     }
 
@@ -352,7 +335,7 @@ impl Pipeline {
         self.ears = Ears::new(self.ears.front_end.params(), geometry, gates(detector), detector.low_cut_hz)?;
         self.stft.reset();
         self.detector.reset();
-        self.begun.clear();
+        self.begun.open.clear();
         self.told.clear();
         self.reasons.reset();
         self.view.restart();
@@ -370,7 +353,7 @@ impl Pipeline {
     fn pass_over_strides(&mut self) {
         while let Some(end) = self.ears.history.ready_segment() {
             let stride = self.ears.history.geometry().stride_frames as u64;
-            if (end / stride).is_multiple_of(self.every) {
+            if (end / stride).is_multiple_of(self.shed.every) {
                 break;
             }
             self.pass_over(end);
@@ -389,7 +372,7 @@ impl Pipeline {
             classified: false,
             lag_secs: 0.0,
         });
-        self.n_shed += 1;
+        self.shed.n_strides += 1;
     }
 
     /// Classifies and explains the segment that is due, if there is one, in a batch of its own.
@@ -419,8 +402,8 @@ impl Pipeline {
     ) -> Result<()> {
         let Some(Due { end, .. }) = self.due() else { return Ok(()) };
         let Classified { probs, frames, .. } = classified;
-        if self.explains_strides && self.without_explanation && self.wants_explanation(&probs) {
-            self.n_shed += 1;
+        if self.explains_strides && self.shed.explanations && self.wants_explanation(&probs) {
+            self.shed.n_strides += 1;
         }
         let stride = Stride { end, probs: probs.clone(), frames, explanation, classified: true, lag_secs };
         let loud = detect(&mut self.detector, &self.ears.history, &stride, &mut self.over)?;
@@ -438,7 +421,8 @@ impl Pipeline {
         }
         let heard_to = self.origin.plus(self.sample(end));
         let clips = self.shown.then_some(&self.clips);
-        self.view.stride(probs, loud, &self.ears.history, &self.detector, clips, heard_to, &self.params.clock);
+        let scored = Scored { probs, loud, end: heard_to, clock: &self.params.clock };
+        self.view.stride(scored, &self.ears.history, &self.detector, clips);
         self.note_reasons(end);
         self.forget(end);
         Ok(())
@@ -456,85 +440,4 @@ impl Pipeline {
         let t = from.clamp(end.saturating_sub(self.keep.most), end);
         self.ears.history.forget_before(t, end.saturating_sub(self.keep.columns));
     }
-}
-
-pub(super) fn classify(inference: &mut Inference, history: &mut History, end: u64) -> Result<Classified> {
-    let mut one = match history.take_ear(inference.classifier(), end) {
-        Some(mut ear) => {
-            let columns = history.unheard(&ear, end)?;
-            let classified = inference.hear(&mut [(&mut ear, columns)])?;
-            history.put_ear(ear);
-            classified
-        }
-        None => inference.classify(&[&history.segment_features(end)?])?,
-    };
-    one.pop().ok_or_else(|| Error::bug("a segment was classified and nothing came back"))
-}
-
-/// ln(1 + |X|) of the segment that ends at frame `end`; empty where nobody reads it.
-pub(super) fn magnitude(inference: &Inference, history: &History, end: u64) -> Result<Vec<f32>> {
-    if inference.needs_magnitude() { history.segment_log_magnitude(end) } else { Ok(Vec::new()) }
-}
-
-pub(super) fn explain(
-    inference: &mut Inference,
-    history: &History,
-    end: u64,
-    classified: &Classified,
-) -> Result<Arc<dyn Explanation>> {
-    let log_magnitude = magnitude(inference, history, end)?;
-    let features = history.segment_features(end)?;
-    let segment = Segment { log_magnitude: &log_magnitude, features: &features, classified, sound: None };
-    let mut one = inference.explain(&[segment])?;
-    one.pop().ok_or_else(|| Error::bug("a segment was explained and nothing came back"))
-}
-
-/// Whether a detector and its clips can be had for a model of so many classes.
-fn check(detector: &DetectorParams, pre_roll_secs: f64, post_roll_secs: f64, n_labels: usize) -> Result<()> {
-    if detector.classes.len() != n_labels {
-        return Err(Error::usage(format!(
-            "thresholds for {} classes were given and the model has {n_labels}",
-            detector.classes.len()
-        )));
-    }
-    for (what, secs) in [("pre-roll", pre_roll_secs), ("post-roll", post_roll_secs)] {
-        if !(0.0..=600.0).contains(&secs) {
-            return Err(Error::usage(format!("a {what} of {secs} s cannot be kept; give 0 to 600 s")));
-        }
-    }
-    Ok(())
-}
-
-/// The least probability at which each of the model's classes counts as decided.
-fn gates(detector: &DetectorParams) -> Vec<f32> {
-    detector.classes.iter().map(|class| class.off).collect()
-}
-
-/// Shows the detector a stride; gives the score of any loud sound, where that is asked for.
-fn detect(
-    detector: &mut Detector,
-    history: &History,
-    stride: &Stride,
-    over: &mut Vec<Detection>,
-) -> Result<Option<f32>> {
-    let features = history.segment_features(stride.end)?;
-    let geometry = history.geometry();
-    let n_padded = usize::try_from(-geometry.segment(stride.end).start).unwrap_or(0);
-    let segment = LoudnessOf { features: &features, n_mels: geometry.n_mels, n_padded };
-    let params = detector.params();
-    let (tuning, of_strides) = (params.localisation, params.of_strides);
-    let levels = StrideLevels::of(history, stride.end);
-    let gate_dbfs = params.gate_dbfs.filter(|gate| levels.loudest_stride(of_strides) < *gate);
-    let mut probs = Cow::Borrowed(stride.probs.as_slice());
-    // As a class's score remembers a sound for as long as a segment is long, so does this one.
-    let loud = params.any_loud.as_ref().map(|class| (level_score(levels.loudest_stride(usize::MAX)), class.off));
-    if let Some((score, _)) = loud {
-        probs.to_mut().push(score);
-    }
-    let evidence = |class: ClassId| match loud {
-        Some((_, off)) if !history.is_of_model(class) => levels.evidence(score_level(off)),
-        _ => evidence(class, stride.frames.as_ref(), stride.explanation.as_deref(), &segment, &tuning),
-    };
-    detector.stride(&StrideInput { end: stride.end, probs: &probs, gate_dbfs, evidence: &evidence }, over);
-    Ok(loud.map(|(score, _)| score))
 }

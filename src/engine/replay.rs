@@ -6,7 +6,7 @@ use super::ears::Ears;
 use super::evidence::{LoudnessOf, evidence};
 use super::history::{Geometry, Stride};
 use super::inference::Inference;
-use super::pipeline::{classify, explain};
+use super::segment_work::{classify, explain};
 use crate::units::{ClassId, SampleRate};
 use crate::{Error, Result};
 

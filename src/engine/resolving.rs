@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::pipeline::{Due, magnitude};
+use super::outside::Outside;
+use super::pipeline::Due;
 use super::report::EventReport;
-use super::worker::{Outside, Worker};
+use super::segment_work::magnitude;
+use super::worker::Worker;
 use crate::Result;
 use crate::interpret::{Explanation, Segment};
 use crate::model::classifier::Classified;

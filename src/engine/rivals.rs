@@ -1,34 +1,11 @@
 //! Labels of one group that were heard over nearly the same span: usually one sound, of which the surest label is reported.
 
-use std::collections::VecDeque;
-
 use super::detector::{Detection, Reason};
 use super::pipeline::Pipeline;
 use crate::units::ClassId;
 
 /// Two spans are nearly the same where what they share is more than this part of what they take together.
 const SAME_SPAN: f64 = 0.5;
-
-/// Reported events that are remembered; those that can overlap what comes are fewer.
-const MAX_TOLD: usize = 64;
-
-/// What was reported last.
-#[derive(Debug, Default)]
-pub(super) struct Told(VecDeque<Detection>);
-
-impl Told {
-    pub(super) fn push(&mut self, detection: Detection) {
-        self.0.push_back(detection);
-        if self.0.len() > MAX_TOLD {
-            self.0.pop_front();
-        }
-    }
-
-    /// The stream begins anew.
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
-}
 
 impl Pipeline {
     /// Why an event that is about to be reported is not: another class of its group is clearly surer.

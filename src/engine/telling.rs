@@ -3,9 +3,11 @@
 
 use crossbeam::channel::TrySendError;
 
-use super::input::{Ended, Input, OfWorker};
+use super::input::{Ended, Input};
+use super::input_status::OfWorker;
+use super::outside::{Outside, SNAPSHOT_EVERY};
 use super::report::{EventReport, Explained, Report, StopReport};
-use super::worker::{Outside, SNAPSHOT_EVERY, Worker};
+use super::worker::Worker;
 use crate::{Error, Result};
 
 impl Worker {

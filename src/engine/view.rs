@@ -1,16 +1,24 @@
-//! What a screen wants to know of a pipeline.
+//! What is remembered of a stream for screens alone.
 
 use super::clips::ClipMaker;
-use super::detector::{Detection, Detector};
+use super::detector::Detector;
 use super::heard::AllHeard;
 use super::history::{Geometry, History};
 use super::masking::{Through, mask_frames};
-use super::pipeline::Pipeline;
-use super::report::ComponentShare;
 use super::rows::Rows;
-use super::snapshot::{ClassState, OpenEvent, Waterfall};
-use crate::dsp::{Level, level};
 use crate::units::{ClassId, SamplePos, StreamClock};
+
+/// A stride's scores, and how far it was heard.
+pub(super) struct Scored<'a> {
+    /// Probability of each of the model's classes.
+    pub(super) probs: Vec<f32>,
+    /// Score of any loud sound, where that is asked for.
+    pub(super) loud: Option<f32>,
+    /// End of the segment.
+    pub(super) end: SamplePos,
+    /// The stream's clock.
+    pub(super) clock: &'a StreamClock,
+}
 
 /// What is kept of the newest strides for screens alone.
 pub(super) struct View {
@@ -18,13 +26,13 @@ pub(super) struct View {
     probs: Vec<f32>,
     /// Newest score of any loud sound, where that is asked for.
     loud: Option<f32>,
-    heard: AllHeard,
-    explained: Option<ClassId>,
+    pub(super) heard: AllHeard,
+    pub(super) explained: Option<ClassId>,
     /// Mask over the bands, of the class that was explained at the time; up to the frame from which on it may change.
-    band_mask: Rows<f32>,
+    pub(super) band_mask: Rows<f32>,
     n_bins: usize,
     n_mels: usize,
-    n_frames: u64,
+    pub(super) n_frames: u64,
     n_classes: usize,
 }
 
@@ -61,19 +69,16 @@ impl View {
         self.probs.get(class.0).copied().or(self.loud).unwrap_or(0.0)
     }
 
-    /// Takes a stride that ends at `end`. Where a screen shows the input, `clips` brings masks over to bands; otherwise nobody
+    /// Takes a stride. Where a screen shows the input, `clips` brings masks over to bands; otherwise nobody
     /// sees them, and they count as 0.
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn stride(
         &mut self,
-        probs: Vec<f32>,
-        loud: Option<f32>,
+        scored: Scored<'_>,
         history: &History,
         detector: &Detector,
         clips: Option<&ClipMaker>,
-        end: SamplePos,
-        clock: &StreamClock,
     ) {
+        let Scored { probs, loud, end, clock } = scored;
         self.loud = loud;
         self.heard.stride(probs.iter().copied().chain(loud), detector, end, clock);
         let strongest = |open: bool| {
@@ -97,127 +102,6 @@ impl View {
             // The stretch may end up to a stride before the last mask.
             let keep = self.n_frames + history.geometry().stride_frames as u64;
             self.band_mask.forget_before(self.band_mask.end().saturating_sub(keep));
-        }
-    }
-}
-
-impl Pipeline {
-    /// Every class with its newest score, in the model's order; any loud sound last, where that is asked for.
-    #[must_use]
-    pub fn class_states(&self) -> Vec<ClassState> {
-        let classes = self.detector.params().all_classes().enumerate();
-        classes
-            .map(|(index, params)| {
-                let class = ClassId(index);
-                ClassState {
-                    label: self.label(class),
-                    group: self.labels.get(index).and_then(|label| label.group.clone()),
-                    score: self.view.score(class),
-                    on_threshold: params.on,
-                    off_threshold: params.off,
-                    active: self.detector.is_open(class),
-                    since: self.detector.open_since(class).map(|onset| self.origin.plus(self.sample(onset))),
-                    reason: self.reason(class).to_string(),
-                    enabled: params.enabled,
-                    alarm: params.alarm,
-                    heard: self.view.heard.of(class),
-                    edited: params.edited,
-                }
-            })
-            .collect()
-    }
-
-    /// Events that will be reported, and have not been: what is under way, and what waits for the sound after it; strongest first.
-    #[must_use]
-    pub fn open_events(&self) -> Vec<OpenEvent> {
-        let position = |frame: u64| self.origin.plus(self.sample(frame));
-        let event = |detection: Detection| {
-            let (class, onset) = (detection.class, position(detection.onset));
-            self.handling(class, onset)?;
-            Some(OpenEvent {
-                label: self.label(class),
-                score: detection.score,
-                onset,
-                in_file: self.in_file(onset),
-                until: position(detection.offset),
-                clock: self.params.clock,
-            })
-        };
-        let mut events: Vec<OpenEvent> =
-            self.detector.under_way().chain(self.waiting.iter().cloned()).filter_map(event).collect();
-        events.sort_by(|a, b| b.score.total_cmp(&a.score));
-        events
-    }
-
-    /// Newest probability of each class.
-    #[must_use]
-    pub fn probs(&self) -> &[f32] {
-        &self.view.probs
-    }
-
-    /// The class that [`components`](Self::components) explains: the strongest with an open event, else the top score.
-    #[must_use]
-    pub const fn explained(&self) -> Option<ClassId> {
-        self.view.explained
-    }
-
-    /// The relevant components of the newest stride, most relevant first.
-    #[must_use]
-    pub fn components(&self) -> Vec<ComponentShare> {
-        let newest = self.history().strides().back().and_then(|stride| stride.explanation.as_ref());
-        match (newest, self.view.explained) {
-            (Some(explanation), Some(class)) => explanation.components(class),
-            _ => Vec::new(),
-        }
-    }
-
-    /// Length of a stride, in seconds.
-    #[must_use]
-    pub fn stride_secs(&self) -> f64 {
-        let geometry = self.history().geometry();
-        self.params.clock.sample_rate.secs((geometry.stride_frames * geometry.stft.hop) as u64)
-    }
-
-    /// Level of the last `secs` seconds, as far as they are remembered. A constant offset is no part of the RMS; it is of the
-    /// peak, which says how near to full scale the samples come.
-    #[must_use]
-    pub fn level(&self, secs: f64) -> Level {
-        let end = self.stretch_samples();
-        let of = |samples: &Rows<f32>| {
-            let newest = samples.clamp(end.saturating_sub(self.params.clock.sample_rate.samples(secs))..end);
-            level(samples.slice(newest).unwrap_or(&[]))
-        };
-        Level { rms_dbfs: of(self.history().levelled()).rms_dbfs, ..of(self.history().samples()) }
-    }
-
-    /// The last [`WATERFALL_SECS`](super::pipeline::WATERFALL_SECS) as mel columns. The mask is that of the class that was
-    /// explained when it became final; 0 where it is not yet.
-    #[must_use]
-    pub fn waterfall(&self) -> Waterfall {
-        let history = self.history();
-        let n_mels = history.geometry().n_mels;
-        // Frames of the silence that ends the stretch are none of it.
-        let n_frames = history.geometry().stft.n_frames(self.stretch_samples() as usize) as u64;
-        let end = history.features().end().min(n_frames);
-        let columns = history.features().clamp(end.saturating_sub(self.view.n_frames)..end);
-        let features = history.features().slice(columns.clone()).unwrap_or(&[]);
-        let mut mask = vec![0.0; features.len()];
-        let known = self.view.band_mask.clamp(columns.clone());
-        if let Some(bands) = self.view.band_mask.slice(known.clone())
-            && known.start >= columns.start
-            && known.end <= columns.end
-        {
-            let at = (known.start - columns.start) as usize * n_mels;
-            mask[at..at + bands.len()].copy_from_slice(bands);
-        }
-        let hop = history.geometry().stft.hop as u64;
-        Waterfall {
-            n_bands: n_mels,
-            first_frame: columns.start + self.origin_frame(),
-            frame_secs: self.params.clock.sample_rate.secs(hop),
-            level_db: self.clips.levels().levels(features),
-            mask,
-            centre_hz: self.clips.centre_hz().to_vec(),
         }
     }
 }

@@ -13,15 +13,15 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::Sender;
 
 use super::controls::{Change, Controls, Settings};
-use super::detector::DetectorParams;
 use super::explainer::Explainer;
 use super::gauge::Gauge;
 use super::history::Geometry;
 use super::inference::Inference;
 use super::input::{Ended, Input};
 use super::lane::{Lane, LaneState};
+use super::outside::{NAP, Outside};
 use super::progress::Progress;
-use super::report::{ListenReport, ModelRef, Report, StartReport, StopReport};
+use super::report::{ListenReport, Report, StartReport, StopReport};
 use super::shedding::{Governor, ShedLevel};
 use super::snapshot::SnapshotSlot;
 use crate::audio::source::Capture;
@@ -29,42 +29,7 @@ use crate::units::SampleRate;
 use crate::{Error, Result};
 
 pub use super::live_listening::LiveListening;
-
-/// How long to wait where nothing has come.
-pub(super) const NAP: Duration = Duration::from_millis(3);
-
-/// Time between two snapshots.
-pub(super) const SNAPSHOT_EVERY: Duration = Duration::from_millis(33);
-
-/// What a monitor can be told.
-#[derive(Debug, Clone)]
-pub struct MonitorOptions {
-    /// The model that listens, for events.
-    pub model: ModelRef,
-    /// When scores become an event.
-    pub detector: DetectorParams,
-    /// Audio kept before the onset, in seconds.
-    pub pre_roll_secs: f64,
-    /// Audio kept after the offset, in seconds.
-    pub post_roll_secs: f64,
-    /// Most components of an event that get audio of their own.
-    pub max_components: usize,
-    /// Whether the sources deliver as quickly as they are read: then nothing is shed, and a request to stop is obeyed without
-    /// reading what is left.
-    pub fast: bool,
-    /// Length of the inputs' rings, in seconds: how much sound may wait.
-    pub ring_secs: f64,
-    /// Stop after so many seconds of audio.
-    pub duration_secs: Option<f64>,
-    /// Whether the beginning of an event is reported, too, before it is over.
-    pub onsets: bool,
-    /// Whether it is reported why a class with a noteworthy score is not.
-    pub reasons: bool,
-    /// Where events are recorded, for screens.
-    pub record_dir: Option<String>,
-    /// Whether anyone looks at snapshots.
-    pub snapshots: bool,
-}
+pub use super::monitor_options::MonitorOptions;
 
 /// A monitor that is ready to run.
 pub struct Worker {
@@ -86,14 +51,6 @@ pub struct Worker {
     /// What broke, in order: the first sentence, and how many did.
     broken: (Option<String>, usize),
     pub(super) warned_slow: bool,
-}
-
-/// Where a worker's reports go.
-pub(super) struct Outside<'a> {
-    pub(super) reports: &'a Sender<Report>,
-    pub(super) slot: &'a SnapshotSlot,
-    /// Whether somebody wants the worker to stop.
-    pub(super) stop: &'a AtomicBool,
 }
 
 impl Worker {

@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 
+use super::detection::{Detection, Opening, StrideInput};
 use super::evident::Evidence;
-use super::{Detection, Opening, Reason, StrideInput, Units};
+use super::reason::Reason;
+use super::units::Units;
 use crate::units::ClassId;
 
 /// From this share of its threshold on, a score is noteworthy: why it is not enough is told.

@@ -1,6 +1,7 @@
 //! Evidence inside one segment: where an event begins, and how far it goes.
 
-use super::{StrideInput, Units};
+use super::detection::StrideInput;
+use super::units::Units;
 use crate::units::ClassId;
 
 /// Evidence of the frames from one on.

@@ -1,0 +1,77 @@
+//! What a screen is shown of a worker, and what it may turn.
+
+use std::sync::Arc;
+
+use super::outside::Outside;
+use super::report::Totals;
+use super::snapshot::{ListenSummary, Snapshot};
+use super::worker::Worker;
+
+impl Worker {
+    /// Shows the state as it is now, of the input that is looked at; nothing before one is open.
+    pub(super) fn publish(&self, outside: &Outside<'_>) {
+        if let Some(snapshot) = self.snapshot() {
+            outside.slot.publish(snapshot);
+        }
+    }
+
+    fn snapshot(&self) -> Option<Snapshot> {
+        let focus = self.controls.focus().min(self.inputs.len().checked_sub(1)?);
+        let input = self.inputs.get(focus)?;
+        let pipeline = &input.pipeline;
+        let params = pipeline.params();
+        let level = input.level();
+        let summaries = self.summaries();
+        Some(Snapshot {
+            source: params.source.clone(),
+            model: params.model.name.clone(),
+            method: pipeline.method().to_owned(),
+            position: pipeline.position(),
+            clock: params.clock,
+            level_dbfs: level.rms_dbfs,
+            peak_dbfs: level.peak_dbfs,
+            classes: pipeline.class_states(),
+            explained: pipeline.explained(),
+            components: pipeline.components(),
+            waterfall: Arc::new(pipeline.waterfall()),
+            events: self.gauge.newest_events(),
+            load: self.gauge.load(),
+            lag_secs: if self.options.fast || input.ended.is_some() { 0.0 } else { input.lag_secs() },
+            latency: self.gauge.latency(),
+            totals: summaries.get(focus).map_or_else(Totals::default, |summary| summary.totals),
+            shed: self.shed_words(),
+            health: input.health,
+            trouble: input.trouble.clone().or_else(|| self.inference.fell_back().map(str::to_owned)),
+            inputs: summaries,
+            focus,
+            listen: self.listening(),
+            device: self.inference.device_name().to_owned(),
+            record_dir: self.options.record_dir.clone(),
+            // The slot knows.
+            recording_fails: None,
+            phase: input.phase(),
+        })
+    }
+
+    /// A screen may have asked for something else to be played.
+    pub(super) fn turn_listening(&mut self) {
+        let Some(live) = &self.live else { return };
+        let control = live.listener.push().control();
+        for _ in 0..self.controls.take_listen_steps() {
+            control.set_mode(control.mode().next());
+        }
+    }
+
+    /// What is played live, for screens.
+    pub(super) fn listening(&self) -> Option<ListenSummary> {
+        let live = self.live.as_ref()?;
+        let control = live.listener.push().control();
+        Some(ListenSummary {
+            output: live.output.clone(),
+            mode: control.mode().as_str(),
+            delay_secs: live.delay_secs,
+            underruns: control.underruns(),
+            trouble: (live.trouble)(),
+        })
+    }
+}
