@@ -18,9 +18,10 @@ pub(super) struct Args {
     shell: Shell,
 }
 
-pub(super) fn run(args: &Args) -> Result<()> {
+/// Prints the script for `command`, which is the whole command line.
+pub(super) fn run(args: &Args, mut command: clap::Command) -> Result<()> {
     // Into memory first: clap_complete panics where its writer fails, as a closed pipe does.
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut super::command(), "earwitness", &mut script);
+    clap_complete::generate(args.shell, &mut command, "earwitness", &mut script);
     output::print(&String::from_utf8_lossy(&script))
 }

@@ -8,7 +8,7 @@ use clap::Subcommand;
 use clap::builder::FalseyValueParser;
 
 use super::settings::SettingsArgs;
-use super::{Globals, io_error, output, privacy};
+use super::{Globals, output, privacy};
 use crate::config::{Config, ConfigFile, Loaded, standard_path};
 use crate::error::{Error, ErrorKind, Result};
 use crate::local_zone::trouble;
@@ -101,7 +101,8 @@ fn init(args: &InitArgs, globals: &Globals) -> Result<()> {
         return output::print(&text);
     }
     let file = chosen(args.file.as_deref(), globals)?;
-    let failed = |e| io_error(ErrorKind::Output, &format!("writing {}", file.display()), "choose another file", e);
+    let failed =
+        |e| output::io_error(ErrorKind::Output, &format!("writing {}", file.display()), "choose another file", e);
     if let Some(dir) = file.parent().filter(|d| !d.as_os_str().is_empty()) {
         fs::create_dir_all(dir).map_err(failed)?;
     }

@@ -13,7 +13,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, fmt, reload};
 
-use super::{io_error, output};
+use super::output;
 use crate::config::{LogConfig, LogLevel, LogTo};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -41,7 +41,7 @@ pub(super) fn start(config: &LogConfig, screen_is_drawn_on: bool) -> Result<()> 
         Place::File(path) => {
             let file = LogFile::open(path.clone()).map_err(|e| {
                 let what = format!("opening the log file {}", path.display());
-                io_error(ErrorKind::Output, &what, "name a file that you may write with --log-file", e)
+                output::io_error(ErrorKind::Output, &what, "name a file that you may write with --log-file", e)
             })?;
             log.with(fmt::layer().with_target(false).with_ansi(false).with_writer(OneLine(Mutex::new(file)))).try_init()
         }

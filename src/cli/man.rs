@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap_mangen::Man;
 
-use super::{io_error, output};
+use super::output;
 use crate::error::{ErrorKind, Result};
 
 const AFTER_HELP: &str = "\
@@ -21,8 +21,8 @@ pub(super) struct Args {
     out: Option<PathBuf>,
 }
 
-pub(super) fn run(args: &Args) -> Result<()> {
-    let mut command = super::command();
+/// Prints or writes the pages of `command`, which is the whole command line.
+pub(super) fn run(args: &Args, mut command: clap::Command) -> Result<()> {
     command.build();
     match &args.out {
         None => output::print(&String::from_utf8_lossy(&page(command)?)),
@@ -44,10 +44,10 @@ fn page(command: clap::Command) -> Result<Vec<u8>> {
     let mut text = Vec::new();
     Man::new(command)
         .render(&mut text)
-        .map_err(|e| io_error(ErrorKind::Bug, "making the manual page", "please report this", e))?;
+        .map_err(|e| output::io_error(ErrorKind::Bug, "making the manual page", "please report this", e))?;
     Ok(text)
 }
 
 fn failed(path: &Path, e: std::io::Error) -> crate::error::Error {
-    io_error(ErrorKind::Output, &format!("writing {}", path.display()), "choose another folder", e)
+    output::io_error(ErrorKind::Output, &format!("writing {}", path.display()), "choose another folder", e)
 }

@@ -44,7 +44,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use globals::Globals;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
 /// Help is no wider, however wide the terminal is.
 const MAX_HELP_WIDTH: usize = 100;
@@ -136,7 +136,7 @@ fn parse_and_run(args: Vec<OsString>) -> Result<()> {
     let parsed = command().try_get_matches_from(&args).and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed {
         Ok(cli) => run(cli),
-        Err(e) => match usage::sentence(&e, &args) {
+        Err(e) => match usage::sentence(&e, &args, command()) {
             Some(sentence) => Err(Error::usage(sentence)),
             None => output::print_styled(&usage::help(&e)),
         },
@@ -170,14 +170,9 @@ fn run(cli: Cli) -> Result<()> {
         Command::Devices(args) => devices::run(&args, &globals),
         Command::Model(command) => model::run(command, &globals),
         Command::Config(command) => config::run(command, &globals),
-        Command::Completions(args) => completions::run(&args),
-        Command::Man(args) => man::run(&args),
+        Command::Completions(args) => completions::run(&args, command()),
+        Command::Man(args) => man::run(&args, command()),
     }
-}
-
-/// An error about reading or writing `what`, of the given kind.
-fn io_error(kind: ErrorKind, what: &str, remedy: &str, e: std::io::Error) -> Error {
-    Error::new(kind, format!("{what} failed ({e}); {remedy}")).with_source(e)
 }
 
 #[cfg(test)]

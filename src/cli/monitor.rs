@@ -28,8 +28,7 @@ use crate::interpret::methods;
 use crate::model::manifest::Label;
 use crate::model::package::{Package, find_model};
 use crate::record::{
-    FolderOptions, JsonLines, Limits, Notice, Recorder, RecorderHandle, RecorderOptions, RecorderStats, Relay, Store,
-    StoreOptions,
+    JsonLines, Notice, Recorder, RecorderHandle, RecorderOptions, RecorderStats, Relay, Store, StoreOptions,
 };
 
 const AFTER_HELP: &str = "\
@@ -81,7 +80,8 @@ const POLL: Duration = Duration::from_millis(50);
 /// Where settings, model, input or output cannot be used; an input that breaks later is an error too, once everything
 /// heard until then is reported.
 pub fn run(args: &Args, globals: &Globals) -> Result<()> {
-    let loaded = globals.loaded(args.settings.layer())?;
+    let flags = &args.settings;
+    let loaded = globals.loaded(flags.layer())?;
     let config = &loaded.config;
     let ui = config.monitor.ui.decide(stdout().is_terminal());
     logging::start(&config.log, ui == UiMode::Tui)?;
@@ -115,13 +115,13 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     if several_recordings || ui == UiMode::Tui {
         relays.push(Box::new(summary));
     }
-    let recorder = recorder(config, store_options(config, &surroundings.model, &labels), ui, &outside, relays)?;
+    let recorder = recorder(config, reload::store_options(config, &surroundings.model, &labels), ui, &outside, relays)?;
     let slot = Arc::new(SnapshotSlot::default());
     let controls = worker.controls();
     let name = package.manifest().name.clone();
     let mut hang_ups = match ui {
         UiMode::Tui => None,
-        _ => Some(Reload::watch(args, globals, config.clone(), (name, labels), Arc::clone(&controls), &recorder)?),
+        _ => Some(Reload::watch(flags, globals, config.clone(), (name, labels), Arc::clone(&controls), &recorder)?),
     };
     let thread = worker.spawn(recorder.reports(), Arc::clone(&slot), Arc::clone(&stop))?;
     if ui == UiMode::Tui {
@@ -280,25 +280,6 @@ fn recorder(
     let options = RecorderOptions { capacity: REPORTS, store, lines, relays };
     // What is read as quickly as it goes can wait for the disk; sound that happens now cannot.
     if config.monitor.fast { Recorder::spawn(options) } else { Recorder::spawn_live(options) }
-}
-
-/// How events of a model of these labels are recorded, as far as it can change while a monitor runs.
-pub(super) fn store_options(config: &Config, model: &str, labels: &[Label]) -> StoreOptions {
-    let record = &config.record;
-    StoreOptions {
-        folders: FolderOptions {
-            time_zone: None,
-            clips: record.clips,
-            no_audio: privacy::no_audio(config, model, labels),
-            private: record.private,
-        },
-        limits: Limits {
-            max_bytes: record.max_bytes.bytes(),
-            max_share: record.max_bytes.percent(),
-            max_age_days: record.max_age_days,
-            min_free_bytes: record.min_free_bytes.0,
-        },
-    }
 }
 
 /// Turns what the recorder could not write into the program's error. What failed and was mended meanwhile is said, and is

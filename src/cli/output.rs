@@ -7,7 +7,6 @@ use std::path::Path;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use super::io_error;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Prints `text` to stdout, as [`printable`]. A reader that has gone away (`earwitness … | head -1`) has seen enough: no error.
@@ -65,6 +64,11 @@ pub(super) fn make_folder(dir: &Path, flag: &str) -> Result<()> {
     std::fs::create_dir_all(dir).map_err(|e| {
         Error::output(format!("cannot make the folder {} ({e}); choose another {flag}", dir.display())).with_source(e)
     })
+}
+
+/// An error about reading or writing `what`, of the given kind.
+pub(super) fn io_error(kind: ErrorKind, what: &str, remedy: &str, e: std::io::Error) -> Error {
+    Error::new(kind, format!("{what} failed ({e}); {remedy}")).with_source(e)
 }
 
 /// Tells a person what went wrong, on one line of stderr.

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::outside::Outside;
-use super::{Globals, logging, monitor, privacy};
+use super::settings::SettingsArgs;
+use super::{Globals, logging, privacy};
 use crate::config::{Config, Loaded, RecordConfig};
 use crate::engine::controls::{Change, Controls, Settings};
 use crate::error::{Error, Result};
 use crate::model::manifest::Label;
-use crate::record::RecorderHandle;
+use crate::record::{FolderOptions, Limits, RecorderHandle, StoreOptions};
 
 /// What takes effect while a monitor listens: sections, and single keys.
 const LIVE: &[&str] = &[
@@ -37,7 +38,7 @@ const LIVE: &[&str] = &[
 /// What a running monitor is told when its settings have been read again.
 pub(super) struct Reload<'a> {
     asked: Arc<AtomicBool>,
-    args: &'a monitor::Args,
+    flags: &'a SettingsArgs,
     globals: &'a Globals,
     /// What is in effect now.
     running: Config,
@@ -53,7 +54,7 @@ impl<'a> Reload<'a> {
     /// # Errors
     /// [`crate::ErrorKind::Bug`] where signals cannot be watched.
     pub(super) fn watch(
-        args: &'a monitor::Args,
+        flags: &'a SettingsArgs,
         globals: &'a Globals,
         running: Config,
         (model, labels): (String, Vec<Label>),
@@ -63,7 +64,7 @@ impl<'a> Reload<'a> {
         let asked = Arc::new(AtomicBool::new(false));
         signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::clone(&asked))
             .map_err(|e| Error::bug(format!("signals cannot be watched ({e}); please report this")))?;
-        Ok(Self { asked, args, globals, running, model, labels, controls, recorder })
+        Ok(Self { asked, flags, globals, running, model, labels, controls, recorder })
     }
 
     /// Reads the settings again if that was asked for, and says what came of it.
@@ -77,7 +78,7 @@ impl<'a> Reload<'a> {
     }
 
     fn read(&mut self, outside: &Outside) -> Result<()> {
-        let loaded = self.globals.loaded(self.args.settings.layer())?;
+        let loaded = self.globals.loaded(self.flags.layer())?;
         // Everything that can be wrong is found before anything is changed.
         let mut settings = settings(&loaded, &self.model, &self.labels)?;
         let sinks = loaded.config.sinks(&loaded.config.sink_surroundings(&self.model, &self.labels))?;
@@ -88,7 +89,7 @@ impl<'a> Reload<'a> {
         outside.reconfigure(&loaded.config, &sinks)?;
         self.controls.change(Change::Settings(Box::new(settings)));
         privacy::warn(&loaded.config, &self.model, &self.labels);
-        self.recorder.reconfigure(monitor::store_options(&loaded.config, &self.model, &self.labels));
+        self.recorder.reconfigure(store_options(&loaded.config, &self.model, &self.labels));
         logging::set_level(loaded.config.log.level);
         self.adopt(loaded.config);
         if applied.is_empty() {
@@ -113,6 +114,25 @@ impl<'a> Reload<'a> {
         (running.mqtt, running.webhook, running.exec) = (new.mqtt, new.webhook, new.exec);
         (running.monitor.onsets, running.monitor.reasons) = (new.monitor.onsets, new.monitor.reasons);
         running.log.level = new.log.level;
+    }
+}
+
+/// How events of a model of these labels are recorded, as far as it can change while a monitor runs.
+pub(super) fn store_options(config: &Config, model: &str, labels: &[Label]) -> StoreOptions {
+    let record = &config.record;
+    StoreOptions {
+        folders: FolderOptions {
+            time_zone: None,
+            clips: record.clips,
+            no_audio: privacy::no_audio(config, model, labels),
+            private: record.private,
+        },
+        limits: Limits {
+            max_bytes: record.max_bytes.bytes(),
+            max_share: record.max_bytes.percent(),
+            max_age_days: record.max_age_days,
+            min_free_bytes: record.min_free_bytes.0,
+        },
     }
 }
 

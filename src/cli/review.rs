@@ -1,18 +1,16 @@
 //! `earwitness review`: browse recorded events, hear their evidence, say what they were.
 
 mod export;
+mod made_file;
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use clap::builder::{FalseyValueParser, PossibleValuesParser};
 use jiff::Timestamp;
 
+use self::made_file::{entry, readers, write_whole};
 use super::{Globals, logging, output, time_zone};
 use crate::archive::glance::holds_events;
-use crate::archive::unnamed::Unnamed;
 use crate::archive::{Filter, Index, IndexOptions, Judged, Page};
 use crate::error::{Error, Result};
 use crate::review::entry::Entry;
@@ -235,10 +233,6 @@ fn entries(index: &Index, filter: &Filter, limit: u64) -> Result<Vec<Entry>> {
     Ok(rows.iter().filter_map(|row| entry(index, &row.dir)).collect())
 }
 
-fn entry(index: &Index, key: &str) -> Option<Entry> {
-    Entry::read(index.dir(), &index.folder(key)).inspect_err(|e| output::note(&format!("left out: {e}"))).ok()
-}
-
 fn html(index: &Index, filter: &Filter, args: &Args, file: &Path) -> Result<()> {
     let limit = args.limit.unwrap_or(DEFAULT_LIMIT);
     let n_all = index.count(filter)?;
@@ -259,27 +253,6 @@ fn html(index: &Index, filter: &Filter, args: &Args, file: &Path) -> Result<()> 
     }
     output::note(&said);
     Ok(())
-}
-
-/// The rights of a file that is made of recordings: whoever may not read the recording folder, or the newest event in it, may
-/// not read what was made of them.
-fn readers(index: &Index, newest: Option<&str>) -> u32 {
-    let mode = |folder: &Path| folder.metadata().map_or(0o600, |about| about.mode());
-    newest.map_or(0o666, |key| mode(&index.folder(key))) & mode(index.dir()) & 0o666
-}
-
-/// Writes `file` with the rights `mode`, so that it is whole or not there; gives its length in bytes.
-fn write_whole(mode: u32, file: &Path, write: impl FnOnce(&mut BufWriter<&mut File>) -> Result<()>) -> Result<u64> {
-    let failed = |e: std::io::Error| {
-        Error::output(format!("{} could not be written ({e}); check its folder and its disk", file.display()))
-            .with_source(e)
-    };
-    let mut unnamed = Unnamed::create(file, mode).map_err(failed)?;
-    let mut out = BufWriter::new(unnamed.file());
-    write(&mut out)?;
-    out.flush().map_err(failed)?;
-    drop(out);
-    unnamed.keep().map_err(failed)
 }
 
 fn take_in(index: &mut Index, file: &Path) -> Result<()> {

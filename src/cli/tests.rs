@@ -261,7 +261,7 @@ fn the_defaults_that_the_help_names_are_the_defaults() {
 
 fn sentence(args: &[&str]) -> String {
     let e = command().try_get_matches_from(args).unwrap_err();
-    usage::sentence(&e, &args.iter().map(Into::into).collect::<Vec<_>>()).unwrap()
+    usage::sentence(&e, &args.iter().map(Into::into).collect::<Vec<_>>(), command()).unwrap()
 }
 
 #[test]
@@ -293,7 +293,7 @@ fn help_and_version_are_not_errors() {
     for flag in ["--help", "-h", "--version", "-V"] {
         let e = command().try_get_matches_from(["earwitness", flag]).unwrap_err();
         assert!(matches!(e.kind(), ClapErrorKind::DisplayHelp | ClapErrorKind::DisplayVersion));
-        assert_eq!(usage::sentence(&e, &[]), None);
+        assert_eq!(usage::sentence(&e, &[], command()), None);
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::parse::{positive, share};
 use super::train::data::command_line;
-use super::{Globals, io_error, output};
+use super::{Globals, output};
 use crate::checked_file::{self, Links};
 use crate::config::{Config, ConfigFile, ConfigLayer, MAX_SETTINGS_BYTES, standard_path};
 use crate::engine::detector::DetectorParams;
@@ -317,8 +317,9 @@ fn write(advice: &[Advice], known: &Known, key: &dyn Fn(&str) -> String, globals
     let file = globals.config.clone().or_else(standard_path);
     let file =
         file.ok_or_else(|| Error::usage("this user has no home folder for a settings file; name one with --config"))?;
-    let failed =
-        |e| io_error(ErrorKind::Output, &format!("writing {}", file.display()), "check the folder and its space", e);
+    let failed = |e| {
+        output::io_error(ErrorKind::Output, &format!("writing {}", file.display()), "check the folder and its space", e)
+    };
     let text = match checked_file::read_text(&file, Links::Follow, MAX_SETTINGS_BYTES) {
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Config::default().to_toml()?,

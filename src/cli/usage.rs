@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::io::{IsTerminal, stdout};
 
+use clap::Command;
 use clap::error::{Error, ErrorKind};
 
-/// The sentence for what clap says of a wrong command line, `args`; `None` where help or the version was asked for.
-pub(super) fn sentence(e: &Error, args: &[OsString]) -> Option<String> {
-    let command = named_command(args);
+/// The sentence for what clap says of a wrong command line, `args` for `command`; `None` where help or the version was asked for.
+pub(super) fn sentence(e: &Error, args: &[OsString], command: Command) -> Option<String> {
+    let command = named_command(args, command);
     match e.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return None,
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
@@ -33,8 +34,7 @@ pub(super) fn help(e: &Error) -> String {
 }
 
 /// The command that the arguments name, as in `earwitness train classifier`; clap does not always say.
-fn named_command(args: &[OsString]) -> String {
-    let mut command = super::command();
+fn named_command(args: &[OsString], mut command: Command) -> String {
     let mut name = command.get_name().to_owned();
     for word in args.iter().skip(1) {
         let Some(next) = command.find_subcommand(word).cloned() else { break };

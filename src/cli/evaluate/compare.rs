@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use indicatif::ProgressBar;
 
-use super::{Args, Loaded, write_file, write_json};
+use super::args::{Args, CORRUPTIONS};
+use super::figures_file::{write_file, write_json};
+use super::loaded::Loaded;
 use crate::cli::methods::asked_for;
 use crate::cli::output;
 use crate::error::{Error, Result};
@@ -20,10 +22,6 @@ use crate::model::classifier::Classifier;
 use crate::model::device::ComputeDevice;
 use crate::train::dataset::load_noise;
 use crate::units::SampleRate;
-
-/// The corruptions by the names of the command line.
-pub(super) const CORRUPTIONS: [(&str, SetKind); 2] =
-    [("noise", SetKind::CorruptNoise), ("overlap", SetKind::CorruptOverlap)];
 
 /// Measures, prints the tables and writes the files.
 pub(super) fn run(args: &Args) -> Result<()> {

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::args::Args;
+use super::figures_file::write_json;
 use super::stream_table::table;
-use super::{Args, write_json};
 use crate::cli::output;
 use crate::engine::detector::{Detection, DetectorParams};
 use crate::engine::inference::{DeviceChoice, Inference};

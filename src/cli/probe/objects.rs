@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{Bar, Subject};
+use super::bar::Bar;
+use super::subject::Subject;
 use crate::error::Result;
 use crate::eval::probe::objects::{ObjectClip, ObjectFinding, find as find_objects};
 use crate::interpret::methods::load;

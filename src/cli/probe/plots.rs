@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::{Bar, Subject, file_name, write_file};
+use super::bar::Bar;
+use super::files::{file_name, write_file};
+use super::subject::Subject;
 use crate::dsp::FrontEnd;
 use crate::error::Result;
 use crate::eval::probe::clip_scores::{ClipScorer, ClipScores};

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use super::{Bar, ProbeArgs, Subject};
+use super::args::ProbeArgs;
+use super::bar::Bar;
+use super::subject::Subject;
 use crate::cli::{output, signals};
 use crate::error::{Error, Result};
 use crate::eval::probe::input_map::input_maps;

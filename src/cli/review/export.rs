@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::{entry, readers, write_whole};
+use super::made_file::{entry, readers, write_whole};
 use crate::archive::{Filter, Index, Page};
 use crate::cli::output;
 use crate::error::Result;
