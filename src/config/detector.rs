@@ -16,20 +16,7 @@ impl Config {
         let d = &self.detector;
         let names = self.names(model, labels);
         names.check_groups()?;
-        let mut params = DetectorParams {
-            min_strides: d.min_strides as usize,
-            of_strides: d.of_strides as usize,
-            sure: d.sure_threshold as f32,
-            min_duration_secs: d.min_duration_secs,
-            merge_gap_secs: d.merge_gap_secs,
-            rival_margin: d.rival_margin as f32,
-            cooldown_secs: d.cooldown_secs,
-            max_event_secs: d.max_event_secs,
-            gate_dbfs: (d.level_gate_dbfs > -120.0).then_some(d.level_gate_dbfs as f32),
-            low_cut_hz: d.low_cut_hz,
-            any_loud: (d.loud_dbfs < 0.0).then(|| ClassParams::any_loud(d.loud_dbfs as f32)),
-            ..DetectorParams::from_labels(labels)
-        };
+        let mut params = self.of_every_class(labels);
         if !d.only.is_empty() {
             let only = names.all("detector.only", &d.only)?;
             each(&mut params, |index, class| {
@@ -83,6 +70,25 @@ impl Config {
             params.dropped_speech = speech.map(|(index, _)| ClassId(index)).collect();
         }
         Ok(params)
+    }
+
+    /// What holds for every class, before lists and tables change it.
+    fn of_every_class(&self, labels: &[Label]) -> DetectorParams {
+        let d = &self.detector;
+        DetectorParams {
+            min_strides: d.min_strides as usize,
+            of_strides: d.of_strides as usize,
+            sure: d.sure_threshold as f32,
+            min_duration_secs: d.min_duration_secs,
+            merge_gap_secs: d.merge_gap_secs,
+            rival_margin: d.rival_margin as f32,
+            cooldown_secs: d.cooldown_secs,
+            max_event_secs: d.max_event_secs,
+            gate_dbfs: (d.level_gate_dbfs > -120.0).then_some(d.level_gate_dbfs as f32),
+            low_cut_hz: d.low_cut_hz,
+            any_loud: (d.loud_dbfs < 0.0).then(|| ClassParams::any_loud(d.loud_dbfs as f32)),
+            ..DetectorParams::from_labels(labels)
+        }
     }
 
     fn quiet_hours(&self) -> Option<Quiet> {

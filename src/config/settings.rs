@@ -4,112 +4,27 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use self::section::PutOnto;
 use super::bytes::{ByteSize, SpaceLimit};
 use super::os_text::OsText;
-use super::values::{ColorMode, LogLevel, LogTo, QuietMode, SpeechMode, TellWhen, ThemeChoice, UiMode};
+use super::values::{ColorMode, LogLevel, LogTo, SpeechMode, ThemeChoice, UiMode};
 use crate::engine::detector::LOW_CUT_HZ;
 
-/// How a given value is put onto the one below it.
-trait PutOnto: Sized {
-    fn put_onto(self, below: &mut Self);
-}
-
-macro_rules! replaces {
-    ($($t:ty),+) => { $(impl PutOnto for $t { fn put_onto(self, below: &mut Self) { *below = self; } })+ };
-}
-replaces!(
-    String,
-    OsText,
-    bool,
-    u32,
-    f64,
-    UiMode,
-    ColorMode,
-    ThemeChoice,
-    LogLevel,
-    Vec<String>,
-    ByteSize,
-    SpaceLimit,
-    QuietMode,
-    SpeechMode,
-    u16,
-    LogTo,
-    TellWhen
-);
-
-/// Tables are put together key by key.
-impl<V> PutOnto for BTreeMap<String, V> {
-    fn put_onto(self, below: &mut Self) {
-        below.extend(self);
-    }
-}
-
-/// A setting for the documented file: its comment, name and value.
-pub(in crate::config) struct Entry {
-    pub(super) doc: &'static [&'static str],
-    pub(super) name: &'static str,
-    pub(super) value: Result<toml::Value, toml::ser::Error>,
-}
-
-/// Declares a section twice, as checked settings with defaults and as a layer in which each may be absent; the doc
-/// comments are also what the documented file says.
-macro_rules! section {
-    (
-        $(#[doc = $about:literal])+
-        pub struct $config:ident / $layer:ident {
-            $($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr,)+
-        }
-    ) => {
-        $(#[doc = $about])+
-        #[derive(Debug, Clone, PartialEq)]
-        pub struct $config { $($(#[doc = $doc])+ pub $name: $type,)+ }
-
-        impl Default for $config {
-            fn default() -> Self {
-                Self { $($name: $default,)+ }
-            }
-        }
-
-        impl $config {
-            pub(in crate::config) const ABOUT: &[&str] = &[$($about),+];
-
-            pub(in crate::config) fn entries(&self) -> Vec<Entry> {
-                vec![$(Entry {
-                    doc: &[$($doc),+],
-                    name: stringify!($name),
-                    value: toml::Value::try_from(&self.$name),
-                }),+]
-            }
-        }
-
-        #[doc = concat!("[`", stringify!($config), "`] as far as it is given.")]
-        #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-        #[serde(deny_unknown_fields)]
-        pub struct $layer { $(
-            #[doc = concat!("See [`", stringify!($config), "::", stringify!($name), "`].")]
-            pub $name: Option<$type>,
-        )+ }
-
-        impl $layer {
-            pub(in crate::config) fn put_onto(self, config: &mut $config) {
-                $(if let Some(value) = self.$name {
-                    value.put_onto(&mut config.$name);
-                })+
-            }
-        }
-    };
-}
+#[macro_use]
+mod section;
 
 mod classes;
 mod quiet;
+mod sink_options;
 mod sinks;
 
 pub(in crate::config) use classes::ABOUT_GROUPS;
 pub use classes::{ClassConfig, Classes, Groups};
 pub use quiet::{QuietConfig, QuietLayer};
+pub(in crate::config) use section::Entry;
+pub use sink_options::SinkSurroundings;
 pub use sinks::{
-    ExecConfig, ExecLayer, MetricsConfig, MetricsLayer, MqttConfig, MqttLayer, SinkSurroundings, WebhookConfig,
-    WebhookLayer,
+    ExecConfig, ExecLayer, MetricsConfig, MetricsLayer, MqttConfig, MqttLayer, WebhookConfig, WebhookLayer,
 };
 
 /// The settings of a run, checked.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::PutOnto;
+use super::section::PutOnto;
 use crate::config::values::KeepMode;
 
 /// A `[class.LABEL]` table: what is wanted of one class, or of each class of a group. What is not given is as for every class.

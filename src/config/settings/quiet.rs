@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Entry, PutOnto};
+use super::section::{Entry, PutOnto};
 use crate::config::values::QuietMode;
 
 section! {
