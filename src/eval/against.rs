@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::compare_result::Mean;
+use super::mean::Mean;
 
 /// How a figure of a method stands to a baseline's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

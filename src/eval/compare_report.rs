@@ -79,6 +79,11 @@ fn write_set(text: &mut String, set: &SetResult, comparison: &Comparison) -> std
         )?;
     }
     write_against(text, set)?;
+    write_more(text, set)
+}
+
+/// The figures for which the first table has no room.
+fn write_more(text: &mut String, set: &SetResult) -> std::fmt::Result {
     writeln!(text, "\nMore of the same masks; the last five columns explain every class that is found.\n")?;
     head(
         text,

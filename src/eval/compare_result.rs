@@ -5,12 +5,9 @@ use serde::Serialize;
 use super::against::Against;
 use super::domain::Domain;
 use super::evaluate_result::{EvaluatedModel, Evaluation};
-use super::metrics;
 use super::mixtures::SetKind;
 
-/// Samples drawn for an interval, and the share of them that lies inside it.
-const BOOTSTRAP_DRAWS: usize = 1000;
-const BOOTSTRAP_LEVEL: f64 = 0.95;
+pub use super::mean::Mean;
 
 /// Everything that one run measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -146,25 +143,4 @@ pub struct CorruptionRow {
     pub corruption_kept: Option<f64>,
     /// Interpretations without any sound, which the SI-SDR and the target's share leave out.
     pub silent: usize,
-}
-
-/// A mean and where it lies in 95 % of the samples of as many sounds drawn with replacement.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Mean {
-    /// The mean.
-    pub mean: f64,
-    /// Lower end of the interval.
-    pub low: f64,
-    /// Upper end.
-    pub high: f64,
-}
-
-impl Mean {
-    /// The mean of values with its interval; `None` of nothing.
-    #[must_use]
-    pub fn of(values: &[f64], seed: u64) -> Option<Self> {
-        let mean = metrics::mean(values)?;
-        let (low, high) = metrics::bootstrap_interval(values, metrics::mean, BOOTSTRAP_LEVEL, BOOTSTRAP_DRAWS, seed)?;
-        Some(Self { mean, low, high })
-    }
 }

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::probe::input_map::mel_mask;
+use super::mel_mask::mel_mask;
 use crate::dsp::{MaskScale, MelFilterbank, SpectrumPower};
 use crate::interpret::Explanation;
 use crate::units::ClassId;

@@ -19,6 +19,8 @@ pub mod faithfulness;
 pub mod foreign;
 pub mod intersections;
 pub mod mask_metrics;
+mod mean;
+mod mel_mask;
 pub mod metrics;
 pub mod mixtures;
 pub mod probe;

@@ -241,6 +241,11 @@ impl StreamScore {
             s2(self.true_latency_p90_s),
             s2(self.true_latency_p99_s)
         )?;
+        self.write_classes(text)
+    }
+
+    fn write_classes(&self, text: &mut String) -> std::fmt::Result {
+        let percent = |v: Option<f64>| form(v.map(|v| 100.0 * v), 1, " %");
         let width = self.per_class.iter().map(|c| c.label.chars().count()).max().unwrap_or(0).max(5);
         writeln!(
             text,

@@ -1,9 +1,9 @@
 //! What each method says of one clip, for a page that shows them side by side.
 
-use super::input_map::mel_mask;
 use crate::Result;
 use crate::dsp::FrontEnd;
 use crate::eval::faithfulness::{Keep, Listener};
+use crate::eval::mel_mask::mel_mask;
 use crate::interpret::{Interpreter, methods};
 use crate::model::classifier::Classifier;
 use crate::model::device::ComputeDevice;
