@@ -9,8 +9,8 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
-use jiff::{Timestamp, civil};
 
 use crate::error::{Error, Result};
 use crate::local_zone::local_zone;
@@ -18,6 +18,7 @@ use crate::local_zone::local_zone;
 mod chunks;
 mod length;
 mod name;
+mod plausible;
 
 /// Nothing was recorded before this year that a person could tell to the second.
 const FIRST_YEAR: i16 = 1900;
@@ -143,19 +144,6 @@ fn recorded_at_in(
         [(TimeFrom::Bext, &bext), (TimeFrom::Guano, &guano), (TimeFrom::Name, &in_name), (TimeFrom::Changed, &changed)];
     let first = sources.iter().find_map(|(from, time)| Some(Began { at: time().filter(is_past)?, from: *from }));
     Ok(first.unwrap_or(Began { at: latest.unwrap_or(now), from: TimeFrom::Opened }))
-}
-
-/// Years in which there are recordings: a number that gives another year is no date.
-const YEARS: std::ops::RangeInclusive<i16> = 1990..=2100;
-
-/// Whether a date and time may be a recording's.
-fn plausible(time: civil::DateTime) -> Option<civil::DateTime> {
-    YEARS.contains(&time.year()).then_some(time)
-}
-
-/// A local time as a wall time.
-fn wall(time: civil::DateTime, zone: &TimeZone) -> Option<SystemTime> {
-    Some(plausible(time)?.to_zoned(zone.clone()).ok()?.timestamp().into())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use jiff::civil;
 use jiff::tz::{Offset, TimeZone};
 
-use super::{plausible, wall};
+use super::plausible::{plausible, wall};
 
 /// Most chunks that are looked at.
 const MAX_CHUNKS: usize = 256;

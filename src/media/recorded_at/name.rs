@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use jiff::civil;
 use jiff::tz::{Offset, TimeZone};
 
-use super::{YEARS, plausible, wall};
+use super::plausible::{YEARS, plausible, wall};
 
 /// Longest name that is looked at, in bytes: file systems have no longer ones.
 const MAX_BYTES: usize = 1024;
