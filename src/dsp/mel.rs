@@ -118,23 +118,8 @@ impl MelFilterbank {
     /// reaches outside 0 Hz to half the sample rate.
     pub fn new(params: &MelParams, sample_rate: SampleRate, n_fft: usize) -> Result<Self> {
         let MelParams { n_mels, scale, norm, f_min_hz, f_max_hz } = *params;
-        if !(1..=MAX_BANDS).contains(&n_mels) {
-            return Err(Error::usage(format!("n_mels is {n_mels}; give a number of mel bands from 1 to {MAX_BANDS}")));
-        }
-        let nyquist_hz = f64::from(sample_rate.hz()) / 2.0;
+        check(params, sample_rate, n_fft)?;
         let (f_min, f_max) = (f64::from(f_min_hz), f64::from(f_max_hz));
-        // Written so that NaN fails too.
-        if !(f_min >= 0.0 && f_min < f_max && f_max <= nyquist_hz) {
-            return Err(Error::usage(format!(
-                "mel bands from {f_min_hz} Hz to {f_max_hz} Hz do not fit a sample rate of {} Hz; \
-                 give 0 <= f_min_hz < f_max_hz <= {nyquist_hz}",
-                sample_rate.hz()
-            )));
-        }
-        if n_fft < 2 {
-            return Err(Error::usage(format!("n_fft is {n_fft}; a mel filterbank needs at least 2")));
-        }
-
         if matches!(scale, MelScale::Bins | MelScale::Samples) {
             return Self::without_bands(params, sample_rate, n_fft);
         }
@@ -286,6 +271,28 @@ impl MelFilterbank {
             *out *= inverse;
         }
     }
+}
+
+/// Whether there can be such a bank.
+fn check(params: &MelParams, sample_rate: SampleRate, n_fft: usize) -> Result<()> {
+    let MelParams { n_mels, f_min_hz, f_max_hz, .. } = *params;
+    if !(1..=MAX_BANDS).contains(&n_mels) {
+        return Err(Error::usage(format!("n_mels is {n_mels}; give a number of mel bands from 1 to {MAX_BANDS}")));
+    }
+    let nyquist_hz = f64::from(sample_rate.hz()) / 2.0;
+    let (f_min, f_max) = (f64::from(f_min_hz), f64::from(f_max_hz));
+    // Written so that NaN fails too.
+    if !(f_min >= 0.0 && f_min < f_max && f_max <= nyquist_hz) {
+        return Err(Error::usage(format!(
+            "mel bands from {f_min_hz} Hz to {f_max_hz} Hz do not fit a sample rate of {} Hz; \
+             give 0 <= f_min_hz < f_max_hz <= {nyquist_hz}",
+            sample_rate.hz()
+        )));
+    }
+    if n_fft < 2 {
+        return Err(Error::usage(format!("n_fft is {n_fft}; a mel filterbank needs at least 2")));
+    }
+    Ok(())
 }
 
 /// The inner product, in eight interleaved sums so that the compiler may use vector registers.

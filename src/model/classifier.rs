@@ -101,6 +101,12 @@ impl Network for DifferentiableCausal {
     }
 }
 
+impl Network for SequentialNet {
+    fn forward(&self, segments: &Tensor) -> Result<Forward> {
+        Self::forward(self, segments)
+    }
+}
+
 impl Network for TappedEfficientAt {
     fn forward(&self, segments: &Tensor) -> Result<Forward> {
         Self::forward(self, segments)

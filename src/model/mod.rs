@@ -2,6 +2,7 @@
 
 pub mod audioset;
 pub mod backward;
+mod batch_bytes;
 pub mod causal;
 pub mod classifier;
 pub mod device;

@@ -12,6 +12,7 @@ mod composite;
 mod linear;
 mod map;
 mod pooling;
+mod prepare;
 mod reversible;
 mod rules;
 mod sequential;

@@ -52,6 +52,18 @@ impl CausalClassifier {
         }
     }
 
+    /// Classifies segments `[batch, n_frames, n_mels]` on the CPU.
+    ///
+    /// # Errors
+    /// If the shape does not fit.
+    pub fn forward(&self, segments: &Tensor) -> Result<Forward> {
+        let (_, n_frames, n_mels) = segments.dims3()?;
+        let values = segments.flatten_all()?.to_vec1::<f32>()?;
+        let columns: Vec<&[f32]> = values.chunks_exact((n_frames * n_mels).max(1)).collect();
+        let mut ears: Vec<Ear> = columns.iter().map(|_| self.ear(0)).collect();
+        self.hear(&mut ears.iter_mut().zip(columns).collect::<Vec<_>>(), n_frames)
+    }
+
     /// Lets each ear hear further frames `[n, n_mels]`, and classifies the last `n_frames` frames that it has heard; what is
     /// before a stream's beginning counts as nothing. The CPU's cores share the ears.
     ///

@@ -1,11 +1,8 @@
 //! The network as a classifier of whole segments, each heard as a stream that begins with it.
 
-use candle_core::Tensor;
-
-use super::{CausalConfig, CausalNet, Ear};
+use super::{CausalConfig, CausalNet};
 use crate::model::manifest::{Causal, Head, Manifest};
 use crate::model::tensors::Arrays;
-use crate::model::vgg::Forward;
 use crate::{Error, Result};
 
 /// Probabilities are kept this far from 0 and 1 where they become logits again.
@@ -105,18 +102,6 @@ impl CausalClassifier {
 
     pub(super) fn taps(&self) -> &[Tap] {
         &self.taps
-    }
-
-    /// Classifies segments `[batch, n_frames, n_mels]` on the CPU.
-    ///
-    /// # Errors
-    /// If the shape does not fit.
-    pub fn forward(&self, segments: &Tensor) -> Result<Forward> {
-        let (_, n_frames, n_mels) = segments.dims3()?;
-        let values = segments.flatten_all()?.to_vec1::<f32>()?;
-        let columns: Vec<&[f32]> = values.chunks_exact((n_frames * n_mels).max(1)).collect();
-        let mut ears: Vec<Ear> = columns.iter().map(|_| self.ear(0)).collect();
-        self.hear(&mut ears.iter_mut().zip(columns).collect::<Vec<_>>(), n_frames)
     }
 
     /// What each channel of the last layer over time says for each class, `[n_classes, channels]`: the product of the layers

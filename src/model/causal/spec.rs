@@ -1,6 +1,6 @@
 //! The network's shape: a configuration, and the list of layers that it stands for.
 
-use crate::model::vgg::BATCH_BYTES;
+use crate::model::batch_bytes::BATCH_BYTES;
 use crate::{Error, Result};
 
 /// Most channels of one layer; a larger number in a manifest is a slip.

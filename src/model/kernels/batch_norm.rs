@@ -110,6 +110,22 @@ pub fn apply(x: &[f32], scale: &[f32], shift: &[f32], relu: bool, added: Option<
     );
 }
 
+/// Where the ReLU let nothing through, no gradient comes back.
+fn behind_relu(x: &[f32], stats: &RowStats, grad: &mut [f32]) {
+    let channels = stats.mean.len();
+    let (scale, shift) = (&stats.scale, &stats.shift);
+    simd(
+        #[inline(always)]
+        || {
+            for (g, x) in grad.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
+                for (((g, x), s), b) in g.iter_mut().zip(x).zip(scale).zip(shift) {
+                    *g = if x * s + b > 0.0 { *g } else { 0.0 };
+                }
+            }
+        },
+    );
+}
+
 /// Turns the gradient of the result (without what was added) into that of `x`, in place, and adds to those of `gamma` and
 /// `beta`. `x` is the forward pass's input.
 pub fn backward(
@@ -122,18 +138,9 @@ pub fn backward(
 ) {
     let channels = stats.mean.len();
     let n = x.len() / channels;
-    let (scale, shift) = (&stats.scale, &stats.shift);
+    let scale = &stats.scale;
     if relu {
-        simd(
-            #[inline(always)]
-            || {
-                for (g, x) in grad.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
-                    for (((g, x), s), b) in g.iter_mut().zip(x).zip(scale).zip(shift) {
-                        *g = if x * s + b > 0.0 { *g } else { 0.0 };
-                    }
-                }
-            },
-        );
+        behind_relu(x, stats, grad);
     }
     let [d_beta, d_gamma] = {
         let grad = &*grad;

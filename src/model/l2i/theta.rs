@@ -3,19 +3,11 @@
 
 use candle_core::Tensor;
 
-use super::{Dropout, L2iNet};
+use super::L2iNet;
+use super::passes::{Dropout, Pooled};
 use crate::Result;
 use crate::model::manifest::Pooling;
 use crate::model::ops::matmul;
-
-/// Θ's pooling of H over time.
-#[derive(Debug, Clone)]
-pub struct Pooled {
-    /// z, `[batch, n_components]`.
-    pub pooled: Tensor,
-    /// Weights over time that sum to 1, `[batch, n_frames]`; none with max pooling.
-    pub attention: Option<Tensor>,
-}
 
 impl L2iNet {
     /// Gated attention (Ilse et al. 2018) or max pooling over time of H `[batch, n_frames, n_components]`.

@@ -4,6 +4,7 @@
 //! Weights have PyTorch's names and layouts: `conv1`, `conv2`, … and `fc1`, `fc2`, …, each with `weight` and `bias`; images
 //! are `[channel, frame, band]` there, also where they are flattened.
 
+mod described;
 mod network;
 mod spec;
 mod trainable;

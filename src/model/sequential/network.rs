@@ -8,7 +8,6 @@ use rayon::prelude::*;
 use super::spec::SequentialConfig;
 use crate::Result;
 use crate::model::backward::Chain;
-use crate::model::classifier::Network;
 use crate::model::tensors::Arrays;
 use crate::model::vgg::Forward;
 
@@ -26,11 +25,12 @@ impl SequentialNet {
     pub fn load(config: &SequentialConfig, arrays: &Arrays) -> Result<Self> {
         Ok(Self { chain: Arc::new(Chain::sequential(config, arrays)?), n_classes: config.n_classes })
     }
-}
 
-impl Network for SequentialNet {
-    /// There are no taps.
-    fn forward(&self, segments: &Tensor) -> Result<Forward> {
+    /// Classifies segments `[batch, n_frames, n_mels]`; there are no taps.
+    ///
+    /// # Errors
+    /// If the shape does not fit.
+    pub fn forward(&self, segments: &Tensor) -> Result<Forward> {
         let (batch, n_frames, n_mels) = segments.dims3()?;
         let values = segments.flatten_all()?.to_vec1::<f32>()?;
         let one = |segment: &[f32]| Ok(self.chain.forward(segment)?.logits().to_vec());

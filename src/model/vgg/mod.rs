@@ -11,14 +11,12 @@ pub(crate) use classifier::fold_layer;
 pub use classifier::{Forward, PlainVgg, Vgg};
 pub use trainable::{HeadPass, Param, Reach, TrainableVgg};
 
+use crate::model::batch_bytes::BATCH_BYTES;
 use crate::model::manifest::{Architecture, Head, Manifest};
 use crate::{Error, Result};
 
 /// Added to the variance in batch norm, PyTorch's default.
 pub const BATCH_NORM_EPS: f32 = 1e-5;
-
-/// Memory that one convolution of a batch may take on a device, besides its input and output: 1 GiB.
-pub const BATCH_BYTES: usize = 1 << 30;
 
 /// Shape of the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
