@@ -246,8 +246,8 @@ struct RawComponentFile {
 }
 
 impl RawEvent {
-    /// The event, or what is wrong with it.
-    fn checked(self, folder: &Path, bytes: u64) -> Result<StoredEvent, String> {
+    /// When it began and ended, where its numbers and lists can be an event's.
+    fn span(&self) -> Result<(Timestamp, Timestamp), String> {
         if self.id.is_empty() || self.id.len() > MAX_ID_BYTES || self.id.chars().any(char::is_control) {
             return Err(format!("an id has 1 to {MAX_ID_BYTES} bytes and no control characters"));
         }
@@ -274,6 +274,12 @@ impl RawEvent {
             share("prob_in", f.prob_in)?;
             share("prob_out", f.prob_out)?;
         }
+        Ok((onset, offset))
+    }
+
+    /// The event, or what is wrong with it.
+    fn checked(self, folder: &Path, bytes: u64) -> Result<StoredEvent, String> {
+        let (onset, offset) = self.span()?;
         let local_offset = match self.local_offset.as_deref() {
             None => None,
             Some(text) => Some(offset_of(text).ok_or_else(|| format!("local_offset = {text:?} is not as in +01:00"))?),

@@ -8,13 +8,10 @@ use std::{
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{
-    bytes_of,
-    row::{DOUBTFUL, doubt, mark},
-};
+use super::row::{DOUBTFUL, doubt, mark};
 use crate::{
     archive::{
-        files::event_folder,
+        files::{event_folder, folder_bytes},
         marks::{MARKS_FILE, Marks},
     },
     error::Result,
@@ -38,6 +35,11 @@ pub(super) fn marks_stamp(folder: &Path) -> i64 {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => 0,
         Err(_) => DOUBTFUL,
     }
+}
+
+/// Length of the files in `folder`, in bytes, if that can be known.
+pub(super) fn bytes_of(folder: &Path) -> Option<u64> {
+    folder_bytes(folder).ok()
 }
 
 /// Changes when a file or folder is changed, or replaced by another.

@@ -35,7 +35,7 @@ use self::{
 };
 use super::{
     event::StoredEvent,
-    files::{event_folder, folder_bytes},
+    files::event_folder,
     marks::Marks,
     names::{INDEX, key_of, split_key},
 };
@@ -333,7 +333,7 @@ impl Index {
         })?;
         marks.write(&folder)?;
         let stamp = marks::marks_stamp(&folder);
-        match row::mark(&self.connection, dir, marks, stamp, bytes_of(&folder)) {
+        match row::mark(&self.connection, dir, marks, stamp, marks::bytes_of(&folder)) {
             Ok(_) => Ok(()),
             // They are in the folder, and that is the truth: the next one who opens the index finds them.
             Err(e) => {
@@ -355,11 +355,6 @@ impl Index {
 /// Device and number of the index file in `dir`.
 fn identity(dir: &Path) -> Option<(u64, u64)> {
     fs::symlink_metadata(dir.join(INDEX)).ok().map(|about| (about.dev(), about.ino()))
-}
-
-/// Length of the files in `folder`, in bytes, if that can be known.
-fn bytes_of(folder: &Path) -> Option<u64> {
-    folder_bytes(folder).ok()
 }
 
 /// A connection to the index of `dir`, and whether it is one in memory.

@@ -2,7 +2,7 @@
 
 use std::{fs, io, path::Path};
 
-use super::{Index, broken, bytes_of, marks, row};
+use super::{Index, broken, marks, row};
 use crate::archive::{event::EVENT_FILE, marks::Marks, names::temporary};
 use crate::error::{Error, Result};
 
@@ -97,7 +97,7 @@ impl Index {
     /// Reads the marks of one event again. Those that cannot be read are looked at anew the next time.
     fn remark(&self, dir: &str, folder: &Path) {
         let marked = match marks::read_marks(folder) {
-            Ok((marks, stamp)) => row::mark(&self.connection, dir, &marks, stamp, bytes_of(folder)),
+            Ok((marks, stamp)) => row::mark(&self.connection, dir, &marks, stamp, marks::bytes_of(folder)),
             Err(_) => row::doubt(&self.connection, dir),
         };
         if let Err(e) = marked {
