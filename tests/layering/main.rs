@@ -5,8 +5,14 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod circles;
+mod sizes;
+mod source;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use source::{files, module_path, tokens};
 
 /// What a room may use of this crate. `error` and `units` hold what all speak of; nothing imports `cli`, and nothing
 /// that runs live imports `train` and `eval`.
@@ -145,7 +151,7 @@ fn no_room_imports_what_it_must_not_know() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut faults = Vec::new();
     let mut n_files = 0;
-    for path in sources(&src) {
+    for path in files(&src) {
         let modules = module_path(path.strip_prefix(&src).unwrap());
         let Some(room) = modules.first() else { continue };
         n_files += 1;
@@ -324,102 +330,4 @@ fn names_at(tokens: &[(usize, String)], i: usize) -> Vec<(usize, String)> {
         }
     }
     names
-}
-
-/// Names and punctuation with their lines, without comments, strings, characters and lifetimes.
-fn tokens(text: &str) -> Vec<(usize, String)> {
-    let chars: Vec<char> = text.chars().collect();
-    let at = |i: usize| chars.get(i).copied().unwrap_or('\0');
-    let is_name = |c: char| c.is_alphanumeric() || c == '_';
-    let mut out = Vec::new();
-    let mut line = 1;
-    let mut i = 0;
-    while i < chars.len() {
-        let start = i;
-        let c = at(i);
-        if c == '/' && at(i + 1) == '/' {
-            while i < chars.len() && at(i) != '\n' {
-                i += 1;
-            }
-        } else if c == '/' && at(i + 1) == '*' {
-            let mut depth = 0;
-            while i < chars.len() {
-                match (at(i), at(i + 1)) {
-                    ('/', '*') => (depth, i) = (depth + 1, i + 2),
-                    ('*', '/') => (depth, i) = (depth - 1, i + 2),
-                    _ => i += 1,
-                }
-                if depth == 0 {
-                    break;
-                }
-            }
-        } else if c == 'r' && (at(i + 1) == '"' || at(i + 1) == '#' && ['"', '#'].contains(&at(i + 2))) {
-            let n = (i + 1..).take_while(|&j| at(j) == '#').count();
-            i += 2 + n;
-            while i < chars.len() && !(at(i) == '"' && (1..=n).all(|k| at(i + k) == '#')) {
-                i += 1;
-            }
-            i += 1 + n;
-        } else if c == '"' {
-            i += 1;
-            while i < chars.len() && at(i) != '"' {
-                i += if at(i) == '\\' { 2 } else { 1 };
-            }
-            i += 1;
-        } else if c == '\'' {
-            // A character literal closes soon; anything else is a lifetime.
-            if at(i + 1) == '\\' {
-                i += 3;
-                while i < chars.len() && at(i) != '\'' {
-                    i += 1;
-                }
-                i += 1;
-            } else if at(i + 2) == '\'' {
-                i += 3;
-            } else {
-                i += 1;
-                while is_name(at(i)) {
-                    i += 1;
-                }
-            }
-        } else if is_name(c) {
-            while is_name(at(i)) {
-                i += 1;
-            }
-            out.push((line, chars[start..i].iter().collect()));
-        } else if c == ':' && at(i + 1) == ':' {
-            i += 2;
-            out.push((line, "::".into()));
-        } else {
-            i += 1;
-            if !c.is_whitespace() {
-                out.push((line, c.to_string()));
-            }
-        }
-        line += chars[start..i.min(chars.len())].iter().filter(|&&c| c == '\n').count();
-    }
-    out
-}
-
-/// Every Rust file below `dir`.
-fn sources(dir: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(sources(&path));
-        } else if path.extension().is_some_and(|e| e == "rs") {
-            files.push(path);
-        }
-    }
-    files
-}
-
-/// `dsp/stft.rs` is `["dsp", "stft"]`; `lib.rs` and `main.rs` are no room.
-fn module_path(file: &Path) -> Vec<String> {
-    let mut parts: Vec<String> = file.with_extension("").iter().map(|p| p.to_string_lossy().into_owned()).collect();
-    if parts.last().is_some_and(|p| p == "mod") || parts == ["lib"] || parts == ["main"] {
-        parts.pop();
-    }
-    parts
 }
