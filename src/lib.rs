@@ -1,6 +1,6 @@
 //! earwitness: a real-time sound-event monitor that lets people hear the evidence.
 //!
-//! The rooms, their duties and what each may use are mapped in `ARCHITECTURE.md`; `tests/layering.rs` enforces it.
+//! The rooms, their duties and what each may use are mapped in `ARCHITECTURE.md`; `tests/layering` enforces it.
 
 pub mod archive;
 pub mod audio;

@@ -176,6 +176,13 @@ struct Run {
 /// Told to stop.
 struct Stopped;
 
+/// What came of an attempt to open the device again.
+enum Attempt {
+    /// It is open, and its first sample came then.
+    Open(Attached, Instant),
+    Failed(Refusal),
+}
+
 /// What to do where the callbacks of the device called `name` have no real-time priority. JACK's have the server's.
 fn priority_remedy(name: &str) -> &'static str {
     if name == "jack" || name.starts_with("jack:") {
@@ -258,19 +265,10 @@ impl Run {
             }
             lost.attempts += 1;
             self.live.set_status(Status::Lost(lost.clone()));
-            let refusal = match self.attempt(held)? {
-                Ok(attached) => match self.first_sample(&attached)? {
-                    Ok(first) => return Ok((attached, first)),
-                    Err(reason) => {
-                        drop(attached);
-                        Refusal::Refused(Error::input(reason))
-                    }
-                },
-                Err(refusal) => refusal,
-            };
-            match refusal {
-                Refusal::Missing(e) => tracing::debug!("attempt {}: {e}", lost.attempts),
-                Refusal::Refused(e) => {
+            match self.attempt(held)? {
+                Attempt::Open(attached, first) => return Ok((attached, first)),
+                Attempt::Failed(Refusal::Missing(e)) => tracing::debug!("attempt {}: {e}", lost.attempts),
+                Attempt::Failed(Refusal::Refused(e)) => {
                     tracing::debug!("attempt {}: {e}", lost.attempts);
                     lost.sentence = format!("{e}; trying again");
                 }
@@ -286,9 +284,10 @@ impl Run {
         held || self.live.most_waiting() >= MAX_WAITING
     }
 
-    fn attempt(&self, held: Held) -> Result<Result<Attached, Refusal>, Stopped> {
+    /// Opens the device once and waits for its first sample.
+    fn attempt(&self, held: Held) -> Result<Attempt, Stopped> {
         if let Err(refusal) = spawn_opener(&self.attach, Some(held), &self.closing, &self.messages) {
-            return Ok(Err(refusal));
+            return Ok(Attempt::Failed(refusal));
         }
         match self.inbox.recv() {
             Ok(Message::Opened(Ok(attached)))
@@ -296,24 +295,26 @@ impl Run {
             {
                 drop(attached);
                 let (rate, channels) = (held.rate.hz(), held.channels);
-                Ok(Err(Refusal::Refused(Error::input(format!(
+                Ok(Attempt::Failed(Refusal::Refused(Error::input(format!(
                     "{} is back, but not with {rate} Hz and {channels} channels as before; set it back, or restart the monitor",
                     self.name
                 )))))
             }
-            Ok(Message::Opened(result)) => Ok(result),
+            Ok(Message::Opened(Ok(attached))) => self.first_sample(attached),
+            Ok(Message::Opened(Err(refusal))) => Ok(Attempt::Failed(refusal)),
             Ok(Message::Stop) | Err(_) => Err(Stopped),
         }
     }
 
-    /// Waits for the first sample of a new stream, or says why there is none.
-    fn first_sample(&self, attached: &Attached) -> Result<Result<Instant, String>, Stopped> {
+    /// Waits for the first sample of a new stream.
+    fn first_sample(&self, attached: Attached) -> Result<Attempt, Stopped> {
         loop {
             if let Some(first) = attached.clock.first_sample() {
-                return Ok(Ok(first));
+                return Ok(Attempt::Open(attached, first));
             }
-            if let Some(reason) = self.broken(attached) {
-                return Ok(Err(reason));
+            if let Some(reason) = self.broken(&attached) {
+                drop(attached);
+                return Ok(Attempt::Failed(Refusal::Refused(Error::input(reason))));
             }
             self.nap(self.timing.tick / 20)?;
         }

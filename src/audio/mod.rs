@@ -10,7 +10,7 @@
 //! A playback callback reads, mixes and converts under the same rule; what it does not find in time is silence.
 //!
 //! Everything that runs inside a callback is [`fan::CaptureFan`], [`ring::CapturePush`], `channel_tally.rs`,
-//! [`playback::PlaybackPull`], [`playback_clock::ClockFollower`], `jack_cycle.rs`, the closures in `cpal_source.rs` and
+//! [`playback::PlaybackPull`], `mixer.rs`, [`playback_clock::ClockFollower`], `jack_cycle.rs`, the closures in `cpal_source.rs` and
 //! `cpal_playback.rs`, and what stands between the marks in `jack_client.rs`.
 //! `tests/realtime.rs` runs the former under an allocator that aborts, and reads the latter for what must not be there.
 //!

@@ -157,7 +157,7 @@ fn no_room_imports_what_it_must_not_know() {
         n_files += 1;
         let text = fs::read_to_string(&path).unwrap();
         if !ROOMS.iter().any(|(name, _)| name == room) {
-            faults.push(format!("{}: the room {room} is not in tests/layering.rs; place it", path.display()));
+            faults.push(format!("{}: the room {room} is not in tests/layering/main.rs; place it", path.display()));
         }
         faults.extend(check(&modules, &text).into_iter().map(|f| format!("{}:{f}", path.display())));
     }
@@ -178,7 +178,7 @@ fn every_dependency_has_its_rooms() {
     let manifest: toml::Table = manifest.parse().unwrap();
     for name in manifest["dependencies"].as_table().unwrap().keys() {
         let name = name.replace('-', "_");
-        assert!(CRATES.iter().any(|(c, _)| *c == name), "say in tests/layering.rs which rooms may use {name}");
+        assert!(CRATES.iter().any(|(c, _)| *c == name), "say in tests/layering/main.rs which rooms may use {name}");
     }
 }
 
