@@ -85,9 +85,9 @@ impl ClipMaker {
         let mask = mask_frames(history, through, stretch.frames.clone());
         let scale = history.mask_scale();
         let mut picture = self.picture(history, &stretch.frames, &mask, span);
-        let peak = history.strides().iter().find(|stride| stride.end == detection.peak_end);
         // Of what is no class of the model's, the model has nothing to say: its mask is 0 everywhere.
-        let peak = peak.filter(|_| history.is_of_model(class));
+        let is_peak = |stride: &&Stride| history.is_of_model(class) && stride.end == detection.peak_end;
+        let peak = history.strides().iter().find(is_peak);
         let explanation = peak.and_then(|stride| stride.explanation.as_ref());
         let mut components = explanation.map_or_else(Vec::new, |e| e.components(class));
         components.truncate(self.max_components);
@@ -102,8 +102,7 @@ impl ClipMaker {
             Some(audible) => audible.of(),
             None => self.renderer.render_stretch(&stretch, &mask, scale)?,
         };
-        let sample_rate = self.front_end.params().sample_rate;
-        let mut component_audio = Vec::with_capacity(components.len());
+        let (sample_rate, mut component_audio) = (self.front_end.params().sample_rate, Vec::new());
         for component in &mut components {
             let audio = if let Some(audible) = &audible {
                 audible.against()

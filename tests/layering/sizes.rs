@@ -48,6 +48,7 @@ const LARGE_STRUCTS: &[(&str, &str)] = &[
     ("cli/settings.rs", "SettingsArgs"),
     ("cli/train/classifier_args.rs", "Args"),
     ("cli/train/l2i.rs", "Args"),
+    ("cli/train/lmac.rs", "Args"),
     ("engine/input.rs", "Input"),
     ("engine/snapshot.rs", "Snapshot"),
     // One field a figure that is written.
@@ -62,6 +63,15 @@ fn functions_are_short() {
 #[test]
 fn structs_are_small() {
     check("structs", "fields", structs, STRUCT_FIELDS, LARGE_STRUCTS);
+}
+
+/// Clippy counts parameters (at most 7); here, nobody turns that off.
+#[test]
+fn parameters_are_few() {
+    let is_allowed = |source: &&Source| source.tokens.iter().any(|(_, token)| token == "too_many_arguments");
+    let names: Vec<String> = library().iter().filter(is_allowed).map(|source| source.name.clone()).collect();
+    // Still to be mended.
+    assert_eq!(names, ["train/by_design.rs"]);
 }
 
 /// Name, line and size of each thing of a kind.
