@@ -36,7 +36,7 @@ impl ListenMode {
         }
     }
 
-    const fn from_u8(value: u8) -> Self {
+    pub(super) const fn from_u8(value: u8) -> Self {
         match value {
             1 => Self::Input,
             2 => Self::Silence,

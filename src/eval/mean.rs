@@ -6,7 +6,6 @@ use super::metrics;
 
 /// Samples drawn for an interval, and the share of them that lies inside it.
 const BOOTSTRAP_DRAWS: usize = 1000;
-
 const BOOTSTRAP_LEVEL: f64 = 0.95;
 
 /// A mean and where it lies in 95 % of the samples of as many sounds drawn with replacement.

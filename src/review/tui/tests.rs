@@ -16,7 +16,6 @@ use crate::audio::listen_spec::ListenSpec;
 use crate::review::page::tests::{EVIL, record, write_event};
 use crate::review::sound::Sound;
 use crate::ui::UiOptions;
-use crate::ui::screen::Show;
 
 /// A folder of five events: two dogs, a cat that was starred, one without sound, one with a name that is none.
 fn recorded() -> tempfile::TempDir {
