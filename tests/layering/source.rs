@@ -5,24 +5,24 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A name or a punctuation mark, with its line.
-pub type Token = (usize, String);
+pub(crate) type Token = (usize, String);
 
 /// One file of `src/`, without its tests.
-pub struct Source {
+pub(crate) struct Source {
     /// `dsp/stft.rs` is `["dsp", "stft"]`; `lib.rs` is `[]`.
-    pub modules: Vec<String>,
+    pub(crate) modules: Vec<String>,
     /// Below `src/`, for messages.
-    pub name: String,
-    pub tokens: Vec<Token>,
+    pub(crate) name: String,
+    pub(crate) tokens: Vec<Token>,
     /// Lines, comments and blanks included.
-    pub n_lines: usize,
+    pub(crate) n_lines: usize,
     /// Children that are only compiled for tests.
     test_files: Vec<String>,
 }
 
 impl Source {
     /// The file `name` (below `src/`) with this text.
-    pub fn of(name: &str, text: &str) -> Self {
+    pub(crate) fn of(name: &str, text: &str) -> Self {
         let (tokens, tests) = without_tests(tokens(text));
         let n_test_lines: usize = tests.iter().map(|item| item.n_lines).sum();
         let test_files = tests.into_iter().filter_map(|item| item.module).collect();
@@ -36,7 +36,7 @@ impl Source {
 }
 
 /// Every file of `src/` that is not a test, but for `main.rs`.
-pub fn library() -> Vec<Source> {
+pub(crate) fn library() -> Vec<Source> {
     let src = src();
     let below = |path: &Path| path.strip_prefix(&src).unwrap().display().to_string();
     let read = |path: &PathBuf| Source::of(&below(path), &fs::read_to_string(path).unwrap());
@@ -52,14 +52,14 @@ pub fn library() -> Vec<Source> {
 }
 
 /// An item under `#[cfg(test)]`.
-pub struct TestItem {
-    pub n_lines: usize,
+pub(crate) struct TestItem {
+    pub(crate) n_lines: usize,
     /// The name of a module that is a file of its own.
-    pub module: Option<String>,
+    pub(crate) module: Option<String>,
 }
 
 /// Splits `tokens` into the program and what is only compiled for tests.
-pub fn without_tests(tokens: Vec<Token>) -> (Vec<Token>, Vec<TestItem>) {
+pub(crate) fn without_tests(tokens: Vec<Token>) -> (Vec<Token>, Vec<TestItem>) {
     let is =
         |i: usize, what: &[&str]| what.iter().enumerate().all(|(k, w)| tokens.get(i + k).is_some_and(|t| t.1 == *w));
     let mut program = Vec::new();
@@ -92,7 +92,7 @@ pub fn without_tests(tokens: Vec<Token>) -> (Vec<Token>, Vec<TestItem>) {
 }
 
 /// The index of the bracket that closes the one at `open`, or of the last token.
-pub fn closing(tokens: &[Token], open: usize) -> usize {
+pub(crate) fn closing(tokens: &[Token], open: usize) -> usize {
     let mut depth = 0_usize;
     for (i, (_, token)) in tokens.iter().enumerate().skip(open) {
         match token.as_str() {
@@ -108,7 +108,7 @@ pub fn closing(tokens: &[Token], open: usize) -> usize {
 }
 
 /// Names and punctuation with their lines, without comments, strings, characters and lifetimes.
-pub fn tokens(text: &str) -> Vec<Token> {
+pub(crate) fn tokens(text: &str) -> Vec<Token> {
     let chars: Vec<char> = text.chars().collect();
     let at = |i: usize| chars.get(i).copied().unwrap_or('\0');
     let is_name = |c: char| c.is_alphanumeric() || c == '_';
@@ -183,12 +183,12 @@ pub fn tokens(text: &str) -> Vec<Token> {
 }
 
 /// The folder of the library.
-pub fn src() -> PathBuf {
+pub(crate) fn src() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
 
 /// Every Rust file below `dir`.
-pub fn files(dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
@@ -202,7 +202,7 @@ pub fn files(dir: &Path) -> Vec<PathBuf> {
 }
 
 /// `dsp/stft.rs` is `["dsp", "stft"]`; `lib.rs` and `main.rs` are no room.
-pub fn module_path(file: &Path) -> Vec<String> {
+pub(crate) fn module_path(file: &Path) -> Vec<String> {
     let mut parts: Vec<String> = file.with_extension("").iter().map(|p| p.to_string_lossy().into_owned()).collect();
     if parts.last().is_some_and(|p| p == "mod") || parts == ["lib"] || parts == ["main"] {
         parts.pop();

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use crate::support::golden::{Numbers, assert_close, count, floats};
 use candle_core::{Device, Tensor};
 use earwitness::model::backward::{Chain, ReluGradient, Reversible};
-use earwitness::model::classifier::Network;
 use earwitness::model::sequential::{LayerSpec, SequentialConfig, SequentialNet, TrainableSequential};
 use earwitness::model::tensors::Arrays;
 use rand::SeedableRng;
