@@ -13,9 +13,9 @@ use serde::Serialize;
 
 use super::clips::{Clips, ClipsLeftOut};
 use super::methods::MethodParser;
-use super::output;
 use super::parse::{count, word};
 use super::probe::{self, ProbeArgs, balanced};
+use super::{Globals, output};
 use crate::error::{Error, Result};
 use crate::eval::classifier_figures::{self, classifier_figures};
 use crate::eval::domain::Domain;
@@ -24,7 +24,7 @@ use crate::eval::mixtures::SetKind;
 use crate::eval::report::table;
 use crate::interpret::Segment;
 use crate::interpret::l2i::L2i;
-use crate::model::package::{Package, find_model};
+use crate::model::package::Package;
 use crate::train::dataset::{DataSet, Target};
 
 const AFTER_HELP: &str = "\
@@ -127,13 +127,13 @@ impl Args {
 ///
 /// # Errors
 /// Where data, model or file cannot be used.
-pub fn run(args: &Args) -> Result<()> {
+pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     // Measuring takes long: what cannot be kept is better known now.
     for path in [&args.json, &args.markdown].into_iter().flatten() {
         output::check_place(path)?;
     }
     if let (Some(stream), Some(truth)) = (&args.stream, &args.truth) {
-        return stream::run(args, stream, truth);
+        return stream::run(args, stream, truth, globals);
     }
     if args.probes.is_wanted() {
         let data = args.data()?;
@@ -144,10 +144,10 @@ pub fn run(args: &Args) -> Result<()> {
         );
     }
     if args.compares() {
-        return compare::run(args);
+        return compare::run(args, globals);
     }
     let bar = output::progress("{msg} {wide_bar} {pos}/{len}");
-    let loaded = Loaded::open(args, &bar)?;
+    let loaded = Loaded::open(args, globals, &bar)?;
     if loaded.package.manifest().l2i.is_none() {
         return loaded.classifier_alone(args, &bar);
     }
@@ -171,8 +171,8 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn open(args: &Args, bar: &ProgressBar) -> Result<Self> {
-        let package = Package::open(&find_model(&args.model)?)?.for_clips();
+    fn open(args: &Args, globals: &Globals, bar: &ProgressBar) -> Result<Self> {
+        let package = globals.open_model(&args.model)?.for_clips();
         let front_end = package.manifest().front_end.params()?;
         let set = DataSet::open_for(args.data()?, args.target)?;
         let folds = if args.folds.is_empty() { set.folds() } else { args.folds.clone() };

@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 
 use super::{Args, Loaded, write_file, write_json};
 use crate::cli::methods::asked_for;
-use crate::cli::output;
+use crate::cli::{Globals, output};
 use crate::error::{Error, Result};
 use crate::eval::compare::{Comparison, Subject, compare, costs};
 use crate::eval::compare_report::markdown;
@@ -26,10 +26,10 @@ pub(super) const CORRUPTIONS: [(&str, SetKind); 2] =
     [("noise", SetKind::CorruptNoise), ("overlap", SetKind::CorruptOverlap)];
 
 /// Measures, prints the tables and writes the files.
-pub(super) fn run(args: &Args) -> Result<()> {
+pub(super) fn run(args: &Args, globals: &Globals) -> Result<()> {
     let began = Instant::now();
     let bar = output::progress("{msg} {wide_bar} {pos}/{len} {eta} left");
-    let loaded = Loaded::open(args, &bar)?;
+    let loaded = Loaded::open(args, globals, &bar)?;
     let package = &loaded.package;
     let methods = asked_for(&args.methods, package, true);
     let rate = package.manifest().front_end.params()?.sample_rate;
