@@ -51,7 +51,7 @@ pub(super) fn make(model: &OsStr, data: &Path, noise: Option<&Path>, folds: &[u3
         bar.set_length(all as u64);
         bar.inc(1);
     };
-    let bank = Bank::make(&hearing, package.network_sha256()?, &loaded.material, seed, &step)?;
+    let bank = Bank::make(&hearing, package.network_sha256()?, &loaded.material, Bank::room(hearing.width()), seed, &step)?;
     bar.finish_and_clear();
     let bytes = bank.encode()?;
     let size = bytes.len();

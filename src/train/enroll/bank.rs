@@ -25,7 +25,7 @@ const HEAD: usize = MAGIC.len() + HEX + 8;
 /// Widest embedding.
 const MAX_WIDTH: usize = 4096;
 /// Embeddings that are taken of one scene: a second between them, so that each tells something new.
-const ROWS_OF_SCENE: usize = 2;
+pub(super) const ROWS_OF_SCENE: usize = 2;
 /// Every so manieth scene is a piece of background as it is.
 const BACKGROUND_EVERY: usize = 4;
 /// Level of such a piece, in dB relative to full scale.
@@ -43,8 +43,14 @@ pub struct Bank {
 }
 
 impl Bank {
-    /// Embeddings of scenes of `material` and of its backgrounds, as many as the file has room for. The same seed gives the same
-    /// bank.
+    /// Embeddings of an even number that a file has room for.
+    #[must_use]
+    pub const fn room(width: usize) -> usize {
+        (MAX_BYTES - HEAD - 4 * width) / width / ROWS_OF_SCENE * ROWS_OF_SCENE
+    }
+
+    /// `n_rows` embeddings of scenes of `material` and of its backgrounds, at most as many as the file has room for. The same seed
+    /// gives the same bank.
     ///
     /// # Errors
     /// A usage error where there are no recordings.
@@ -52,6 +58,7 @@ impl Bank {
         hearing: &Hearing,
         network: String,
         material: &Material,
+        n_rows: usize,
         seed: u64,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<Self> {
@@ -59,8 +66,7 @@ impl Bank {
             return Err(Error::usage("a bank needs recordings; name a data set with --data, and backgrounds with --noise"));
         }
         let width = hearing.width();
-        let n_rows = (MAX_BYTES - HEAD - 4 * width) / width;
-        let n_scenes = n_rows / ROWS_OF_SCENE;
+        let n_scenes = n_rows.min(Self::room(width)) / ROWS_OF_SCENE;
         let one = |i: usize| -> Result<Vec<f32>> {
             let mut rng = example_rng(seed, 0, i);
             let heard = hearing.embeddings(&sound(&mut rng, hearing, material, i))?;
@@ -159,4 +165,57 @@ fn sound(rng: &mut ChaCha8Rng, hearing: &Hearing, material: &Material, i: usize)
     let gain = from_db(rng.random_range(LEVEL_DB.0..LEVEL_DB.1)) / rms.max(1e-6);
     piece.iter_mut().for_each(|x| *x = (*x * gain).clamp(-1.0, 1.0));
     piece
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn bank() -> Bank {
+        let rows = (0..4 * 30).map(|i| ((i * 37) % 101) as f32 / 25.0).collect();
+        Bank { network: "a".repeat(64), width: 4, rows }
+    }
+
+    #[test]
+    fn it_reads_back_within_half_a_step() {
+        let bank = bank();
+        let bytes = bank.encode().unwrap();
+        let read = Bank::decode(&bytes, &bank.network, 4, "f").unwrap();
+        assert_eq!(read.len(), 30);
+        assert!(bank.rows.iter().zip(&read.rows).all(|(a, b)| (a - b).abs() <= 0.51 * 4.0 / 255.0));
+        assert_eq!(read.encode().unwrap(), bytes, "what was rounded stays");
+    }
+
+    #[test]
+    fn damaged_foreign_and_hostile_files_are_refused() {
+        let bank = bank();
+        let good = bank.encode().unwrap();
+        let refused = |bytes: &[u8], part: &str| {
+            let e = Bank::decode(bytes, &bank.network, 4, "f").unwrap_err();
+            assert_eq!(e.kind(), crate::ErrorKind::Model);
+            assert!(e.to_string().contains(part), "{e}");
+        };
+        for n in 0..good.len() {
+            refused(&good[..n], "f is no bank, or a damaged one; make it again");
+        }
+        refused(&[good.as_slice(), &[0]].concat(), "damaged");
+        refused(&vec![0; MAX_BYTES + 1], "damaged");
+        let with = |at: usize, bytes: &[u8]| {
+            let mut changed = good.clone();
+            changed[at..at + bytes.len()].copy_from_slice(bytes);
+            changed
+        };
+        refused(&with(0, b"EWBANK02"), "damaged");
+        refused(&with(8, b"b"), "another network");
+        // Width and number at their largest, whose product is more than a machine word of 32 bits.
+        refused(&with(HEAD - 8, &[255; 8]), "damaged");
+        refused(&with(HEAD - 4, &[0; 4]), "damaged");
+        refused(&with(HEAD, &f32::NAN.to_le_bytes()), "damaged");
+        refused(&with(HEAD, &f32::INFINITY.to_le_bytes()), "damaged");
+        refused(&with(HEAD, &(-1.0_f32).to_le_bytes()), "damaged");
+        let e = Bank::decode(&good, &bank.network, 5, "f").unwrap_err().to_string();
+        assert!(e.contains("damaged"), "{e}");
+        assert!(Bank { rows: vec![-1.0; 8], ..bank }.encode().is_err());
+    }
 }

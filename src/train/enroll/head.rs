@@ -161,3 +161,72 @@ fn solve(mut a: Vec<f64>, b: &[f64]) -> Option<Vec<f64>> {
     }
     x.iter().all(|x| x.is_finite()).then_some(x)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn examples() -> Examples {
+        Examples {
+            x: (0..60).map(|i| ((i * 7) % 17) as f32 / 8.5).collect(),
+            target: (0..20).map(|j| f32::from(u8::from((j * 5) % 7 > 4))).collect(),
+            weight: (0..20).map(|j| 0.02 + (j % 3) as f32 * 0.05).collect(),
+        }
+    }
+
+    /// ```python
+    /// i = np.arange(60); j = np.arange(20)
+    /// X = ((i * 7) % 17 / 8.5).reshape(20, 3); y = ((j * 5) % 7 > 4).astype(int); s = 0.02 + (j % 3) * 0.05
+    /// m = sklearn.linear_model.LogisticRegression(C=1/0.05, tol=1e-13, max_iter=100000).fit(X, y, sample_weight=s)
+    /// print(m.coef_, m.intercept_)
+    /// ```
+    #[test]
+    fn it_ends_where_scikit_learn_ends() {
+        let row = Row::zero(3).fit(&examples(), 0.05).unwrap();
+        let want = [1.112_718_3, -0.647_440_2, -0.119_442_33];
+        assert!(row.weights.iter().zip(want).all(|(got, want)| (got - want).abs() < 1e-4), "{row:?}");
+        assert!((row.bias + 1.156_445_8).abs() < 1e-4, "{row:?}");
+    }
+
+    #[test]
+    fn its_derivatives_agree_with_finite_differences() {
+        let examples = examples();
+        let row = Row { weights: vec![0.4, -0.9, 0.2], bias: -0.3 };
+        let (slopes, curvature) = row.derivatives(&examples, 0.1);
+        let moved = |i: usize, by: f32| {
+            let mut moved = row.clone();
+            *moved.weights.iter_mut().chain([&mut moved.bias]).nth(i).unwrap() += by;
+            moved
+        };
+        let step = 1e-2_f32;
+        for i in 0..4 {
+            let at = |by| moved(i, by).loss(&examples, 0.1);
+            let want = (at(step) - at(-step)) / f64::from(2.0 * step);
+            assert!((slopes[i] - want).abs() < 1e-4, "slope {i}: {} is not {want}", slopes[i]);
+            let (up, down) = (moved(i, step).derivatives(&examples, 0.1).0, moved(i, -step).derivatives(&examples, 0.1).0);
+            for k in 0..4 {
+                let want = (up[k] - down[k]) / f64::from(2.0 * step);
+                assert!((curvature[i * 4 + k] - want).abs() < 1e-4, "curvature {i} {k}: {want}");
+            }
+        }
+    }
+
+    #[test]
+    fn examples_that_can_be_told_apart_keep_small_weights() {
+        let mut apart = Examples::default();
+        apart.add(&[1.0, 0.0, 2.0, 0.0], 2, 1.0, 1.0);
+        apart.add(&[0.0, 1.0, 0.0, 2.0, 0.0, 3.0], 2, 0.0, 1.0);
+        assert_eq!((apart.target.len(), apart.weight[0], apart.weight[4]), (5, 0.5, 1.0 / 3.0));
+        let row = Row::zero(2).fit(&apart, 1e-3).unwrap();
+        assert!(row.logit(&[1.0, 0.0]) > 1.0 && row.logit(&[0.0, 1.0]) < -1.0, "{row:?}");
+        assert!(row.weights.iter().all(|w| w.abs() < 20.0), "{row:?}");
+    }
+
+    #[test]
+    fn what_is_no_number_is_refused() {
+        let mut bad = examples();
+        bad.x[4] = f32::NAN;
+        assert!(Row::zero(3).fit(&bad, 0.05).unwrap_err().to_string().contains("give other recordings"));
+    }
+}

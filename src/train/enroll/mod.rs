@@ -49,6 +49,9 @@ pub struct Learned {
     pub trust: Trust,
 }
 
+/// Parts of the bank, each of which is judged by a row that was learned without it.
+const PARTS: usize = 2;
+
 /// How far a label can be trusted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trust {
@@ -88,9 +91,15 @@ pub fn enroll(
     let heard = scenes::hear(hearing, &sounds, backgrounds, seed)?;
     let learner = Learner { hearing, bank, penalty: PENALTY * mean_square(bank) };
     let all: Vec<&Heard> = heard.iter().collect();
-    let (row, tail) = learner.learn(&all, Row::zero(bank.width))?;
-    let [clear, faint] = learner.without(&sounds, &heard, &row, seed)?;
-    let logits = learner.logits(&row);
+    let mut row = learner.learn(&all, None, Row::zero(bank.width))?;
+    // The rows that a label was learned against are no proof of how seldom others are mistaken for it.
+    let mut logits = learner.unseen(&all, &row)?;
+    let mut tail = Tail::of(&logits).ok_or_else(too_small)?;
+    let shift = ON_LOGIT - tail.exceeded_by(FALSE_ALARMS_PER_HOUR / chances_per_hour()) as f32;
+    let [clear, faint] = learner.without(&sounds, &heard, &row, shift, seed)?;
+    row.bias += shift;
+    logits.iter_mut().for_each(|z| *z += shift);
+    tail.move_by(f64::from(shift));
     let trust = Trust {
         n_examples: examples.len(),
         clear,
@@ -121,39 +130,47 @@ struct Learner<'a> {
 }
 
 impl Learner<'_> {
-    /// The row of some examples, shifted so that the bank's tail allows its threshold, and that tail.
-    fn learn(&self, heard: &[&Heard], start: Row) -> Result<(Row, Tail)> {
+    /// The row of some examples against the bank, without one of its parts where `left_out` names one, found from `start` on.
+    fn learn(&self, heard: &[&Heard], left_out: Option<usize>, start: Row) -> Result<Row> {
         let width = self.bank.width;
         let share = 1.0 / heard.len().max(1) as f32;
+        let kept = self.parts().filter(|(part, _)| left_out != Some(*part));
+        let others: Vec<f32> = kept.flat_map(|(_, row)| row.iter().copied()).collect();
         let mut examples = Examples::default();
-        examples.add(&self.bank.rows, width, 0.0, 1.0);
+        examples.add(&others, width, 0.0, 1.0);
         for heard in heard {
             examples.add(&heard.sounding, width, 1.0, share);
             examples.add(&heard.quiet, width, 0.0, QUIET_SHARE * share);
         }
-        let mut row = start.fit(&examples, self.penalty)?;
-        let tail = |row: &Row| Tail::of(&self.logits(row)).ok_or_else(too_small);
-        let allowed = FALSE_ALARMS_PER_HOUR / chances_per_hour();
-        row.bias += ON_LOGIT - tail(&row)?.exceeded_by(allowed) as f32;
-        let tail = tail(&row)?;
-        Ok((row, tail))
+        start.fit(&examples, self.penalty)
     }
 
-    fn logits(&self, row: &Row) -> Vec<f32> {
-        self.bank.rows.chunks_exact(self.bank.width).map(|x| row.logit(x)).collect()
+    /// The bank's embeddings with their parts; those of one scene are in one part.
+    fn parts(&self) -> impl Iterator<Item = (usize, &[f32])> {
+        self.bank.rows.chunks_exact(self.bank.width).enumerate().map(|(i, row)| (i / bank::ROWS_OF_SCENE % PARTS, row))
     }
 
-    /// How many sounds are found, clear and faint, by rows that were learned without them.
-    fn without(&self, sounds: &[Sound], heard: &[Heard], start: &Row, seed: u64) -> Result<[usize; 2]> {
+    /// The logits of the bank's embeddings, each by a row that was learned without its part.
+    fn unseen(&self, heard: &[&Heard], start: &Row) -> Result<Vec<f32>> {
+        let rows: Vec<Row> =
+            (0..PARTS).map(|part| self.learn(heard, Some(part), start.clone())).collect::<Result<_>>()?;
+        Ok(self.parts().map(|(part, x)| rows[part].logit(x)).collect())
+    }
+
+    /// How many sounds are found, clear and faint, by rows that were learned without them and moved by `shift`.
+    fn without(&self, sounds: &[Sound], heard: &[Heard], start: &Row, shift: f32, seed: u64) -> Result<[usize; 2]> {
+        let learn = |rest: &[&Heard]| -> Result<Row> {
+            let row = self.learn(rest, None, start.clone())?;
+            Ok(Row { bias: row.bias + shift, ..row })
+        };
         if let ([sound], [heard]) = (sounds, heard) {
-            let (row, _) = self.learn(&[&heard.half(self.bank.width)], start.clone())?;
-            return self.found(&row, sound, seed);
+            return self.found(&learn(&[&heard.half(self.bank.width)])?, sound, seed);
         }
         let mut found = [0, 0];
         let n_groups = sounds.len().min(MOST_LEFT_OUT);
         for group in 0..n_groups {
-            let rest: Vec<&Heard> = heard.iter().enumerate().filter(|(i, _)| i % n_groups != group).map(|(_, h)| h).collect();
-            let (row, _) = self.learn(&rest, start.clone())?;
+            let rest = heard.iter().enumerate().filter(|(i, _)| i % n_groups != group);
+            let row = learn(&rest.map(|(_, heard)| heard).collect::<Vec<_>>())?;
             for sound in sounds.iter().skip(group).step_by(n_groups) {
                 let one = self.found(&row, sound, seed)?;
                 found = [found[0] + one[0], found[1] + one[1]];
@@ -212,3 +229,7 @@ impl Heard {
 fn too_small() -> Error {
     Error::model(format!("the bank is too small to say how often it would be a false alarm; make it again with {MAKE}"))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -5,13 +5,17 @@ const TAIL: f64 = 0.01;
 /// Fewest logits that it is fitted to.
 const LEAST: usize = 20;
 
-/// The bank's largest logits, as an exponential tail behind a level: P(z > level + d) = share · exp(−d / scale).
-///
-/// Logits that sum many independent values fall off faster than that, so that the threshold is rather too high.
+/// Least and largest shape of a tail. Logits sum many values, so that their tail is no longer than an exponential one; how much
+/// shorter a few dozen logits tell badly.
+const SHAPE: (f64, f64) = (-0.25, -1e-6);
+
+/// The bank's largest logits as a generalised Pareto tail behind a level (Pickands 1975), fitted by its moments (Hosking and
+/// Wallis 1987): P(z > level + d) = share · (1 + shape · d / scale)^(−1 / shape).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tail {
     level: f64,
     scale: f64,
+    shape: f64,
     share: f64,
 }
 
@@ -23,20 +27,28 @@ impl Tail {
         sorted.sort_by(|a, b| b.total_cmp(a));
         let n = ((sorted.len() as f64 * TAIL) as usize).max(LEAST);
         let level = *sorted.get(n)?;
-        let scale = sorted[..n].iter().map(|z| z - level).sum::<f64>() / n as f64;
-        Some(Self { level, scale: scale.max(1e-6), share: n as f64 / sorted.len() as f64 })
+        let mean = (sorted[..n].iter().map(|z| z - level).sum::<f64>() / n as f64).max(1e-6);
+        let variance = sorted[..n].iter().map(|z| (z - level - mean).powi(2)).sum::<f64>() / n as f64;
+        let shape = (0.5 * (1.0 - mean * mean / variance.max(1e-12))).clamp(SHAPE.0, SHAPE.1);
+        Some(Self { level, scale: mean * (1.0 - shape), shape, share: n as f64 / sorted.len() as f64 })
     }
 
     /// The logit that a share `p` of all exceeds, by this tail.
     #[must_use]
     pub fn exceeded_by(&self, p: f64) -> f64 {
-        self.level + self.scale * (self.share / p).ln()
+        self.level + self.scale / self.shape * ((self.share / p).powf(self.shape) - 1.0)
+    }
+
+    /// Moves the tail with the logits.
+    pub fn move_by(&mut self, shift: f64) {
+        self.level += shift;
     }
 
     /// The share that exceeds the logit `z`, by this tail.
     #[must_use]
     pub fn share_above(&self, z: f64) -> f64 {
-        (self.share * (-(z - self.level) / self.scale).exp()).min(1.0)
+        let base = 1.0 + self.shape * (z - self.level) / self.scale;
+        (self.share * base.max(0.0).powf(-1.0 / self.shape)).min(1.0)
     }
 }
 
@@ -55,5 +67,16 @@ mod tests {
         assert!((tail.exceeded_by(1e-5) - want).abs() < 0.05 * want, "{} {want}", tail.exceeded_by(1e-5));
         assert!((tail.share_above(tail.exceeded_by(1e-5)) / 1e-5 - 1.0).abs() < 1e-6);
         assert_eq!(Tail::of(&logits[..20]), None);
+    }
+
+    #[test]
+    fn a_tail_that_ends_is_not_taken_for_a_long_one() {
+        // Quantiles of a generalised Pareto distribution of shape −0.2 and scale 1, which ends at 5.
+        let n = 6000;
+        let logits: Vec<f32> = (0..n).map(|i| 5.0 * (1.0 - ((i as f32 + 0.5) / n as f32).powf(0.2))).collect();
+        let tail = Tail::of(&logits).unwrap();
+        let want = 5.0 * (1.0 - 1e-5_f64.powf(0.2));
+        assert!((tail.exceeded_by(1e-5) - want).abs() < 0.05 * want, "{} {want}", tail.exceeded_by(1e-5));
+        assert!(tail.share_above(100.0) < 1e-9);
     }
 }
