@@ -105,9 +105,9 @@ pub(super) fn run(args: &Args, globals: &Globals) -> Result<()> {
     if let (true, Some(data)) = (args.make_bank, &args.data) {
         return bank::make(&args.model, data, args.noise.as_deref(), &args.folds, args.seed);
     }
-    let dir = globals.labels_dir().ok_or_else(|| {
-        Error::usage("this user has no home folder for labels; name a folder with --labels")
-    })?;
+    let dir = globals
+        .labels_dir()
+        .ok_or_else(|| Error::usage("this user has no home folder for labels; name a folder with --labels"))?;
     let mut own = OwnLabels::read(&dir)?;
     if args.list {
         return output::print(&report::list(&own)?);
@@ -127,7 +127,9 @@ pub(super) fn run(args: &Args, globals: &Globals) -> Result<()> {
         return output::print(&format!("{name} is now in the group {group}\n"));
     }
     let Some(name) = &args.name else {
-        return Err(Error::usage("name the label and its recordings, as in 'earwitness enroll gate gate.wav', or give --list"));
+        return Err(Error::usage(
+            "name the label and its recordings, as in 'earwitness enroll gate gate.wav', or give --list",
+        ));
     };
     learn(args, name, &mut own)
 }
@@ -140,10 +142,13 @@ fn learn(args: &Args, name: &str, own: &mut OwnLabels) -> Result<()> {
     let rate = hearing.front_end().sample_rate;
     let examples = examples(args, rate)?;
     let backgrounds = match &args.noise {
-        Some(dir) => load_noise(dir, rate)?.into_iter().map(|samples| Background { samples, contains: Vec::new() }).collect(),
+        Some(dir) => {
+            load_noise(dir, rate)?.into_iter().map(|samples| Background { samples, contains: Vec::new() }).collect()
+        }
         None => Vec::new(),
     };
-    let Learned { row, on_threshold, off_threshold, trust } = enroll(&hearing, &bank, &examples, &backgrounds, args.seed)?;
+    let Learned { row, on_threshold, off_threshold, trust } =
+        enroll(&hearing, &bank, &examples, &backgrounds, args.seed)?;
     // What a label was is kept where it is only learned anew.
     let group = own.get(name).ok().and_then(|known| known.group.clone());
     let path = own.put(OwnLabel {

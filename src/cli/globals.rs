@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{logging, output};
 use super::parse::word;
+use super::{logging, output};
 use crate::config::{Config, ConfigLayer, Loaded, LogLevel, LogTo, standard_path};
 use crate::error::Result;
 use crate::model::own_label::OwnLabels;

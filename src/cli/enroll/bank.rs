@@ -23,7 +23,9 @@ const BANK: &str = "bank.bin";
 pub(super) fn of(package: &Package, hearing: &Hearing) -> Result<Bank> {
     let name = &package.manifest().name;
     let bytes = package.bytes(BANK).ok_or_else(|| {
-        Error::model(format!("the model {name} has no bank of other sounds to learn a label against; make one with {MAKE}"))
+        Error::model(format!(
+            "the model {name} has no bank of other sounds to learn a label against; make one with {MAKE}"
+        ))
     })?;
     let place = package.dir().join(BANK).display().to_string();
     Bank::decode(bytes, &package.network_sha256()?, hearing.width(), &place)
@@ -51,7 +53,8 @@ pub(super) fn make(model: &OsStr, data: &Path, noise: Option<&Path>, folds: &[u3
         bar.set_length(all as u64);
         bar.inc(1);
     };
-    let bank = Bank::make(&hearing, package.network_sha256()?, &loaded.material, Bank::room(hearing.width()), seed, &step)?;
+    let bank =
+        Bank::make(&hearing, package.network_sha256()?, &loaded.material, Bank::room(hearing.width()), seed, &step)?;
     bar.finish_and_clear();
     let bytes = bank.encode()?;
     let size = bytes.len();

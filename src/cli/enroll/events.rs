@@ -31,15 +31,20 @@ fn find(index: &Index, dir: &Path, id: &str) -> Result<StoredEvent> {
             dir.display(),
             dir.display()
         ))),
-        _ => Err(Error::input(format!("{} has several events whose id begins with '{id}'; give more of it", dir.display()))),
+        _ => Err(Error::input(format!(
+            "{} has several events whose id begins with '{id}'; give more of it",
+            dir.display()
+        ))),
     }
 }
 
 fn sound(event: &StoredEvent, rate: SampleRate) -> Result<Example> {
     let id = &event.id;
-    let name = event.files.clip.as_ref().ok_or_else(|| {
-        Error::input(format!("the event {id} was recorded without sound; choose another"))
-    })?;
+    let name = event
+        .files
+        .clip
+        .as_ref()
+        .ok_or_else(|| Error::input(format!("the event {id} was recorded without sound; choose another")))?;
     let path = event.folder.join(name);
     let begin = (event.clip.as_ref().and_then(|clip| clip.pre_roll_s).unwrap_or(0.0) - AROUND_SECS).max(0.0);
     let secs = (event.duration_secs() + 2.0 * AROUND_SECS).min(MAX_SECS);

@@ -72,7 +72,10 @@ fn hint(trust: &Trust) -> Option<String> {
 /// The table of the labels.
 pub(super) fn list(own: &OwnLabels) -> Result<String> {
     if own.labels().is_empty() {
-        output::note(&format!("there are no labels of your own in {}; learn one with 'earwitness enroll NAME CLIP…'", own.dir().display()));
+        output::note(&format!(
+            "there are no labels of your own in {}; learn one with 'earwitness enroll NAME CLIP…'",
+            own.dir().display()
+        ));
         return Ok(String::new());
     }
     let mut rows = vec![["label", "group", "model", "learned from", "on", "state"].map(str::to_owned).to_vec()];

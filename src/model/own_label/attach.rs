@@ -103,8 +103,9 @@ fn theta(package: &Package, manifest: &Manifest, n: usize) -> Result<Option<(Str
 /// Appends a row to an array `[rows, …]`.
 pub(super) fn push_row(arrays: &mut Arrays, name: &str, row: &[f32]) -> Result<()> {
     let array = arrays.0.get_mut(name).filter(|array| array.shape.iter().skip(1).product::<usize>() == row.len());
-    let array = array
-        .ok_or_else(|| Error::model(format!("the weights have no '{name}' with rows of {}; copy the model again", row.len())))?;
+    let array = array.ok_or_else(|| {
+        Error::model(format!("the weights have no '{name}' with rows of {}; copy the model again", row.len()))
+    })?;
     array.values.extend_from_slice(row);
     if let Some(rows) = array.shape.first_mut() {
         *rows += 1;
@@ -187,7 +188,8 @@ mod tests {
             net.forward(&taps, &features, &[class]).unwrap().flatten_all().unwrap().to_vec1().unwrap()
         };
         let own = mask(known);
-        let far = |class: usize| own.iter().zip(mask(class)).map(|(a, b)| (a - b).abs()).sum::<f32>() / own.len() as f32;
+        let far =
+            |class: usize| own.iter().zip(mask(class)).map(|(a, b)| (a - b).abs()).sum::<f32>() / own.len() as f32;
         assert!(own.iter().all(|m| (0.0..=1.0).contains(m)));
         let others = (0..known).filter(|class| *class != 3).step_by(6).map(far).fold(f32::INFINITY, f32::min);
         assert!(far(3) < others, "{} and {others}", far(3));
@@ -201,8 +203,10 @@ mod tests {
         assert_eq!(changed.package.manifest(), plain.manifest());
         assert_eq!(
             changed.left_out,
-            ["the label 'twin' is left out, because the model everyday has changed since it was enrolled; enroll it again \
-              with `earwitness enroll twin /a/gate.wav`"]
+            [
+                "the label 'twin' is left out, because the model everyday has changed since it was enrolled; enroll it again \
+              with `earwitness enroll twin /a/gate.wav`"
+            ]
         );
         let elsewhere = attach(OwnLabel { model: "another".to_owned(), ..twin(&plain, 0) }).unwrap();
         assert!(elsewhere.left_out.is_empty() && elsewhere.package.manifest() == plain.manifest());

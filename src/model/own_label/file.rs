@@ -74,9 +74,12 @@ impl OwnLabel {
         if let Some(bad) = self.problem() {
             return Err(TomlText { name: "the label", text: "", kind: ErrorKind::Model }.value_error(&bad));
         }
-        let body = toml::to_string(self)
-            .map_err(|e| Error::bug(format!("the label {} cannot be written: {e}", self.name)))?;
-        Ok(format!("# A label of your own; `earwitness enroll --list` lists them, `--remove {}` takes it back.\n{body}", self.name))
+        let body =
+            toml::to_string(self).map_err(|e| Error::bug(format!("the label {} cannot be written: {e}", self.name)))?;
+        Ok(format!(
+            "# A label of your own; `earwitness enroll --list` lists them, `--remove {}` takes it back.\n{body}",
+            self.name
+        ))
     }
 
     /// The version that this program writes.
@@ -138,9 +141,7 @@ pub fn check_name(name: &str) -> std::result::Result<(), String> {
     if begins && fits {
         return Ok(());
     }
-    Err(format!(
-        "give 1 to {MAX_NAME_BYTES} letters, digits, '-' and '_', a letter or digit first, as in garden_gate"
-    ))
+    Err(format!("give 1 to {MAX_NAME_BYTES} letters, digits, '-' and '_', a letter or digit first, as in garden_gate"))
 }
 
 #[cfg(test)]

@@ -176,7 +176,10 @@ mod tests {
         assert!(labels.rename("door", "../door").is_err());
         labels.remove("bell").unwrap();
         let e = labels.remove("bell").unwrap_err().to_string();
-        assert!(e.starts_with("there is no label 'bell' of your own in ") && e.ends_with("name one of these: door"), "{e}");
+        assert!(
+            e.starts_with("there is no label 'bell' of your own in ") && e.ends_with("name one of these: door"),
+            "{e}"
+        );
         assert_eq!(OwnLabels::read(&dir).unwrap(), labels);
         let files: Vec<_> = fs::read_dir(&dir).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(files, ["door.toml"]);

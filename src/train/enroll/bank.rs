@@ -63,7 +63,9 @@ impl Bank {
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<Self> {
         if material.by_class.iter().all(Vec::is_empty) && material.other.is_empty() && material.backgrounds.is_empty() {
-            return Err(Error::usage("a bank needs recordings; name a data set with --data, and backgrounds with --noise"));
+            return Err(Error::usage(
+                "a bank needs recordings; name a data set with --data, and backgrounds with --noise",
+            ));
         }
         let width = hearing.width();
         let n_scenes = n_rows.min(Self::room(width)) / ROWS_OF_SCENE;
@@ -113,7 +115,8 @@ impl Bank {
         bytes.extend((self.width as u32).to_le_bytes());
         bytes.extend((self.len() as u32).to_le_bytes());
         bytes.extend(steps.iter().flat_map(|step| step.to_le_bytes()));
-        let quantised = |row: &[f32]| row.iter().zip(&steps).map(|(x, step)| (x / step).round() as u8).collect::<Vec<u8>>();
+        let quantised =
+            |row: &[f32]| row.iter().zip(&steps).map(|(x, step)| (x / step).round() as u8).collect::<Vec<u8>>();
         bytes.extend(self.rows.chunks_exact(self.width).flat_map(quantised));
         Ok(bytes)
     }
@@ -130,7 +133,9 @@ impl Bank {
         }
         let (head, rest) = bytes.split_at(HEAD);
         if head[MAGIC.len()..MAGIC.len() + HEX] != *network.as_bytes() {
-            return Err(Error::model(format!("{name} was made with another network than the package's; make it again with {MAKE}")));
+            return Err(Error::model(format!(
+                "{name} was made with another network than the package's; make it again with {MAKE}"
+            )));
         }
         let number = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]) as usize;
         let (found, n) = (number(HEAD - 8), number(HEAD - 4));
@@ -143,7 +148,8 @@ impl Bank {
         if steps.iter().any(|step| !(step.is_finite() && (0.0..1e3).contains(step))) {
             return Err(damaged());
         }
-        let rows = values.chunks_exact(width).flat_map(|row| row.iter().zip(&steps).map(|(v, step)| f32::from(*v) * step));
+        let rows =
+            values.chunks_exact(width).flat_map(|row| row.iter().zip(&steps).map(|(v, step)| f32::from(*v) * step));
         Ok(Self { network: network.to_owned(), width, rows: rows.collect() })
     }
 }

@@ -204,7 +204,8 @@ mod tests {
             let at = |by| moved(i, by).loss(&examples, 0.1);
             let want = (at(step) - at(-step)) / f64::from(2.0 * step);
             assert!((slopes[i] - want).abs() < 1e-4, "slope {i}: {} is not {want}", slopes[i]);
-            let (up, down) = (moved(i, step).derivatives(&examples, 0.1).0, moved(i, -step).derivatives(&examples, 0.1).0);
+            let (up, down) =
+                (moved(i, step).derivatives(&examples, 0.1).0, moved(i, -step).derivatives(&examples, 0.1).0);
             for k in 0..4 {
                 let want = (up[k] - down[k]) / f64::from(2.0 * step);
                 assert!((curvature[i * 4 + k] - want).abs() < 1e-4, "curvature {i} {k}: {want}");

@@ -48,8 +48,9 @@ pub struct Heard {
 /// # Errors
 /// Of kind `Input`, where it is silent.
 pub(super) fn sound(example: &Example, rate: SampleRate) -> Result<Sound> {
-    Sound::new(example.samples.clone(), Some(0), rate)
-        .ok_or_else(|| Error::input(format!("{} is silent; give a recording in which the sound is heard", example.name)))
+    Sound::new(example.samples.clone(), Some(0), rate).ok_or_else(|| {
+        Error::input(format!("{} is silent; give a recording in which the sound is heard", example.name))
+    })
 }
 
 /// What the network hears of scenes of each sound.
@@ -69,7 +70,9 @@ pub(super) fn hear(hearing: &Hearing, sounds: &[Sound], backgrounds: &[Backgroun
             ..Material::default()
         };
         let mut all = Heard::default();
-        for heard in (0..n_scenes).into_par_iter().map(|k| hear_one(hearing, &material, seed, [i, k])).collect::<Vec<_>>() {
+        for heard in
+            (0..n_scenes).into_par_iter().map(|k| hear_one(hearing, &material, seed, [i, k])).collect::<Vec<_>>()
+        {
             let Heard { sounding, quiet } = heard?;
             all.sounding.extend(sounding);
             all.quiet.extend(quiet);
