@@ -89,10 +89,10 @@ pub(super) struct Args {
     #[arg(long, group = "instead", env = "EARWITNESS_MAKE_BANK", value_parser = FalseyValueParser::new(), conflicts_with = "name", requires = "data")]
     make_bank: bool,
     /// Data set that a bank is made of
-    #[arg(long, value_name = "DIR", env = "EARWITNESS_DATA", requires = "make_bank")]
+    #[arg(long, value_name = "DIR", env = "EARWITNESS_DATA")]
     data: Option<PathBuf>,
     /// Make the bank of these folds only, as in 1,2,3 [default: all]
-    #[arg(long, value_name = "N,…", env = "EARWITNESS_FOLDS", value_delimiter = ',', requires = "make_bank")]
+    #[arg(long, value_name = "N,…", env = "EARWITNESS_FOLDS", value_delimiter = ',')]
     folds: Vec<u32>,
 }
 
@@ -174,7 +174,7 @@ fn examples(args: &Args, rate: SampleRate) -> Result<Vec<Example>> {
         let samples = read_at(path, rate, Limit::Cut(MAX_SECS), |_| {})?.samples;
         examples.push(Example { name: absolute(path), samples });
     }
-    if let Some(record) = &args.record {
+    if let Some(record) = args.record.as_ref().filter(|_| !args.event.is_empty()) {
         examples.extend(events::read(record, &args.event, rate)?);
     }
     if examples.is_empty() || examples.len() > MAX_EXAMPLES {

@@ -32,9 +32,9 @@ pub(super) fn learned(name: &str, trust: &Trust, package: &Package, path: &Path)
         )
     };
     let alarms = format!(
-        "about {:.2} an hour expected from the {} other sounds that the model brings, {} of which exceed the threshold; the \
-         threshold allows {FALSE_ALARMS_PER_HOUR}",
-        trust.false_alarms_per_hour, trust.n_bank, trust.bank_above
+        "the threshold is set for {FALSE_ALARMS_PER_HOUR} an hour among the {} other sounds that the model brings; {} of \
+         them exceed it",
+        trust.n_bank, trust.bank_above
     );
     let mut text = format!(
         "{name} is learned from {recordings}, on the model {}, and kept in {}\nsure: {found}\nfalse alarms: {alarms}\n",

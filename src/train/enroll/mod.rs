@@ -66,8 +66,6 @@ pub struct Trust {
     pub n_bank: usize,
     /// Those of them that exceed the threshold.
     pub bank_above: usize,
-    /// False alarms an hour by the bank's tail.
-    pub false_alarms_per_hour: f64,
     /// The model's own label that most of the nearest embeddings in the bank sound like, and the share that do.
     pub nearest: Option<(usize, f64)>,
 }
@@ -94,19 +92,17 @@ pub fn enroll(
     let mut row = learner.learn(&all, None, Row::zero(bank.width))?;
     // The rows that a label was learned against are no proof of how seldom others are mistaken for it.
     let mut logits = learner.unseen(&all, &row)?;
-    let mut tail = Tail::of(&logits).ok_or_else(too_small)?;
-    let shift = ON_LOGIT - tail.exceeded_by(FALSE_ALARMS_PER_HOUR / chances_per_hour()) as f32;
+    let tail = Tail::of(&logits).ok_or_else(too_small)?;
+    let shift = ON_LOGIT - tail.exceeded_by(FALSE_ALARMS_PER_HOUR * CHANCE_SECS / 3600.0) as f32;
     let [clear, faint] = learner.without(&sounds, &heard, &row, shift, seed)?;
     row.bias += shift;
     logits.iter_mut().for_each(|z| *z += shift);
-    tail.move_by(f64::from(shift));
     let trust = Trust {
         n_examples: examples.len(),
         clear,
         faint,
         n_bank: bank.len(),
         bank_above: logits.iter().filter(|z| **z > ON_LOGIT).count(),
-        false_alarms_per_hour: tail.share_above(f64::from(ON_LOGIT)) * chances_per_hour(),
         nearest: learner.nearest(&logits),
     };
     Ok(Learned { row, on_threshold: ON, off_threshold: OFF, trust })
@@ -114,10 +110,6 @@ pub fn enroll(
 
 /// The logit of [`ON`].
 const ON_LOGIT: f32 = 0.0;
-
-fn chances_per_hour() -> f64 {
-    3600.0 / CHANCE_SECS
-}
 
 fn mean_square(bank: &Bank) -> f32 {
     bank.rows.iter().map(|x| x * x).sum::<f32>() / bank.len().max(1) as f32

@@ -38,18 +38,6 @@ impl Tail {
     pub fn exceeded_by(&self, p: f64) -> f64 {
         self.level + self.scale / self.shape * ((self.share / p).powf(self.shape) - 1.0)
     }
-
-    /// Moves the tail with the logits.
-    pub fn move_by(&mut self, shift: f64) {
-        self.level += shift;
-    }
-
-    /// The share that exceeds the logit `z`, by this tail.
-    #[must_use]
-    pub fn share_above(&self, z: f64) -> f64 {
-        let base = 1.0 + self.shape * (z - self.level) / self.scale;
-        (self.share * base.max(0.0).powf(-1.0 / self.shape)).min(1.0)
-    }
 }
 
 #[cfg(test)]
@@ -65,7 +53,6 @@ mod tests {
         let tail = Tail::of(&logits).unwrap();
         let want = 2.0 * 1e5_f64.ln();
         assert!((tail.exceeded_by(1e-5) - want).abs() < 0.05 * want, "{} {want}", tail.exceeded_by(1e-5));
-        assert!((tail.share_above(tail.exceeded_by(1e-5)) / 1e-5 - 1.0).abs() < 1e-6);
         assert_eq!(Tail::of(&logits[..20]), None);
     }
 
@@ -77,6 +64,5 @@ mod tests {
         let tail = Tail::of(&logits).unwrap();
         let want = 5.0 * (1.0 - 1e-5_f64.powf(0.2));
         assert!((tail.exceeded_by(1e-5) - want).abs() < 0.05 * want, "{} {want}", tail.exceeded_by(1e-5));
-        assert!(tail.share_above(100.0) < 1e-9);
     }
 }
