@@ -78,6 +78,7 @@ impl Hearing {
             n_samples: self.segment_frames.saturating_sub(1) * hop + 1,
             frame_samples: pooling * hop,
             n_frames: self.segment_frames / pooling,
+            taught: false,
         }
     }
 
