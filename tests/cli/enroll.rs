@@ -27,7 +27,7 @@ fn hiss(secs: f32, gain: f32) -> Vec<f32> {
 fn trill(secs: f32) -> Vec<f32> {
     let wave = |i: usize| {
         let t = i as f32 / RATE_HZ as f32;
-        let hz = if (t * 16.0) as u32 % 2 == 0 { 2_400.0 } else { 3_100.0 };
+        let hz = if ((t * 16.0) as u32).is_multiple_of(2) { 2_400.0 } else { 3_100.0 };
         0.2 * (std::f32::consts::TAU * hz * t).sin()
     };
     (0..(secs * RATE_HZ as f32) as usize).map(wave).collect()

@@ -31,7 +31,7 @@ impl Package {
         let model = self.manifest().name.clone();
         let of_model = own.iter().filter(|label| label.model == model);
         let (fitting, other): (Vec<&OwnLabel>, Vec<&OwnLabel>) = of_model.partition(|label| label.network == network);
-        let left_out = other.into_iter().map(|label| changed(label)).collect();
+        let left_out = other.into_iter().map(changed).collect();
         let package = if fitting.is_empty() { self } else { attach(self, &fitting)? };
         Ok(Attached { package, left_out })
     }

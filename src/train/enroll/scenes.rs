@@ -56,7 +56,7 @@ pub(super) fn sound(example: &Example, rate: SampleRate) -> Result<Sound> {
 /// What the network hears of scenes of each sound.
 ///
 /// # Errors
-/// A defect.
+/// Of kind `Input`, where a sound is too short for an output frame.
 pub(super) fn hear(hearing: &Hearing, sounds: &[Sound], backgrounds: &[Background], seed: u64) -> Result<Vec<Heard>> {
     let rate = hearing.front_end().sample_rate;
     let rng = &mut ChaCha8Rng::seed_from_u64(seed);
@@ -78,7 +78,10 @@ pub(super) fn hear(hearing: &Hearing, sounds: &[Sound], backgrounds: &[Backgroun
             all.quiet.extend(quiet);
         }
         if all.sounding.is_empty() {
-            return Err(Error::bug("an example was never heard in its own scenes"));
+            return Err(Error::input(format!(
+                "recording {} holds too short a sound to be learned; give one of a tenth of a second or more",
+                i + 1
+            )));
         }
         Ok(all)
     };
