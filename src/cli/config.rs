@@ -12,7 +12,6 @@ use super::{Globals, output, privacy};
 use crate::config::{Config, ConfigFile, Loaded, standard_path};
 use crate::error::{Error, ErrorKind, Result};
 use crate::local_zone::trouble;
-use crate::model::package::{Package, find_model};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -71,7 +70,7 @@ pub(super) fn run(command: ConfigCommand, globals: &Globals) -> Result<()> {
         ConfigCommand::Check(args) => {
             let file = chosen(args.file.as_deref(), globals)?;
             let loaded = Loaded::of_file(ConfigFile::read(&file)?)?;
-            check_labels(&loaded)?;
+            check_labels(&loaded, globals)?;
             let trouble = trouble(!loaded.config.quiet.hours.is_empty());
             trouble.iter().for_each(|sentence| output::note(sentence));
             output::print(&format!("{}: ok\n", file.display()))
@@ -80,8 +79,8 @@ pub(super) fn run(command: ConfigCommand, globals: &Globals) -> Result<()> {
 }
 
 /// Whether the labels and groups that the settings speak of are there, where the model is.
-fn check_labels(loaded: &Loaded) -> Result<()> {
-    match find_model(&loaded.config.monitor.model).and_then(|dir| Package::open(&dir)) {
+fn check_labels(loaded: &Loaded, globals: &Globals) -> Result<()> {
+    match globals.open_model(&loaded.config.monitor.model) {
         Ok(package) => {
             let (model, labels) = (&package.manifest().name, &package.manifest().labels);
             loaded.detector(model, labels)?;

@@ -11,7 +11,7 @@ pub use args::Args;
 
 use self::figures_file::write_json;
 use self::loaded::Loaded;
-use super::{output, probe};
+use super::{Globals, output, probe};
 use crate::error::Result;
 use crate::eval::report::table;
 
@@ -19,13 +19,13 @@ use crate::eval::report::table;
 ///
 /// # Errors
 /// Where data, model or file cannot be used.
-pub fn run(args: &Args) -> Result<()> {
+pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     // Measuring takes long: what cannot be kept is better known now.
     for path in [&args.json, &args.markdown].into_iter().flatten() {
         output::check_place(path)?;
     }
     if let (Some(stream), Some(truth)) = (&args.stream, &args.truth) {
-        return stream::run(args, stream, truth);
+        return stream::run(args, stream, truth, globals);
     }
     if args.probes.is_wanted() {
         let data = args.data()?;
@@ -36,10 +36,10 @@ pub fn run(args: &Args) -> Result<()> {
         );
     }
     if args.compares() {
-        return compare::run(args);
+        return compare::run(args, globals);
     }
     let bar = output::progress("{msg} {wide_bar} {pos}/{len}");
-    let loaded = Loaded::open(args, &bar)?;
+    let loaded = Loaded::open(args, globals, &bar)?;
     if loaded.package.manifest().l2i.is_none() {
         return loaded.classifier_alone(args, &bar);
     }

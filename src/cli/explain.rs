@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::left_out::LeftOut;
 use super::methods::{MethodParser, asked_for};
-use super::{output, signals};
+use super::{Globals, output, signals};
 use crate::audio::channel_watch::RecordingChannels;
 use crate::engine::inference::Inference;
 use crate::engine::offline::{MAX_SECS, RecordingParams, explain_unless_stopped};
@@ -21,7 +21,7 @@ use crate::media::folder::FolderOfRecordings;
 use crate::media::recorded_at::{StartTime, recorded_at};
 use crate::model::classifier::Classifier;
 use crate::model::device::DeviceChoice;
-use crate::model::package::{Package, find_model};
+use crate::model::package::Package;
 use crate::record::{EventFolders, FolderOptions};
 use crate::units::{ClassId, SamplePos, SampleRate, StreamClock};
 use summary::Explained;
@@ -88,8 +88,8 @@ struct Recording {
 ///
 /// # Errors
 /// Where the model, a recording or the output folder cannot be used.
-pub fn run(args: &Args) -> Result<()> {
-    let package = Package::open(&find_model(&args.model)?)?;
+pub fn run(args: &Args, globals: &Globals) -> Result<()> {
+    let package = globals.open_model(&args.model)?;
     let open = |asked: &String| {
         let method = methods::chosen(&package, asked);
         Ok(Inference::open(&package, &methods::offline(method), DeviceChoice::Cpu)?.called(method))

@@ -1,14 +1,16 @@
 //! Flags that every command takes.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::logging;
 use super::parse::word;
-use crate::config::{Config, ConfigLayer, Loaded, LogLevel, LogTo};
+use super::{logging, output};
+use crate::config::{Config, ConfigLayer, Loaded, LogLevel, LogTo, standard_path};
 use crate::error::Result;
+use crate::model::own_label::OwnLabels;
+use crate::model::package::{Package, find_model};
 
 /// Flags that every command takes.
 #[derive(Debug, Clone, Default, Args)]
@@ -17,6 +19,9 @@ pub struct Globals {
     /// Settings file to use instead of the standard one
     #[arg(long, global = true, value_name = "FILE", env = "EARWITNESS_CONFIG")]
     pub config: Option<PathBuf>,
+    /// Folder of the labels of your own that `earwitness enroll` learned [default: labels beside the settings file]
+    #[arg(long, global = true, value_name = "DIR", env = "EARWITNESS_LABELS")]
+    pub labels: Option<PathBuf>,
     /// What to log: off, error, warn, info, debug or trace [default: warn]
     #[arg(long, global = true, value_name = "LEVEL", env = "EARWITNESS_LOG_LEVEL", value_parser = word::<LogLevel>(LogLevel::WORDS), hide_possible_values = true)]
     pub log_level: Option<LogLevel>,
@@ -47,6 +52,22 @@ impl Globals {
         given.log.to = self.log_to;
         given.log.file = self.log_file.clone().map(Into::into);
         Loaded::read(self.config.as_deref(), given)
+    }
+
+    /// The folder of the user's own labels; `None` for a user without a home.
+    pub(super) fn labels_dir(&self) -> Option<PathBuf> {
+        let beside = || Some(self.config.clone().or_else(standard_path)?.parent()?.join("labels"));
+        self.labels.clone().or_else(beside)
+    }
+
+    /// The package that `model` names, with the labels of the user's own that were learned on it. A note names those that
+    /// were learned on an earlier version of it.
+    pub(super) fn open_model(&self, model: impl AsRef<OsStr>) -> Result<Package> {
+        let package = Package::open(&find_model(model)?)?;
+        let Some(dir) = self.labels_dir() else { return Ok(package) };
+        let attached = package.with_own_labels(OwnLabels::read(&dir)?.labels())?;
+        attached.left_out.iter().for_each(|sentence| output::note(sentence));
+        Ok(attached.package)
     }
 
     /// Starts the log of a command that reads no settings file.

@@ -7,6 +7,7 @@ mod clips;
 mod completions;
 mod config;
 mod devices;
+mod enroll;
 pub mod evaluate;
 pub mod explain;
 mod globals;
@@ -93,6 +94,8 @@ enum Command {
     /// Make a model package from a data set.
     #[command(subcommand)]
     Train(train::TrainCommand),
+    /// Learn a label of your own from a few recordings.
+    Enroll(Box<enroll::Args>),
     /// Choose thresholds for a wanted number of false alarms an hour.
     Tune(Box<tune::Args>),
     /// List the capture and playback devices.
@@ -161,11 +164,12 @@ fn run(cli: Cli) -> Result<()> {
         Command::Explain(args) => {
             globals.start_log()?;
             time_zone::warn(false, false);
-            explain::run(&args)
+            explain::run(&args, &globals)
         }
         Command::Review(args) => review::run(&args, &globals),
-        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args, &globals),
         Command::Train(command) => train::run(&command),
+        Command::Enroll(args) => enroll::run(&args, &globals),
         Command::Tune(args) => tune::run(&args, &globals),
         Command::Devices(args) => devices::run(&args, &globals),
         Command::Model(command) => model::run(command, &globals),

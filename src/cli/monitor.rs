@@ -26,7 +26,7 @@ use crate::engine::worker::{MonitorOptions, Worker};
 use crate::error::{Error, Result};
 use crate::interpret::methods;
 use crate::model::manifest::Label;
-use crate::model::package::{Package, find_model};
+use crate::model::package::Package;
 use crate::record::{
     JsonLines, Notice, Recorder, RecorderHandle, RecorderOptions, RecorderStats, Relay, Store, StoreOptions,
 };
@@ -86,7 +86,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     let ui = config.monitor.ui.decide(stdout().is_terminal());
     logging::start(&config.log, ui == UiMode::Tui)?;
     time_zone::warn(!config.quiet.hours.is_empty(), ui == UiMode::Tui);
-    let package = Package::open(&find_model(&config.monitor.model)?)?;
+    let package = globals.open_model(&config.monitor.model)?;
     let method = methods::chosen(&package, &config.monitor.method);
     let mut inference = Inference::open(&package, method, config.monitor.device.parse()?)?;
     let explainer = explainer(&mut inference, &package, method, config)?;

@@ -137,7 +137,12 @@ pub(super) fn run(args: &Args, globals: &Globals) -> Result<()> {
     let mut given = ConfigLayer::default();
     given.monitor.model = args.model.clone().map(Into::into);
     let loaded = globals.loaded(given)?;
-    let package = Package::open(&find_model(&loaded.config.monitor.model)?)?;
+    let model = &loaded.config.monitor.model;
+    let package = match args.into_model {
+        // Thresholds of the user's own labels are no package's.
+        Some(_) => Package::open(&find_model(model)?)?,
+        None => globals.open_model(model)?,
+    };
     let labels: Vec<String> = package.manifest().label_names().map(str::to_owned).collect();
     let detector = loaded.detector(&package.manifest().name, &package.manifest().labels)?;
     let marks = match &args.dir {

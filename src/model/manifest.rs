@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use concepts::{CONCEPT_METHODS, ConceptsSpec, is_name, name_rule};
 pub use front_end::FrontEndSpec;
-pub use label::{GROUPS, Label, by_group};
+pub use label::{GROUPS, Label, by_group, is_group_name};
 
 use super::causal::Block;
 use super::sequential::LayerSpec;

@@ -18,6 +18,7 @@ pub mod manifest;
 pub mod mobilenet;
 pub mod npy;
 pub mod ops;
+pub mod own_label;
 pub mod package;
 pub mod sequential;
 pub mod subspaces;

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 pub use search::{DEFAULT_MODEL, ModelEntry, SearchPath, find_model, list_models};
 
-use super::manifest::Manifest;
+use super::manifest::{Classifier, FrontEndSpec, Label, Manifest};
 use super::tensors::Arrays;
 use crate::checked_file::{self, Links};
 use crate::error::{Error, Result};
@@ -80,18 +81,24 @@ impl Package {
     /// # Errors
     /// [`crate::ErrorKind::Model`] where the manifest's values cannot be used or a listed file is missing,
     /// [`crate::ErrorKind::Output`] where the folder cannot be written.
-    pub fn write(dir: &Path, mut manifest: Manifest, new_files: &BTreeMap<String, Arrays>) -> Result<Self> {
-        let mut encoded = BTreeMap::new();
-        for (name, tensors) in new_files {
-            let bytes = tensors::encode(name, tensors)?;
-            manifest.files.insert(name.clone(), hex_sha256(&bytes));
-            encoded.insert(name, bytes);
+    pub fn write(dir: &Path, manifest: Manifest, new_files: &BTreeMap<String, Arrays>) -> Result<Self> {
+        let encode = |(name, arrays): (&String, &Arrays)| Ok((name.clone(), tensors::encode(name, arrays)?));
+        Self::write_bytes(dir, manifest, &new_files.iter().map(encode).collect::<Result<_>>()?)
+    }
+
+    /// As [`Self::write`], with files of any kind.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn write_bytes(dir: &Path, mut manifest: Manifest, new_files: &BTreeMap<String, Vec<u8>>) -> Result<Self> {
+        for (name, bytes) in new_files {
+            manifest.files.insert(name.clone(), hex_sha256(bytes));
         }
         manifest.check(&dir.join(MANIFEST_FILE).display().to_string())?;
         let text = manifest.to_toml()?;
         fs::create_dir_all(dir).map_err(|e| unwritable(dir, e))?;
-        for (name, bytes) in encoded {
-            write_whole(&dir.join(name), &bytes)?;
+        for (name, bytes) in new_files {
+            write_whole(&dir.join(name), bytes)?;
         }
         write_whole(&dir.join(MANIFEST_FILE), text.as_bytes())?;
         Self::open(dir)
@@ -117,6 +124,41 @@ impl Package {
         Ok(self)
     }
 
+    /// The same package with labels behind its own and the tensors of some listed files replaced, in memory alone. The
+    /// package's sha256 stays.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Model`]: the manifest does not list a file, or a label cannot be.
+    pub(super) fn extended(mut self, labels: Vec<Label>, files: &BTreeMap<String, Arrays>) -> Result<Self> {
+        self.manifest.labels.extend(labels);
+        for (file, arrays) in files {
+            let Some(bytes) = self.files.get_mut(file) else { return Err(self.unlisted(file)) };
+            *bytes = tensors::encode(file, arrays)?;
+            self.manifest.files.insert(file.clone(), hex_sha256(bytes));
+        }
+        self.manifest.check(&self.dir.join(MANIFEST_FILE).display().to_string())?;
+        Ok(self)
+    }
+
+    /// Hex sha256 of what the network hears with: front end, shape and weights, but not thresholds, interpreters or names. What
+    /// was learned on a network's hidden layers fits no other.
+    ///
+    /// # Errors
+    /// A bug where the manifest cannot be written.
+    pub fn network_sha256(&self) -> Result<String> {
+        #[derive(Serialize)]
+        struct Network<'a> {
+            front_end: &'a FrontEndSpec,
+            classifier: &'a Classifier,
+            weights: Option<&'a String>,
+        }
+        let Manifest { front_end, classifier, files, .. } = &self.manifest;
+        let network = Network { front_end, classifier, weights: files.get(&classifier.weights) };
+        let text = toml::to_string(&network)
+            .map_err(|e| Error::bug(format!("the network of model {} cannot be named: {e}", self.manifest.name)))?;
+        Ok(hex_sha256(text.as_bytes()))
+    }
+
     /// The package's folder.
     #[must_use]
     pub fn dir(&self) -> &Path {
@@ -138,6 +180,12 @@ impl Package {
     /// Names and sizes in bytes of the files that the manifest lists.
     pub fn file_sizes(&self) -> impl Iterator<Item = (&str, usize)> {
         self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.len()))
+    }
+
+    /// The bytes of a file, where the manifest lists it.
+    #[must_use]
+    pub fn bytes(&self, file: &str) -> Option<&[u8]> {
+        self.files.get(file).map(Vec::as_slice)
     }
 
     /// The tensors of one file. Half precision and f64 become f32; integer

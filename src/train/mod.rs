@@ -11,6 +11,7 @@ pub mod dataset;
 pub mod dictionary;
 pub mod digits;
 pub mod drsa;
+pub mod enroll;
 pub mod l2i;
 pub mod linear;
 pub mod lmac;

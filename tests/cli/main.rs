@@ -5,6 +5,7 @@ mod support;
 
 mod basics;
 mod config;
+mod enroll;
 mod evaluate_stream;
 mod explain;
 mod model;

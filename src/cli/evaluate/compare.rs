@@ -9,7 +9,7 @@ use super::args::{Args, CORRUPTIONS};
 use super::figures_file::{write_file, write_json};
 use super::loaded::Loaded;
 use crate::cli::methods::asked_for;
-use crate::cli::output;
+use crate::cli::{Globals, output};
 use crate::error::{Error, Result};
 use crate::eval::compare::{Comparison, Subject, compare, costs};
 use crate::eval::compare_report::markdown;
@@ -24,10 +24,10 @@ use crate::train::dataset::load_noise;
 use crate::units::SampleRate;
 
 /// Measures, prints the tables and writes the files.
-pub(super) fn run(args: &Args) -> Result<()> {
+pub(super) fn run(args: &Args, globals: &Globals) -> Result<()> {
     let began = Instant::now();
     let bar = output::progress("{msg} {wide_bar} {pos}/{len} {eta} left");
-    let loaded = Loaded::open(args, &bar)?;
+    let loaded = Loaded::open(args, globals, &bar)?;
     let package = &loaded.package;
     let methods = asked_for(&args.methods, package, true);
     let rate = package.manifest().front_end.params()?.sample_rate;

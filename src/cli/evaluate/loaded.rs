@@ -5,14 +5,14 @@ use indicatif::ProgressBar;
 use super::args::Args;
 use super::figures_file::write_json;
 use crate::cli::clips::{Clips, ClipsLeftOut};
-use crate::cli::output;
 use crate::cli::probe::balanced;
+use crate::cli::{Globals, output};
 use crate::error::Result;
 use crate::eval::classifier_figures::{self, classifier_figures};
 use crate::eval::evaluate::{Evaluation, EvaluationOptions, evaluate, targets_for_model};
 use crate::interpret::Segment;
 use crate::interpret::l2i::L2i;
-use crate::model::package::{Package, find_model};
+use crate::model::package::Package;
 use crate::train::dataset::DataSet;
 
 /// A model in the form that it is measured in, and the clips.
@@ -26,8 +26,8 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
-    pub(super) fn open(args: &Args, bar: &ProgressBar) -> Result<Self> {
-        let package = Package::open(&find_model(&args.model)?)?.for_clips();
+    pub(super) fn open(args: &Args, globals: &Globals, bar: &ProgressBar) -> Result<Self> {
+        let package = globals.open_model(&args.model)?.for_clips();
         let front_end = package.manifest().front_end.params()?;
         let set = DataSet::open_for(args.data()?, args.target)?;
         let folds = if args.folds.is_empty() { set.folds() } else { args.folds.clone() };

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::args::Args;
 use super::figures_file::write_json;
 use super::stream_table::table;
-use crate::cli::output;
+use crate::cli::{Globals, output};
 use crate::engine::detector::{Detection, DetectorParams};
 use crate::engine::inference::{DeviceChoice, Inference};
 use crate::engine::replay::Heard;
@@ -19,7 +19,7 @@ use crate::eval::sound::{Limit, read_at};
 use crate::eval::stream_figures::{self, StreamFigures, stream_figures};
 use crate::eval::stream_files::{ReportedEvent, read_reference};
 use crate::interpret::methods;
-use crate::model::package::{Package, find_model};
+use crate::model::package::Package;
 
 /// Longest recording that is heard, in seconds.
 const MAX_SECS: f64 = 24.0 * 3600.0;
@@ -46,13 +46,13 @@ struct Threshold<'a> {
 }
 
 /// Hears the recording, measures, prints the table and writes the file.
-pub(super) fn run(args: &Args, stream: &Path, truth: &Path) -> Result<()> {
+pub(super) fn run(args: &Args, stream: &Path, truth: &Path, globals: &Globals) -> Result<()> {
     if args.compares() || args.probes.is_wanted() || !args.folds.is_empty() {
         return Err(Error::usage(
             "a stream has no folds, and methods are not compared on it; leave those flags out, or --stream",
         ));
     }
-    let package = Package::open(&find_model(&args.model)?)?;
+    let package = globals.open_model(&args.model)?;
     let labels: Vec<String> = package.manifest().label_names().map(str::to_owned).collect();
     let reference = read_reference(truth)?;
     let rate = package.manifest().front_end.params()?.sample_rate;

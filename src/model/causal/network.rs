@@ -132,6 +132,16 @@ impl CausalNet {
         Some((state.outputs.get(at)?, spec.bands[1], spec.c_out))
     }
 
+    /// Logits of one frame's embedding, `[n_classes]`.
+    #[must_use]
+    pub fn logits(&self, embedding: &[f32]) -> Vec<f32> {
+        let mut logits = self.head_bias.clone();
+        for (x, row) in embedding.iter().zip(self.head.chunks_exact(self.config.n_classes)) {
+            logits.iter_mut().zip(row).for_each(|(z, w)| *z += x * w);
+        }
+        logits
+    }
+
     fn layer(&self, i: usize, state: &mut StreamState, ready: usize) {
         let Folded { spec, weights, bias } = &self.layers[i];
         let (before, rest) = state.outputs.split_at_mut(i);

@@ -58,7 +58,8 @@ pub fn by_group(labels: &[Label]) -> Vec<(Option<&str>, Vec<usize>)> {
 }
 
 /// Whether `name` can be a group's: lower-case letters, digits, `-` and `_`, a letter first.
-pub(super) fn is_group_name(name: &str) -> bool {
+#[must_use]
+pub fn is_group_name(name: &str) -> bool {
     name.len() <= MAX_GROUP_BYTES
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b))
