@@ -175,7 +175,7 @@ fn examples(args: &Args, rate: SampleRate) -> Result<Vec<Example>> {
         examples.push(Example { name: absolute(path), samples });
     }
     if let Some(record) = args.record.as_ref().filter(|_| !args.event.is_empty()) {
-        examples.extend(events::read(record, &args.event, rate)?);
+        examples.extend(events::read(record, &args.event, rate, MAX_SECS)?);
     }
     if examples.is_empty() || examples.len() > MAX_EXAMPLES {
         return Err(Error::usage(format!(

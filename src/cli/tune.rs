@@ -172,6 +172,12 @@ pub(super) fn run(args: &Args, globals: &Globals) -> Result<()> {
         return print_json(&advice, &known, wanted, file.as_deref());
     }
     output::print(&table(&advice))?;
+    explain(&known, file.as_deref());
+    Ok(())
+}
+
+/// What the thresholds were chosen from, and where they went.
+fn explain(known: &Known, file: Option<&Path>) {
     if let Some((marked, hours, from)) = &known.marks {
         output::note(&format!(
             "{} of {} recorded events are marked; {hours:.2} h were listened to: {from}",
@@ -188,7 +194,6 @@ pub(super) fn run(args: &Args, globals: &Globals) -> Result<()> {
         Some(file) => output::note(&format!("wrote {}", file.display())),
         None => output::note("no file was changed"),
     }
-    Ok(())
 }
 
 /// Makes the chosen thresholds the defaults of a package that has the labels. A label with a threshold is reported from then

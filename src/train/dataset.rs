@@ -7,30 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+pub(crate) use super::clip_meta::AUDIO_EXTENSIONS;
+pub use super::clip_meta::{ClipMeta, OTHER};
 use super::csv::Table;
 pub use super::digits::Target;
 use super::digits::{self, Labelled};
 pub use super::load::{load_clips, load_noise, load_recordings, recordings_in};
 use crate::error::{Error, Result};
-
-/// Extensions tried, in this order, where the recording's own name is not found.
-pub(crate) const AUDIO_EXTENSIONS: [&str; 4] = ["wav", "flac", "ogg", "mp3"];
-
-/// The class of sounds that have none of the labels: it is no label, and its recordings have no target.
-pub const OTHER: &str = "other";
-
-/// One recording of a data set.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClipMeta {
-    /// Where the recording lies.
-    pub path: PathBuf,
-    /// The cross-validation fold it belongs to; 1 in sets without folds.
-    pub fold: u32,
-    /// Its classes as indices into [`DataSet::labels`], ascending; empty where nothing is heard.
-    pub targets: Vec<usize>,
-    /// Whether it is of [`OTHER`].
-    pub foreign: bool,
-}
 
 /// What a data set folder holds.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::dataset::{AUDIO_EXTENSIONS, ClipMeta};
+use super::clip_meta::{AUDIO_EXTENSIONS, ClipMeta};
 use crate::error::{Error, Result};
 use crate::eval::sound::{AtRate, Limit, read_at};
 use crate::eval::workers::for_each;

@@ -6,6 +6,7 @@ pub mod by_design;
 pub mod causal;
 pub mod checkpoint;
 pub mod classifier;
+mod clip_meta;
 pub(crate) mod csv;
 pub mod dataset;
 pub mod dictionary;

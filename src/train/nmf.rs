@@ -9,6 +9,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+pub(crate) use super::nmf_steps::check_values;
 use super::nmf_steps::{Activations, Frames, improve_dictionary, normalise_columns};
 use crate::error::{Error, Result};
 
@@ -219,14 +220,4 @@ fn first_guess(frames: &Frames, params: &NmfParams, fixed: &[f32], n_fixed: usiz
     }
     normalise_columns(&mut w, n_total, n_fixed);
     w
-}
-
-/// Refuses values that are negative or no numbers.
-pub(crate) fn check_values(values: &[f32], what: &str) -> Result<()> {
-    match values.iter().find(|v| !(v.is_finite() && **v >= 0.0)) {
-        Some(bad) => Err(Error::input(format!(
-            "{what} for the factorisation must be finite and not negative, but a value is {bad}; check the front end"
-        ))),
-        None => Ok(()),
-    }
 }

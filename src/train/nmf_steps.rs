@@ -3,7 +3,6 @@
 
 use rayon::prelude::*;
 
-use super::nmf::check_values;
 use crate::error::{Error, Result};
 use crate::model::kernels::gemm::{View, matmul};
 
@@ -302,4 +301,14 @@ fn transposed(values: &[f32], cols: usize) -> Vec<f32> {
         }
     });
     out
+}
+
+/// Refuses values that are negative or no numbers.
+pub(crate) fn check_values(values: &[f32], what: &str) -> Result<()> {
+    match values.iter().find(|v| !(v.is_finite() && **v >= 0.0)) {
+        Some(bad) => Err(Error::input(format!(
+            "{what} for the factorisation must be finite and not negative, but a value is {bad}; check the front end"
+        ))),
+        None => Ok(()),
+    }
 }

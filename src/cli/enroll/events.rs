@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use super::MAX_SECS;
 use crate::archive::{Filter, Index, Page, StoredEvent, read_event};
 use crate::error::{Error, Result};
 use crate::eval::sound::{Limit, read_at};
@@ -13,13 +12,13 @@ use crate::units::SampleRate;
 const AROUND_SECS: f64 = 0.2;
 
 /// The sound of the events in the recording folder `dir` whose ids begin with `ids`: their spans, without pre-roll and
-/// post-roll.
+/// post-roll, of each at most `max_secs`.
 ///
 /// # Errors
 /// Of kind `Input`, naming the event that is not there, is not the only one, or has no recorded sound.
-pub(super) fn read(dir: &Path, ids: &[String], rate: SampleRate) -> Result<Vec<Example>> {
+pub(super) fn read(dir: &Path, ids: &[String], rate: SampleRate, max_secs: f64) -> Result<Vec<Example>> {
     let index = Index::open(dir)?;
-    ids.iter().map(|id| sound(&find(&index, dir, id)?, rate)).collect()
+    ids.iter().map(|id| sound(&find(&index, dir, id)?, rate, max_secs)).collect()
 }
 
 fn find(index: &Index, dir: &Path, id: &str) -> Result<StoredEvent> {
@@ -38,7 +37,7 @@ fn find(index: &Index, dir: &Path, id: &str) -> Result<StoredEvent> {
     }
 }
 
-fn sound(event: &StoredEvent, rate: SampleRate) -> Result<Example> {
+fn sound(event: &StoredEvent, rate: SampleRate, max_secs: f64) -> Result<Example> {
     let id = &event.id;
     let name = event
         .files
@@ -47,7 +46,7 @@ fn sound(event: &StoredEvent, rate: SampleRate) -> Result<Example> {
         .ok_or_else(|| Error::input(format!("the event {id} was recorded without sound; choose another")))?;
     let path = event.folder.join(name);
     let begin = (event.clip.as_ref().and_then(|clip| clip.pre_roll_s).unwrap_or(0.0) - AROUND_SECS).max(0.0);
-    let secs = (event.duration_secs() + 2.0 * AROUND_SECS).min(MAX_SECS);
+    let secs = (event.duration_secs() + 2.0 * AROUND_SECS).min(max_secs);
     let whole = read_at(&path, rate, Limit::Cut(begin + secs), |_| {})?.samples;
     let from = usize::try_from(rate.samples(begin)).unwrap_or(usize::MAX).min(whole.len());
     Ok(Example { name: path.display().to_string(), samples: whole[from..].to_vec() })

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::classifier::weights_to_start_with;
 use super::classifier_args::{Args, WEIGHTS};
 use super::data::{self, Bar};
+use super::start::weights_to_start_with;
 use crate::cli::output::{note, progress};
 use crate::dsp::{Compression, FrontEndParams, MelNorm, MelParams, MelScale, SpectrumPower, StftParams, WindowKind};
 use crate::error::{Error, Result};

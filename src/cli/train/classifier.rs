@@ -1,7 +1,6 @@
 //! `earwitness train classifier`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 pub use super::classifier_args::Args;
 
@@ -9,10 +8,10 @@ use super::causal;
 use super::classifier_args::WEIGHTS;
 use super::data::{self, Bar};
 use super::recipe::Recipe;
-use crate::error::{Error, Result};
-use crate::model::manifest::{Activation, Classifier, FORMAT_VERSION, FrontEndSpec, Label, Manifest, Training};
+use super::start;
+use crate::error::Result;
+use crate::model::manifest::{FORMAT_VERSION, FrontEndSpec, Label, Manifest, Training};
 use crate::model::package::Package;
-use crate::model::tensors::Arrays;
 use crate::model::vgg::VggConfig;
 use crate::train::classifier::{Progress, train};
 use crate::train::net::NetConfig;
@@ -33,7 +32,7 @@ pub fn run(args: &Args) -> Result<()> {
     how.net.validate(how.window_frames)?;
     let mut manifest = manifest(args, &recipe, &loaded);
     let start = match &args.start {
-        Some(dir) => Some(weights_to_start_with(dir, &mut manifest)?),
+        Some(dir) => Some(start::weights_to_start_with(dir, &mut manifest)?),
         None => None,
     };
     // Reject a wrong shape before hours of training, not after.
@@ -65,31 +64,6 @@ pub fn run(args: &Args) -> Result<()> {
     data::discard(&checkpoint);
     crate::cli::output::note(&format!("the classifier is in {}", args.out.display()));
     Ok(())
-}
-
-/// The weights of another package of the same net; its commands come first in the new one's record.
-pub(super) fn weights_to_start_with(dir: &Path, manifest: &mut Manifest) -> Result<Arrays> {
-    let package = Package::open(dir)?;
-    let other = package.manifest();
-    let names = |m: &Manifest| m.labels.iter().map(|l| l.name.clone()).collect::<Vec<_>>();
-    // Activation, taps and the file's name are not the net.
-    let shape = |m: &Manifest| Classifier {
-        activation: Activation::Sigmoid,
-        taps: Vec::new(),
-        weights: String::new(),
-        ..m.classifier.clone()
-    };
-    if shape(other) != shape(manifest) || names(other) != names(manifest) {
-        return Err(Error::usage(format!(
-            "the model {} has another shape or other classes than what is to be trained; give its shape, or leave --start out",
-            other.name
-        )));
-    }
-    if let (Some(now), Some(before)) = (&mut manifest.training, &other.training) {
-        let classifier = before.commands.iter().filter(|c| c.contains(" train classifier ")).cloned();
-        now.commands.splice(0..0, classifier);
-    }
-    package.tensors(&other.classifier.weights)
 }
 
 fn manifest(args: &Args, recipe: &Recipe, loaded: &data::Loaded) -> Manifest {

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::builder::{FalseyValueParser, PossibleValuesParser};
 
-use super::by_design;
 use super::data::{self, Bar, DataArgs, Loaded};
 use crate::cli::output::note;
 use crate::cli::parse::{count, not_negative, positive, share_below_one};
@@ -118,23 +117,6 @@ pub(super) struct Prepared {
     pub(super) loaded: Loaded,
 }
 
-/// Trains Ψ and Θ and adds them to the package, or makes another package with --by-design.
-///
-/// # Errors
-/// Where settings, data or the package cannot be used, and on an interrupt.
-pub fn run(args: &Args) -> Result<()> {
-    match (&args.out, args.by_design) {
-        (Some(out), true) => by_design::run(args, out),
-        (None, true) => Err(Error::usage(
-            "--by-design makes another model; say with --out in which folder, as in --out models/joint",
-        )),
-        (Some(_), false) => Err(Error::usage(
-            "--out is for --by-design; without it the interpreter comes into the package of --model, so leave --out out",
-        )),
-        (None, false) => post_hoc(args),
-    }
-}
-
 /// Reads package and data.
 pub(super) fn prepare(args: &Args) -> Result<Prepared> {
     let package = Package::open(&args.model)?;
@@ -167,7 +149,7 @@ pub(super) fn prepare(args: &Args) -> Result<Prepared> {
 }
 
 /// Trains Ψ and Θ for the classifier as it is.
-fn post_hoc(args: &Args) -> Result<()> {
+pub(super) fn post_hoc(args: &Args) -> Result<()> {
     let Prepared { package, mut manifest, how, dictionary, loaded } = prepare(args)?;
     let classifier = frozen(&package)?;
     let checkpoint = data::checkpoint(&args.model, "l2i", args.resume)?;

@@ -8,9 +8,11 @@ mod classifier_args;
 pub(super) mod data;
 pub mod dictionary;
 pub mod drsa;
+mod interpreter;
 pub mod l2i;
 pub mod lmac;
 mod recipe;
+mod start;
 pub mod synthetic;
 
 const AFTER_HELP: &str = "\
@@ -53,7 +55,7 @@ pub fn run(command: &TrainCommand) -> crate::Result<()> {
     match command {
         TrainCommand::Classifier(args) => classifier::run(args),
         TrainCommand::Dictionary(args) => dictionary::run(args),
-        TrainCommand::L2i(args) => l2i::run(args),
+        TrainCommand::L2i(args) => interpreter::run(args),
         TrainCommand::Lmac(args) => lmac::run(args),
         TrainCommand::Drsa(args) => drsa::run(args),
         TrainCommand::Baseline(args) => baseline::run(args),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::decoder;
 use super::file::OwnLabel;
+use super::rows::push_row;
 use crate::error::{Error, Result};
 use crate::model::causal::CausalConfig;
 use crate::model::manifest::{Architecture, Manifest};
@@ -98,19 +99,6 @@ fn theta(package: &Package, manifest: &Manifest, n: usize) -> Result<Option<(Str
         }
     }
     Ok(Some((file, arrays)))
-}
-
-/// Appends a row to an array `[rows, …]`.
-pub(super) fn push_row(arrays: &mut Arrays, name: &str, row: &[f32]) -> Result<()> {
-    let array = arrays.0.get_mut(name).filter(|array| array.shape.iter().skip(1).product::<usize>() == row.len());
-    let array = array.ok_or_else(|| {
-        Error::model(format!("the weights have no '{name}' with rows of {}; copy the model again", row.len()))
-    })?;
-    array.values.extend_from_slice(row);
-    if let Some(rows) = array.shape.first_mut() {
-        *rows += 1;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

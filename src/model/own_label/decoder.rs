@@ -5,7 +5,7 @@
 //! product for its own row, at the size that training gave the others. Scales and shifts of a new label are the mean of
 //! the known labels', weighted by how alike the rows of the dense layer are.
 
-use super::attach::push_row;
+use super::rows::push_row;
 use crate::error::Result;
 use crate::model::causal::{CausalClassifier, CausalConfig, CausalNet};
 use crate::model::lmac::{CLASS_EVIDENCE, LmacConfig};

@@ -6,6 +6,7 @@ mod attach;
 mod decoder;
 mod file;
 mod folder;
+mod rows;
 
 pub use attach::Attached;
 pub use file::{MAX_EXAMPLES, OwnLabel, check_name};

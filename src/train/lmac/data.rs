@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::super::augment::{AugmentParams, add, gain_at_snr, scale, uniform};
 use super::super::classifier::{Clips, example_rng};
 use super::super::l2i::spectra;
-use super::LmacTraining;
+use super::settings::LmacTraining;
 use crate::dsp::{FrontEnd, from_db};
 use crate::{Error, Result};
 

@@ -1,10 +1,12 @@
 //! Training of L-MAC's decoder: masks whose inside the classifier recognises and whose outside it does not, with the
 //! classifier frozen (L-MAC paper, section 2.1), and the fine-tuning for listening.
 
+mod asked;
 mod data;
 mod hear;
 mod loss;
 mod separate;
+mod settings;
 mod validate;
 
 use std::collections::HashMap;
@@ -17,95 +19,23 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::adam::{Adam, AdamParams, one_cycle};
-use super::augment::AugmentParams;
 use super::checkpoint::Checkpoint;
 use super::classifier::{Clips, example_rng};
 use super::params;
-use crate::dsp::{FrontEndParams, MaskScale};
 use crate::model::classifier::Network;
 use crate::model::lmac::{CLASS_EVIDENCE, LmacConfig, LmacNet};
-use crate::model::manifest::Activation;
 use crate::model::tensors::Arrays;
 use crate::model::vgg::Param;
 use crate::{Error, Result};
 
+pub use asked::{Asked, ask};
 pub use hear::{MaskedFrontEnd, Part};
-pub use loss::{Asked, Heard, Losses, ask, losses};
+pub use loss::{Heard, Losses, losses};
 pub use separate::Wanted;
+pub use settings::{LmacTraining, Objective};
 pub use validate::LmacFigures;
 
 use data::{Batch, hear as hear_sounds, make_batch};
-
-/// What masks are to do.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Objective {
-    /// The classifier recognises the class in what they keep and not in the rest (Eq. 2 of the paper). They scale logarithms,
-    /// as in the paper.
-    Mask,
-    /// The same, and where a mixture's parts are known they keep the part that has the class. They are gains.
-    Separate {
-        /// Weight of the part beside the terms of Eq. 2; it takes the place of the mask's mean.
-        weight: f32,
-    },
-}
-
-impl Objective {
-    /// What the masks do to magnitudes.
-    #[must_use]
-    pub const fn scale(self) -> MaskScale {
-        match self {
-            Self::Mask => MaskScale::Log,
-            Self::Separate { .. } => MaskScale::Gain,
-        }
-    }
-}
-
-/// How to train the decoder.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LmacTraining {
-    /// Shape of the decoder.
-    pub net: LmacConfig,
-    /// The classifier's front end.
-    pub front_end: FrontEndParams,
-    /// The classifier's last step.
-    pub activation: Activation,
-    /// What masks are to do.
-    pub objective: Objective,
-    /// Frames of a clip, a multiple of the classifier's time pooling.
-    pub clip_frames: usize,
-    /// Frames of a window, a part of a clip as a monitor hears it; a multiple as well.
-    pub window_frames: usize,
-    /// Share of the batches that are windows, 0…1.
-    pub window_share: f64,
-    /// Passes over the data.
-    pub epochs: usize,
-    /// Clips in a batch.
-    pub batch: usize,
-    /// Highest learning rate of the one-cycle schedule.
-    pub learning_rate: f32,
-    /// Decoupled weight decay.
-    pub weight_decay: f32,
-    /// λ_in of Eq. 2: weight of recognising the class in what the mask keeps.
-    pub inside: f32,
-    /// λ_out: weight of not recognising it in the rest.
-    pub outside: f32,
-    /// λ_s: weight of the mean of the mask.
-    pub sparsity: f32,
-    /// λ_g: weight of the guide towards the clean sound; 0 but for fine-tuning.
-    pub guide: f32,
-    /// Least cosine of what the mask keeps and the clean sound, for a segment to be guided, −1…1.
-    pub crosscor_threshold: f32,
-    /// Bins of the clean log spectrogram from this share of its loudest on are to be kept, 0…1.
-    pub bin_threshold: f32,
-    /// Share of the examples that are asked for a class that the classifier rules out, 0…1; of multi-label models with
-    /// masks for each class only.
-    pub absent: f64,
-    /// Augmentation of the clips; masks and examples of background alone are not used, and a second clip is always of
-    /// another class.
-    pub augment: AugmentParams,
-    /// Seed of everything random.
-    pub seed: u64,
-}
 
 /// What an epoch gave: means over its examples.
 #[derive(Debug, Clone, Copy, PartialEq)]

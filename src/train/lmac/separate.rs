@@ -4,9 +4,9 @@
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
-use super::LmacTraining;
+use super::asked::Asked;
 use super::data::Example;
-use super::loss::Asked;
+use super::settings::LmacTraining;
 use crate::Result;
 use crate::dsp::{Complex32, Spectrogram, stft};
 

@@ -3,9 +3,13 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::dsp::{Compression, MelNorm, MelParams, MelScale, SpectrumPower, StftParams, WindowKind};
+use crate::dsp::{
+    Compression, FrontEndParams, MaskScale, MelNorm, MelParams, MelScale, SpectrumPower, StftParams, WindowKind,
+};
+use crate::model::manifest::Activation;
 use crate::model::tap_shapes::TapShapes;
 use crate::model::vgg::{TrainableVgg, Vgg, VggConfig};
+use crate::train::augment::AugmentParams;
 use crate::units::SampleRate;
 
 fn classifier() -> VggConfig {

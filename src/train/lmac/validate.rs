@@ -6,9 +6,9 @@ use rayon::prelude::*;
 
 use super::super::augment::AugmentParams;
 use super::super::classifier::{Clips, example_rng};
-use super::LmacTraining;
 use super::data::{example, hear};
 use super::hear::{MaskedFrontEnd, Part};
+use super::settings::LmacTraining;
 use crate::Result;
 use crate::eval::metrics::top_class;
 use crate::model::classifier::{Network, probabilities};

@@ -9,16 +9,12 @@ use rand::seq::SliceRandom;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-pub use objects::{object, random_sound};
+pub use objects::{N_SAMPLES, RATE_HZ, object, random_sound};
 pub use parts::{Parts, parts_of_clips};
 pub use set::{FOLDS, write_set};
 
 use crate::error::{Error, Result};
 
-/// Rate of the clips, in Hz.
-pub const RATE_HZ: u32 = 16_000;
-/// Length of a clip: one second.
-pub const N_SAMPLES: usize = RATE_HZ as usize;
 /// Names of the classes.
 pub const CLASSES: [&str; 2] = ["toy-1", "toy-2"];
 /// Objects of a class.

@@ -8,8 +8,10 @@ use std::ops::Range;
 
 use rand::{Rng, RngExt};
 
-use super::{N_SAMPLES, RATE_HZ};
-
+/// Rate of the clips, in Hz.
+pub const RATE_HZ: u32 = 16_000;
+/// Length of a clip: one second.
+pub const N_SAMPLES: usize = RATE_HZ as usize;
 /// Range of the factor on an envelope's swing: α of Eq. D.3.
 const STRENGTH: Range<f64> = 0.5..1.0;
 /// Steps of the tune of class 2, object 3: up and down four tones.

@@ -1,0 +1,22 @@
+//! What a data set says of one recording.
+
+use std::path::PathBuf;
+
+/// Extensions tried, in this order, where the recording's own name is not found.
+pub(crate) const AUDIO_EXTENSIONS: [&str; 4] = ["wav", "flac", "ogg", "mp3"];
+
+/// The class of sounds that have none of the labels: it is no label, and its recordings have no target.
+pub const OTHER: &str = "other";
+
+/// One recording of a data set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClipMeta {
+    /// Where the recording lies.
+    pub path: PathBuf,
+    /// The cross-validation fold it belongs to; 1 in sets without folds.
+    pub fold: u32,
+    /// Its classes as indices into the data set's labels, ascending; empty where nothing is heard.
+    pub targets: Vec<usize>,
+    /// Whether it is of [`OTHER`].
+    pub foreign: bool,
+}
