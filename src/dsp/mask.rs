@@ -25,7 +25,7 @@ impl MaskScale {
         }
     }
 
-    /// Whether this is how masks are laid where nothing else is said.
+    /// Whether this is the default scale.
     #[must_use]
     pub fn is_log(&self) -> bool {
         *self == Self::Log

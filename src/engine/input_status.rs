@@ -1,10 +1,10 @@
-//! What is told of one input: its counters, its status, and its line in a list.
+//! The status of one input: its counters, its state, and its line in a list.
 
 use super::input::Input;
 use super::report::{Latency, StatusReport, Totals};
 use super::snapshot::InputSummary;
 
-/// What a status tells of the worker as a whole.
+/// The part of a status that describes the whole worker.
 pub(super) struct OfWorker {
     pub(super) load: f64,
     pub(super) latency: Option<Latency>,

@@ -8,7 +8,7 @@ use super::metrics;
 const BOOTSTRAP_DRAWS: usize = 1000;
 const BOOTSTRAP_LEVEL: f64 = 0.95;
 
-/// A mean and where it lies in 95 % of the samples of as many sounds drawn with replacement.
+/// A mean with its 95 % bootstrap interval (sounds resampled with replacement).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Mean {
     /// The mean.

@@ -2,8 +2,8 @@
 
 use crate::dsp::MelFilterbank;
 
-/// A mask `[n_frames, n_bins]` averaged over the bins of each band by the band's weights, `[n_frames, n_mels]`. A band so
-/// narrow that no bin lies in it has the mask of the bin next to it.
+/// A mask `[n_frames, n_bins]` averaged over the bins of each band by the band's weights, `[n_frames, n_mels]`. A band too
+/// narrow to hold a bin takes the mask of the bin next to it.
 #[must_use]
 pub(crate) fn mel_mask(mask: &[f32], bank: &MelFilterbank) -> Vec<f32> {
     let n_bins = bank.n_bins();

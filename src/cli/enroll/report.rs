@@ -1,4 +1,4 @@
-//! What is said of labels of the user's own.
+//! Reports on the user's own labels: how far a new one can be trusted, and the list of all.
 
 use std::path::Path;
 

@@ -47,7 +47,7 @@ impl Config {
         config
     }
 
-    /// Who is told, with the passwords and tokens read from their files.
+    /// The sinks that receive events, with the passwords and tokens read from their files.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Usage`] where such a file cannot be read.

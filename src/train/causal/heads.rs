@@ -90,8 +90,7 @@ pub struct PartLoss {
 }
 
 impl Heads {
-    /// Fresh heads for segments of `n_frames` frames of embeddings of `width` values, `frame_secs` each. `lessons` is what a
-    /// teacher says.
+    /// Fresh heads. `lessons` is the size of a teacher's lessons, if there is a teacher.
     #[must_use]
     pub fn new(shape: HeadShape, lessons: Option<LessonShape>, rng: &mut impl Rng) -> Self {
         // Sounds are rare: logits begin where the probabilities are about 2 %.
