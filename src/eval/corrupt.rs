@@ -8,12 +8,12 @@
 //! `ideal` is the bound for masks on this STFT: the gain |S|² ÷ (|S|² + |N|²), which nobody knows who has only the mixture.
 
 use super::compare_result::{CorruptionResult, CorruptionRow, Mean};
-use super::faithfulness::{Heard, Keep, Listener};
+use super::faithfulness::{Heard, Keep, Listener, energy};
 use super::mask_metrics::si_sdr_db;
 use super::metrics;
 use super::mixtures::{Mixture, MixtureSet};
 use super::workers::{Subject, Worker, each};
-use crate::dsp::{Complex32, MaskScale, Spectrogram};
+use crate::dsp::{MaskScale, Spectrogram};
 use crate::units::ClassId;
 use crate::{Error, Result};
 
@@ -126,20 +126,14 @@ impl Sources<'_> {
         (mask, scale): (&[f32], MaskScale),
         relevance: &[f32],
     ) -> Result<Kept> {
-        let audio = listener.audio(heard, mask, scale, Keep::Inside)?;
+        let masked = heard.masked(mask, scale, Keep::Inside);
+        let audio = listener.sound(heard, &masked)?;
         let interpretation_db = si_sdr_db(&audio, &self.mixture.target);
         let improvement_db = interpretation_db.zip(self.mixture_db).map(|(after, before)| after - before);
-        let masked = heard.masked(mask, scale, Keep::Inside);
-        let [mut target, mut target_kept, mut corruption, mut corruption_kept] = [0.0_f64; 4];
-        let bins = heard.spectrogram.frames.iter().zip(&masked.frames);
-        for ((x, masked), (s, n)) in bins.zip(self.target.frames.iter().zip(&self.corruption.frames)) {
-            let power = energy(x);
-            let gain = if power > 0.0 { energy(masked) / power } else { 0.0 };
-            target += energy(s);
-            corruption += energy(n);
-            target_kept += gain * energy(s);
-            corruption_kept += gain * energy(n);
-        }
+        let whole = |source: &Spectrogram| source.frames.iter().map(energy).sum::<f64>();
+        let kept = |source: &Spectrogram| heard.kept_energy(&masked, source.frames.iter().copied());
+        let (target, corruption) = (whole(&self.target), whole(&self.corruption));
+        let (target_kept, corruption_kept) = (kept(&self.target), kept(&self.corruption));
         let share = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
         let all_kept = target_kept + corruption_kept;
         Ok(Kept {
@@ -167,10 +161,6 @@ fn sounding(source: &Spectrogram) -> Vec<bool> {
     let energies: Vec<f64> = frames.map(|frame| frame.iter().map(energy).sum()).collect();
     let loudest = energies.iter().copied().fold(0.0, f64::max);
     energies.iter().map(|e| *e > 0.0 && *e >= SOUNDS * loudest).collect()
-}
-
-fn energy(x: &Complex32) -> f64 {
-    f64::from(x.re).powi(2) + f64::from(x.im).powi(2)
 }
 
 /// The averages of method number `m`.

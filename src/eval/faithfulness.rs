@@ -108,6 +108,23 @@ impl Heard {
         apply_mask(&self.spectrogram.frames, &share, scale, &mut frames);
         Spectrogram { n_bins: self.spectrogram.n_bins, frames }
     }
+
+    /// The energy that a mask keeps of one part of the sound, bin by bin: `masked` is the whole sound behind the mask, and the
+    /// gain |X'| ÷ |X| that the mask is there is laid on the part.
+    pub(super) fn kept_energy(&self, masked: &Spectrogram, part: impl Iterator<Item = Complex32>) -> f64 {
+        let bins = self.spectrogram.frames.iter().zip(&masked.frames).zip(part);
+        bins.map(|((x, masked), part)| {
+            let power = energy(x);
+            let gain = if power > 0.0 { energy(masked) / power } else { 0.0 };
+            gain * energy(&part)
+        })
+        .sum()
+    }
+}
+
+/// |x|², in double precision.
+pub(super) fn energy(x: &Complex32) -> f64 {
+    f64::from(x.re).powi(2) + f64::from(x.im).powi(2)
 }
 
 /// A classifier with its front end, for one segment at a time.
@@ -169,7 +186,15 @@ impl<'a> Listener<'a> {
                 heard.log_magnitude.len()
             )));
         }
-        istft(&self.front_end.params().stft, &heard.masked(mask, scale, keep), heard.n_samples)
+        self.sound(heard, &heard.masked(mask, scale, keep))
+    }
+
+    /// Makes sound of a masked spectrogram, as [`Self::audio`] does.
+    ///
+    /// # Errors
+    /// As [`istft`].
+    pub(super) fn sound(&self, heard: &Heard, masked: &Spectrogram) -> Result<Vec<f32>> {
+        istft(&self.front_end.params().stft, masked, heard.n_samples)
     }
 
     /// The mel filterbank of the classifier's front end.

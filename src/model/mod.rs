@@ -4,6 +4,7 @@ pub mod audioset;
 pub mod backward;
 mod batch_bytes;
 pub mod causal;
+pub(crate) mod cholesky;
 pub mod classifier;
 pub mod device;
 pub mod dictionary;

@@ -18,7 +18,7 @@ use super::augment::AugmentParams;
 use super::checkpoint::Checkpoint;
 use super::classifier::{Clips, example_rng};
 use super::{loss, params};
-use crate::dsp::{FrontEnd, FrontEndParams, log1p_magnitude, stft};
+use crate::dsp::{FrontEnd, FrontEndParams, Spectrogram, StftParams, log1p_magnitude, stft};
 use crate::eval::metrics;
 use crate::model::classifier::{Network, probabilities};
 use crate::model::l2i::{Dropout, L2iConfig, L2iNet};
@@ -340,6 +340,23 @@ pub(super) fn make_batch(
     })
 }
 
+/// A clip cut or filled with silence, so that it has at least `n_frames` frames: those past its end are silent.
+fn filled(params: &StftParams, samples: &[f32], n_frames: usize) -> Vec<f32> {
+    let mut samples = samples.to_vec();
+    samples.resize((n_frames + 1) * params.hop + params.n_fft, 0.0);
+    samples
+}
+
+/// The complex STFT of a clip, cut or filled with silence to `n_frames`.
+///
+/// # Errors
+/// As [`stft`].
+pub fn segment_stft(params: &StftParams, samples: &[f32], n_frames: usize) -> Result<Spectrogram> {
+    let mut spectrogram = stft(params, &filled(params, samples, n_frames))?;
+    spectrogram.frames.truncate(n_frames * params.n_bins());
+    Ok(spectrogram)
+}
+
 /// Mel columns and ln(1+|X|) of a clip, cut or filled with silence to `n_frames`.
 ///
 /// # Errors
@@ -347,9 +364,7 @@ pub(super) fn make_batch(
 pub fn spectra(front_end: &mut FrontEnd, samples: &[f32], n_frames: usize) -> Result<(Vec<f32>, Vec<f32>)> {
     let params = *front_end.params();
     let (n_mels, n_bins) = (params.mel.n_mels, params.stft.n_bins());
-    let mut samples = samples.to_vec();
-    // Frames past the clip's end are frames of silence.
-    samples.resize((n_frames + 1) * params.stft.hop + params.stft.n_fft, 0.0);
+    let samples = filled(&params.stft, samples, n_frames);
     let spectrogram = stft(&params.stft, &samples)?;
     let mut columns = front_end.batch(&samples)?;
     columns.truncate(n_frames * n_mels);

@@ -26,6 +26,7 @@ mod params;
 pub mod roar;
 pub mod roar_run;
 pub mod scene;
+mod sigmoid;
 pub mod sparse_code;
 pub mod synthetic;
 mod synthetic_noise;

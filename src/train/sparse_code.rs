@@ -5,6 +5,7 @@
 //! loss with gradient g by h*: `β_Λ = (W_ΛᵀW_Λ + l2·I)⁻¹ g_Λ`, zero elsewhere, and
 //! `∇_W = (v − W h*) βᵀ − W β h*ᵀ` (Mairal, Bach, Ponce: Task-Driven Dictionary Learning, 2012, Proposition 1).
 
+use crate::model::cholesky::{factorise, solve};
 use crate::model::kernels::gemm::{View, matmul};
 
 /// Sweeps over the components, at most.
@@ -115,25 +116,16 @@ fn adjoint(gram: &[f64], l2: f64, h: &[f64], grad: &[f64]) -> Vec<f64> {
     let k = h.len();
     let active: Vec<usize> = (0..k).filter(|&j| h[j] > 0.0).collect();
     let n = active.len();
-    // Cholesky, row by row; the matrix is positive definite because l2 is above 0.
     let mut l = vec![0.0; n * n];
     for i in 0..n {
         for j in 0..=i {
-            let entry = gram[active[i] * k + active[j]] + if i == j { l2 } else { 0.0 };
-            let known: f64 = (0..j).map(|m| l[i * n + m] * l[j * n + m]).sum();
-            l[i * n + j] =
-                if i == j { (entry - known).max(f64::MIN_POSITIVE).sqrt() } else { (entry - known) / l[j * n + j] };
+            l[i * n + j] = gram[active[i] * k + active[j]] + if i == j { l2 } else { 0.0 };
         }
     }
+    // Positive definite, because l2 is above 0.
+    factorise(&mut l, n);
     let mut x: Vec<f64> = active.iter().map(|&j| grad[j]).collect();
-    for i in 0..n {
-        let known: f64 = (0..i).map(|m| l[i * n + m] * x[m]).sum();
-        x[i] = (x[i] - known) / l[i * n + i];
-    }
-    for i in (0..n).rev() {
-        let known: f64 = (i + 1..n).map(|m| l[m * n + i] * x[m]).sum();
-        x[i] = (x[i] - known) / l[i * n + i];
-    }
+    solve(&l, &mut x);
     let mut beta = vec![0.0; k];
     for (j, x) in active.into_iter().zip(x) {
         beta[j] = x;

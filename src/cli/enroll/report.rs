@@ -1,5 +1,6 @@
 //! Reports on the user's own labels: how far a new one can be trusted, and the list of all.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::cli::output;
@@ -78,24 +79,32 @@ pub(super) fn list(own: &OwnLabels) -> Result<String> {
         ));
         return Ok(String::new());
     }
+    // Each model is opened once, however many labels it has.
+    let mut networks: BTreeMap<&str, Option<String>> = BTreeMap::new();
     let mut rows = vec![["label", "group", "model", "learned from", "on", "state"].map(str::to_owned).to_vec()];
     for label in own.labels() {
+        let network = networks.entry(&label.model).or_insert_with(|| network_of(&label.model));
         rows.push(vec![
             label.name.clone(),
             label.group.clone().unwrap_or_else(|| "-".to_owned()),
             label.model.clone(),
             label.examples.len().to_string(),
             label.date.clone(),
-            state(label),
+            state(label, network.as_deref()).to_owned(),
         ]);
     }
     Ok(output::columns(&rows))
 }
 
-fn state(label: &OwnLabel) -> String {
-    match find_model(&label.model).and_then(|dir| Package::open(&dir)).and_then(|package| package.network_sha256()) {
-        Ok(network) if network == label.network => "ready".to_owned(),
-        Ok(_) => "left out: the model has changed; enroll it again".to_owned(),
-        Err(_) => "left out: the model is not there".to_owned(),
+/// What names a model's network; `None` where the model cannot be opened.
+fn network_of(model: &str) -> Option<String> {
+    find_model(model).and_then(|dir| Package::open(&dir)).and_then(|package| package.network_sha256()).ok()
+}
+
+fn state(label: &OwnLabel, network: Option<&str>) -> &'static str {
+    match network {
+        Some(network) if network == label.network => "ready",
+        Some(_) => "left out: the model has changed; enroll it again",
+        None => "left out: the model is not there",
     }
 }

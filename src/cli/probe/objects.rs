@@ -6,9 +6,6 @@ use super::bar::Bar;
 use super::subject::Subject;
 use crate::error::Result;
 use crate::eval::probe::objects::{ObjectClip, ObjectFinding, find as find_objects};
-use crate::interpret::methods::load;
-use crate::model::classifier::Classifier;
-use crate::model::device::ComputeDevice;
 use crate::train::dataset::ClipMeta;
 use crate::train::load::load_clips;
 use crate::train::synthetic::parts_of_clips;
@@ -19,14 +16,8 @@ use crate::train::synthetic::parts_of_clips;
 /// Where the set does not list its objects, one cannot be read, or a method fails.
 pub(super) fn find(subject: &Subject, dir: &Path, chosen: &[usize], seed: u64) -> Result<Vec<ObjectFinding>> {
     let clips = clips(subject, dir, chosen)?;
-    let package = &subject.package;
-    let classifier = Classifier::load(package)?;
-    let one = |method: &String| {
-        let bar = Bar::new("looking for objects");
-        let make = || load(package, method, &ComputeDevice::cpu(), seed);
-        find_objects(&classifier, (method.as_str(), &make), &clips, &mut |done, all| bar.at(done, all))
-    };
-    subject.methods.iter().map(one).collect()
+    let bar = Bar::new("looking for objects");
+    find_objects(&subject.package, &subject.methods, &clips, seed, &mut |done, all| bar.at(done, all))
 }
 
 /// The chosen clips with their objects, all at the model's rate and length.

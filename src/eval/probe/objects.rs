@@ -6,14 +6,16 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Progress;
+use super::batch::{Pool, hear};
 use crate::Result;
-use crate::dsp::{Complex32, Spectrogram};
+use crate::dsp::Spectrogram;
 use crate::eval::faithfulness::{Heard, Keep, Listener};
 use crate::eval::mask_metrics::si_sdr_db;
 use crate::eval::metrics;
 use crate::eval::workers::for_each;
-use crate::interpret::{Explanation, Interpreter};
+use crate::interpret::Explanation;
 use crate::model::classifier::Classifier;
+use crate::model::package::Package;
 use crate::units::ClassId;
 
 /// One clip and the objects in it.
@@ -24,9 +26,6 @@ pub struct ObjectClip {
     /// Each object's number, from 1, and its sound in the clip, as long.
     pub objects: Vec<(usize, Vec<f32>)>,
 }
-
-/// Makes a method, once a clip: methods are not shared between threads.
-pub type MakeMethod<'a> = &'a (dyn Fn() -> Result<Box<dyn Interpreter>> + Sync);
 
 /// What one method makes of the objects.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -74,25 +73,42 @@ struct PartMatch {
     improvement_db: Option<f64>,
 }
 
-/// Compares what a method's parts keep of the top class with the objects of each clip.
+/// Compares what the parts of each method (as [`crate::interpret::methods`] names them) keep of the top class with the objects
+/// of each clip.
 ///
 /// # Errors
-/// Where a method or a clip does not fit.
+/// Where a method cannot be loaded or fails, or a clip does not fit.
 pub fn find(
-    classifier: &Classifier,
-    method: (&str, MakeMethod<'_>),
+    package: &Package,
+    methods: &[String],
     clips: &[ObjectClip],
+    seed: u64,
     progress: Progress<'_>,
-) -> Result<ObjectFinding> {
-    let one = |i: usize| clip_matches(classifier, method.1, &clips[i]);
-    let matches: Vec<Match> = for_each(clips.len(), one, progress)?.into_iter().flatten().collect();
+) -> Result<Vec<ObjectFinding>> {
+    let classifier = Classifier::load(package)?;
+    let heard = hear(&classifier, &clips.iter().map(|clip| clip.samples.as_slice()).collect::<Vec<_>>())?;
+    let mut results = Vec::with_capacity(methods.len());
+    for (k, method) in methods.iter().enumerate() {
+        let pool = Pool::new(package, method, seed);
+        let one = |i: usize| {
+            let explanation = pool.with(|interpreter| interpreter.explain(&heard[i].segment()))?;
+            clip_matches(&Listener::new(&classifier)?, &clips[i], &heard[i], explanation.as_ref())
+        };
+        let mut told = |done: usize, _: usize| progress(k * clips.len() + done, methods.len() * clips.len());
+        let matches: Vec<Match> = for_each(clips.len(), one, &mut told)?.into_iter().flatten().collect();
+        results.push(ObjectFinding { method: method.clone(), objects: by_object(&classifier, &matches) });
+    }
+    Ok(results)
+}
+
+fn by_object(classifier: &Classifier, matches: &[Match]) -> Vec<ObjectFigures> {
     let mut grouped: BTreeMap<(usize, usize), Vec<&Match>> = BTreeMap::new();
     matches.iter().for_each(|m| grouped.entry((m.class, m.object)).or_default().push(m));
     let figures = grouped.into_iter().map(|((class, object), matches)| {
         let label = classifier.labels().get(class).map_or_else(String::new, |label| label.name.clone());
         figures(label, object, &matches)
     });
-    Ok(ObjectFinding { method: method.0.to_owned(), objects: figures.collect() })
+    figures.collect()
 }
 
 fn figures(label: String, object: usize, matches: &[&Match]) -> ObjectFigures {
@@ -117,27 +133,29 @@ fn figures(label: String, object: usize, matches: &[&Match]) -> ObjectFigures {
     }
 }
 
-fn clip_matches(classifier: &Classifier, make: MakeMethod<'_>, clip: &ObjectClip) -> Result<Vec<Match>> {
-    let mut listener = Listener::new(classifier)?;
-    let heard = listener.hear(&clip.samples)?;
+fn clip_matches(
+    listener: &Listener<'_>,
+    clip: &ObjectClip,
+    heard: &Heard,
+    explanation: &dyn Explanation,
+) -> Result<Vec<Match>> {
     let class = heard.classified.top();
-    let explanation = make()?.explain(&heard.segment())?;
-    let masks = part_masks(explanation.as_ref(), ClassId(class));
-    let scale = explanation.mask_scale();
-    let kept: Vec<(Vec<f32>, Spectrogram)> = masks
-        .iter()
-        .map(|mask| Ok((listener.audio(&heard, mask, scale, Keep::Inside)?, heard.masked(mask, scale, Keep::Inside))))
-        .collect::<Result<_>>()?;
+    let one = |mask: Vec<f32>| {
+        let masked = heard.masked(&mask, explanation.mask_scale(), Keep::Inside);
+        Ok((listener.sound(heard, &masked)?, masked))
+    };
+    let kept: Vec<(Vec<f32>, Spectrogram)> =
+        part_masks(explanation, ClassId(class)).into_iter().map(one).collect::<Result<_>>()?;
     let mut matches = Vec::with_capacity(clip.objects.len());
     for (object, sound) in &clip.objects {
         let alone = listener.spectrogram(sound)?;
         let of_clip = si_sdr_db(&clip.samples, sound);
         let parts = kept.iter().map(|(audio, masked)| {
             let improvement_db = si_sdr_db(audio, sound).zip(of_clip).map(|(part, clip)| part - clip);
-            PartMatch { share: share(&heard, masked, &alone), improvement_db }
+            PartMatch { share: share(heard, masked, &alone), improvement_db }
         });
         let parts = parts.collect();
-        let whole = share(&heard, &heard.spectrogram, &alone).unwrap_or(0.0);
+        let whole = share(heard, &heard.spectrogram, &alone).unwrap_or(0.0);
         matches.push(Match { class, object: *object, share_in_clip: whole, parts });
     }
     Ok(matches)
@@ -158,17 +176,11 @@ fn part_masks(explanation: &dyn Explanation, class: ClassId) -> Vec<Vec<f32>> {
     indices.into_iter().map(mask).collect()
 }
 
-/// The share of the energy in `masked` that is the object's: the mask, as a gain, is laid on the object alone and on the rest.
+/// The share of the energy in `masked` that is the object's.
 fn share(heard: &Heard, masked: &Spectrogram, object: &Spectrogram) -> Option<f64> {
-    let energy = |x: &Complex32| f64::from(x.norm_sqr());
-    let (mut of_object, mut all) = (0.0, 0.0);
-    for ((x, masked), object) in heard.spectrogram.frames.iter().zip(&masked.frames).zip(&object.frames) {
-        let power = energy(x);
-        let gain = if power > 0.0 { energy(masked) / power } else { 0.0 };
-        let kept = gain * energy(object);
-        of_object += kept;
-        all += kept + gain * energy(&(x - object));
-    }
+    let rest = heard.spectrogram.frames.iter().zip(&object.frames).map(|(x, object)| x - object);
+    let of_object = heard.kept_energy(masked, object.frames.iter().copied());
+    let all = of_object + heard.kept_energy(masked, rest);
     (all > 0.0).then(|| of_object / all)
 }
 

@@ -3,6 +3,8 @@
 
 use rand::{Rng, RngExt};
 
+use crate::model::cholesky::{factorise, solve};
+
 /// Width of the kernel that makes a distance a weight.
 const KERNEL_WIDTH: f64 = 0.25;
 
@@ -61,6 +63,7 @@ pub fn fit(kept: &[Vec<bool>], scores: &[Vec<f32>]) -> Vec<Fit> {
         }
     }
     (0..n_parts).for_each(|a| gram[a * n_parts + a] += PENALTY);
+    // The penalty keeps it positive definite.
     factorise(&mut gram, n_parts);
     let one = |class: usize| {
         let score = |i: usize| f64::from(scores[i][class]);
@@ -78,31 +81,6 @@ pub fn fit(kept: &[Vec<bool>], scores: &[Vec<f32>]) -> Vec<Fit> {
         Fit { coefficients, intercept, r2 }
     };
     (0..scores.first().map_or(0, Vec::len)).map(one).collect()
-}
-
-/// Cholesky's L of a positive definite matrix `[n, n]`, in the place of its lower triangle.
-fn factorise(a: &mut [f64], n: usize) {
-    for i in 0..n {
-        for j in 0..=i {
-            let sum: f64 = (0..j).map(|k| a[i * n + k] * a[j * n + k]).sum();
-            let left = a[i * n + j] - sum;
-            // The penalty keeps the diagonal at 1 or more.
-            a[i * n + j] = if i == j { left.sqrt() } else { left / a[j * n + j] };
-        }
-    }
-}
-
-/// Solves L Lᵀ x = b in the place of b.
-fn solve(l: &[f64], x: &mut [f64]) {
-    let n = x.len();
-    for i in 0..n {
-        let sum: f64 = (0..i).map(|k| l[i * n + k] * x[k]).sum();
-        x[i] = (x[i] - sum) / l[i * n + i];
-    }
-    for i in (0..n).rev() {
-        let sum: f64 = (i + 1..n).map(|k| l[k * n + i] * x[k]).sum();
-        x[i] = (x[i] - sum) / l[i * n + i];
-    }
 }
 
 #[cfg(test)]

@@ -8,14 +8,10 @@ const [AXIS, GAP, SCALE, TITLE, WORDS_BELOW] = [88, 36, 124, 50, 28];
 let guessing = null;
 const guessPlayer = new Player(() => drawGuessPlayer());
 
-/** Events that have all four formats, each sound once. */
-function guessable(list) {
-  return samplesOf(list).map(([event]) => event).filter((event) => mediaOf(event).picture);
-}
-
 function beginGuessing(rater, seed, count) {
-  const all = guessable(shown).sort((a, b) => (a.id < b.id ? -1 : 1));
-  const chosen = count === null ? all : shuffled(all, randomOf(`sample ${seed}`)).slice(0, count);
+  // Events that have all four formats, each sound once.
+  const guessable = samplesOf(shown).filter(([event]) => mediaOf(event).picture);
+  const chosen = chooseSamples(guessable, seed, count).map(([event]) => event);
   const random = randomOf(`guess ${seed} ${rater}`);
   const formats = chosen.map((_, i) => FORMATS[i % FORMATS.length]);
   const mixed = shuffled(formats, random);

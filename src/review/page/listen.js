@@ -50,10 +50,14 @@ function samplesOf(list) {
   return [...groups.values()];
 }
 
+/** Some samples, or all where `count` is null. The seed alone chooses, so that all raters get the same; who they are decides the order. */
+function chooseSamples(list, seed, count) {
+  const all = [...list].sort((a, b) => (a[0].id < b[0].id ? -1 : 1));
+  return count === null ? all : shuffled(all, randomOf(`sample ${seed}`)).slice(0, count);
+}
+
 function beginTest(rater, seed, count) {
-  const all = samplesOf(shown).sort((a, b) => (a[0].id < b[0].id ? -1 : 1));
-  // The seed alone chooses, so that all raters hear the same events; who they are decides the order.
-  const chosen = count === null ? all : shuffled(all, randomOf(`sample ${seed}`)).slice(0, count);
+  const chosen = chooseSamples(samplesOf(shown), seed, count);
   const random = randomOf(`order ${seed} ${rater}`);
   const order = shuffled(chosen, random);
   if (order.length === 0) return false;

@@ -5,9 +5,9 @@ use rand::Rng;
 
 use super::dense::{Dense, DenseGrad};
 use super::pupil::{EMBEDDING_WEIGHT, Lesson, LessonShape, PROBS_WEIGHT, Pupil};
-use super::sigmoid::{cross_entropy, sigmoid};
 use crate::model::tensors::Arrays;
 use crate::model::vgg::Param;
+use crate::train::sigmoid::{cross_entropy, sigmoid};
 use crate::{Error, Result};
 
 /// Weight of the segment's pooled probabilities beside the frames'.

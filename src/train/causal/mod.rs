@@ -4,7 +4,6 @@ mod dense;
 mod ema;
 mod heads;
 mod pupil;
-mod sigmoid;
 mod teacher;
 
 pub use ema::average;
@@ -95,25 +94,17 @@ impl CausalTraining {
     /// How scenes are cut, so that their centred frames are those of a segment; `taught` where a teacher hears them too.
     #[must_use]
     pub fn scene_shape(&self, taught: bool) -> SceneShape {
-        let hop = self.front_end.stft.hop;
-        let pooling = self.net.time_pooling();
-        SceneShape {
-            rate: self.front_end.sample_rate,
-            n_samples: self.segment_frames.saturating_sub(1) * hop + 1,
-            frame_samples: pooling * hop,
-            n_frames: self.segment_frames / pooling,
-            taught,
-        }
+        SceneShape::of_segment(&self.front_end, self.segment_frames, self.net.time_pooling(), taught)
     }
 
     fn head_shape(&self) -> HeadShape {
-        let stft = &self.front_end.stft;
+        let scene = self.scene_shape(false);
         HeadShape {
             width: self.net.embedding,
             n_classes: self.net.n_classes,
-            n_frames: self.segment_frames / self.net.time_pooling(),
+            n_frames: scene.n_frames,
             lookahead: self.net.lookahead,
-            frame_secs: (self.net.time_pooling() * stft.hop) as f64 / f64::from(self.front_end.sample_rate.hz()),
+            frame_secs: scene.frame_secs(),
         }
     }
 

@@ -5,8 +5,8 @@ use std::ops::Range;
 use rand::Rng;
 
 use super::dense::{Dense, DenseGrad};
-use super::sigmoid::{cross_entropy, sigmoid};
 use crate::model::tensors::Arrays;
+use crate::train::sigmoid::{cross_entropy, sigmoid};
 use crate::{Error, Result};
 
 /// Weight of the teacher's probabilities in the loss.

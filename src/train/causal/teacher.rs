@@ -28,8 +28,7 @@ impl EfficientAtTeacher {
     /// # Errors
     /// Where it cannot hear at all.
     pub fn new(net: EfficientAt, front_end: FrontEndParams, scene_rate: SampleRate) -> Result<Self> {
-        let column = FRAMES_PER_COLUMN * front_end.stft.hop;
-        let column_secs = column as f64 / f64::from(front_end.sample_rate.hz());
+        let column_secs = front_end.sample_rate.secs((FRAMES_PER_COLUMN * front_end.stft.hop) as u64);
         let width = net.config().embedding();
         let lessons = LessonShape { n_probs: net.config().n_classes, width, column_secs };
         let teacher = Self { net, front_end, scene_rate, lessons };

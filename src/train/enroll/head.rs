@@ -1,6 +1,8 @@
 //! One row of a dense layer: logistic regression with a penalty on the weights, to its optimum by Newton's method.
 
+use crate::model::cholesky::{factorise, solve};
 use crate::model::kernels::gemm::{View, matmul};
+use crate::train::sigmoid::{cross_entropy, sigmoid};
 use crate::{Error, Result};
 
 /// Most steps; from zero weights some ten are enough.
@@ -65,7 +67,7 @@ impl Row {
             if slopes.iter().all(|g| g.abs() < SLOPE) {
                 break;
             }
-            let step = solve(curvature, &slopes).ok_or_else(unsolvable)?;
+            let step = solution(curvature, &slopes).ok_or_else(unsolvable)?;
             let mut share = 1.0;
             loop {
                 let moved = Self {
@@ -92,10 +94,7 @@ impl Row {
     pub fn loss(&self, examples: &Examples, penalty: f64) -> f64 {
         let size: f64 = self.weights.iter().map(|w| f64::from(*w).powi(2)).sum();
         let rows = examples.x.chunks_exact(self.weights.len());
-        let one = |((x, t), w): ((&[f32], &f32), &f32)| {
-            let z = self.logit(x);
-            f64::from(*w) * f64::from(z.max(0.0) - z * t + (-z.abs()).exp().ln_1p())
-        };
+        let one = |((x, t), w): ((&[f32], &f32), &f32)| f64::from(*w) * f64::from(cross_entropy(self.logit(x), *t));
         0.5 * penalty * size + rows.zip(&examples.target).zip(&examples.weight).map(one).sum::<f64>()
     }
 
@@ -108,7 +107,7 @@ impl Row {
         // A column of ones for the bias; and the same rows, each times its curvature.
         let (mut x, mut bent) = (Vec::with_capacity(rows * n), Vec::with_capacity(rows * n));
         for ((row, t), w) in examples.x.chunks_exact(width).zip(&examples.target).zip(&examples.weight) {
-            let p = 1.0 / (1.0 + (-self.logit(row)).exp());
+            let p = sigmoid(self.logit(row));
             let (slope, bend) = (f64::from(w * (p - t)), w * p * (1.0 - p));
             slopes.iter_mut().zip(row.iter().chain(&[1.0])).for_each(|(g, x)| *g += slope * f64::from(*x));
             x.extend_from_slice(row);
@@ -131,34 +130,13 @@ fn unsolvable() -> Error {
     Error::usage("the examples give no label: they hold no numbers that can be told apart; give other recordings")
 }
 
-/// The solution of a · x = b for a symmetric positive `a[n, n]`, by Cholesky's method; `None` where `a` is not positive.
-fn solve(mut a: Vec<f64>, b: &[f64]) -> Option<Vec<f64>> {
-    let n = b.len();
-    for i in 0..n {
-        for j in 0..=i {
-            let (upper, lower) = a.split_at(i * n);
-            let row_j = if j < i { &upper[j * n..j * n + j] } else { &lower[..j] };
-            let sum: f64 = lower[..j].iter().zip(row_j).map(|(x, y)| x * y).sum();
-            let left = a[i * n + j] - sum;
-            a[i * n + j] = if i == j {
-                if left.is_nan() || left <= 0.0 {
-                    return None;
-                }
-                left.sqrt()
-            } else {
-                left / a[j * n + j]
-            };
-        }
+/// The solution of a · x = b for a symmetric positive `a[n, n]`; `None` where `a` is not positive.
+fn solution(mut a: Vec<f64>, b: &[f64]) -> Option<Vec<f64>> {
+    if !factorise(&mut a, b.len()) {
+        return None;
     }
     let mut x = b.to_vec();
-    for i in 0..n {
-        let sum: f64 = (0..i).map(|k| a[i * n + k] * x[k]).sum();
-        x[i] = (x[i] - sum) / a[i * n + i];
-    }
-    for i in (0..n).rev() {
-        let sum: f64 = (i + 1..n).map(|k| a[k * n + i] * x[k]).sum();
-        x[i] = (x[i] - sum) / a[i * n + i];
-    }
+    solve(&a, &mut x);
     x.iter().all(|x| x.is_finite()).then_some(x)
 }
 

@@ -65,21 +65,13 @@ impl Hearing {
     /// Seconds of an output frame.
     #[must_use]
     pub fn row_secs(&self) -> f64 {
-        let samples = self.net.config().time_pooling() * self.front_end.stft.hop;
-        self.front_end.sample_rate.secs(samples as u64)
+        self.scene_shape().frame_secs()
     }
 
     /// How scenes are cut, so that their centred frames are those of a segment.
     #[must_use]
     pub fn scene_shape(&self) -> SceneShape {
-        let (hop, pooling) = (self.front_end.stft.hop, self.net.config().time_pooling());
-        SceneShape {
-            rate: self.front_end.sample_rate,
-            n_samples: self.segment_frames.saturating_sub(1) * hop + 1,
-            frame_samples: pooling * hop,
-            n_frames: self.segment_frames / pooling,
-            taught: false,
-        }
+        SceneShape::of_segment(&self.front_end, self.segment_frames, self.net.config().time_pooling(), false)
     }
 
     /// The embeddings of a sound with nothing before it, `[n, width]`.

@@ -14,6 +14,7 @@ pub use scenes::{Example, Heard};
 pub use tail::Tail;
 
 use crate::train::scene::{Background, Sound};
+use crate::train::sigmoid::sigmoid;
 use crate::{Error, Result};
 
 /// False alarms an hour that the threshold allows, by what the bank says of them.
@@ -175,7 +176,7 @@ impl Learner<'_> {
     fn found(&self, row: &Row, sound: &Sound, seed: u64) -> Result<[usize; 2]> {
         let one = |snr_db| -> Result<usize> {
             let embeddings = scenes::tried(self.hearing, sound, snr_db, seed)?;
-            let probs = embeddings.chunks_exact(self.bank.width).map(|x| 1.0 / (1.0 + (-row.logit(x)).exp()));
+            let probs = embeddings.chunks_exact(self.bank.width).map(|x| sigmoid(row.logit(x)));
             Ok(usize::from(self.highest_score(&probs.collect::<Vec<f32>>()) >= ON))
         };
         Ok([one(CLEAR_DB)?, one(FAINT_DB)?])

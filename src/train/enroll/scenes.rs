@@ -60,15 +60,11 @@ pub(super) fn sound(example: &Example, rate: SampleRate) -> Result<Sound> {
 pub(super) fn hear(hearing: &Hearing, sounds: &[Sound], backgrounds: &[Background], seed: u64) -> Result<Vec<Heard>> {
     let rate = hearing.front_end().sample_rate;
     let rng = &mut ChaCha8Rng::seed_from_u64(seed);
-    let rooms: Vec<Vec<f32>> = (0..N_ROOMS).map(|_| random_room(rng, rate)).collect();
+    let rooms = (0..N_ROOMS).map(|_| random_room(rng, rate)).collect();
+    let mut material = Material { backgrounds: backgrounds.to_vec(), rooms, ..Material::default() };
     let n_scenes = (N_SCENES / sounds.len().max(1)).clamp(LEAST_SCENES, MOST_SCENES);
     let one = |(i, sound): (usize, &Sound)| {
-        let material = Material {
-            by_class: vec![vec![sound.clone()]],
-            backgrounds: backgrounds.to_vec(),
-            rooms: rooms.clone(),
-            ..Material::default()
-        };
+        material.by_class = vec![vec![sound.clone()]];
         let mut all = Heard::default();
         for heard in
             (0..n_scenes).into_par_iter().map(|k| hear_one(hearing, &material, seed, [i, k])).collect::<Vec<_>>()

@@ -88,7 +88,7 @@ fn guides(
     present: &Tensor,
 ) -> Result<Option<(Tensor, Tensor)>> {
     if let (Objective::Separate { weight }, Some(wanted)) = (how.objective, heard.wanted) {
-        let distance = wanted.distance(&heard.front_end.spread(mask_bands)?)?;
+        let distance = wanted.distance(&heard.front_end.spread(mask_bands)?, heard.log_magnitude)?;
         return Ok(Some((wanted.known.clone(), (distance * f64::from(weight))?)));
     }
     let Some(clean) = heard.clean.filter(|_| how.guide > 0.0) else { return Ok(None) };

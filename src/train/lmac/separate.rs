@@ -8,26 +8,19 @@ use super::asked::Asked;
 use super::data::Example;
 use super::settings::LmacTraining;
 use crate::Result;
-use crate::dsp::{Complex32, Spectrogram, stft};
+use crate::dsp::Complex32;
+use crate::train::l2i::segment_stft;
 
 /// An error this far below the part's energy is as good as none (−30 dB): no example counts more than that.
 const FLOOR: f64 = 1e-3;
 
 /// What a batch's masks are to keep.
 pub struct Wanted {
-    /// Magnitudes of the explained class's part in the mixture's phase, `[batch, n_frames, n_bins]`.
+    /// Magnitudes of the explained class's part in the mixture's phase, `[batch, n_frames, n_bins]`; zeros where the part is
+    /// not known.
     pub magnitude: Tensor,
-    /// The mixture's magnitudes, as large.
-    pub mixture: Tensor,
     /// Whether the part is known, `[batch]`, 0 or 1.
     pub known: Tensor,
-}
-
-/// The same of one example.
-struct One {
-    magnitude: Vec<f32>,
-    mixture: Vec<f32>,
-    known: bool,
 }
 
 impl Wanted {
@@ -35,41 +28,35 @@ impl Wanted {
     /// classifier hear it is unknown, and left to the masking objective.
     pub(super) fn of(how: &LmacTraining, examples: &[Example], asked: &[Asked], n_frames: usize) -> Result<Self> {
         let n_bins = how.front_end.stft.n_bins();
-        let one = |(example, asked): (&Example, &Asked)| -> Result<One> {
-            let mixture = segment(how, &example.samples, n_frames)?;
-            let sizes: Vec<f32> = mixture.frames.iter().map(|x| x.norm()).collect();
+        let one = |(example, asked): (&Example, &Asked)| -> Result<Vec<f32>> {
             let part = example.parts.iter().find(|(classes, _)| asked.present && classes.contains(&asked.class));
-            let Some((_, part)) = part else {
-                return Ok(One { magnitude: vec![0.0; sizes.len()], mixture: sizes, known: false });
-            };
-            let part = segment(how, part, n_frames)?;
-            let wanted = mixture.frames.iter().zip(&part.frames).zip(&sizes);
-            let magnitude: Vec<f32> = wanted.map(|((x, s), size)| in_phase(x, s, *size)).collect();
-            Ok(One { known: magnitude.iter().any(|m| *m > 0.0), magnitude, mixture: sizes })
+            let Some((_, part)) = part else { return Ok(vec![0.0; n_frames * n_bins]) };
+            let stft = &how.front_end.stft;
+            let (mixture, part) =
+                (segment_stft(stft, &example.samples, n_frames)?, segment_stft(stft, part, n_frames)?);
+            Ok(mixture.frames.iter().zip(&part.frames).map(|(x, s)| in_phase(x, s)).collect())
         };
-        let made: Vec<Result<One>> = examples.par_iter().zip(asked).map(one).collect();
-        let (mut magnitude, mut mixture, mut known) = (Vec::new(), Vec::new(), Vec::new());
+        let made: Vec<Result<Vec<f32>>> = examples.par_iter().zip(asked).map(one).collect();
+        let (mut magnitude, mut known) = (Vec::new(), Vec::new());
         for part in made {
-            let one = part?;
-            magnitude.extend(one.magnitude);
-            mixture.extend(one.mixture);
-            known.push(f32::from(one.known));
+            let part = part?;
+            known.push(f32::from(part.iter().any(|m| *m > 0.0)));
+            magnitude.extend(part);
         }
-        let shape = (examples.len(), n_frames, n_bins);
         Ok(Self {
-            magnitude: Tensor::from_vec(magnitude, shape, &Device::Cpu)?,
-            mixture: Tensor::from_vec(mixture, shape, &Device::Cpu)?,
+            magnitude: Tensor::from_vec(magnitude, (examples.len(), n_frames, n_bins), &Device::Cpu)?,
             known: Tensor::new(known, &Device::Cpu)?,
         })
     }
 
-    /// How far what a mask of bins keeps is from the part, `[batch]`: ln of the error's energy over the part's. 0 for a mask of
-    /// zeros, −2.3 for each 10 dB of signal-to-distortion ratio.
+    /// How far what a mask of bins keeps of a mixture, whose ln(1 + |X|) is `log_magnitude`, is from the part, `[batch]`: ln of
+    /// the error's energy over the part's. 0 for a mask of zeros, −2.3 for each 10 dB of signal-to-distortion ratio.
     ///
     /// # Errors
     /// If the shape does not fit.
-    pub fn distance(&self, mask: &Tensor) -> Result<Tensor> {
-        let error = ((mask * &self.mixture)? - &self.magnitude)?.sqr()?.sum((1, 2))?;
+    pub fn distance(&self, mask: &Tensor, log_magnitude: &Tensor) -> Result<Tensor> {
+        let mixture = (log_magnitude.exp()? - 1.0)?;
+        let error = ((mask * mixture)? - &self.magnitude)?.sqr()?.sum((1, 2))?;
         let energy = (self.magnitude.sqr()?.sum((1, 2))? + 1e-9)?;
         Ok(((error / energy)? + FLOOR)?.log()?)
     }
@@ -77,18 +64,9 @@ impl Wanted {
 
 /// The magnitude that comes nearest to `part` in the phase of `mixture`, at most the mixture's own: what an ideal mask keeps
 /// (phase-sensitive masks, Erdogan et al. 2015).
-fn in_phase(mixture: &Complex32, part: &Complex32, size: f32) -> f32 {
+fn in_phase(mixture: &Complex32, part: &Complex32) -> f32 {
+    let size = mixture.norm();
     if size > 0.0 { ((mixture.conj() * part).re / size).clamp(0.0, size) } else { 0.0 }
-}
-
-/// The frames of a segment; what lies past the samples is silence.
-fn segment(how: &LmacTraining, samples: &[f32], n_frames: usize) -> Result<Spectrogram> {
-    let params = &how.front_end.stft;
-    let mut samples = samples.to_vec();
-    samples.resize((n_frames + 1) * params.hop + params.n_fft, 0.0);
-    let mut spectrogram = stft(params, &samples)?;
-    spectrogram.frames.truncate(n_frames * params.n_bins());
-    Ok(spectrogram)
 }
 
 #[cfg(test)]
@@ -100,22 +78,24 @@ mod tests {
         (0..n).map(|i| 0.3 * (std::f32::consts::TAU * hz * i as f32 / 8000.0).sin()).collect()
     }
 
-    fn wanted(asked: Asked) -> (Wanted, usize) {
+    /// With ln(1 + |X|) of the mixture.
+    fn wanted(asked: Asked) -> (Wanted, Tensor, usize) {
         let how = super::super::tests::settings();
         let (low, high) = (tone(500.0, 2_048), tone(3_000.0, 2_048));
         let samples = low.iter().zip(&high).map(|(a, b)| a + b).collect();
         let example = Example { samples, parts: vec![(vec![0], low), (vec![2], high)] };
-        (Wanted::of(&how, &[example], &[asked], 16).unwrap(), how.front_end.stft.n_bins())
+        let log_magnitude = super::super::data::hear(&how, &[&example.samples], 16).unwrap().1;
+        (Wanted::of(&how, &[example], &[asked], 16).unwrap(), log_magnitude, how.front_end.stft.n_bins())
     }
 
     #[test]
     fn the_mask_that_keeps_the_part_is_nearest() {
-        let (wanted, n_bins) = wanted(Asked { class: 2, present: true });
+        let (wanted, log, n_bins) = wanted(Asked { class: 2, present: true });
         assert_eq!(wanted.known.to_vec1::<f32>().unwrap(), [1.0]);
         let mask = |keep: &dyn Fn(usize) -> f32| {
             let values: Vec<f32> = (0..16 * n_bins).map(|i| keep(i % n_bins)).collect();
             let mask = Tensor::from_vec(values, (1, 16, n_bins), &Device::Cpu).unwrap();
-            wanted.distance(&mask).unwrap().to_vec1::<f32>().unwrap()[0]
+            wanted.distance(&mask, &log).unwrap().to_vec1::<f32>().unwrap()[0]
         };
         let part = mask(&|bin| if bin > n_bins / 2 { 1.0 } else { 0.0 });
         let other = mask(&|bin| if bin > n_bins / 2 { 0.0 } else { 1.0 });
@@ -127,21 +107,21 @@ mod tests {
     #[test]
     fn what_is_in_no_part_or_ruled_out_is_not_known() {
         for asked in [Asked { class: 1, present: true }, Asked { class: 2, present: false }] {
-            let (wanted, _) = wanted(asked);
+            let (wanted, ..) = wanted(asked);
             assert_eq!(wanted.known.to_vec1::<f32>().unwrap(), [0.0]);
         }
     }
 
     #[test]
     fn the_gradient_equals_differences() {
-        let (wanted, n_bins) = wanted(Asked { class: 0, present: true });
+        let (wanted, log, n_bins) = wanted(Asked { class: 0, present: true });
         let values: Vec<f32> = (0..16 * n_bins).map(|i| 0.5 + 0.4 * (i as f32 * 0.37).sin()).collect();
         let at = |values: &[f32]| {
             let mask = Tensor::from_slice(values, (1, 16, n_bins), &Device::Cpu).unwrap();
-            f64::from(wanted.distance(&mask).unwrap().to_vec1::<f32>().unwrap()[0])
+            f64::from(wanted.distance(&mask, &log).unwrap().to_vec1::<f32>().unwrap()[0])
         };
         let var = candle_core::Var::from_slice(&values, (1, 16, n_bins), &Device::Cpu).unwrap();
-        let store = wanted.distance(var.as_tensor()).unwrap().sum_all().unwrap().backward().unwrap();
+        let store = wanted.distance(var.as_tensor(), &log).unwrap().sum_all().unwrap().backward().unwrap();
         let grad: Vec<f32> = store.get(&var).unwrap().flatten_all().unwrap().to_vec1().unwrap();
         // Only bins that sound have a slope that differences can see.
         let loudest = (0..grad.len()).max_by(|a, b| grad[*a].abs().total_cmp(&grad[*b].abs())).unwrap();

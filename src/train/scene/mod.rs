@@ -13,7 +13,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::synthetic_noise::{Colour, noise};
-use crate::dsp::{convolve, from_db};
+use crate::dsp::{FrontEndParams, convolve, from_db};
 use crate::units::SampleRate;
 
 /// How likely a scene has no sound, one, two and three.
@@ -57,6 +57,27 @@ pub struct SceneShape {
     pub n_frames: usize,
     /// Whether a teacher hears the scenes too, so that some may be strange.
     pub taught: bool,
+}
+
+impl SceneShape {
+    /// Scenes whose centred frames are those of a segment of `segment_frames`, with targets for each `pooling` of them.
+    #[must_use]
+    pub fn of_segment(front_end: &FrontEndParams, segment_frames: usize, pooling: usize, taught: bool) -> Self {
+        let hop = front_end.stft.hop;
+        Self {
+            rate: front_end.sample_rate,
+            n_samples: segment_frames.saturating_sub(1) * hop + 1,
+            frame_samples: pooling * hop,
+            n_frames: segment_frames / pooling,
+            taught,
+        }
+    }
+
+    /// Seconds of a frame of targets.
+    #[must_use]
+    pub fn frame_secs(&self) -> f64 {
+        self.rate.secs(self.frame_samples as u64)
+    }
 }
 
 /// One scene.
