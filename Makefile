@@ -16,6 +16,7 @@ DEMO_DIR ?= demo-events
 PREFIX ?= /usr/local
 # Settings of the whole system lie in /etc; those of an installation elsewhere lie with it.
 SYSCONFDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),/etc,$(PREFIX)/etc)
+UNITS := earwitness.service earwitness-learn.service earwitness-learn.timer
 COMPLETION_DIRS := share/bash-completion/completions share/zsh/site-functions share/fish/vendor_completions.d
 
 .PHONY: help demo test book fresh install uninstall deb deb-check packages servers
@@ -60,8 +61,10 @@ install: packages ## Installs program, models, manual, completions and service b
 	$(RUN_PROGRAM) completions zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_earwitness
 	$(RUN_PROGRAM) completions fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/earwitness.fish
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed -e 's|/usr/local/bin|$(PREFIX)/bin|; s|/etc/earwitness|$(SYSCONFDIR)/earwitness|' systemd/earwitness.service \
-		> $(DESTDIR)$(PREFIX)/lib/systemd/system/earwitness.service
+	for unit in $(UNITS); do \
+		sed -e 's|/usr/local/bin|$(PREFIX)/bin|; s|/etc/earwitness|$(SYSCONFDIR)/earwitness|' systemd/$$unit \
+			> $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; \
+	done
 	install -D -m 644 systemd/earwitness.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/earwitness.conf
 	install -D -m 644 systemd/config.toml $(DESTDIR)$(PREFIX)/share/earwitness/config.toml
 	@file=$(DESTDIR)$(SYSCONFDIR)/earwitness/config.toml; \
@@ -75,7 +78,7 @@ uninstall: ## Removes what install has put there; settings and recordings stay.
 	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/earwitness
 	rm -f $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_earwitness
 	rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/earwitness.fish
-	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/earwitness.service
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/lib/systemd/system/,$(UNITS))
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/earwitness.conf
 
 # The Debian package: for this machine's architecture, or cross-built with ARCH=arm64.

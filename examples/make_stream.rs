@@ -65,6 +65,9 @@ struct Args {
     /// Share of the sounds that are clips of the category `other`: foreign sounds, which nobody should report; 0 to below 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     foreign: f64,
+    /// Draw the foreign sounds from these clips alone, each as often as it takes: a site where the same few recur
+    #[arg(long, value_name = "FILE,…", value_delimiter = ',')]
+    recurring: Vec<String>,
     /// Folder of background recordings
     #[arg(long, value_name = "DIR", required_unless_present = "colour")]
     noise: Option<PathBuf>,
@@ -172,6 +175,10 @@ fn chosen(clips: Vec<ClipMeta>, data: &DataSet, args: &Args) -> Result<Vec<ClipM
         });
     }
     let n_foreign = (args.foreign / (1.0 - args.foreign) * clips.len() as f64).round() as usize;
+    if !args.recurring.is_empty() {
+        foreign.retain(|clip| args.recurring.iter().any(|name| *name == file_name(&clip.path)));
+        foreign = foreign.iter().cycle().take(if foreign.is_empty() { 0 } else { n_foreign }).cloned().collect();
+    }
     if n_foreign > foreign.len() {
         return Err(Error::input(format!(
             "a share of {} foreign sounds needs {n_foreign} clips of the category {OTHER}, and there are {}; give a smaller one",

@@ -18,7 +18,7 @@ use crate::model::manifest::by_group;
 use crate::model::own_label::{MAX_EXAMPLES, OwnLabel, OwnLabels, check_name};
 use crate::model::package::{DEFAULT_MODEL, Package, find_model};
 use crate::train::dataset::{OTHER, load_noise};
-use crate::train::enroll::{Example, Hearing, Learned, enroll};
+use crate::train::enroll::{Bank, Example, Hearing, Learned, enroll};
 use crate::train::scene::Background;
 use crate::units::SampleRate;
 
@@ -138,7 +138,7 @@ fn learn(args: &Args, name: &str, own: &mut OwnLabels) -> Result<()> {
     let package = Package::open(&find_model(&args.model)?)?;
     check_name_in(name, &package)?;
     let hearing = Hearing::load(&package)?;
-    let bank = bank::of(&package, &hearing)?;
+    let bank = Bank::of_package(&package, &package.network_sha256()?, hearing.width())?;
     let rate = hearing.front_end().sample_rate;
     let examples = examples(args, rate)?;
     let backgrounds = match &args.noise {

@@ -9,6 +9,7 @@ use super::parse::word;
 use super::{logging, output};
 use crate::config::{Config, ConfigLayer, Loaded, LogLevel, LogTo, standard_path};
 use crate::error::Result;
+use crate::model::learned::Versions;
 use crate::model::own_label::OwnLabels;
 use crate::model::package::{Package, find_model};
 
@@ -60,14 +61,25 @@ impl Globals {
         self.labels.clone().or_else(beside)
     }
 
-    /// The package that `model` names, with the labels of the user's own that were learned on it. A note names those that
-    /// were learned on an earlier version of it.
+    /// The package that `model` names, with the labels of the user's own that were learned on it, and what marks have taught
+    /// it. A note names what was learned on an earlier version of it.
     pub(super) fn open_model(&self, model: impl AsRef<OsStr>) -> Result<Package> {
-        let package = Package::open(&find_model(model)?)?;
+        let (package, network) = self.open_untaught(model)?;
         let Some(dir) = self.labels_dir() else { return Ok(package) };
+        let Some(learned) = Versions::open(&dir, &package.manifest().name)?.newest()? else { return Ok(package) };
+        let (package, left_out) = package.with_learned(&learned, &network)?;
+        left_out.iter().for_each(|sentence| output::note(sentence));
+        Ok(package)
+    }
+
+    /// As [`Self::open_model`], without what marks have taught; and the name of its network.
+    pub(super) fn open_untaught(&self, model: impl AsRef<OsStr>) -> Result<(Package, String)> {
+        let package = Package::open(&find_model(model)?)?;
+        let network = package.network_sha256()?;
+        let Some(dir) = self.labels_dir() else { return Ok((package, network)) };
         let attached = package.with_own_labels(OwnLabels::read(&dir)?.labels())?;
         attached.left_out.iter().for_each(|sentence| output::note(sentence));
-        Ok(attached.package)
+        Ok((attached.package, network))
     }
 
     /// Starts the log of a command that reads no settings file.

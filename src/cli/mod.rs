@@ -12,6 +12,7 @@ pub mod evaluate;
 pub mod explain;
 mod globals;
 mod inputs;
+mod learn;
 mod left_out;
 mod logging;
 mod man;
@@ -96,6 +97,8 @@ enum Command {
     Train(train::TrainCommand),
     /// Learn a label of your own from a few recordings.
     Enroll(Box<enroll::Args>),
+    /// Learn from events that were marked right or wrong.
+    Learn(learn::Args),
     /// Choose thresholds for a wanted number of false alarms an hour.
     Tune(Box<tune::Args>),
     /// List the capture and playback devices.
@@ -170,6 +173,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Evaluate(args) => evaluate::run(&args, &globals),
         Command::Train(command) => train::run(&command),
         Command::Enroll(args) => enroll::run(&args, &globals),
+        Command::Learn(args) => learn::run(&args, &globals),
         Command::Tune(args) => tune::run(&args, &globals),
         Command::Devices(args) => devices::run(&args, &globals),
         Command::Model(command) => model::run(command, &globals),

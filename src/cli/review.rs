@@ -18,11 +18,13 @@ use crate::review::feedback::{Feedback, import, latest};
 use crate::review::page::{PageOptions, write_page};
 use crate::review::ratings::{Rating, Summary, newest, read_ratings, summarize};
 use crate::review::study::{Understood, understood};
+use crate::review::uncertain::uncertain;
 use crate::units::EvidenceVerdict;
 
 const AFTER_HELP: &str = "\
 Examples:
   earwitness review events                            browse, listen, mark, in the terminal
+  earwitness review events --uncertain                the 20 whose marks teach `learn` most
   earwitness review events --html page.html           one web page with everything in it
   earwitness review events --html page.html --label dog,cat --since 2026-11-20 --limit 20
   earwitness review events --import marks.json        what was marked or rated in a page
@@ -109,6 +111,9 @@ pub struct Wanted {
     /// Only starred ones
     #[arg(long, env = "EARWITNESS_STARRED", value_parser = FalseyValueParser::new())]
     pub starred: bool,
+    /// Only the 20 unmarked ones whose marks would teach most: low scores, labels that are reported often
+    #[arg(long, env = "EARWITNESS_UNCERTAIN", value_parser = FalseyValueParser::new())]
+    pub uncertain: bool,
     /// With this text in label, source or note
     #[arg(long, value_name = "TEXT", env = "EARWITNESS_TEXT")]
     pub text: Option<String>,
@@ -159,13 +164,16 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     if let Some(files) = args.ratings.as_ref().filter(|files| !files.is_empty()) {
         return print_ratings(read_files(files)?);
     }
-    let filter = args.wanted.filter();
+    let mut filter = args.wanted.filter();
     // The index would be a file that is left in the folder.
     if matches!(holds_events(&args.dir), Ok(false)) {
         return without_events(args);
     }
     let mut index = open(&args.dir)?;
     tell_unknown(&index, &filter)?;
+    if args.wanted.uncertain {
+        filter.among = Some(uncertain(&index, &filter)?);
+    }
     if let Some(file) = &args.html {
         html(&index, &filter, args, file)
     } else if let Some(format) = &args.export {

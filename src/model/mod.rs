@@ -14,6 +14,7 @@ pub mod frame_probs;
 mod half;
 pub mod kernels;
 pub mod l2i;
+pub mod learned;
 pub mod lmac;
 pub mod manifest;
 pub mod mobilenet;

@@ -15,6 +15,7 @@ pub mod sound;
 pub mod study;
 pub mod table;
 pub mod tracks;
+pub mod uncertain;
 
 #[cfg(feature = "tui")]
 pub mod tui;

@@ -14,6 +14,7 @@ pub mod digits;
 pub mod drsa;
 pub mod enroll;
 pub mod l2i;
+pub mod learn;
 pub mod linear;
 pub mod lmac;
 pub mod load;

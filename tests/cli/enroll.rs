@@ -11,9 +11,9 @@ use crate::support::run::Run;
 use earwitness::model::package::Package;
 use earwitness::train::enroll::{Bank, Hearing};
 
-const RATE_HZ: u32 = 16_000;
+pub(crate) const RATE_HZ: u32 = 16_000;
 
-fn hiss(secs: f32, gain: f32) -> Vec<f32> {
+pub(crate) fn hiss(secs: f32, gain: f32) -> Vec<f32> {
     let mut state = 1_u32;
     let n = (secs * RATE_HZ as f32) as usize;
     let mut next = || {
@@ -24,7 +24,7 @@ fn hiss(secs: f32, gain: f32) -> Vec<f32> {
 }
 
 /// A trill, which is no label of `everyday`, over hiss.
-fn trill(secs: f32) -> Vec<f32> {
+pub(crate) fn trill(secs: f32) -> Vec<f32> {
     let wave = |i: usize| {
         let t = i as f32 / RATE_HZ as f32;
         let hz = if ((t * 16.0) as u32).is_multiple_of(2) { 2_400.0 } else { 3_100.0 };
@@ -34,7 +34,7 @@ fn trill(secs: f32) -> Vec<f32> {
 }
 
 /// `everyday` in a folder of its own, with a bank of what it hears in hiss at many levels.
-fn model_with_bank(dir: &Path) {
+pub(crate) fn model_with_bank(dir: &Path) {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/everyday");
     fs::create_dir_all(dir).unwrap();
     let manifest = Package::open(&shipped).unwrap().manifest().clone();

@@ -36,6 +36,8 @@ pub struct Filter {
     pub text: Option<String>,
     /// The event's id, or the beginning of it.
     pub id: Option<String>,
+    /// Keys of events, of which it has to be one.
+    pub among: Option<Vec<String>>,
 }
 
 /// What people said of an event.
@@ -132,6 +134,10 @@ impl Where {
             let columns = ["note", "was", "label", "source"];
             let any = columns.map(|column| format!("{column} LIKE ? ESCAPE '\\'")).join(" OR ");
             all.and(&format!("({any})"), std::iter::repeat_n(like, columns.len()));
+        }
+        if let Some(keys) = &filter.among {
+            let marks = vec!["?"; keys.len()].join(", ");
+            all.and(&format!("dir IN ({marks})"), keys.iter().map(text));
         }
         if let Some(part) = &filter.id {
             all.and("id LIKE ? ESCAPE '\\'", [Value::Text(format!("{}%", escaped(part)))]);

@@ -1,4 +1,4 @@
-//! The bank of a package: read, and made.
+//! The bank of a package, made.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -6,30 +6,12 @@ use std::path::Path;
 
 use crate::cli::output;
 use crate::cli::train::data::command_line;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::manifest::Training;
 use crate::model::package::{Package, find_model};
 use crate::train::dataset::DataSet;
-use crate::train::enroll::{Bank, Hearing, MAKE};
+use crate::train::enroll::{BANK, Bank, Hearing};
 use crate::train::scene::load::load;
-
-/// The bank's name in a package.
-const BANK: &str = "bank.bin";
-
-/// The bank of a package, for its network.
-///
-/// # Errors
-/// Where the package has none, or one of another network.
-pub(super) fn of(package: &Package, hearing: &Hearing) -> Result<Bank> {
-    let name = &package.manifest().name;
-    let bytes = package.bytes(BANK).ok_or_else(|| {
-        Error::model(format!(
-            "the model {name} has no bank of other sounds to learn a label against; make one with {MAKE}"
-        ))
-    })?;
-    let place = package.dir().join(BANK).display().to_string();
-    Bank::decode(bytes, &package.network_sha256()?, hearing.width(), &place)
-}
 
 /// Makes the bank of a package from a data set and backgrounds, and writes it there.
 ///

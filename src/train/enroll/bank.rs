@@ -10,10 +10,13 @@ use rayon::prelude::*;
 
 use super::hearing::Hearing;
 use crate::dsp::from_db;
+use crate::model::package::Package;
 use crate::train::classifier::example_rng;
 use crate::train::scene::{Material, scene};
 use crate::{Error, Result};
 
+/// The bank's file in a package.
+pub const BANK: &str = "bank.bin";
 /// What the file begins with.
 const MAGIC: &[u8; 8] = b"EWBANK01";
 /// Longest file, in bytes.
@@ -98,6 +101,11 @@ impl Bank {
         self.rows.is_empty()
     }
 
+    /// Mean squared length of an embedding.
+    pub(in crate::train) fn mean_square(&self) -> f32 {
+        self.rows.iter().map(|x| x * x).sum::<f32>() / self.len().max(1) as f32
+    }
+
     /// The file's bytes.
     ///
     /// # Errors
@@ -119,6 +127,20 @@ impl Bank {
             |row: &[f32]| row.iter().zip(&steps).map(|(x, step)| (x / step).round() as u8).collect::<Vec<u8>>();
         bytes.extend(self.rows.chunks_exact(self.width).flat_map(quantised));
         Ok(bytes)
+    }
+
+    /// The bank of a package, for the network that `network` names, with embeddings of `width` values.
+    ///
+    /// # Errors
+    /// A model error where the package has none, or one of another network.
+    pub fn of_package(package: &Package, network: &str, width: usize) -> Result<Self> {
+        let bytes = package.bytes(BANK).ok_or_else(|| {
+            Error::model(format!(
+                "the model {} has no bank of other sounds to learn against; make one with {MAKE}",
+                package.manifest().name
+            ))
+        })?;
+        Self::decode(bytes, network, width, &package.dir().join(BANK).display().to_string())
     }
 
     /// Reads a file's bytes for the network that `network` names, with embeddings of `width` values; `name` is what errors call

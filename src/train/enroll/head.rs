@@ -30,6 +30,8 @@ pub struct Examples {
     pub target: Vec<f32>,
     /// How much each counts, `[n]`.
     pub weight: Vec<f32>,
+    /// The logit that the row's is added to, `[n]`.
+    pub base: Vec<f32>,
 }
 
 impl Examples {
@@ -39,6 +41,21 @@ impl Examples {
         self.x.extend_from_slice(x);
         self.target.resize(self.target.len() + n, target);
         self.weight.resize(self.weight.len() + n, share / n.max(1) as f32);
+        self.base.resize(self.base.len() + n, 0.0);
+    }
+
+    /// Adds one row `x[width]` that counts `weight`; the logit learned is added to `base`.
+    pub fn add_to(&mut self, base: f32, x: &[f32], target: f32, weight: f32) {
+        self.x.extend_from_slice(x);
+        self.target.push(target);
+        self.weight.push(weight);
+        self.base.push(base);
+    }
+
+    /// Each row with its target, weight and base.
+    fn rows(&self, width: usize) -> impl Iterator<Item = (&[f32], [f32; 3])> {
+        let about = self.target.iter().zip(&self.weight).zip(&self.base).map(|((t, w), b)| [*t, *w, *b]);
+        self.x.chunks_exact(width).zip(about)
     }
 }
 
@@ -55,7 +72,7 @@ impl Row {
         self.bias + x.iter().zip(&self.weights).map(|(x, w)| x * w).sum::<f32>()
     }
 
-    /// The row with the least Σ weight · cross-entropy + penalty/2 · ‖weights‖², from this one on.
+    /// The row with the least Σ weight · cross-entropy of (base + logit) + penalty/2 · ‖weights‖², from this one on.
     ///
     /// # Errors
     /// A usage error where there is no such row, because examples are no numbers.
@@ -93,9 +110,9 @@ impl Row {
     #[must_use]
     pub fn loss(&self, examples: &Examples, penalty: f64) -> f64 {
         let size: f64 = self.weights.iter().map(|w| f64::from(*w).powi(2)).sum();
-        let rows = examples.x.chunks_exact(self.weights.len());
-        let one = |((x, t), w): ((&[f32], &f32), &f32)| f64::from(*w) * f64::from(cross_entropy(self.logit(x), *t));
-        0.5 * penalty * size + rows.zip(&examples.target).zip(&examples.weight).map(one).sum::<f64>()
+        let one =
+            |(x, [t, w, base]): (&[f32], [f32; 3])| f64::from(w) * f64::from(cross_entropy(base + self.logit(x), t));
+        0.5 * penalty * size + examples.rows(self.weights.len()).map(one).sum::<f64>()
     }
 
     /// First derivatives by weights and bias `[width + 1]`, and second ones `[width + 1, width + 1]`.
@@ -106,8 +123,8 @@ impl Row {
         let mut slopes: Vec<f64> = self.weights.iter().map(|w| penalty * f64::from(*w)).chain([0.0]).collect();
         // A column of ones for the bias; and the same rows, each times its curvature.
         let (mut x, mut bent) = (Vec::with_capacity(rows * n), Vec::with_capacity(rows * n));
-        for ((row, t), w) in examples.x.chunks_exact(width).zip(&examples.target).zip(&examples.weight) {
-            let p = sigmoid(self.logit(row));
+        for (row, [t, w, base]) in examples.rows(width) {
+            let p = sigmoid(base + self.logit(row));
             let (slope, bend) = (f64::from(w * (p - t)), w * p * (1.0 - p));
             slopes.iter_mut().zip(row.iter().chain(&[1.0])).for_each(|(g, x)| *g += slope * f64::from(*x));
             x.extend_from_slice(row);
@@ -150,6 +167,7 @@ mod tests {
             x: (0..60).map(|i| ((i * 7) % 17) as f32 / 8.5).collect(),
             target: (0..20).map(|j| f32::from(u8::from((j * 5) % 7 > 4))).collect(),
             weight: (0..20).map(|j| 0.02 + (j % 3) as f32 * 0.05).collect(),
+            base: vec![0.0; 20],
         }
     }
 
@@ -169,7 +187,7 @@ mod tests {
 
     #[test]
     fn its_derivatives_agree_with_finite_differences() {
-        let examples = examples();
+        let examples = Examples { base: (0..20).map(|j| (j % 4) as f32 * 0.5 - 0.7).collect(), ..examples() };
         let row = Row { weights: vec![0.4, -0.9, 0.2], bias: -0.3 };
         let (slopes, curvature) = row.derivatives(&examples, 0.1);
         let moved = |i: usize, by: f32| {

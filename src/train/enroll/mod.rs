@@ -7,7 +7,7 @@ mod hearing;
 mod scenes;
 mod tail;
 
-pub use bank::{Bank, MAKE, MAX_BYTES};
+pub use bank::{BANK, Bank, MAKE, MAX_BYTES};
 pub use head::{Examples, Row};
 pub use hearing::Hearing;
 pub use scenes::{Example, Heard};
@@ -88,7 +88,7 @@ pub fn enroll(
     let rate = hearing.front_end().sample_rate;
     let sounds: Vec<Sound> = examples.iter().map(|example| scenes::sound(example, rate)).collect::<Result<_>>()?;
     let heard = scenes::hear(hearing, &sounds, backgrounds, seed)?;
-    let learner = Learner { hearing, bank, penalty: PENALTY * mean_square(bank) };
+    let learner = Learner { hearing, bank, penalty: PENALTY * bank.mean_square() };
     let all: Vec<&Heard> = heard.iter().collect();
     let mut row = learner.learn(&all, None, Row::zero(bank.width))?;
     // The rows that a label was learned against are no proof of how seldom others are mistaken for it.
@@ -111,10 +111,6 @@ pub fn enroll(
 
 /// The logit of [`ON`].
 const ON_LOGIT: f32 = 0.0;
-
-fn mean_square(bank: &Bank) -> f32 {
-    bank.rows.iter().map(|x| x * x).sum::<f32>() / bank.len().max(1) as f32
-}
 
 struct Learner<'a> {
     hearing: &'a Hearing,

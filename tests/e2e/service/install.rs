@@ -36,6 +36,8 @@ fn an_installation_is_complete_keeps_edited_settings_and_can_be_taken_away() {
         "usr/local/share/zsh/site-functions/_earwitness",
         "usr/local/share/fish/vendor_completions.d/earwitness.fish",
         "usr/local/lib/systemd/system/earwitness.service",
+        "usr/local/lib/systemd/system/earwitness-learn.service",
+        "usr/local/lib/systemd/system/earwitness-learn.timer",
         "usr/local/lib/sysusers.d/earwitness.conf",
         "etc/earwitness/config.toml",
     ];
@@ -43,6 +45,8 @@ fn an_installation_is_complete_keeps_edited_settings_and_can_be_taken_away() {
         let about = root.join(file).metadata().unwrap_or_else(|e| panic!("{file}: {e}"));
         assert!(about.len() > 0, "{file} is empty");
     }
+    let unit = std::fs::read_to_string(root.join("usr/local/lib/systemd/system/earwitness-learn.service")).unwrap();
+    assert!(unit.contains("/etc/earwitness/config.toml"), "{unit}");
     let settings = root.join("etc/earwitness/config.toml");
     std::fs::write(&settings, "# mine\n").unwrap();
     make("install", &root);

@@ -125,28 +125,36 @@ fn a_worker_that_hangs_feeds_no_watchdog() {
 }
 
 #[test]
-fn the_unit_is_right_and_well_closed_off() {
+fn the_units_are_right_and_well_closed_off() {
     let Some(analyze) = program("systemd-analyze") else {
         eprintln!("skipped: there is no systemd-analyze");
         return;
     };
-    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd/earwitness.service");
-    let output = Command::new(&analyze).args(["security", "--offline=true", "--no-pager"]).arg(&unit).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let Some(level) = said.lines().find_map(|line| line.split_once("exposure level for earwitness.service: ")) else {
-        eprintln!("skipped: this systemd-analyze cannot judge a unit offline");
-        return;
-    };
-    let exposure: f64 = level.1.split(' ').next().unwrap().parse().unwrap();
-    assert!(exposure <= 2.0, "{said}");
+    let units = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd");
+    let text = |name: &str| std::fs::read_to_string(units.join(name)).unwrap();
+    assert!(text("earwitness.service").contains("DeviceAllow=char-alsa rw"), "sound cards are allowed");
+    for name in ["earwitness.service", "earwitness-learn.service"] {
+        let output = Command::new(&analyze)
+            .args(["security", "--offline=true", "--no-pager"])
+            .arg(units.join(name))
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let level = format!("exposure level for {name}: ");
+        let Some(level) = said.lines().find_map(|line| line.split_once(&level)) else {
+            eprintln!("skipped: this systemd-analyze cannot judge a unit offline");
+            return;
+        };
+        let exposure: f64 = level.1.split(' ').next().unwrap().parse().unwrap();
+        assert!(exposure <= 2.0, "{said}");
+    }
     // The program is somewhere else here.
     let home = fresh_folder("e2e_service_unit");
-    let text = std::fs::read_to_string(&unit).unwrap();
-    assert!(text.contains("DeviceAllow=char-alsa rw"), "sound cards are allowed");
-    let here = text.replace("/usr/local/bin/earwitness", env!("CARGO_BIN_EXE_earwitness"));
-    std::fs::write(home.join("earwitness.service"), here).unwrap();
-    let output =
-        Command::new(analyze).args(["verify", "--man=no"]).arg(home.join("earwitness.service")).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!said.contains("earwitness.service:"), "{said}");
+    for name in ["earwitness.service", "earwitness-learn.service", "earwitness-learn.timer"] {
+        let here = text(name).replace("/usr/local/bin/earwitness", env!("CARGO_BIN_EXE_earwitness"));
+        std::fs::write(home.join(name), here).unwrap();
+        let output = Command::new(&analyze).args(["verify", "--man=no"]).arg(home.join(name)).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!said.contains(&format!("{name}:")), "{said}");
+    }
 }

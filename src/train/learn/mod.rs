@@ -1,0 +1,231 @@
+//! Learning from marks: what people said of recorded events changes rows of a streaming network's dense layer. An event that was
+//! wrong becomes an example of what its label is not, a right one of what it is, and a bank of other sounds holds each row where
+//! it was.
+
+mod moments;
+
+pub use moments::moments;
+
+use std::collections::BTreeMap;
+
+use crate::train::enroll::{Bank, Examples, Row};
+use crate::train::sigmoid::sigmoid;
+use crate::{Error, Result};
+
+/// What each embedding of the bank counts, where a mark counts 1; it is doubled until the bank bears the change.
+const BANK_WEIGHT: f32 = 0.02;
+const DOUBLINGS: usize = 6;
+/// Penalty on the change of the weights, as a share of the mean square of an embedding.
+const PENALTY: f32 = 3e-5;
+/// Of the bank's embeddings in which the label was heard, this share has to stay.
+const LEAST_KEPT: f64 = 0.98;
+/// Share of the bank's other embeddings in which it may be heard anew.
+const MOST_NEW: f64 = 0.0005;
+/// Probability above which a label is heard in an embedding.
+const HEARD: f32 = 0.5;
+/// Parts of the marks, each judged by a row that was learned without it.
+const PARTS: usize = 2;
+
+/// A label that marks may change.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Label {
+    /// What they call it.
+    pub name: String,
+    /// Its row of the dense layer, before any mark.
+    pub row: Row,
+    /// An event starts at this probability.
+    pub on_threshold: f32,
+}
+
+/// One marked event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Marked {
+    /// The label that was reported.
+    pub label: String,
+    /// Whether that was right.
+    pub right: bool,
+    /// What it was instead.
+    pub truth: Option<String>,
+    /// Embeddings of it, `[n, width]`.
+    pub embeddings: Vec<f32>,
+}
+
+/// What marks change about one label, and what comes of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lesson {
+    /// The label.
+    pub label: String,
+    /// What is added to its row; `None` where the bank does not bear any change.
+    pub change: Option<Row>,
+    /// Events of the label that were wrong; of these, what they were instead, by count.
+    pub wrong: Count,
+    /// What they were.
+    pub instead: Vec<(String, usize)>,
+    /// Events of the label that were right, and events of other labels that were this one.
+    pub right: Count,
+    /// Embeddings of the bank in which the label is heard: before, and still.
+    pub bank: [usize; 2],
+    /// Embeddings of the bank in which it is heard anew.
+    pub bank_new: usize,
+}
+
+/// How many marks there are, and how many of them come out as they should.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Marks.
+    pub all: usize,
+    /// Those that came out as they should before.
+    pub before: usize,
+    /// Those that come out as they should now.
+    pub after: usize,
+    /// Those that come out as they should by a row that was learned without them.
+    pub unseen: usize,
+}
+
+/// Learns from marks, one lesson for each label that at least one of them says something against, by label.
+///
+/// # Errors
+/// A usage error where embeddings are no numbers.
+pub fn learn(labels: &[Label], bank: &Bank, marks: &[Marked]) -> Result<Vec<Lesson>> {
+    labels.iter().filter_map(|label| lesson(label, bank, marks).transpose()).collect()
+}
+
+/// One mark as one label sees it.
+struct Seen<'a> {
+    embeddings: &'a [f32],
+    sounds: bool,
+}
+
+fn lesson(label: &Label, bank: &Bank, marks: &[Marked]) -> Result<Option<Lesson>> {
+    let of_label = |mark: &&Marked| mark.label == label.name || mark.truth.as_ref() == Some(&label.name);
+    let relevant: Vec<&Marked> = marks.iter().filter(of_label).filter(|mark| !mark.embeddings.is_empty()).collect();
+    let seen: Vec<Seen<'_>> = relevant
+        .iter()
+        .map(|mark| Seen {
+            embeddings: &mark.embeddings,
+            sounds: mark.truth.as_ref() == Some(&label.name) || (mark.label == label.name && mark.right),
+        })
+        .collect();
+    if seen.iter().all(|mark| mark.sounds && is_heard(label, &label.row, mark)) {
+        return Ok(None);
+    }
+    if seen.iter().any(|mark| !mark.embeddings.len().is_multiple_of(bank.width)) {
+        return Err(Error::bug("marks hold embeddings of another width than the bank's"));
+    }
+    let learner = Learner { label, bank, seen: &seen };
+    let (change, weight) = learner.bearable()?;
+    let after = change.as_ref().map_or_else(|| label.row.clone(), |change| sum(&label.row, change));
+    let unseen = learner.unseen(weight)?;
+    let count = |sounds: bool| {
+        let comes_out =
+            |row: &Row| seen.iter().filter(|m| m.sounds == sounds && is_heard(label, row, m) == sounds).count();
+        Count {
+            all: seen.iter().filter(|m| m.sounds == sounds).count(),
+            before: comes_out(&label.row),
+            after: comes_out(&after),
+            unseen: seen.iter().zip(&unseen).filter(|(m, right)| m.sounds == sounds && **right).count(),
+        }
+    };
+    let [heard, kept, new] = on_bank(bank, &label.row, &after);
+    let (wrong, right) = (count(false), count(true));
+    Ok(Some(Lesson {
+        label: label.name.clone(),
+        change,
+        wrong,
+        instead: instead(label, &relevant),
+        right,
+        bank: [heard, kept],
+        bank_new: new,
+    }))
+}
+
+/// What the wrong events of a label were, the most frequent first.
+fn instead(label: &Label, marks: &[&Marked]) -> Vec<(String, usize)> {
+    let mut counts = BTreeMap::new();
+    for mark in marks.iter().filter(|mark| mark.label == label.name && !mark.right) {
+        if let Some(truth) = &mark.truth {
+            *counts.entry(truth.clone()).or_insert(0) += 1;
+        }
+    }
+    let mut counts: Vec<(String, usize)> = counts.into_iter().collect();
+    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    counts
+}
+
+struct Learner<'a> {
+    label: &'a Label,
+    bank: &'a Bank,
+    seen: &'a [Seen<'a>],
+}
+
+impl Learner<'_> {
+    /// The change that the bank bears, with what the bank had to count for it; no change where it bears none.
+    fn bearable(&self) -> Result<(Option<Row>, f32)> {
+        let mut weight = BANK_WEIGHT;
+        for _ in 0..DOUBLINGS {
+            let change = self.change(weight, None)?;
+            let [heard, kept, new] = on_bank(self.bank, &self.label.row, &sum(&self.label.row, &change));
+            let kept_enough = kept as f64 >= LEAST_KEPT * heard as f64;
+            if kept_enough && new as f64 <= MOST_NEW * self.bank.len() as f64 {
+                return Ok((Some(change), weight));
+            }
+            weight *= 2.0;
+        }
+        Ok((None, weight))
+    }
+
+    /// The change that the marks ask for, without one part of them where `left_out` names one. The bank's targets are what the
+    /// row says of it already.
+    fn change(&self, bank_weight: f32, left_out: Option<usize>) -> Result<Row> {
+        let (width, row) = (self.bank.width, &self.label.row);
+        let mut examples = Examples::default();
+        for embedding in self.bank.rows.chunks_exact(width) {
+            let z = row.logit(embedding);
+            examples.add_to(z, embedding, sigmoid(z), bank_weight);
+        }
+        for (_, mark) in self.seen.iter().enumerate().filter(|(i, _)| left_out != Some(i % PARTS)) {
+            let share = width as f32 / mark.embeddings.len() as f32;
+            for embedding in mark.embeddings.chunks_exact(width) {
+                examples.add_to(row.logit(embedding), embedding, f32::from(u8::from(mark.sounds)), share);
+            }
+        }
+        Row::zero(width).fit(&examples, PENALTY * self.bank.mean_square())
+    }
+
+    /// Whether each mark comes out as it should by a row that was learned without it.
+    fn unseen(&self, bank_weight: f32) -> Result<Vec<bool>> {
+        let rows: Vec<Row> = (0..PARTS)
+            .map(|part| Ok(sum(&self.label.row, &self.change(bank_weight, Some(part))?)))
+            .collect::<Result<_>>()?;
+        let judge = |(i, mark): (usize, &Seen<'_>)| is_heard(self.label, &rows[i % PARTS], mark) == mark.sounds;
+        Ok(self.seen.iter().enumerate().map(judge).collect())
+    }
+}
+
+/// Whether the label is reported of an event with these moments: their linear softmax reaches its threshold.
+fn is_heard(label: &Label, row: &Row, mark: &Seen<'_>) -> bool {
+    let probs = mark.embeddings.chunks_exact(row.weights.len()).map(|x| sigmoid(row.logit(x)));
+    let (sum, squares) = probs.fold((0.0_f32, 0.0), |(sum, squares), p| (sum + p, squares + p * p));
+    squares / sum.max(f32::MIN_POSITIVE) >= label.on_threshold
+}
+
+/// In how many embeddings of the bank a label is heard by `before`; by `after`, too; and by `after` alone.
+fn on_bank(bank: &Bank, before: &Row, after: &Row) -> [usize; 3] {
+    let mut counts = [0; 3];
+    for embedding in bank.rows.chunks_exact(bank.width) {
+        let [before, after] = [before, after].map(|row| sigmoid(row.logit(embedding)) > HEARD);
+        counts[0] += usize::from(before);
+        counts[1] += usize::from(before && after);
+        counts[2] += usize::from(after && !before);
+    }
+    counts
+}
+
+fn sum(row: &Row, change: &Row) -> Row {
+    let weights = row.weights.iter().zip(&change.weights).map(|(w, c)| w + c).collect();
+    Row { weights, bias: row.bias + change.bias }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
