@@ -5,6 +5,7 @@ mod balanced;
 mod bar;
 mod concepts;
 mod files;
+mod frequency;
 mod objects;
 mod plots;
 mod roar;
@@ -55,6 +56,10 @@ pub fn run(args: &ProbeArgs, common: &Common<'_>) -> Result<()> {
     }
     if args.stability {
         report.stability(&some)?;
+    }
+    if !args.scale_frequency.is_empty() {
+        let results = frequency::run(&subject, &chosen, &args.scale_frequency)?;
+        report.add("frequency_scale", &table::frequency_scale(&results), &results)?;
     }
     if let Some(dir) = plots {
         report.pictures(dir, &chosen)?;

@@ -228,16 +228,10 @@ impl<'a> Listener<'a> {
         if mask.len() != wanted {
             return Err(Error::bug(format!("a mask of {} values was laid on a segment of {wanted}", mask.len())));
         }
-        let mut features = vec![0.0; heard.features.len()];
         match domain {
-            Domain::Stft => {
-                let mut masked = heard.masked(mask, scale, keep);
-                for (i, column) in features.chunks_exact_mut(n_mels).enumerate() {
-                    self.front_end.emphasise(masked.frame_mut(i));
-                    self.front_end.column(masked.frame(i), column);
-                }
-            }
+            Domain::Stft => Ok(self.features_of(heard.masked(mask, scale, keep))),
             Domain::Mel => {
+                let mut features = vec![0.0; heard.features.len()];
                 let share = keep.share(mask);
                 let columns = features.chunks_exact_mut(n_mels).zip(share.chunks_exact(n_mels));
                 let mut frame = vec![Complex32::default(); heard.spectrogram.n_bins];
@@ -248,9 +242,20 @@ impl<'a> Listener<'a> {
                     mask_mel(column, share, scale, self.front_end.params().power);
                     self.front_end.compress(column);
                 }
+                Ok(features)
             }
         }
-        Ok(features)
+    }
+
+    /// The classifier's input of plain frames, `[n_frames, n_mels]`, without making sound of them.
+    pub(super) fn features_of(&mut self, mut frames: Spectrogram) -> Vec<f32> {
+        let n_mels = self.front_end.n_mels();
+        let mut features = vec![0.0; frames.n_frames() * n_mels];
+        for (i, column) in features.chunks_exact_mut(n_mels).enumerate() {
+            self.front_end.emphasise(frames.frame_mut(i));
+            self.front_end.column(frames.frame(i), column);
+        }
+        features
     }
 
     /// What the classifier makes of one side of `mask`, as sound.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 
+use super::frequency::Scaling;
 use crate::cli::parse::count;
 
 /// What is of the tables alone.
@@ -28,6 +29,9 @@ pub struct ProbeArgs {
     /// Change sounds a little (1 dB louder, 10 ms later, noise 40 dB below) and measure how far masks move
     #[arg(long, env = "EARWITNESS_STABILITY", conflicts_with_all = TABLES, value_parser = FalseyValueParser::new())]
     pub stability: bool,
+    /// Multiply frequencies by FACTOR and say what the classifier takes the clips for; for all labels, or as in male=1.5,female=0.66
+    #[arg(long, value_name = "[LABEL=]FACTOR,…", env = "EARWITNESS_SCALE_FREQUENCY", value_delimiter = ',', conflicts_with_all = TABLES)]
+    pub scale_frequency: Vec<Scaling>,
     /// Remove what is relevant and retrain, on the folds that are not measured; results lie in DIR, and the same command goes on there
     #[arg(long, value_name = "DIR", env = "EARWITNESS_ROAR", conflicts_with_all = TABLES)]
     pub roar: Option<PathBuf>,
@@ -48,12 +52,13 @@ pub struct ProbeArgs {
 impl ProbeArgs {
     /// Whether anything is to be probed.
     #[must_use]
-    pub const fn is_wanted(&self) -> bool {
+    pub fn is_wanted(&self) -> bool {
         self.sanity
             || self.flipping
             || self.flip_concepts
             || self.objects
             || self.stability
+            || !self.scale_frequency.is_empty()
             || self.roar.is_some()
             || self.plots.is_some()
     }

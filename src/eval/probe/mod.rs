@@ -11,6 +11,7 @@ mod batch;
 pub mod clip_scores;
 pub mod concept_flipping;
 pub mod flipping;
+pub mod frequency_scale;
 pub mod input_map;
 pub mod objects;
 pub mod order;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::concept_flipping::{ClassRelevance, ConceptFlipping};
 use super::flipping::{Flipping, MeanCurve};
+use super::frequency_scale::FrequencyScaled;
 use super::objects::ObjectFinding;
 use super::sanity::Sanity;
 use super::stability::Stability;
@@ -34,6 +35,28 @@ pub fn sanity(results: &[Sanity]) -> String {
 
 const fn mark(result: &Sanity) -> &'static str {
     if result.own_network { "*" } else { "" }
+}
+
+/// Scaled frequencies: a row for each label and factor, and their mean over all clips.
+#[must_use]
+pub fn frequency_scale(results: &[FrequencyScaled]) -> String {
+    let mut rows =
+        vec![["label", "factor", "clips", "right", "right, scaled", "taken for"].map(str::to_owned).to_vec()];
+    for r in results {
+        let taken = r.taken_for.as_ref().map_or_else(|| "-".to_owned(), |(label, share)| format!("{label} {share:.3}"));
+        let figures = [format!("{:.2}", r.factor), r.n.to_string(), format!("{:.3}", r.accuracy)];
+        let figures = figures.into_iter().chain([format!("{:.3}", r.accuracy_scaled), taken]);
+        rows.push(std::iter::once(r.label.clone()).chain(figures).collect());
+    }
+    let n: usize = results.iter().map(|r| r.n).sum();
+    let mean =
+        |of: fn(&FrequencyScaled) -> f64| results.iter().map(|r| of(r) * r.n as f64).sum::<f64>() / n.max(1) as f64;
+    format!(
+        "scaled frequencies: right {:.3} of {n} clips as they are, {:.3} scaled\n\n{}",
+        mean(|r| r.accuracy),
+        mean(|r| r.accuracy_scaled),
+        columns(&rows)
+    )
 }
 
 /// Flipping: a row a method.

@@ -8,7 +8,7 @@ pub use moments::moments;
 
 use std::collections::BTreeMap;
 
-use crate::train::enroll::{Bank, Examples, Row};
+use crate::train::enroll::{Bank, Examples, Row, Tail};
 use crate::train::sigmoid::sigmoid;
 use crate::{Error, Result};
 
@@ -21,8 +21,12 @@ const PENALTY: f32 = 3e-5;
 const LEAST_KEPT: f64 = 0.98;
 /// Share of the bank's other embeddings in which it may be heard anew.
 const MOST_NEW: f64 = 0.0005;
+/// A label learns what it missed from this many events on: one or two say too little about what else would be heard then.
+pub const LEAST_MISSED: usize = 3;
 /// Probability above which a label is heard in an embedding.
 const HEARD: f32 = 0.5;
+/// Of so many embeddings of other sounds one may exceed what it exceeded before: as many as an hour holds.
+const OTHERS: f64 = 3600.0 / 0.5;
 /// Parts of the marks, each judged by a row that was learned without it.
 const PARTS: usize = 2;
 
@@ -97,15 +101,14 @@ struct Seen<'a> {
 }
 
 fn lesson(label: &Label, bank: &Bank, marks: &[Marked]) -> Result<Option<Lesson>> {
-    let of_label = |mark: &&Marked| mark.label == label.name || mark.truth.as_ref() == Some(&label.name);
-    let relevant: Vec<&Marked> = marks.iter().filter(of_label).filter(|mark| !mark.embeddings.is_empty()).collect();
-    let seen: Vec<Seen<'_>> = relevant
-        .iter()
-        .map(|mark| Seen {
-            embeddings: &mark.embeddings,
-            sounds: mark.truth.as_ref() == Some(&label.name) || (mark.label == label.name && mark.right),
-        })
-        .collect();
+    let missed = |mark: &&Marked| mark.label != label.name && mark.truth.as_ref() == Some(&label.name);
+    let with_sound = || marks.iter().filter(|mark| !mark.embeddings.is_empty());
+    let learns_missed = with_sound().filter(missed).count() >= LEAST_MISSED;
+    let of_label = |mark: &&Marked| mark.label == label.name || (learns_missed && missed(mark));
+    let relevant: Vec<&Marked> = with_sound().filter(of_label).collect();
+    let sounds = |mark: &Marked| mark.label != label.name || mark.right;
+    let seen: Vec<Seen<'_>> =
+        relevant.iter().map(|mark| Seen { embeddings: &mark.embeddings, sounds: sounds(mark) }).collect();
     if seen.iter().all(|mark| mark.sounds && is_heard(label, &label.row, mark)) {
         return Ok(None);
     }
@@ -163,7 +166,7 @@ impl Learner<'_> {
     fn bearable(&self) -> Result<(Option<Row>, f32)> {
         let mut weight = BANK_WEIGHT;
         for _ in 0..DOUBLINGS {
-            let change = self.change(weight, None)?;
+            let change = self.held(self.change(weight, None)?);
             let [heard, kept, new] = on_bank(self.bank, &self.label.row, &sum(&self.label.row, &change));
             let kept_enough = kept as f64 >= LEAST_KEPT * heard as f64;
             if kept_enough && new as f64 <= MOST_NEW * self.bank.len() as f64 {
@@ -192,10 +195,25 @@ impl Learner<'_> {
         Row::zero(width).fit(&examples, PENALTY * self.bank.mean_square())
     }
 
+    /// The change with as much less bias as keeps the label from being heard more often in other sounds: what one in
+    /// [`OTHERS`] of them exceeds, by the tail of the bank, must not rise.
+    fn held(&self, change: Row) -> Row {
+        let row = &self.label.row;
+        let others: Vec<&[f32]> =
+            self.bank.rows.chunks_exact(self.bank.width).filter(|x| sigmoid(row.logit(x)) <= HEARD).collect();
+        let after = sum(row, &change);
+        let exceeded = |row: &Row| {
+            let logits: Vec<f32> = others.iter().map(|x| row.logit(x)).collect();
+            Tail::of(&logits).map(|tail| tail.exceeded_by(1.0 / OTHERS) as f32)
+        };
+        let rise = exceeded(&after).zip(exceeded(row)).map_or(0.0, |(after, before)| (after - before).max(0.0));
+        Row { bias: change.bias - rise, ..change }
+    }
+
     /// Whether each mark comes out as it should by a row that was learned without it.
     fn unseen(&self, bank_weight: f32) -> Result<Vec<bool>> {
         let rows: Vec<Row> = (0..PARTS)
-            .map(|part| Ok(sum(&self.label.row, &self.change(bank_weight, Some(part))?)))
+            .map(|part| Ok(sum(&self.label.row, &self.held(self.change(bank_weight, Some(part))?))))
             .collect::<Result<_>>()?;
         let judge = |(i, mark): (usize, &Seen<'_>)| is_heard(self.label, &rows[i % PARTS], mark) == mark.sounds;
         Ok(self.seen.iter().enumerate().map(judge).collect())

@@ -52,6 +52,28 @@ fn a_label_learns_from_what_others_were_mistaken_for() {
     assert_eq!(lessons[1].wrong.after, 4);
 }
 
+#[test]
+fn one_or_two_missed_events_change_nothing() {
+    let fan = Label { name: "fan".into(), row: Row { weights: vec![0.0; WIDTH], bias: -4.0 }, on_threshold: 0.5 };
+    let marks = vec![mark(false, Some("fan"), 3.0); LEAST_MISSED - 1];
+    assert_eq!(learn(&[fan], &bank(), &marks).unwrap(), []);
+}
+
+/// A label that learns what it missed is not heard more often in what is neither.
+#[test]
+fn the_tail_of_other_sounds_does_not_rise() {
+    let fan = Label { name: "fan".into(), row: Row { weights: vec![0.5; WIDTH], bias: -4.0 }, on_threshold: 0.5 };
+    let marks = vec![mark(false, Some("fan"), 3.0); 5];
+    let lessons = learn(std::slice::from_ref(&fan), &bank(), &marks).unwrap();
+    let after = sum(&fan.row, lessons[0].change.as_ref().unwrap());
+    let largest = |row: &Row| {
+        let mut logits: Vec<f32> = bank().rows.chunks_exact(WIDTH).map(|x| row.logit(x)).collect();
+        logits.sort_by(|a, b| b.total_cmp(a));
+        logits[2]
+    };
+    assert!(largest(&after) < largest(&fan.row) + 0.3, "{} {}", largest(&after), largest(&fan.row));
+}
+
 /// What the bank holds of the label itself is marked wrong: nobody may lose the label for that.
 #[test]
 fn what_the_bank_does_not_bear_is_not_applied() {
