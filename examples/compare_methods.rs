@@ -10,15 +10,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use earwitness::dsp::resample;
-use earwitness::eval::faithfulness::{Keep, Listener};
-use earwitness::interpret::methods::{self, BASELINES};
-use earwitness::media::decode::read_recording;
-use earwitness::model::classifier::Classifier;
-use earwitness::model::device::ComputeDevice;
-use earwitness::model::package::{DEFAULT_MODEL, Package, find_model};
-use earwitness::units::ClassId;
-use earwitness::{Error, Result};
+use earwitness::prelude::*;
 
 fn main() -> ExitCode {
     match run() {
@@ -44,7 +36,7 @@ fn run() -> Result<()> {
     let class = heard.classified.top();
     println!("{} with {:.3}\n", classifier.labels()[class].name, heard.classified.probs[class]);
     println!("{:<22} {:>8} {:>8} {:>10}", "method", "alone", "without", "seconds");
-    for method in methods::available(&package).into_iter().chain(BASELINES.iter().copied()) {
+    for method in methods::available(&package).into_iter().chain(methods::BASELINES.iter().copied()) {
         let mut interpreter = methods::load(&package, method, &ComputeDevice::cpu(), 1)?;
         let began = Instant::now();
         let explanation = interpreter.explain(&heard.segment())?;

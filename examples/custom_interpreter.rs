@@ -9,16 +9,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use earwitness::dsp::resample;
-use earwitness::eval::faithfulness::{Keep, Listener};
-use earwitness::interpret::baseline::FixedMask;
-use earwitness::interpret::{Explanation, Interpreter, Needs, Segment};
-use earwitness::media::decode::read_recording;
-use earwitness::media::wav::write_wav;
-use earwitness::model::classifier::Classifier;
-use earwitness::model::package::{DEFAULT_MODEL, Package, find_model};
-use earwitness::units::ClassId;
-use earwitness::{Error, Result};
+use earwitness::prelude::*;
 
 /// The method: it looks at a segment and has a mask to show for it, the same for every class. One with components, or with a mask
 /// for each class, implements `Explanation` itself.
@@ -73,7 +64,7 @@ fn run() -> Result<()> {
     let explanation = method.explain(&heard.segment())?;
     let mask = explanation.whole_mask(class);
 
-    let prob = |classified: &earwitness::model::classifier::Classified| classified.probs[class.0];
+    let prob = |classified: &Classified| classified.probs[class.0];
     println!("{} with {:.2}", classifier.labels()[class.0].name, prob(&heard.classified));
     println!(
         "the interpretation alone: {:.2}",

@@ -9,18 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use earwitness::dsp::resample;
-use earwitness::engine::inference::Inference;
-use earwitness::engine::offline::{RecordingParams, explain_recording};
-use earwitness::engine::report::ModelRef;
-use earwitness::interpret::methods;
-use earwitness::media::decode::read_recording;
-use earwitness::media::wav::write_wav;
-use earwitness::model::classifier::Classifier;
-use earwitness::model::device::ComputeDevice;
-use earwitness::model::package::{DEFAULT_MODEL, Package, find_model};
-use earwitness::units::StreamClock;
-use earwitness::{Error, Result};
+use earwitness::prelude::*;
 
 fn main() -> ExitCode {
     match run() {
@@ -37,11 +26,11 @@ fn run() -> Result<()> {
     let [input, output, rest @ ..] = &arguments[..] else {
         return Err(Error::usage("give a recording, a WAV file to write, and perhaps a method"));
     };
-    let method = rest.first().map_or("l2i", String::as_str);
+    let method = rest.first().map_or(methods::AUTO, String::as_str);
 
     // The networks: what hears, and what says why.
     let package = Package::open(&find_model(DEFAULT_MODEL)?)?;
-    let interpreter = methods::load(&package, method, &ComputeDevice::cpu(), 1)?;
+    let interpreter = methods::load(&package, methods::chosen(&package, method), &ComputeDevice::cpu(), 1)?;
     let mut inference = Inference::new(Classifier::load(&package)?, Some(interpreter));
 
     // The sound, at the rate that the model hears.

@@ -10,18 +10,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use earwitness::dsp::resample;
-use earwitness::engine::detector::DetectorParams;
-use earwitness::engine::inference::Inference;
-use earwitness::engine::pipeline::{Pipeline, PipelineParams};
-use earwitness::engine::report::{EventReport, ModelRef};
-use earwitness::interpret::methods;
-use earwitness::media::decode::read_recording;
-use earwitness::model::classifier::Classifier;
-use earwitness::model::device::ComputeDevice;
-use earwitness::model::package::{DEFAULT_MODEL, Package, find_model};
-use earwitness::units::StreamClock;
-use earwitness::{Error, Result};
+use earwitness::prelude::*;
 
 /// Samples that come at once.
 const CHUNK: usize = 512;
@@ -39,7 +28,7 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     let input = std::env::args().nth(1).ok_or_else(|| Error::usage("give a recording"))?;
     let package = Package::open(&find_model(DEFAULT_MODEL)?)?;
-    let interpreter = methods::load(&package, "l2i", &ComputeDevice::cpu(), 1)?;
+    let interpreter = methods::load(&package, methods::chosen(&package, methods::AUTO), &ComputeDevice::cpu(), 1)?;
     let mut inference = Inference::new(Classifier::load(&package)?, Some(interpreter));
     let sample_rate = inference.classifier().front_end().sample_rate;
     let recording = read_recording(Path::new(&input))?;

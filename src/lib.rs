@@ -16,6 +16,7 @@ pub mod local_zone;
 pub mod media;
 pub mod model;
 pub mod plot;
+pub mod prelude;
 pub mod record;
 pub mod review;
 pub mod sinks;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::FalseyValueParser;
 
 use super::train::data::today;
-use super::{Globals, output};
+use super::{Globals, output, taken};
 use crate::engine::detector::ANY_LOUD;
 use crate::error::{Error, Result};
 use crate::eval::sound::{Limit, read_at};
@@ -29,11 +29,14 @@ const AFTER_HELP: &str = "\
 Examples:
   earwitness enroll garden_gate gate1.wav gate2.wav gate3.wav
   earwitness monitor --only garden_gate
+  earwitness enroll garden_gate --taken
   earwitness enroll garden_gate --event 01JD8 --event 01JE3 --record events
   earwitness enroll --list
   earwitness enroll --rename garden_gate gate
   earwitness enroll --group gate home
   earwitness enroll --remove gate
+
+In the monitor, `e` takes the last seconds; --taken learns from everything that was taken since.
 
 A few short recordings of one kind of sound, with little else in them, give a label of your own on
 top of a model that hears streams. It can stand wherever a label can, and is explained like the
@@ -64,6 +67,9 @@ pub(super) struct Args {
     /// Folder that `monitor --record` wrote, which holds the events
     #[arg(long, value_name = "DIR", env = "EARWITNESS_RECORD")]
     record: Option<PathBuf>,
+    /// Learn from the sounds that were taken in the monitor with `e`, which then belong to this label
+    #[arg(long, env = "EARWITNESS_TAKEN", value_parser = FalseyValueParser::new(), requires = "name")]
+    taken: bool,
     /// The model: a name of `earwitness model list`, or a package's folder
     #[arg(long, value_name = "NAME|DIR", env = "EARWITNESS_MODEL", default_value = DEFAULT_MODEL)]
     model: OsString,
@@ -140,7 +146,8 @@ fn learn(args: &Args, name: &str, own: &mut OwnLabels) -> Result<()> {
     let hearing = Hearing::load(&package)?;
     let bank = Bank::of_package(&package, &package.network_sha256()?, hearing.width())?;
     let rate = hearing.front_end().sample_rate;
-    let examples = examples(args, rate)?;
+    let taken = if args.taken { taken::waiting(own.dir())? } else { Vec::new() };
+    let mut examples = examples(args, &taken, rate)?;
     let backgrounds = match &args.noise {
         Some(dir) => {
             load_noise(dir, rate)?.into_iter().map(|samples| Background { samples, contains: Vec::new() }).collect()
@@ -149,6 +156,11 @@ fn learn(args: &Args, name: &str, own: &mut OwnLabels) -> Result<()> {
     };
     let Learned { row, on_threshold, off_threshold, trust } =
         enroll(&hearing, &bank, &examples, &backgrounds, args.seed)?;
+    if !taken.is_empty() {
+        let places = taken::make_examples(own.dir(), name, &taken)?;
+        let first = args.clips.len();
+        examples[first..].iter_mut().zip(&places).for_each(|(example, place)| example.name = absolute(place));
+    }
     // What a label was is kept where it is only learned anew.
     let group = own.get(name).ok().and_then(|known| known.group.clone());
     let path = own.put(OwnLabel {
@@ -167,10 +179,13 @@ fn learn(args: &Args, name: &str, own: &mut OwnLabels) -> Result<()> {
     output::print(&report::learned(name, &trust, &package, &path))
 }
 
-/// The recordings and events, at the model's rate, by their absolute paths.
-fn examples(args: &Args, rate: SampleRate) -> Result<Vec<Example>> {
+/// The recordings, the sounds that were taken, and the events, at the model's rate, by their absolute paths.
+fn examples(args: &Args, taken: &[PathBuf], rate: SampleRate) -> Result<Vec<Example>> {
+    if args.taken && taken.is_empty() {
+        return Err(Error::usage("no sound was taken yet; press e in the monitor when you hear it"));
+    }
     let mut examples = Vec::new();
-    for path in &args.clips {
+    for path in args.clips.iter().chain(taken) {
         let samples = read_at(path, rate, Limit::Cut(MAX_SECS), |_| {})?.samples;
         examples.push(Example { name: absolute(path), samples });
     }

@@ -53,10 +53,10 @@ pub(super) struct Args {
     #[arg(long, env = "EARWITNESS_JSON", value_parser = FalseyValueParser::new())]
     json: bool,
     /// Take the newest version back, so that the one before it is in force
-    #[arg(long, group = "instead", conflicts_with = "dir")]
+    #[arg(long, group = "instead", env = "EARWITNESS_UNDO", value_parser = FalseyValueParser::new(), conflicts_with = "dir")]
     undo: bool,
     /// List the versions
-    #[arg(long, group = "instead", conflicts_with = "dir")]
+    #[arg(long, group = "instead", env = "EARWITNESS_LIST", value_parser = FalseyValueParser::new(), conflicts_with = "dir")]
     list: bool,
 }
 

@@ -30,8 +30,10 @@ mod reload;
 pub mod review;
 mod service;
 pub mod settings;
+mod short_help;
 mod signals;
 mod summary;
+mod taken;
 mod time_zone;
 mod told;
 pub mod train;
@@ -139,7 +141,8 @@ pub fn guard(work: impl FnOnce() -> Result<()>) -> u8 {
 }
 
 fn parse_and_run(args: Vec<OsString>) -> Result<()> {
-    let parsed = command().try_get_matches_from(&args).and_then(|matches| Cli::from_arg_matches(&matches));
+    let shown = if short_help::is_asked_for(&args) { short_help::short(command()) } else { command() };
+    let parsed = shown.try_get_matches_from(&args).and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed {
         Ok(cli) => run(cli),
         Err(e) => match usage::sentence(&e, &args, command()) {

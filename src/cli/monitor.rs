@@ -1,6 +1,7 @@
 //! `earwitness monitor`: listen, name what is heard, keep the evidence.
 
 use std::io::{IsTerminal, Write, stdout};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::thread::Builder;
@@ -15,7 +16,7 @@ use super::reload::Reload;
 use super::settings::SettingsArgs;
 use super::summary::{self, Summary};
 use super::told::Told;
-use super::{Globals, logging, output, privacy, reload, time_zone};
+use super::{Globals, logging, output, privacy, reload, taken, time_zone};
 use crate::audio::source::CaptureOptions;
 use crate::config::{Config, Loaded, UiMode};
 use crate::engine::controls::Controls;
@@ -128,7 +129,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
         show_notices(recorder.notices(), Arc::clone(&slot))?;
     }
     let screen = if ui == UiMode::Tui {
-        screen(config, &slot, &stop, &controls)
+        screen(config, globals.labels_dir(), &slot, &stop, &controls)
     } else {
         while !thread.is_finished() && !recorder.lines_closed() && !stop.load(Ordering::Relaxed) {
             hang_ups.iter_mut().for_each(|reload| reload.look(&outside));
@@ -211,8 +212,16 @@ fn show_notices(notices: Receiver<Notice>, slot: Arc<SnapshotSlot>) -> Result<()
 
 /// Draws until the user quits or `stop` is set.
 #[cfg(feature = "tui")]
-fn screen(config: &Config, slot: &SnapshotSlot, stop: &AtomicBool, controls: &Controls) -> Result<()> {
-    crate::ui::run(slot, stop, controls, ui_options(config))
+fn screen(
+    config: &Config,
+    labels: Option<PathBuf>,
+    slot: &SnapshotSlot,
+    stop: &AtomicBool,
+    controls: &Controls,
+) -> Result<()> {
+    let keep = |dir: PathBuf| crate::ui::SoundKeeper::new(move |sound| taken::keep(&dir, sound));
+    let options = crate::ui::UiOptions { keep_sound: labels.map(keep), ..ui_options(config) };
+    crate::ui::run(slot, stop, controls, options)
 }
 
 /// What the terminal can show, and what the settings want of it.
@@ -241,7 +250,7 @@ pub(super) fn ui_options(config: &Config) -> crate::ui::UiOptions {
 
 /// This build has no screen.
 #[cfg(not(feature = "tui"))]
-fn screen(_: &Config, _: &SnapshotSlot, _: &AtomicBool, _: &Controls) -> Result<()> {
+fn screen(_: &Config, _: Option<PathBuf>, _: &SnapshotSlot, _: &AtomicBool, _: &Controls) -> Result<()> {
     Err(Error::usage("this build has no terminal UI; use --ui jsonl or --ui silent"))
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::detector::{DetectorParams, Edit};
+use crate::units::{SamplePos, SampleRate, StreamClock};
 
 /// Requests.
 #[derive(Debug, Default)]
@@ -12,9 +13,24 @@ pub struct Controls {
     focus: AtomicUsize,
     listen_steps: AtomicUsize,
     call_off: AtomicBool,
+    take: AtomicBool,
+    taken: Mutex<Option<TakenSound>>,
     /// Whether changes wait.
     changed: AtomicBool,
     changes: Mutex<Vec<Change>>,
+}
+
+/// The last seconds of an input, as a person asked for them.
+#[derive(Debug, Clone)]
+pub struct TakenSound {
+    /// The samples, at the model's rate.
+    pub samples: Vec<f32>,
+    /// The model's rate.
+    pub sample_rate: SampleRate,
+    /// Where the first sample is in the stream.
+    pub from: SamplePos,
+    /// Ties `from` to wall time.
+    pub clock: StreamClock,
 }
 
 /// A change of what is listened for, from the next stride on.
@@ -71,6 +87,26 @@ impl Controls {
     /// Whether that was asked for since the last look.
     pub fn take_call_off(&self) -> bool {
         self.call_off.swap(false, Ordering::Relaxed)
+    }
+
+    /// Asks for the last seconds of the input that is shown.
+    pub fn take_sound(&self) {
+        self.take.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that was asked for since the last look.
+    pub fn take_asked(&self) -> bool {
+        self.take.swap(false, Ordering::Relaxed)
+    }
+
+    /// Hands the sound over that was asked for.
+    pub fn hand_over(&self, sound: TakenSound) {
+        *self.taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(sound);
+    }
+
+    /// The sound that was asked for, once it is there.
+    pub fn taken(&self) -> Option<TakenSound> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Changes what is listened for.

@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
+use super::controls::TakenSound;
 use super::outside::Outside;
 use super::report::Totals;
 use super::snapshot::{ListenSummary, Snapshot};
 use super::worker::Worker;
+use crate::units::SamplePos;
+
+/// Longest sound that is handed to a person who asks for the last seconds, in seconds.
+const TAKEN_SECS: f64 = 5.0;
 
 impl Worker {
     /// Shows the state as it is now, of the input that is looked at; nothing before one is open.
@@ -59,6 +64,22 @@ impl Worker {
         let control = live.listener.push().control();
         for _ in 0..self.controls.take_listen_steps() {
             control.set_mode(control.mode().next());
+        }
+    }
+
+    /// A person may have asked for the last seconds of the input that is shown.
+    pub(super) fn hand_sound_over(&self) {
+        if !self.controls.take_asked() {
+            return;
+        }
+        let focus = self.controls.focus().min(self.inputs.len().saturating_sub(1));
+        let Some(input) = self.inputs.get(focus) else { return };
+        let (samples, clock) = (input.pipeline.history().samples(), input.pipeline.params().clock);
+        let end = samples.end();
+        let held = samples.clamp(end.saturating_sub(clock.sample_rate.samples(TAKEN_SECS))..end);
+        if let Some(taken) = samples.slice(held.clone()) {
+            let (samples, from) = (taken.to_vec(), SamplePos(held.start));
+            self.controls.hand_over(TakenSound { samples, sample_rate: clock.sample_rate, from, clock });
         }
     }
 

@@ -71,6 +71,7 @@ impl Worker {
     /// Status and snapshot, where they are due.
     pub(super) fn tell(&mut self, outside: &Outside<'_>) -> Result<()> {
         self.turn_listening();
+        self.hand_sound_over();
         let of_worker = OfWorker {
             load: self.gauge.load(),
             latency: self.gauge.latency(),

@@ -107,6 +107,7 @@ impl App {
             Action::Input(index) => self.go_to_input(index),
             Action::Listen => self.next_listen_mode(),
             Action::CallOff => self.call_off(),
+            Action::TakeSound => self.take_sound(),
             Action::Freeze => self.toggle_freeze(),
             Action::SwitchView => {
                 self.view = if self.view == View::Heard { View::Why } else { View::Heard };

@@ -1,5 +1,6 @@
 //! What a screen can ask of the engine, and what it says where it cannot.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::engine::controls::{Change, Controls};
@@ -16,6 +17,8 @@ pub enum Command {
     Edit(Edit),
     /// Give up the explanations that are pending.
     CallOff,
+    /// Take the last seconds of the input that is shown.
+    TakeSound,
 }
 
 impl Command {
@@ -26,6 +29,7 @@ impl Command {
             Self::NextListenMode => controls.next_listen_mode(),
             Self::Edit(edit) => controls.change(Change::Edit(edit)),
             Self::CallOff => controls.call_off_explanations(),
+            Self::TakeSound => controls.take_sound(),
         }
     }
 }
@@ -33,9 +37,12 @@ impl Command {
 /// How long a hint stays, unless a key comes first.
 pub(super) const HINT: Duration = Duration::from_secs(4);
 
-/// A sentence that says why a key did nothing.
-#[derive(Debug, Clone, Copy)]
+/// How long a hint stays that says what to do next.
+pub(super) const NEXT_STEP: Duration = Duration::from_secs(15);
+
+/// A sentence that says why a key did nothing, or what to do next.
+#[derive(Debug, Clone)]
 pub(super) struct Hint {
-    pub(super) text: &'static str,
+    pub(super) text: Cow<'static, str>,
     pub(super) left: Duration,
 }

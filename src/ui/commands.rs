@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::app::App;
-use super::command::{Command, HINT, Hint};
+use super::command::{Command, HINT, Hint, NEXT_STEP};
 use super::over::is_over;
+use crate::engine::controls::TakenSound;
 use crate::engine::report::Explained;
 use crate::engine::snapshot::Snapshot;
 
@@ -82,7 +83,28 @@ impl App {
         Some((self.wanted_input.unwrap_or(newest.focus).min(n - 1), n))
     }
 
+    /// Asks for the last seconds.
+    pub(super) fn take_sound(&mut self) {
+        match self.newest() {
+            None => {}
+            Some(_) if self.options.keep_sound.is_none() => {
+                self.hint("there is no folder for sounds; start with --labels DIR")
+            }
+            Some(snapshot) if is_over(snapshot) => {
+                self.hint("the inputs have ended; there is nothing to take any more")
+            }
+            Some(_) => self.commands.push(Command::TakeSound),
+        }
+    }
+
+    /// Keeps the last seconds, which were asked for, and says so.
+    pub(super) fn on_taken(&mut self, sound: &TakenSound) {
+        let Some(keeper) = self.options.keep_sound.clone() else { return };
+        let text = keeper.keep(sound).unwrap_or_else(|e| e.to_string());
+        self.hint = Some(Hint { text: text.into(), left: NEXT_STEP });
+    }
+
     pub(super) fn hint(&mut self, text: &'static str) {
-        self.hint = Some(Hint { text, left: HINT });
+        self.hint = Some(Hint { text: text.into(), left: HINT });
     }
 }

@@ -19,6 +19,8 @@ pub enum Action {
     Listen,
     /// Give up the explanations that are pending.
     CallOff,
+    /// Keep the last seconds, to learn a label from.
+    TakeSound,
     /// Stop or resume taking new snapshots.
     Freeze,
     /// Switch the waterfall between all sound and what the classifier used of it.
@@ -153,6 +155,7 @@ pub const TABLE: &[Binding] = &[
     bind(Action::Input(7), &[char_key('8')], INPUTS, None),
     bind(Action::Input(8), &[char_key('9')], INPUTS, None),
     bind(Action::Listen, &[char_key('l')], "play interpretation / input / silence", Some("listen")),
+    bind(Action::TakeSound, &[char_key('e')], "take the last 5 s, to enroll a label", None),
     bind(Action::CallOff, &[char_key('X')], "call off pending explanations", None),
     bind(Action::Freeze, &[char_key(' ')], "freeze the screen; listening goes on", Some("freeze")),
     bind(Action::Detail, &[special(KeyCode::Enter)], ENTER_ESC, Some("event")),

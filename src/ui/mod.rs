@@ -38,6 +38,6 @@ pub use app::App;
 pub use choices::{LabelOrder, Overlay, View};
 pub use command::Command;
 pub use draw::{MIN_HEIGHT, MIN_WIDTH, draw};
-pub use options::UiOptions;
+pub use options::{SoundKeeper, UiOptions};
 pub use palette::ThemeName;
 pub use terminal::run;

@@ -1,9 +1,38 @@
 //! What a terminal can show, and what the user wants of it.
 
+use std::fmt;
+use std::sync::Arc;
+
 use jiff::tz::TimeZone;
 
 use super::palette::ThemeName;
+use crate::engine::controls::TakenSound;
+use crate::error::Result;
 use crate::local_zone::local_zone;
+
+/// Keeps a sound that a person took, and says what to do next.
+type Keep = dyn Fn(&TakenSound) -> Result<String> + Send + Sync;
+
+/// What becomes of a sound that a person takes at the screen.
+#[derive(Clone)]
+pub struct SoundKeeper(Arc<Keep>);
+
+impl SoundKeeper {
+    /// Keeps sounds by `keep`, which returns one line that says what to do next.
+    pub fn new(keep: impl Fn(&TakenSound) -> Result<String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(keep))
+    }
+
+    pub(super) fn keep(&self, sound: &TakenSound) -> Result<String> {
+        (self.0)(sound)
+    }
+}
+
+impl fmt::Debug for SoundKeeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SoundKeeper")
+    }
+}
 
 /// Choices that hold for a whole run of the terminal UI.
 #[derive(Debug, Clone)]
@@ -20,6 +49,8 @@ pub struct UiOptions {
     pub mouse: bool,
     /// Leave as soon as the stream has ended or failed, instead of waiting for the user to quit.
     pub exit_on_end: bool,
+    /// Keeps the last seconds where a person takes them; without it, they cannot be taken.
+    pub keep_sound: Option<SoundKeeper>,
     /// Time zone of every clock shown.
     pub time_zone: TimeZone,
 }
@@ -34,6 +65,7 @@ impl Default for UiOptions {
             theme: ThemeName::Dark,
             mouse: false,
             exit_on_end: false,
+            keep_sound: None,
             time_zone: local_zone(),
         }
     }

@@ -112,8 +112,8 @@ fn is_useful(action: Action, snapshot: Option<&Snapshot>) -> bool {
 
 /// The first keys of the table that fit; for a moment, why a key did nothing; while a label is chosen, how it stands.
 pub(super) fn draw_footer(buffer: &mut Buffer, row: Rect, app: &App, theme: Theme) {
-    if let Some(hint) = app.hint {
-        let text = clip(hint.text, usize::from(row.width).saturating_sub(2));
+    if let Some(hint) = &app.hint {
+        let text = clip(&hint.text, usize::from(row.width).saturating_sub(2));
         buffer.set_string(row.x + 1, row.y, text, theme.warn());
         return;
     }

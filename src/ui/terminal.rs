@@ -149,6 +149,10 @@ fn show(
         let area = terminal.get_frame().area();
         changed |= read_keys(&keys, app, area, wait).map_err(|error| broken(&error))?;
         app.take_commands().into_iter().for_each(|command| command.apply(controls));
+        if let Some(sound) = controls.taken() {
+            app.on_taken(&sound);
+            changed = true;
+        }
     }
     Ok(())
 }

@@ -49,6 +49,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Templates are tried where the settings are checked.
     // … and methods are known by name.
     ("config", &["checked_file", "units", "error", "toml_text", "audio", "model", "interpret", "engine", "sinks"]),
+    // What programs that use the library start from.
+    ("prelude", &["units", "error", "dsp", "model", "interpret", "media", "engine", "eval"]),
     (
         "cli",
         &[

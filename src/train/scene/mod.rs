@@ -5,9 +5,11 @@ mod damage;
 pub mod load;
 mod rooms;
 mod sounds;
+mod standing_out;
 
 pub use rooms::random_room;
 pub use sounds::{Background, Material, Sound, block_samples};
+pub use standing_out::standing_out;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
