@@ -77,7 +77,10 @@ impl Worker {
         let (samples, clock) = (input.pipeline.history().samples(), input.pipeline.params().clock);
         let end = samples.end();
         let held = samples.clamp(end.saturating_sub(clock.sample_rate.samples(TAKEN_SECS))..end);
-        if let Some(taken) = samples.slice(held.clone()) {
+        if held.is_empty() {
+            // Nothing was heard yet; what comes first is handed over.
+            self.controls.take_sound();
+        } else if let Some(taken) = samples.slice(held.clone()) {
             let (samples, from) = (taken.to_vec(), SamplePos(held.start));
             self.controls.hand_over(TakenSound { samples, sample_rate: clock.sample_rate, from, clock });
         }

@@ -98,7 +98,7 @@ impl App {
     }
 
     /// Keeps the last seconds, which were asked for, and says so.
-    pub(super) fn on_taken(&mut self, sound: &TakenSound) {
+    pub fn on_taken(&mut self, sound: &TakenSound) {
         let Some(keeper) = self.options.keep_sound.clone() else { return };
         let text = keeper.keep(sound).unwrap_or_else(|e| e.to_string());
         self.hint = Some(Hint { text: text.into(), left: NEXT_STEP });

@@ -120,3 +120,22 @@ fn names_banks_and_files_that_cannot_be_used_are_refused() {
     let e = run.fails(4, &["explain", "a.wav", "--model", "everyday", "--labels", "own", "--out", "why"]);
     assert!(e.contains("own/gate.toml") && e.contains("missing"), "{e}");
 }
+
+/// Sounds that were taken in the monitor are learned from once, and belong to the label then.
+#[test]
+fn what_was_taken_becomes_the_labels_examples() {
+    let run = Run::new();
+    model_with_bank(&run.home().join("mine"));
+    let enroll = ["enroll", "trill", "--taken", "--model", "./mine", "--labels", "own"];
+    assert!(run.fails(2, &enroll).contains("press e in the monitor"));
+    fs::create_dir_all(run.home().join("own/taken")).unwrap();
+    for name in ["20261130T120000.000Z.wav", "20261130T120500.000Z.wav"] {
+        write_wav(&run.home().join("own/taken").join(name), RATE_HZ, 1, &trill(1.0));
+    }
+    let told = run.ok(&enroll).stdout;
+    assert!(told.starts_with("trill is learned from 2 recordings"), "{told}");
+    assert_eq!(fs::read_dir(run.home().join("own/taken")).unwrap().count(), 0);
+    assert!(run.home().join("own/examples/trill/20261130T120500.000Z.wav").is_file());
+    let label = fs::read_to_string(run.home().join("own/trill.toml")).unwrap();
+    assert!(label.contains("examples/trill/20261130T120000.000Z.wav"), "{label}");
+}

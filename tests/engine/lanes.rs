@@ -247,3 +247,17 @@ fn what_a_person_has_changed_holds_for_the_recordings_that_follow() {
     assert_eq!(snapshot.source, "c");
     assert!(snapshot.classes[0].edited && !snapshot.classes[0].enabled);
 }
+
+#[test]
+fn the_last_seconds_are_handed_over_where_a_person_asks_for_them() {
+    let sound = scene(3.0, &[]);
+    let worker = worker(vec![Recordings::new(&[("a", sound.clone())]).lane()], options());
+    let controls = worker.controls();
+    controls.take_sound();
+    run_all(worker, false);
+    let taken = controls.taken().unwrap();
+    let from = usize::try_from(taken.from.0).unwrap();
+    assert!(!taken.samples.is_empty() && taken.samples.len() <= 5 * RATE as usize);
+    assert_eq!(taken.samples, sound[from..from + taken.samples.len()]);
+    assert!(controls.taken().is_none(), "once");
+}

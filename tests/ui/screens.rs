@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use earwitness::engine::controls::TakenSound;
 use earwitness::engine::report::Explained;
 use earwitness::engine::snapshot::{EventSummary, Phase, Snapshot};
-use earwitness::ui::{App, Command, ThemeName, UiOptions};
+use earwitness::ui::{App, Command, SoundKeeper, ThemeName, UiOptions};
 use earwitness::units::SamplePos;
 use insta::assert_snapshot;
 use ratatui::style::{Color, Modifier};
@@ -118,6 +119,24 @@ fn an_explanation_that_is_pending_is_seen_and_can_be_called_off() {
     assert!(row(&missed).is_none());
     press(&mut missed, "X");
     assert!(missed.take_commands().is_empty(), "nothing is pending any more");
+}
+
+#[test]
+fn the_last_seconds_can_be_taken_and_the_next_step_is_shown() {
+    let mut nowhere = app(options(), snapshot());
+    press(&mut nowhere, "e");
+    assert!(nowhere.take_commands().is_empty());
+    let footer = |app: &App| text(&screen(app, 80, 24)).pop().unwrap();
+    assert!(footer(&nowhere).contains("start with --labels DIR"), "{}", footer(&nowhere));
+
+    let keep_sound = SoundKeeper::new(|sound| Ok(format!("{} samples kept", sound.samples.len())));
+    let mut app = app(UiOptions { keep_sound: Some(keep_sound), ..options() }, snapshot());
+    press(&mut app, "e");
+    assert_eq!(app.take_commands(), [Command::TakeSound]);
+    let clock = sample::clock();
+    let sound = TakenSound { samples: vec![0.5; 7], sample_rate: clock.sample_rate, from: SamplePos(3), clock };
+    app.on_taken(&sound);
+    assert!(footer(&app).contains("7 samples kept"), "{}", footer(&app));
 }
 
 #[test]

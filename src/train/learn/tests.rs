@@ -2,9 +2,17 @@ use super::*;
 
 const WIDTH: usize = 6;
 
-/// The bank: values 0…1, with the label heard where the first is large.
+/// The bank: values 0…1; the label is heard in every fourth embedding, where the first value is large.
 fn bank() -> Bank {
-    let rows = (0..400 * WIDTH).map(|i| ((i * i * 31 + i * 7) % 101) as f32 / 100.0).collect();
+    let value = |i: usize| {
+        let x = ((i * 7919 + (i / WIDTH).pow(2) * 31) % 997) as f32 / 997.0;
+        match (i % WIDTH, i / WIDTH % 4) {
+            (0, 0) => 0.9 + 0.1 * x,
+            (0, _) => 0.4 * x,
+            _ => x,
+        }
+    };
+    let rows = (0..400 * WIDTH).map(value).collect();
     Bank { network: "a".repeat(64), width: WIDTH, rows }
 }
 
