@@ -2,6 +2,7 @@
 
 mod args;
 mod compare;
+mod decisions;
 mod figures_file;
 mod loaded;
 mod stream;
@@ -35,11 +36,14 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
             &probe::Common { data, target: *target, model, folds, methods, json: json.as_deref(), seed: *seed },
         );
     }
-    if args.compares() {
+    if args.compares() && !args.decisions {
         return compare::run(args, globals);
     }
     let bar = output::progress("{msg} {wide_bar} {pos}/{len}");
     let loaded = Loaded::open(args, globals, &bar)?;
+    if args.decisions {
+        return decisions::run(args, &loaded, &bar);
+    }
     if loaded.package.manifest().l2i.is_none() {
         return loaded.classifier_alone(args, &bar);
     }

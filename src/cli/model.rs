@@ -149,6 +149,14 @@ fn facts(package: &Package) -> Vec<(&'static str, String)> {
             }),
         ),
     ];
+    rows.extend(m.flint.iter().map(|f| {
+        ("flint", format!("{} attributes, played above relevance {}", f.n_attributes, f.relevance_threshold))
+    }));
+    rows.extend(m.vibi.iter().map(|v| {
+        let percent = 100.0 * v.chosen;
+        ("vibi", format!("{percent:.0} % of chunks of {} frames and {} bands", v.chunk_frames, v.chunk_bands))
+    }));
+    rows.extend(m.iba.iter().map(|i| ("iba", format!("at {}, β {}", i.layer, i.beta))));
     rows.extend(m.drsa.iter().map(|(method, spec)| {
         let named = spec.names.values().flatten().filter(|name| !name.is_empty()).count();
         let names = if named > 0 { format!(", {named} with names") } else { String::new() };

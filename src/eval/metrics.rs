@@ -102,14 +102,20 @@ pub fn class_auprc(scores: &[f32], n_classes: usize, targets: &[Vec<usize>]) -> 
 /// the classifier as reference and the interpreter as other, this is the papers' fidelity. `None` for no clips.
 #[must_use]
 pub fn top_k_fidelity(reference: &[f32], other: &[f32], n_classes: usize, k: usize) -> Option<f64> {
-    let agreed: Vec<f64> = rows(reference, n_classes)
+    mean(&top_k_agreements(reference, other, n_classes, k))
+}
+
+/// For each clip: 1 where the class that `reference` puts first is among the `k` that `other` puts first, else 0. What
+/// [`top_k_fidelity`] averages, for [`bootstrap_interval`].
+#[must_use]
+pub fn top_k_agreements(reference: &[f32], other: &[f32], n_classes: usize, k: usize) -> Vec<f64> {
+    rows(reference, n_classes)
         .zip(rows(other, n_classes))
         .map(|(wanted, given)| {
             let inside = top_class(wanted).is_some_and(|class| rank(given, class) < k);
             if inside { 1.0 } else { 0.0 }
         })
-        .collect();
-    mean(&agreed)
+        .collect()
 }
 
 /// The mean; `None` of nothing.

@@ -23,6 +23,7 @@ mod mean;
 mod mel_mask;
 pub mod metrics;
 pub mod mixtures;
+pub mod own_decisions;
 pub mod probe;
 pub mod psds;
 pub mod report;

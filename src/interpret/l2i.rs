@@ -270,6 +270,10 @@ impl Explanation for L2iExplanation {
         shares
     }
 
+    fn decision(&self) -> &[f32] {
+        &self.logits
+    }
+
     fn is_named(&self, component: &ComponentShare) -> bool {
         self.shared.named.get(component.index).copied().unwrap_or(false)
     }

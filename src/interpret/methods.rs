@@ -5,13 +5,16 @@ use std::borrow::Cow;
 use super::Interpreter;
 use super::baseline::{AllOnes, Random};
 use super::concepts;
+use super::flint::Flint;
 use super::gradients::{self, GradientMethod};
 use super::guided::{self, GuidedMethod};
+use super::iba;
 use super::l2i::L2i;
 use super::lime::method::{Cut, Lime, PASSES, PASSES_ALLOWED};
 use super::lmac::LMac;
 use super::lrp;
 use super::relevance_mask::MaskForm;
+use super::vibi::Vibi;
 use crate::model::backward::PRESETS;
 use crate::model::device::ComputeDevice;
 use crate::model::manifest::{Architecture, CONCEPT_METHODS};
@@ -22,6 +25,8 @@ use crate::{Error, Result};
 pub const METHODS: &[&str] = &[
     "l2i",
     "lmac",
+    "flint",
+    "vibi",
     "lrp",
     "saliency",
     "smoothgrad",
@@ -31,6 +36,7 @@ pub const METHODS: &[&str] = &[
     "gradcam",
     "guided-gradcam",
     "gradient-shap",
+    "iba",
     "audiolime",
     "slime",
     "drsa",
@@ -54,6 +60,9 @@ const QUICK: [&str; 2] = ["lmac", "l2i"];
 
 /// Methods that ask the model hundreds of times about each segment: too slow for a table of a whole fold, unless they are named.
 pub const SLOW: &[&str] = &["audiolime", "slime"];
+
+/// Methods with a decision of their own, which repeats the classifier's: [`super::Explanation::decision`].
+pub const DECIDING: &[&str] = &["l2i", "flint", "vibi"];
 
 /// Masks that know nothing of the sound: they show what each metric says about nothing.
 pub const BASELINES: &[&str] = &["random", "all-ones"];
@@ -84,6 +93,8 @@ pub fn load(package: &Package, method: &str, device: &ComputeDevice, seed: u64) 
     match name {
         "l2i" => Ok(Box::new(L2i::load_on(package, device)?)),
         "lmac" => Ok(Box::new(LMac::load(package)?)),
+        "flint" => Ok(Box::new(Flint::load(package)?)),
+        "vibi" => Ok(Box::new(Vibi::load(package)?)),
         "random" => Ok(Box::new(Random::new(package, seed))),
         "all-ones" => Ok(Box::new(AllOnes::new(package))),
         "lrp" => Ok(Box::new(lrp::load(package, options.preset.unwrap_or(lrp::DEFAULT_PRESET), form)?)),
@@ -92,6 +103,7 @@ pub fn load(package: &Package, method: &str, device: &ComputeDevice, seed: u64) 
         "integrated-gradients" => gradient(GradientMethod::IntegratedGradients),
         "input-x-gradient" => gradient(GradientMethod::InputXGradient),
         "gradient-shap" => gradient(GradientMethod::GradientShap),
+        "iba" => Ok(Box::new(iba::load(package, form, seed)?)),
         "drsa" => concepts("drsa"),
         "dsa" => concepts("dsa"),
         "prca" => concepts("prca"),
@@ -211,7 +223,7 @@ fn cuts(method: &str) -> Option<&'static [(&'static str, Cut)]> {
 
 /// Whether the method's mask is made of relevance.
 fn attributes(method: &str) -> bool {
-    !matches!(method, "l2i" | "lmac") && cuts(method).is_none() && !BASELINES.contains(&method)
+    !matches!(method, "l2i" | "lmac" | "flint" | "vibi") && cuts(method).is_none() && !BASELINES.contains(&method)
 }
 
 fn looks_at_a_block(method: &str) -> bool {
@@ -280,6 +292,9 @@ pub fn available(package: &Package) -> Vec<&'static str> {
     let has = |method: &&str| match *method {
         "l2i" => package.manifest().l2i.as_ref().is_some_and(|l2i| l2i.weights.is_some()),
         "lmac" => package.manifest().lmac.is_some(),
+        "flint" => package.manifest().flint.is_some(),
+        "vibi" => package.manifest().vibi.is_some(),
+        "iba" => package.manifest().iba.is_some(),
         method if CONCEPT_METHODS.contains(&method) => package.manifest().drsa.contains_key(method),
         _ => true,
     };

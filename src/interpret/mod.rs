@@ -7,16 +7,21 @@
 
 mod attribution;
 pub mod baseline;
+pub mod bottleneck;
 pub mod concepts;
+pub mod flint;
 pub mod gradients;
 pub mod guided;
+pub mod iba;
 pub mod l2i;
 pub mod lime;
 pub mod lmac;
 pub mod lrp;
 pub mod methods;
+mod parts;
 pub mod relevance_mask;
 pub mod sound_name;
+pub mod vibi;
 
 pub use attribution::Attributor;
 
@@ -130,6 +135,12 @@ pub trait Explanation: Send + Sync {
 
     /// Share of the decision for `class` that each frame has, `[n_frames]`; may be negative.
     fn evidence(&self, class: ClassId) -> Vec<f32>;
+
+    /// The method's own answer for every class before sigmoid or softmax, of methods that repeat the classifier's decision;
+    /// empty for the others.
+    fn decision(&self) -> &[f32] {
+        &[]
+    }
 
     /// What the masks do to magnitudes.
     fn mask_scale(&self) -> MaskScale {

@@ -107,9 +107,8 @@ impl RelevanceMask {
     #[must_use]
     pub fn mask(&self, relevance: &[f32], log_magnitude: &[f32]) -> Vec<f32> {
         if let Some(bands) = self.band_mask(relevance) {
-            let mut mask = self.spread(&bands, log_magnitude.len());
-            // Rounding may leave the mean of ones above 1.
-            mask.iter_mut().for_each(|m| *m = m.min(1.0));
+            let mut mask = vec![0.0; log_magnitude.len()];
+            self.spread_mask(&bands, &mut mask);
             return mask;
         }
         let dropped = if self.form == MaskForm::ThesisConcept { CONCEPT_DROPPED } else { THESIS_DROPPED };
@@ -121,13 +120,25 @@ impl RelevanceMask {
         as_loud(&gain, log_magnitude)
     }
 
+    /// A mask in bands spread over the bins, by the transposed filterbank: `[n, n_mels]` to `[n, n_bins]`, each 0…1; stops at
+    /// the shorter of the two.
+    pub fn spread_mask(&self, bands: &[f32], out: &mut [f32]) {
+        self.spread_over(bands, out);
+        // Rounding may leave the mean of ones above 1.
+        out.iter_mut().for_each(|m| *m = m.min(1.0));
+    }
+
     /// Bands to bins by the transposed filterbank.
     fn spread(&self, bands: &[f32], n_values: usize) -> Vec<f32> {
         let mut out = vec![0.0; n_values];
+        self.spread_over(bands, &mut out);
+        out
+    }
+
+    fn spread_over(&self, bands: &[f32], out: &mut [f32]) {
         for (bands, out) in bands.chunks_exact(self.bank.n_mels()).zip(out.chunks_exact_mut(self.n_bins())) {
             self.bank.transpose_gain(bands, out);
         }
-        out
     }
 
     /// Linear gain of each bin, so that the bands of the new spectrum are the old ones times `bands`: least squares without

@@ -3,10 +3,12 @@
 //! Reading happens in two steps: the text must fit the types here (an unknown key is an error), then
 //! [`Manifest::check`] judges the values. The DSP and the nets are built from what passed.
 
+mod bounds;
 mod check;
 mod concepts;
 mod front_end;
 mod label;
+mod rivals;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use concepts::{CONCEPT_METHODS, ConceptsSpec, is_name, name_rule};
 pub use front_end::FrontEndSpec;
 pub use label::{GROUPS, Label, by_group, is_group_name};
+pub use rivals::{Flint, Iba, VIBI_PLACE, Vibi};
 
 use super::causal::Block;
 use super::sequential::LayerSpec;
@@ -52,6 +55,15 @@ pub struct Manifest {
     /// The decoder that makes masks, where one was trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lmac: Option<Lmac>,
+    /// FLINT, where it was trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flint: Option<Flint>,
+    /// VIBI, where it was trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vibi: Option<Vibi>,
+    /// What IBA knows of a layer, where it was trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iba: Option<Iba>,
     /// Concepts in a hidden layer, by the way in which they were found ([`CONCEPT_METHODS`]).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub drsa: BTreeMap<String, ConceptsSpec>,
@@ -338,6 +350,9 @@ impl Manifest {
             files.extend(l2i.weights.as_deref().map(|w| ("l2i.weights".to_owned(), w)));
         }
         files.extend(self.lmac.as_ref().map(|lmac| ("lmac.weights".to_owned(), lmac.weights.as_str())));
+        files.extend(self.flint.as_ref().map(|flint| ("flint.weights".to_owned(), flint.weights.as_str())));
+        files.extend(self.vibi.as_ref().map(|vibi| ("vibi.weights".to_owned(), vibi.weights.as_str())));
+        files.extend(self.iba.as_ref().map(|iba| ("iba.weights".to_owned(), iba.weights.as_str())));
         files.extend(self.drsa.iter().map(|(method, c)| (format!("drsa.{method}.weights"), c.weights.as_str())));
         files
     }

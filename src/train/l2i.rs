@@ -11,16 +11,16 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use serde::Serialize;
 
 use super::adam::{Adam, AdamParams, one_cycle};
 use super::augment::AugmentParams;
 use super::checkpoint::Checkpoint;
 use super::classifier::{Clips, example_rng};
-use super::{loss, params};
+use super::decisions::Decisions;
+use super::loss::fidelity;
+use super::params;
 use crate::dsp::{FrontEnd, FrontEndParams, Spectrogram, StftParams, log1p_magnitude, stft};
-use crate::eval::metrics;
-use crate::model::classifier::{Network, probabilities};
+use crate::model::classifier::Network;
 use crate::model::l2i::{Dropout, L2iConfig, L2iNet};
 use crate::model::manifest::Activation;
 use crate::model::tensors::Arrays;
@@ -78,23 +78,6 @@ pub struct L2iEpoch {
     pub decisions: Decisions,
     /// Seconds that the epoch's training took.
     pub secs: f64,
-}
-
-/// How the interpreter decides, beside the classifier, on clips as they are: a row of Table VIII of the extended paper.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct Decisions {
-    /// Share of clips where Θ's top class is right, if there are any.
-    pub accuracy: Option<f64>,
-    /// Macro-AUPRC of Θ.
-    pub macro_auprc: Option<f64>,
-    /// Share of clips where the classifier's top class is right.
-    pub classifier_accuracy: Option<f64>,
-    /// Macro-AUPRC of the classifier.
-    pub classifier_macro_auprc: Option<f64>,
-    /// Share of clips where Θ's top class is the classifier's.
-    pub fidelity_top1: Option<f64>,
-    /// Share of clips where the classifier's top class is among Θ's five.
-    pub fidelity_top5: Option<f64>,
 }
 
 /// What the caller watches.
@@ -270,14 +253,7 @@ pub fn losses(
     let (batch, frames, k) = h.dims3()?;
     let rebuilt = h.reshape((batch * frames, k))?.matmul(w_t)?;
     let reconstruction = (rebuilt - log_magnitude.reshape((batch * frames, ()))?)?.sqr()?.mean_all()?;
-    let n_classes = how.net.n_classes;
-    let rows = logits.to_vec2::<f32>()?;
-    let targets: Vec<f32> = rows.iter().flat_map(|row| probabilities(row, how.activation)).collect();
-    let targets = Tensor::from_vec(targets, (batch, n_classes), &Device::Cpu)?;
-    let fidelity = match how.activation {
-        Activation::Sigmoid => (loss::binary_cross_entropy(&forward.logits, &targets)? * n_classes as f64)?,
-        Activation::Softmax => loss::soft_cross_entropy(&forward.logits, &targets)?,
-    };
+    let fidelity = fidelity(&forward.logits, logits, how.activation)?;
     let total = ((&reconstruction * f64::from(how.reconstruction))?
         + (&fidelity * f64::from(how.fidelity))?
         + (h.mean_all()? * f64::from(how.sparsity))?)?;
@@ -380,24 +356,8 @@ pub fn spectra(front_end: &mut FrontEnd, samples: &[f32], n_frames: usize) -> Re
 /// # Errors
 /// If the networks do not fit the front end.
 pub fn decisions(how: &L2iTraining, classifier: &dyn Network, net: &L2iNet, clips: &Clips) -> Result<Decisions> {
-    let mut front_end = FrontEnd::new(&how.front_end)?;
-    let (mut reference, mut other) = (Vec::new(), Vec::new());
-    for samples in &clips.samples {
-        let columns = super::classifier::segment_features(&mut front_end, samples, how.net.n_frames)?;
-        let x = Tensor::from_vec(columns, (1, how.net.n_frames, how.front_end.mel.n_mels), &Device::Cpu)?;
-        let decision = classifier.forward(&x)?;
-        reference.extend(decision.logits.flatten_all()?.to_vec1::<f32>()?);
-        other.extend(net.forward(&decision.taps, None)?.logits.flatten_all()?.to_vec1::<f32>()?);
-    }
-    let n = how.net.n_classes;
-    Ok(Decisions {
-        accuracy: metrics::accuracy(&other, n, &clips.targets),
-        macro_auprc: metrics::macro_auprc(&other, n, &clips.targets),
-        classifier_accuracy: metrics::accuracy(&reference, n, &clips.targets),
-        classifier_macro_auprc: metrics::macro_auprc(&reference, n, &clips.targets),
-        fidelity_top1: metrics::top_k_fidelity(&reference, &other, n, 1),
-        fidelity_top5: metrics::top_k_fidelity(&reference, &other, n, 5),
-    })
+    let answer = |_: &Tensor, taps: &[Tensor]| Ok(net.forward(taps, None)?.logits);
+    super::decisions::decisions(&how.front_end, how.net.n_frames, classifier, &answer, clips)
 }
 
 /// Fresh arrays: uniform within ±1/√fan-in, as PyTorch's default.

@@ -2,6 +2,7 @@
 
 pub mod adam;
 pub mod augment;
+pub mod beside;
 pub mod by_design;
 pub mod causal;
 pub mod checkpoint;
@@ -9,10 +10,13 @@ pub mod classifier;
 mod clip_meta;
 pub(crate) mod csv;
 pub mod dataset;
+pub mod decisions;
 pub mod dictionary;
 pub mod digits;
 pub mod drsa;
 pub mod enroll;
+pub mod flint;
+pub mod iba;
 pub mod l2i;
 pub mod learn;
 pub mod linear;
@@ -31,3 +35,4 @@ mod sigmoid;
 pub mod sparse_code;
 pub mod synthetic;
 mod synthetic_noise;
+pub mod vibi;

@@ -20,5 +20,7 @@ mod lmac_interpret;
 mod lmac_train;
 mod nmf_properties;
 mod resume;
+mod rivals;
+mod rivals_golden;
 mod sequential_golden;
 mod vgg_golden;

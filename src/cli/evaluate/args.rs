@@ -23,6 +23,7 @@ Examples:
   earwitness evaluate --data esc13 --model models/mine --folds 4 --json scores.json
   earwitness evaluate --data esc13 --folds 4 --noise noise --methods all --json tables.json
   earwitness evaluate --data esc13 --folds 4 --corrupt noise,overlap
+  earwitness evaluate --data esc13 --folds 4 --decisions
   earwitness evaluate --data esc13 --folds 4 --sanity --flipping --plots pictures
   earwitness evaluate --data esc13 --folds 4 --methods l2i,lrp --roar retrained
   earwitness evaluate --stream yard.wav --truth yard.csv --json yard.json
@@ -32,6 +33,8 @@ and meta/esc50.csv. Without --methods, --sets and --corrupt the classifier and, 
 model has them, the components of L2I are measured; with them, methods are compared as in
 the L-MAC and L2I papers, and the tables are Markdown. docs/tables.md explains each
 figure.
+With --decisions, evaluate measures the methods that have a decision of their own, which repeats the
+classifier's (l2i, flint, vibi): how often it does.
 With a probe, evaluate runs the probes of --methods (default: all) instead. Measuring all
 methods takes long; use --limit and --probe-clips for a quick look. --roar trains a
 classifier for every method and share, which takes hours.
@@ -68,6 +71,9 @@ pub struct Args {
     /// Compare these methods, as in l2i,lrp:epsilon,random; `all` is every one the model has, and the baselines
     #[arg(long, value_name = "METHOD,…", env = "EARWITNESS_METHODS", value_delimiter = ',', value_parser = MethodParser::ANY)]
     pub methods: Vec<String>,
+    /// Measure how the methods decide that decide themselves: fidelity to the classifier, accuracy, and F1 of several labels
+    #[arg(long, env = "EARWITNESS_DECISIONS", conflicts_with_all = ["stream", "markdown", "sets", "corrupt"], value_parser = FalseyValueParser::new())]
+    pub decisions: bool,
     /// The evaluation sets to compare on [default: in-domain,out-of-domain]
     #[arg(long, value_name = "SET,…", env = "EARWITNESS_SETS", value_delimiter = ',', value_parser = PossibleValuesParser::new(SetKind::TABLES.map(SetKind::name)))]
     pub sets: Vec<String>,

@@ -1,5 +1,7 @@
 //! A model and the clips that it is measured on.
 
+use std::borrow::Cow;
+
 use indicatif::ProgressBar;
 
 use super::args::Args;
@@ -65,17 +67,22 @@ impl Loaded {
         };
         let explain = |segment: &Segment<'_>| l2i.explain_fully(segment);
         let step = &mut stepper(bar, "measuring");
+        let (clips, targets) = self.limited(args);
+        evaluate(&self.package, &clips, &targets, explain, &options, step)
+    }
+
+    /// As many clips as --limit asks for, and their classes.
+    pub(super) fn limited(&self, args: &Args) -> (Cow<'_, [Vec<f32>]>, Cow<'_, [Vec<usize>]>) {
         let Some(limit) = args.limit.filter(|limit| *limit < self.clips.len()) else {
-            return evaluate(&self.package, &self.clips, &self.targets, explain, &options, step);
+            return (Cow::Borrowed(&self.clips), Cow::Borrowed(&self.targets));
         };
         let chosen = balanced(&self.targets, limit);
-        let clips: Vec<Vec<f32>> = chosen.iter().map(|i| self.clips[*i].clone()).collect();
-        let targets: Vec<Vec<usize>> = chosen.iter().map(|i| self.targets[*i].clone()).collect();
-        evaluate(&self.package, &clips, &targets, explain, &options, step)
+        let clips = chosen.iter().map(|i| self.clips[*i].clone()).collect();
+        (Cow::Owned(clips), Cow::Owned(chosen.iter().map(|i| self.targets[*i].clone()).collect()))
     }
 }
 
-fn stepper(bar: &ProgressBar, what: &'static str) -> impl FnMut(usize, usize) {
+pub(super) fn stepper(bar: &ProgressBar, what: &'static str) -> impl FnMut(usize, usize) {
     let bar = bar.clone();
     move |done, all| {
         bar.set_message(what);

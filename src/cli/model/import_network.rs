@@ -142,6 +142,9 @@ fn manifest(
         },
         l2i: None,
         lmac: None,
+        flint: None,
+        vibi: None,
+        iba: None,
         drsa: BTreeMap::new(),
         files: Default::default(),
         training: Some(Training {

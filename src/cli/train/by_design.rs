@@ -56,6 +56,9 @@ pub(super) fn run(args: &Args, out: &Path) -> Result<()> {
     // Scores and all other parts were of another classifier.
     manifest.scores.clear();
     manifest.lmac = None;
+    manifest.flint = None;
+    manifest.vibi = None;
+    manifest.iba = None;
     manifest.drsa.clear();
     manifest.files.clear();
     let l2i = manifest.l2i.as_mut().ok_or_else(|| Error::bug("a manifest lost its [l2i]"))?;

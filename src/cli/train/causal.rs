@@ -130,6 +130,9 @@ fn manifest(args: &Args, how: &CausalTraining, loaded: &Loaded, about: String) -
         },
         l2i: None,
         lmac: None,
+        flint: None,
+        vibi: None,
+        iba: None,
         drsa: BTreeMap::new(),
         files: Default::default(),
         training: Some(Training {

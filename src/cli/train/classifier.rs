@@ -84,6 +84,9 @@ fn manifest(args: &Args, recipe: &Recipe, loaded: &data::Loaded) -> Manifest {
         classifier: recipe.classifier.clone(),
         l2i: None,
         lmac: None,
+        flint: None,
+        vibi: None,
+        iba: None,
         drsa: BTreeMap::new(),
         files: Default::default(),
         training: Some(Training {

@@ -178,15 +178,7 @@ pub(super) fn show(bar: &mut Bar, progress: &L2iProgress) -> bool {
                 "epoch {}: loss {:.4} (reconstruction {:.4}, fidelity {:.4}, labels {:.4}), {:.1} s",
                 e.epoch, e.loss, e.reconstruction, e.fidelity_loss, e.prediction_loss, e.secs
             );
-            let d = &e.decisions;
-            if let (Some(f), Some(own), Some(of_classifier)) = (d.fidelity_top1, d.accuracy, d.classifier_accuracy) {
-                line += &format!(
-                    ", top-1 fidelity {:.1} %, accuracy {:.1} % (classifier {:.1} %)",
-                    100.0 * f,
-                    100.0 * own,
-                    100.0 * of_classifier
-                );
-            }
+            line += &e.decisions.to_string();
             bar.epoch(e.epoch, &line)
         }
     }

@@ -1,6 +1,7 @@
 //! `earwitness train`: make a model package from a data set.
 
 pub mod baseline;
+mod beside;
 mod by_design;
 mod causal;
 pub mod classifier;
@@ -8,12 +9,15 @@ mod classifier_args;
 pub(super) mod data;
 pub mod dictionary;
 pub mod drsa;
+pub mod flint;
+pub mod iba;
 mod interpreter;
 pub mod l2i;
 pub mod lmac;
 mod recipe;
 mod start;
 pub mod synthetic;
+pub mod vibi;
 
 const AFTER_HELP: &str = "\
 Examples, in this order:
@@ -22,6 +26,9 @@ Examples, in this order:
   earwitness train l2i        --data esc13 --noise noise --model models/mine
   earwitness train lmac       --data esc13 --noise noise --model models/mine
   earwitness train drsa       --data esc13 --model models/mine
+  earwitness train flint      --data esc13 --noise noise --model models/mine
+  earwitness train vibi       --data esc13 --noise noise --model models/mine
+  earwitness train iba        --data esc13 --model models/mine
   earwitness evaluate         --data esc13 --model models/mine
 
 The data set has the layout of ESC-50: audio/FOLD-SOURCE-TAKE-CLASS.wav (flac, ogg)
@@ -39,6 +46,12 @@ pub enum TrainCommand {
     L2i(l2i::Args),
     /// Train the decoder of L-MAC and add it to a package
     Lmac(lmac::Args),
+    /// Train the attributes of FLINT and add them to a package
+    Flint(flint::Args),
+    /// Train VIBI's choice of chunks and add it to a package
+    Vibi(vibi::Args),
+    /// Learn how a hidden layer's values are distributed, for IBA, and add it to a package
+    Iba(iba::Args),
     /// Find concepts in a hidden layer and add them to a package
     Drsa(drsa::Args),
     /// Train classifiers on a dictionary alone, without a network, and compare models with them
@@ -57,6 +70,9 @@ pub fn run(command: &TrainCommand) -> crate::Result<()> {
         TrainCommand::Dictionary(args) => dictionary::run(args),
         TrainCommand::L2i(args) => interpreter::run(args),
         TrainCommand::Lmac(args) => lmac::run(args),
+        TrainCommand::Flint(args) => flint::run(args),
+        TrainCommand::Vibi(args) => vibi::run(args),
+        TrainCommand::Iba(args) => iba::run(args),
         TrainCommand::Drsa(args) => drsa::run(args),
         TrainCommand::Baseline(args) => baseline::run(args),
         TrainCommand::Synthetic(args) => synthetic::run(args),

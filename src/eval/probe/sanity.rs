@@ -27,7 +27,7 @@ use crate::units::ClassId;
 use crate::{Error, Result};
 
 /// Methods with trained networks of their own, which stay as they are.
-const OWN_NETWORKS: [&str; 2] = ["l2i", "lmac"];
+const OWN_NETWORKS: [&str; 4] = ["l2i", "lmac", "flint", "vibi"];
 
 /// One method's figures.
 #[derive(Debug, Clone, PartialEq, Serialize)]

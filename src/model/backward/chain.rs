@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Chain, Composite, Halfway, Hidden, Prepared, Propagation, ReluGradient, Reversible};
+use super::{Above, Chain, Composite, Halfway, Hidden, Prepared, Propagation, ReluGradient, Reversible};
 use crate::Result;
 
 impl Reversible for Chain {
@@ -35,6 +35,20 @@ impl Reversible for Chain {
         let gradient = |layer| self.gradient_behind(&pass, class, ReluGradient::Plain, layer);
         let at = |layer| self.hidden(&pass, layer).map(|hidden| (hidden, gradient(layer)));
         Ok(self.behind_block(block).and_then(at))
+    }
+
+    fn above(&self, segment: &[f32], block: usize) -> Result<Option<Above<'_>>> {
+        let Some(layer) = self.behind_block(block) else { return Ok(None) };
+        let pass = self.forward(segment)?;
+        let (Some(hidden), Some(step)) = (self.hidden(&pass, layer), pass.steps.get(layer)) else { return Ok(None) };
+        let size = [step.height, step.width];
+        let layers = &self.layers[layer..];
+        Ok(Some(Above::new(hidden, move |values, slopes| {
+            let steps = self.run(layers, size, values.to_vec());
+            let seed = slopes(steps.last().map_or(&[], |step| &step.sums));
+            let back = layers.iter().zip(&steps).rev();
+            back.fold(seed, |grad, (layer, step)| self.step_back(layer, step, grad, ReluGradient::Plain))
+        })))
     }
 
     fn propagation(self: Arc<Self>, preset: &str, low: f32, high: f32) -> Result<Box<dyn Propagation>> {

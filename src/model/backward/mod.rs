@@ -18,7 +18,7 @@ mod rules;
 mod sequential;
 
 pub use composite::{Composite, PRESETS, Prepared};
-pub use reversible::{Halfway, Propagation, Reversible};
+pub use reversible::{Above, Halfway, Propagation, Reversible};
 pub use rules::{Rule, STABILISER};
 
 pub(crate) use self::map::LinearMap;
@@ -200,11 +200,15 @@ impl Chain {
     /// As [`Self::check`].
     pub fn forward(&self, segment: &[f32]) -> Result<Pass> {
         self.check(segment)?;
+        let n_frames = segment.len() / self.n_mels;
+        Ok(Pass { steps: self.run(&self.layers, [n_frames, self.n_mels], segment.to_vec()), n_values: segment.len() })
+    }
+
+    /// Runs some layers on an image `[height, width]`.
+    fn run(&self, layers: &[Layer], [mut height, mut width]: [usize; 2], mut input: Vec<f32>) -> Vec<Step> {
         let n_mels = self.n_mels;
-        let n_frames = segment.len() / n_mels;
-        let mut steps = Vec::with_capacity(self.layers.len());
-        let (mut height, mut width, mut input) = (n_frames, n_mels, segment.to_vec());
-        for layer in &self.layers {
+        let mut steps = Vec::with_capacity(layers.len());
+        for layer in layers {
             let mut sums = Vec::new();
             let (mut next_height, mut next_width) = (height, width);
             let output = match layer {
@@ -251,7 +255,7 @@ impl Chain {
             steps.push(Step { height, width, input, sums });
             (height, width, input) = (next_height, next_width, output);
         }
-        Ok(Pass { steps, n_values: segment.len() })
+        steps
     }
 
     /// The input that layer `layer` was given. Places of a line of samples are frames.
@@ -278,7 +282,12 @@ impl Chain {
     #[must_use]
     pub fn gradient_behind(&self, pass: &Pass, class: usize, relu: ReluGradient, layer: usize) -> Vec<f32> {
         let seed = one_hot(pass.logits().len(), class, 1.0);
-        self.walk(pass, seed, layer, |layer, step, mut grad| match layer {
+        self.walk(pass, seed, layer, |layer, step, grad| self.step_back(layer, step, grad, relu))
+    }
+
+    /// The gradient by a layer's input, from that by its output.
+    fn step_back(&self, layer: &Layer, step: &Step, mut grad: Vec<f32>, relu: ReluGradient) -> Vec<f32> {
+        match layer {
             Layer::InputPool(frames) => pooling::input_gradient(&grad, self.n_mels, *frames, step.input.len()),
             Layer::Conv(linear) => {
                 let guided = relu == ReluGradient::Guided;
@@ -297,7 +306,7 @@ impl Chain {
             }
             Layer::Flatten => grad,
             Layer::Dense(linear) => linear.backward(1, 1, &linear.weights, &grad),
-        })
+        }
     }
 
     /// Relevance of the input for a class's logit, `[n_frames, n_mels]`, by the rules that were prepared; zeros for a

@@ -40,12 +40,50 @@ pub trait Reversible: Send + Sync {
     /// As [`Self::check`].
     fn block_gradient(&self, segment: &[f32], class: usize, block: usize) -> Result<Option<(Hidden, Vec<f32>)>>;
 
+    /// The network from the output of a block on, with that output; nothing for a block that there is not.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    fn above(&self, segment: &[f32], block: usize) -> Result<Option<Above<'_>>>;
+
     /// Layer-wise relevance propagation with the rules of a preset ([`PRESETS`](super::PRESETS)). `low` and `high` are the
     /// ends of the range of the input.
     ///
     /// # Errors
     /// A usage error for a name that is none.
     fn propagation(self: Arc<Self>, preset: &str, low: f32, high: f32) -> Result<Box<dyn Propagation>>;
+}
+
+/// Runs values of a block's output on to the logits, asks for the slopes of a loss by them, and carries these back.
+type There<'a> = Box<dyn Fn(&[f32], &dyn Fn(&[f32]) -> Vec<f32>) -> Vec<f32> + Sync + 'a>;
+
+/// A network from the output of a block on.
+pub struct Above<'a> {
+    hidden: Hidden,
+    there_and_back: There<'a>,
+}
+
+impl<'a> Above<'a> {
+    /// What is above a block with this output; `there_and_back` is what [`Self::gradient`] does.
+    pub(crate) fn new(
+        hidden: Hidden,
+        there_and_back: impl Fn(&[f32], &dyn Fn(&[f32]) -> Vec<f32>) -> Vec<f32> + Sync + 'a,
+    ) -> Self {
+        Self { hidden, there_and_back: Box::new(there_and_back) }
+    }
+
+    /// The block's output.
+    #[must_use]
+    pub const fn hidden(&self) -> &Hidden {
+        &self.hidden
+    }
+
+    /// Gradient of a loss by the block's output where that is `values`, `[height, width, channels]`: `slopes` gives the loss'
+    /// gradient by the logits, one a class, from the logits.
+    #[must_use]
+    pub fn gradient(&self, values: &[f32], slopes: &dyn Fn(&[f32]) -> Vec<f32>) -> Vec<f32> {
+        (self.there_and_back)(values, slopes)
+    }
 }
 
 /// Relevance by rules that were prepared for one network.

@@ -14,8 +14,8 @@ use super::network::Folded;
 use super::spec::{Kind, LayerSpec};
 use super::{CausalConfig, CausalNet};
 use crate::model::backward::{
-    Composite, Halfway, Hidden, LayerRule, LinearMap, Propagation, ReluGradient, Reversible, STABILISER, Surroundings,
-    divide,
+    Above, Composite, Halfway, Hidden, LayerRule, LinearMap, Propagation, ReluGradient, Reversible, STABILISER,
+    Surroundings, divide,
 };
 use crate::{Error, Result};
 
@@ -75,11 +75,15 @@ impl CausalNet {
 impl ReversibleCausal {
     fn pass(&self, segment: &[f32]) -> Result<Pass> {
         self.check(segment)?;
-        let mut frames = segment.len() / self.config.n_mels;
-        let mut seen: Vec<Seen> = Vec::with_capacity(self.layers.len());
-        for layer in &self.layers {
+        Ok(self.pass_from(Vec::with_capacity(self.layers.len()), segment.len() / self.config.n_mels, segment))
+    }
+
+    /// Goes on behind the layers that were `seen`, whose last gave `input` of so many frames. Nothing but the last one's output
+    /// is read of these.
+    fn pass_from(&self, mut seen: Vec<Seen>, mut frames: usize, input: &[f32]) -> Pass {
+        for layer in &self.layers[seen.len()..] {
             let spec = &layer.spec;
-            let input = seen.last().map_or_else(|| segment.to_vec(), |below| below.output.clone());
+            let input = seen.last().map_or_else(|| input.to_vec(), |below| below.output.clone());
             let sums = layer.forward(frames, spec.bands[0], layer, &input);
             let mut output: Vec<f32> = if spec.relu { sums.iter().map(|z| z.max(0.0)).collect() } else { sums.clone() };
             if let Some(r) = spec.residual {
@@ -88,7 +92,7 @@ impl ReversibleCausal {
             seen.push(Seen { frames, input, sums, output });
             frames /= spec.stride[0];
         }
-        Ok(Pass { seen })
+        Pass { seen }
     }
 
     /// The output of layer `layer`.
@@ -137,11 +141,26 @@ impl ReversibleCausal {
     /// If the segment does not fit.
     pub fn pull_back(&self, segment: &[f32], weights: &[f32]) -> Result<Vec<f32>> {
         let pass = self.pass(segment)?;
+        Ok(self.carry(&pass, self.slopes(&pass, weights), ReluGradient::Plain, 0))
+    }
+
+    /// Gradient of a weighted sum of all classes' logits by the frames' logits.
+    fn slopes(&self, pass: &Pass, weights: &[f32]) -> Vec<f32> {
         let mut seed = vec![0.0; pass.seen.last().map_or(0, |seen| seen.output.len())];
         for (class, weight) in weights.iter().enumerate().filter(|(_, weight)| **weight != 0.0) {
-            seed.iter_mut().zip(self.slope(&pass, class)).for_each(|(s, slope)| *s += weight * slope);
+            seed.iter_mut().zip(self.slope(pass, class)).for_each(|(s, slope)| *s += weight * slope);
         }
-        Ok(self.carry(&pass, seed, ReluGradient::Plain, 0))
+        seed
+    }
+
+    /// The logits of the pooled probabilities, one a class.
+    fn pooled_logits(&self, pass: &Pass) -> Vec<f32> {
+        let logit = |class| {
+            let (_, sum, squares) = self.pooled(pass, class);
+            let pooled = (squares / sum).clamp(1e-7, 1.0 - 1e-7);
+            (pooled / (1.0 - pooled)).ln()
+        };
+        (0..self.config.n_classes).map(logit).collect()
     }
 
     /// Gradient of a class's logit by the input of layer `down_to`.
@@ -223,13 +242,7 @@ impl Reversible for ReversibleCausal {
     }
 
     fn logits(&self, segment: &[f32]) -> Result<Vec<f32>> {
-        let pass = self.pass(segment)?;
-        let logit = |class| {
-            let (_, sum, squares) = self.pooled(&pass, class);
-            let pooled = (squares / sum).clamp(1e-7, 1.0 - 1e-7);
-            (pooled / (1.0 - pooled)).ln()
-        };
-        Ok((0..self.config.n_classes).map(logit).collect())
+        Ok(self.pooled_logits(&self.pass(segment)?))
     }
 
     fn input_gradient(&self, segment: &[f32], class: usize, relu: ReluGradient) -> Result<Vec<f32>> {
@@ -240,6 +253,23 @@ impl Reversible for ReversibleCausal {
         let Some(end) = self.blocks.get(block) else { return Ok(None) };
         let pass = self.pass(segment)?;
         Ok(Some((self.behind(&pass, *end), self.gradient(&pass, class, ReluGradient::Plain, end + 1))))
+    }
+
+    fn above(&self, segment: &[f32], block: usize) -> Result<Option<Above<'_>>> {
+        let Some(end) = self.blocks.get(block).copied() else { return Ok(None) };
+        let hidden = self.behind(&self.pass(segment)?, end);
+        let frames = hidden.height;
+        Ok(Some(Above::new(hidden, move |values, slopes| {
+            // A residual connection spans one block, so nothing is read of the layers below but the block's output.
+            let unseen = || Seen { frames: 0, input: Vec::new(), sums: Vec::new(), output: Vec::new() };
+            let mut seen: Vec<Seen> = std::iter::repeat_with(unseen).take(end + 1).collect();
+            if let Some(block) = seen.last_mut() {
+                block.output = values.to_vec();
+            }
+            let pass = self.pass_from(seen, frames, values);
+            let weights = slopes(&self.pooled_logits(&pass));
+            self.carry(&pass, self.slopes(&pass, &weights), ReluGradient::Plain, end + 1)
+        })))
     }
 
     fn propagation(self: Arc<Self>, preset: &str, low: f32, high: f32) -> Result<Box<dyn Propagation>> {

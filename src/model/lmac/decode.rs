@@ -7,7 +7,8 @@ use candle_core::{Device, Tensor};
 use super::remembered::MaskMemory;
 use super::window::{Window, cut};
 use super::{CLASS_EVIDENCE, LmacNet};
-use crate::model::ops::{conv2d, matmul, upsample};
+use crate::model::ops::{conv2d, matmul};
+use crate::model::raise::{out_of_cells, raise};
 use crate::model::tap_shapes::MapSize;
 use crate::{Error, Result};
 
@@ -114,7 +115,9 @@ impl LmacNet {
         }
         let (cells, at) = below.ok_or_else(|| Error::bug("L-MAC has no layers"))?;
         // The sigmoid as a tanh: by 1 ÷ (1 + e^−x), a logit of −90 has a gradient of 0 · ∞.
-        let mask = self.smooth(&(self.out_of_cells(&cells)? * 0.5)?.tanh()?.affine(0.5, 0.5)?)?;
+        let mask = self.smooth(
+            &(out_of_cells(&cells, self.config().cell(), self.config().net.n_mels)? * 0.5)?.tanh()?.affine(0.5, 0.5)?,
+        )?;
         Ok(mask.narrow(1, frames.start - at.frames.start, frames.len())?.contiguous()?)
     }
 
@@ -237,30 +240,6 @@ impl LmacNet {
         let x = x.reshape(&[batch, n_frames / frames, frames, n_bands, bands][..])?;
         Ok(x.permute((0, 1, 3, 2, 4))?.contiguous()?.reshape((batch, n_frames / frames, n_bands, frames * bands))?)
     }
-
-    /// The way back; the last band is repeated where one was left out.
-    fn out_of_cells(&self, x: &Tensor) -> Result<Tensor> {
-        let (batch, time, n_bands, _) = x.dims4()?;
-        let (frames, bands) = self.config().cell();
-        let x = x.reshape(&[batch, time, n_bands, frames, bands][..])?.permute((0, 1, 3, 2, 4))?.contiguous()?;
-        let x = x.reshape((batch, time * frames, n_bands * bands))?;
-        let missing = self.config().net.n_mels - n_bands * bands;
-        let last = x.narrow(2, n_bands * bands - 1, 1)?;
-        let mut parts = vec![x];
-        parts.extend(std::iter::repeat_n(last, missing));
-        Ok(Tensor::cat(&parts, 2)?)
-    }
-}
-
-/// A map brought to the size of a finer one, as [`TapShapes`] has them: bands are doubled again and again.
-fn raise(x: &Tensor, from: MapSize, to: MapSize) -> Result<Tensor> {
-    let mut x = x.contiguous()?;
-    let doublings = from.doublings(to).ok_or_else(|| Error::bug(format!("{from:?} does not become {to:?}")))?;
-    for left in (0..doublings).rev() {
-        let rows = if left == 0 { from.frames / to.frames } else { 1 };
-        x = upsample(&x, rows, to.bands >> left)?;
-    }
-    Ok(x)
 }
 
 /// `[n, n]`: column i is a mean around i, whose weights fall linearly and reach 0 at a distance of `width`. What repeats

@@ -2,13 +2,11 @@
 
 use std::collections::HashSet;
 
+use super::bounds::{MAX_WIDTH, threshold, within};
 use super::label::is_group_name;
-use super::{Architecture, Classifier, FrontEndSpec, Head, L2i, Lmac, Manifest};
+use super::{Architecture, Classifier, Flint, FrontEndSpec, Head, Iba, L2i, Lmac, Manifest, Vibi};
 use crate::dsp::{Compression, MelScale};
 use crate::toml_text::BadValue;
-
-/// Widest block and largest component count that are taken for meant.
-const MAX_WIDTH: usize = 8192;
 
 impl Manifest {
     /// The first value that cannot be used.
@@ -20,6 +18,9 @@ impl Manifest {
             .or_else(|| classifier_problem(&self.classifier))
             .or_else(|| self.l2i.as_ref().and_then(l2i_problem))
             .or_else(|| self.lmac.as_ref().and_then(lmac_problem))
+            .or_else(|| self.flint.as_ref().and_then(Flint::problem))
+            .or_else(|| self.vibi.as_ref().and_then(Vibi::problem))
+            .or_else(|| self.iba.as_ref().and_then(Iba::problem))
             .or_else(|| self.drsa.iter().find_map(|(method, concepts)| concepts.problem(method, &self.labels)))
             .or_else(|| self.files_problem())
             .or_else(|| scores_problem(&self.scores, "scores"))
@@ -277,11 +278,7 @@ fn l2i_problem(l: &L2i) -> Option<BadValue> {
                 BadValue::new("l2i.component_names", format!("a list of {names} names"), remedy)
             })
         })
-        .or_else(|| {
-            (!(0.0..1.0).contains(&l.relevance_threshold)).then(|| {
-                BadValue::new("l2i.relevance_threshold", l.relevance_threshold, "give 0 or more and less than 1")
-            })
-        })
+        .or_else(|| threshold("l2i.relevance_threshold", l.relevance_threshold))
 }
 
 fn lmac_problem(l: &Lmac) -> Option<BadValue> {
@@ -295,10 +292,6 @@ fn scores_problem(scores: &toml::Table, key: &str) -> Option<BadValue> {
         toml::Value::Table(inner) => scores_problem(inner, &format!("{key}.{name}")),
         other => Some(BadValue::new(format!("{key}.{name}"), other, "give a finite number or a table of numbers")),
     })
-}
-
-fn within(key: &str, value: usize, least: usize, most: usize, what: &str) -> Option<BadValue> {
-    (!(least..=most).contains(&value)).then(|| BadValue::new(key, value, format!("give {least} to {most} {what}")))
 }
 
 /// Whether `name` is safe as the name of a file or folder: one plain component, not hidden.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Label;
+use super::bounds::block_index;
 use crate::toml_text::BadValue;
 
 /// The ways to concepts that a package may hold, as methods and commands name them: `[drsa.NAME]` in the manifest.
@@ -34,7 +35,7 @@ impl ConceptsSpec {
     /// The block, from 0.
     #[must_use]
     pub fn block(&self) -> Option<usize> {
-        self.layer.strip_prefix("block")?.parse::<usize>().ok()?.checked_sub(1)
+        block_index(&self.layer)
     }
 
     /// The name that a person gave to a concept; empty where nobody did.

@@ -65,6 +65,24 @@ channels = 48
 conditioned = true
 weights = "lmac.safetensors"
 
+[flint]
+n_attributes = 12
+channels = 20
+relevance_threshold = 0.25
+weights = "flint.safetensors"
+
+[vibi]
+chunk_frames = 32
+chunk_bands = 16
+chosen = 0.125
+channels = 5
+weights = "vibi.safetensors"
+
+[iba]
+layer = "block4"
+beta = 11.0
+weights = "iba.safetensors"
+
 [drsa.prca]
 layer = "block3"
 concepts = 3
@@ -75,9 +93,12 @@ names = { dog = ["bark"] }
 [files]
 "classifier.safetensors" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 "dictionary.safetensors" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+"flint.safetensors" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+"iba.safetensors" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 "l2i.safetensors" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 "lmac.safetensors" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 "prca.safetensors" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+"vibi.safetensors" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 [training]
 commands = ["earwitness train classifier --seed 1"]
@@ -149,6 +170,9 @@ fn what_is_written_reads_back_the_same() {
     let mut bare = m;
     bare.l2i = None;
     bare.lmac = None;
+    bare.flint = None;
+    bare.vibi = None;
+    bare.iba = None;
     bare.drsa.clear();
     bare.training = None;
     bare.scores.clear();
@@ -233,6 +257,28 @@ fn each_wrong_value_has_an_error_that_names_it() {
             "weights = \"other\"",
             "m/model.toml, line @: lmac.weights = \"other\" cannot be used; list that file with its sha256 under [files]",
         ),
+        ("n_attributes = 12", "n_attributes = 0", "m/model.toml, line @: flint.n_attributes = 0"),
+        ("channels = 20", "channels = 9000", "m/model.toml, line @: flint.channels = 9000"),
+        ("_threshold = 0.25", "_threshold = -0.1", "m/model.toml, line @: flint.relevance_threshold = -0.1"),
+        (
+            "weights = \"flint.safetensors\"",
+            "weights = \"other\"",
+            "m/model.toml, line @: flint.weights = \"other\" cannot be used; list that file with its sha256 under [files]",
+        ),
+        (
+            "chunk_frames = 32",
+            "chunk_frames = 33",
+            "m/model.toml, line @: vibi.chunk_frames = 33 cannot be used; give a multiple of 16",
+        ),
+        ("chunk_bands = 16", "chunk_bands = 0", "m/model.toml, line @: vibi.chunk_bands = 0"),
+        ("chosen = 0.125", "chosen = 1.0", "m/model.toml, line @: vibi.chosen = 1"),
+        ("channels = 5", "channels = 0", "m/model.toml, line @: vibi.channels = 0"),
+        (
+            "layer = \"block4\"",
+            "layer = \"pool4\"",
+            "m/model.toml, line @: iba.layer = \"pool4\" cannot be used; name a block",
+        ),
+        ("beta = 11.0", "beta = 0.0", "m/model.toml, line @: iba.beta = 0"),
         ("[drsa.prca]", "[drsa.pca]", "m/model.toml, line @: drsa.pca = "),
         ("\"block3\"", "\"fc\"", "m/model.toml, line @: drsa.prca.layer = \"fc\" cannot be used; name a block"),
         ("\"block3\"", "\"block0\"", "m/model.toml, line @: drsa.prca.layer = \"block0\""),

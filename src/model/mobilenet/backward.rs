@@ -58,7 +58,12 @@ impl Pass {
 
     /// Gradient of a class's logit by what there is before step `down_to`.
     pub(super) fn gradient(&self, steps: &[Step], class: usize, relu: ReluGradient, down_to: usize) -> Vec<f32> {
-        let mut grad: Vec<f32> = (0..self.logits.len()).map(|i| f32::from(u8::from(i == class))).collect();
+        let slopes = (0..self.logits.len()).map(|i| f32::from(u8::from(i == class))).collect();
+        self.carry(steps, slopes, relu, down_to)
+    }
+
+    /// Carries a gradient by the logits to what there is before step `down_to`.
+    pub(super) fn carry(&self, steps: &[Step], mut grad: Vec<f32>, relu: ReluGradient, down_to: usize) -> Vec<f32> {
         // What an addition owes to the image that was kept before.
         let mut owed: Vec<Vec<f32>> = Vec::new();
         for (step, seen) in steps.iter().zip(&self.seen).skip(down_to).rev() {

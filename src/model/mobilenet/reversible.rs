@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::backward::Pass;
 use super::relevance::Rules;
 use super::{Image, Layer, Step};
-use crate::model::backward::{Composite, Halfway, Hidden, Propagation, ReluGradient, Reversible};
+use crate::model::backward::{Above, Composite, Halfway, Hidden, Propagation, ReluGradient, Reversible};
 use crate::{Error, Result};
 
 /// Steps from a segment of one channel to the logits.
@@ -77,6 +77,17 @@ impl Reversible for StepNet {
         Ok(pass
             .hidden_behind(*end)
             .map(|hidden| (hidden, pass.gradient(&self.steps, class, ReluGradient::Plain, end + 1))))
+    }
+
+    fn above(&self, segment: &[f32], block: usize) -> Result<Option<Above<'_>>> {
+        let Some(end) = self.blocks.get(block).copied() else { return Ok(None) };
+        let pass = self.pass(segment)?;
+        let (Some(hidden), Some(seen)) = (pass.hidden_behind(end), pass.seen.get(end + 1)) else { return Ok(None) };
+        let (image, steps) = (seen.image, &self.steps[end + 1..]);
+        Ok(Some(Above::new(hidden, move |values, slopes| {
+            let pass = Pass::new(steps, image, values);
+            pass.carry(steps, slopes(&pass.logits), ReluGradient::Plain, 0)
+        })))
     }
 
     fn propagation(self: Arc<Self>, preset: &str, low: f32, high: f32) -> Result<Box<dyn Propagation>> {

@@ -7,9 +7,11 @@ use super::file::OwnLabel;
 use super::rows::push_row;
 use crate::error::{Error, Result};
 use crate::model::causal::CausalConfig;
+use crate::model::flint::{DECISION_BIAS, DECISION_WEIGHT};
 use crate::model::manifest::{Architecture, Manifest};
 use crate::model::package::Package;
 use crate::model::tensors::Arrays;
+use crate::model::vibi::ANSWER;
 
 /// A package with the labels that fit it.
 #[derive(Debug, Clone)]
@@ -83,8 +85,27 @@ fn attach(package: Package, own: &[&OwnLabel]) -> Result<Package> {
     if let Some((file, theta)) = theta(&package, &manifest, own.len())? {
         files.insert(file, theta);
     }
+    if let Some(flint) = &manifest.flint {
+        let mut arrays = package.tensors(&flint.weights)?;
+        push_unknown(&mut arrays, [DECISION_WEIGHT, DECISION_BIAS], flint.n_attributes, own.len())?;
+        files.insert(flint.weights.clone(), arrays);
+    }
+    if let Some(vibi) = &manifest.vibi {
+        let mut arrays = package.tensors(&vibi.weights)?;
+        push_unknown(&mut arrays, ANSWER, 4 * vibi.channels, own.len())?;
+        files.insert(vibi.weights.clone(), arrays);
+    }
     files.insert(manifest.classifier.weights.clone(), heads);
     package.extended(own.iter().map(|label| label.as_label()).collect(), &files)
+}
+
+/// Rows of zeros in a dense layer that decides, for `n` labels that it does not know: nothing is relevant to them.
+fn push_unknown(arrays: &mut Arrays, [weight, bias]: [&str; 2], width: usize, n: usize) -> Result<()> {
+    for _ in 0..n {
+        push_row(arrays, weight, &vec![0.0; width])?;
+        push_row(arrays, bias, &[0.0])?;
+    }
+    Ok(())
 }
 
 /// Θ's dense layer with rows of zeros for `n` labels that it does not know: to L2I they have no relevant component.

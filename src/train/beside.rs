@@ -1,0 +1,270 @@
+//! What trainings share whose networks learn beside a frozen classifier, from what it hears, its hidden layers and its decision.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use candle_core::{Device, Tensor, Var};
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use super::adam::{Adam, AdamParams, one_cycle};
+use super::augment::AugmentParams;
+use super::checkpoint::Checkpoint;
+use super::classifier::{Clips, example_rng, segment_features};
+use super::decisions::{Decisions, decisions};
+use super::params;
+use crate::dsp::{FrontEnd, FrontEndParams};
+use crate::model::classifier::Network;
+use crate::model::manifest::Activation;
+use crate::model::tensors::Arrays;
+use crate::model::vgg::Param;
+use crate::{Error, Result};
+
+/// How to train, whatever is learned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Schedule {
+    /// The classifier's front end.
+    pub front_end: FrontEndParams,
+    /// The classifier's last step.
+    pub activation: Activation,
+    /// Frames of a clip.
+    pub n_frames: usize,
+    /// Classes of the classifier.
+    pub n_classes: usize,
+    /// Passes over the data.
+    pub epochs: usize,
+    /// Clips in a batch.
+    pub batch: usize,
+    /// Highest learning rate of the one-cycle schedule.
+    pub learning_rate: f32,
+    /// Augmentation of the clips; masks are not applied.
+    pub augment: AugmentParams,
+    /// Seed of everything random.
+    pub seed: u64,
+}
+
+/// What a frozen classifier makes of a batch.
+pub struct Heard {
+    /// Its input, `[batch, n_frames, n_mels]`.
+    pub features: Tensor,
+    /// Its hidden layers, earliest first, `[batch, time, freq, channels]` each.
+    pub taps: Vec<Tensor>,
+    /// Its logits, `[batch, n_classes]`.
+    pub logits: Tensor,
+}
+
+/// A loss and what it is made of, scalars.
+pub struct Terms {
+    /// What is minimised.
+    pub total: Tensor,
+    /// The terms by the names that progress shows, without their weights.
+    pub parts: Vec<(&'static str, Tensor)>,
+}
+
+/// An interpreter's logits, from the classifier's input `[batch, n_frames, n_mels]` and its taps, earliest first.
+pub type Decider = Box<dyn Fn(&Tensor, &[Tensor]) -> Result<Tensor>>;
+
+/// What is learned. Its [`Debug`] form is what tells apart the settings of two runs.
+pub trait Lesson: Debug {
+    /// Names and PyTorch shapes of all arrays, in a fixed order.
+    fn arrays(&self) -> Vec<(String, Vec<usize>)>;
+
+    /// The loss on a batch of networks on `tensors`; random draws come from `rng`.
+    ///
+    /// # Errors
+    /// If shapes do not fit.
+    fn loss(&self, heard: &Heard, tensors: &HashMap<String, Tensor>, rng: &mut ChaCha8Rng) -> Result<Terms>;
+
+    /// How the networks decide once they have learned.
+    ///
+    /// # Errors
+    /// If an array is missing or does not fit.
+    fn decider(&self, arrays: &Arrays) -> Result<Decider>;
+}
+
+/// What an epoch gave.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LessonEpoch {
+    /// Epochs done.
+    pub epoch: usize,
+    /// Mean loss.
+    pub loss: f64,
+    /// Means of its terms.
+    pub parts: Vec<(&'static str, f64)>,
+    /// What the interpreter and the classifier say of the validation clips.
+    pub decisions: Decisions,
+    /// Seconds that the epoch's training took.
+    pub secs: f64,
+}
+
+/// What the caller watches.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LessonProgress {
+    /// A batch of the epoch is done: batches done, batches in all.
+    Batch(usize, usize),
+    /// An epoch is done.
+    Epoch(LessonEpoch),
+}
+
+/// What to learn from.
+#[derive(Debug, Clone, Copy)]
+pub struct LessonData<'a> {
+    /// Clips to train on.
+    pub clips: &'a Clips,
+    /// Recordings of background; where there are none, it is synthetic.
+    pub noise: &'a [Vec<f32>],
+    /// Clips to measure on after every epoch.
+    pub validation: &'a Clips,
+}
+
+/// Teaches a lesson; see [`super::classifier::train`] for checkpoints and progress.
+///
+/// # Errors
+/// If settings are impossible, clips are missing, or the checkpoint cannot be used.
+pub fn teach(
+    how: &Schedule,
+    lesson: &dyn Lesson,
+    classifier: &dyn Network,
+    data: LessonData<'_>,
+    checkpoint: Option<&PathBuf>,
+    progress: &mut dyn FnMut(LessonProgress) -> bool,
+) -> Result<Arrays> {
+    if data.clips.samples.is_empty() || how.batch == 0 || how.epochs == 0 {
+        return Err(Error::usage("training needs at least one clip, one epoch and a batch of at least one"));
+    }
+    let settings =
+        format!("{lesson:?} by {how:?} on {} clips and {} noises", data.clips.samples.len(), data.noise.len());
+    let adam = Adam::new(AdamParams::default());
+    let resumed = match checkpoint {
+        Some(path) => Checkpoint::load(path, &settings, adam.clone())?,
+        None => None,
+    };
+    let (mut pupil, first) = match resumed {
+        Some(c) => (Pupil { params: params::from_arrays(lesson.arrays(), &c.arrays, decays)?, adam: c.adam }, c.epoch),
+        None => (Pupil { params: initial(lesson.arrays(), how.seed), adam }, 0),
+    };
+    for epoch in first..how.epochs {
+        let began = Instant::now();
+        let (loss, parts) = pupil.epoch(how, lesson, classifier, data, epoch, progress)?;
+        let secs = began.elapsed().as_secs_f64();
+        let arrays = params::to_arrays(lesson.arrays(), &pupil.params);
+        let decider = lesson.decider(&arrays)?;
+        let decisions = decisions(&how.front_end, how.n_frames, classifier, &*decider, data.validation)?;
+        if let Some(path) = checkpoint {
+            let adam = pupil.adam.clone();
+            Checkpoint { epoch: epoch + 1, settings: settings.clone(), arrays, adam }.save(path)?;
+        }
+        progress(LessonProgress::Epoch(LessonEpoch { epoch: epoch + 1, loss, parts, decisions, secs }));
+    }
+    Ok(params::to_arrays(lesson.arrays(), &pupil.params))
+}
+
+/// Networks while they learn.
+struct Pupil {
+    params: Vec<Param>,
+    adam: Adam,
+}
+
+impl Pupil {
+    /// One pass over the data: the mean loss and its terms.
+    fn epoch(
+        &mut self,
+        how: &Schedule,
+        lesson: &dyn Lesson,
+        classifier: &dyn Network,
+        data: LessonData<'_>,
+        epoch: usize,
+        progress: &mut dyn FnMut(LessonProgress) -> bool,
+    ) -> Result<(f64, Vec<(&'static str, f64)>)> {
+        let n = data.clips.samples.len();
+        let n_batches = n.div_ceil(how.batch);
+        let mut order: Vec<usize> = (0..n).collect();
+        order.shuffle(&mut example_rng(how.seed, epoch, usize::MAX));
+        let (mut loss, mut parts) = (0.0, Vec::<(&'static str, f64)>::new());
+        for (i, indices) in order.chunks(how.batch).enumerate() {
+            let features = make_batch(how, data, epoch, indices)?;
+            let decision = classifier.forward(&features)?;
+            let heard = Heard { features, taps: decision.taps, logits: decision.logits };
+            let rng = &mut example_rng(how.seed, epoch, usize::MAX - 1 - i);
+            let terms = self.step(lesson, &heard, rng)?;
+            let done = (epoch * n_batches + i) as f32 / (how.epochs * n_batches) as f32;
+            self.adam.step(one_cycle(how.learning_rate, done), &mut self.params.iter_mut().collect::<Vec<_>>());
+            let share = indices.len() as f64 / n as f64;
+            loss += share * scalar(&terms.total)?;
+            parts.resize(terms.parts.len(), ("", 0.0));
+            for (sum, (name, value)) in parts.iter_mut().zip(&terms.parts) {
+                *sum = (name, sum.1 + share * scalar(value)?);
+            }
+            if !progress(LessonProgress::Batch(i + 1, n_batches)) {
+                return Err(Error::usage("training was interrupted; the same command with --resume goes on"));
+            }
+        }
+        if !loss.is_finite() {
+            return Err(Error::usage(format!(
+                "the loss became infinite in epoch {}; try a smaller learning rate",
+                epoch + 1
+            )));
+        }
+        Ok((loss, parts))
+    }
+
+    /// Computes the loss and fills the gradients.
+    fn step(&mut self, lesson: &dyn Lesson, heard: &Heard, rng: &mut ChaCha8Rng) -> Result<Terms> {
+        let mut vars = HashMap::new();
+        for (param, (name, shape)) in self.params.iter().zip(lesson.arrays()) {
+            vars.insert(name, Var::from_slice(&param.values, shape, &Device::Cpu)?);
+        }
+        let tensors: HashMap<String, Tensor> = vars.iter().map(|(n, v)| (n.clone(), v.as_tensor().clone())).collect();
+        let terms = lesson.loss(heard, &tensors, rng)?;
+        let store = terms.total.backward()?;
+        for param in &mut self.params {
+            let grad = vars.get(&param.name).and_then(|var| store.get(var));
+            let grad = grad.ok_or_else(|| Error::bug(format!("the loss does not depend on '{}'", param.name)))?;
+            param.grad = grad.flatten_all()?.to_vec1()?;
+        }
+        Ok(terms)
+    }
+}
+
+/// Makes the clips of a batch anew, and the classifier's input of them.
+fn make_batch(how: &Schedule, data: LessonData<'_>, epoch: usize, indices: &[usize]) -> Result<Tensor> {
+    let clips = data.clips;
+    let one = |front_end: &mut Result<FrontEnd>, &index: &usize| {
+        let rng = &mut example_rng(how.seed, epoch, index);
+        let example = how.augment.example(rng, &clips.samples, &clips.targets, data.noise, index, how.n_classes);
+        let front_end = front_end.as_mut().map_err(|e| Error::new(e.kind(), e.to_string()))?;
+        segment_features(front_end, &example.samples, how.n_frames)
+    };
+    let made: Vec<Result<Vec<f32>>> = indices.par_iter().map_init(|| FrontEnd::new(&how.front_end), one).collect();
+    let mut features = Vec::new();
+    for columns in made {
+        features.extend(columns?);
+    }
+    Ok(Tensor::from_vec(features, (indices.len(), how.n_frames, how.front_end.mel.n_mels), &Device::Cpu)?)
+}
+
+/// Fresh arrays: kernels uniform within ±√(6/fan-in), which keeps the size of what passes ReLUs, and zeros for biases.
+fn initial(shapes: Vec<(String, Vec<usize>)>, seed: u64) -> Vec<Param> {
+    let rng = &mut ChaCha8Rng::seed_from_u64(seed);
+    let one = |(name, shape): (String, Vec<usize>)| {
+        let n = shape.iter().product();
+        let decays = decays(&name, &shape);
+        let bound = (6.0 / shape[1..].iter().product::<usize>() as f32).sqrt();
+        let values = (0..n).map(|_| if decays { rng.random_range(-bound..bound) } else { 0.0 }).collect();
+        Param::new(name, values, decays)
+    };
+    shapes.into_iter().map(one).collect()
+}
+
+/// Whether an array is a weight, and not a bias.
+fn decays(name: &str, _: &[usize]) -> bool {
+    name.ends_with(".weight")
+}
+
+fn scalar(t: &Tensor) -> Result<f64> {
+    Ok(f64::from(t.to_scalar::<f32>()?))
+}
