@@ -272,6 +272,66 @@ fn masks_are_learned_for_the_classes_of_the_model() {
     assert!(table.contains("| stft | lmac | ") && table.contains("| mel | lmac | "), "{table}");
 }
 
+/// The rivals in L2I's papers: each learns, explains a recording, is heard live where it can be, and decides.
+#[test]
+fn the_rivals_learn_explain_and_decide() {
+    let run = with_data();
+    train(&run, "classifier", &[&SHAPE[..], &["--out", "mine", "--folds", "1"]].concat());
+    let error = run.fails(2, &["evaluate", "--data", "set", "--model", "mine", "--decisions"]);
+    assert!(error.contains("train flint"), "{error}");
+    let error = run.fails(4, &["explain", "set/audio/2-200-A-0.wav", "--model", "./mine", "--method", "vibi"]);
+    assert!(error.contains("earwitness train vibi"), "{error}");
+
+    let args = ["--model", "mine", "--folds", "1", "--epochs", "2", "--batch", "4", "--validate-folds", "2"];
+    let log = train(&run, "flint", &[&args[..], &["--attributes", "6", "--attribute-channels", "8"]].concat());
+    assert!(log.contains("epoch 2: loss") && log.contains("diversity") && log.contains("top-1 fidelity"), "{log}");
+    let log = train(&run, "vibi", &[&args[..], &["--chunk-frames", "16", "--chunk-channels", "4"]].concat());
+    assert!(log.contains("bottleneck") && log.contains("classifier"), "{log}");
+    let log = train(&run, "iba", &["--model", "mine", "--folds", "1", "--layer", "block3"]);
+    assert!(log.contains("the statistics of block3"), "{log}");
+    assert!(!run.home().join("mine/flint.checkpoint").exists());
+    run.ok(&["model", "verify", "mine"]);
+    let shown = run.ok(&["model", "show", "./mine"]).stdout;
+    assert!(shown.contains("6 attributes") && shown.contains("25 % of chunks of 16 frames"), "{shown}");
+    assert!(shown.contains("at block3"), "{shown}");
+    for wrong in [&["--chunk-frames", "10"][..], &["--chosen", "1.5"]] {
+        let error = run.fails(2, &[&["train", "vibi", "--data", "set", "--model", "mine"], wrong].concat());
+        assert!(error.contains("give ") || error.contains("share of chosen chunks"), "{error}");
+    }
+    let error = run.fails(2, &["train", "iba", "--data", "set", "--model", "mine", "--layer", "block77"]);
+    assert!(error.contains("there is no layer block77"), "{error}");
+
+    for method in ["flint", "vibi", "iba"] {
+        run.ok(&["explain", "set/audio/2-200-A-0.wav", "--model", "./mine", "--method", method, "--out", method]);
+        let summary = std::fs::read_to_string(run.home().join(method).join("summary.json")).unwrap();
+        let summary: Value = serde_json::from_str(&summary).unwrap();
+        let folder = run.home().join(summary[0]["folder"].as_str().unwrap());
+        assert!(folder.join("interpretation.wav").is_file(), "{method}: {summary}");
+    }
+    let listen = ["monitor", "--input", "demo", "--model", "./mine", "--ui", "jsonl", "--fast", "--duration", "2"];
+    for method in ["flint", "vibi", "iba"] {
+        let heard = run.ok(&[&listen[..], &["--method", method]].concat()).stdout;
+        assert!(heard.contains(&format!("\"method\":\"{method}\"")), "{heard}");
+    }
+
+    let decisions = ["evaluate", "--data", "set", "--model", "mine", "--folds", "2", "--decisions"];
+    let table = run.ok(&[&decisions[..], &["--json", "decided.json"]].concat()).stdout;
+    for row in ["| flint | ", "| vibi | ", "| classifier | - |", "| decides | macro-AUPRC |"] {
+        assert!(table.contains(row), "no {row} in {table}");
+    }
+    let decided: Value =
+        serde_json::from_str(&std::fs::read_to_string(run.home().join("decided.json")).unwrap()).unwrap();
+    assert_eq!((&decided["n"], &decided["methods"][0]["fidelity_top3"]), (&6.into(), &1.0.into()), "two classes");
+    assert_eq!(run.ok(&decisions).stdout, table, "the same figures again");
+    let error = run.fails(2, &[&decisions[..], &["--methods", "saliency"]].concat());
+    assert!(error.contains("saliency has no decision of its own"), "{error}");
+    let compared = ["evaluate", "--data", "set", "--model", "mine", "--folds", "2", "--methods", "flint,vibi,iba"];
+    let table = run.ok(&[&compared[..], &["--limit", "1", "--sets", "in-domain"]].concat()).stdout;
+    for row in ["| stft | flint | ", "| mel | vibi | ", "| stft | iba | "] {
+        assert!(table.contains(row), "no {row} in {table}");
+    }
+}
+
 /// Concepts are found, told apart in a recording, named, and measured.
 #[test]
 fn concepts_are_found_heard_named_and_measured() {

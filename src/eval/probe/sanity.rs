@@ -2,7 +2,7 @@
 //! random one after the other, from the output towards the input, and each time the same clip is explained for the same
 //! class. An explanation that stays the same does not depend on what the classifier has learnt.
 //!
-//! Only the classifier becomes random. Methods with trained networks of their own (L2I's Ψ and Θ, the decoder of L-MAC) keep
+//! Only the classifier becomes random. Methods with trained networks of their own (L2I's Ψ and Θ, L-MAC's decoder, FLINT, VIBI) keep
 //! them, as in the L-MAC paper.
 
 use rand::{RngExt, SeedableRng};
