@@ -14,7 +14,7 @@ struct Sums {
     sums: [Vec<f64>; 2],
 }
 
-/// The statistics of a block's outputs for all segments of `n_frames` of the clips, side by side. `progress` is told how many
+/// The statistics of a block's outputs for all segments of `n_frames` of the clips, side by side, the last filled with silence. `progress` is told how many
 /// clips are done and how many there are.
 ///
 /// # Errors

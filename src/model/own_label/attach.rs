@@ -132,8 +132,11 @@ mod tests {
     use super::super::file::tests::label;
     use super::*;
     use crate::model::classifier::Classifier;
+    use crate::model::flint::{FlintConfig, FlintNet};
     use crate::model::lmac::{LmacConfig, LmacNet};
+    use crate::model::manifest::{Flint, Vibi};
     use crate::model::taps::Taps;
+    use crate::model::vibi::{VibiConfig, VibiNet};
 
     fn everyday() -> Package {
         Package::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/everyday")).unwrap()
@@ -202,6 +205,42 @@ mod tests {
         assert!(own.iter().all(|m| (0.0..=1.0).contains(m)));
         let others = (0..known).filter(|class| *class != 3).step_by(6).map(far).fold(f32::INFINITY, f32::min);
         assert!(far(3) < others, "{} and {others}", far(3));
+    }
+
+    #[test]
+    fn interpreters_that_decide_find_nothing_relevant_to_a_label_of_ones_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/everyday");
+        for (file, _) in everyday().file_sizes() {
+            std::fs::copy(from.join(file), dir.path().join(file)).unwrap();
+        }
+        let mut manifest = everyday().manifest().clone();
+        let known = manifest.labels.len();
+        let weights = |name: &str| format!("{name}.safetensors");
+        manifest.flint =
+            Some(Flint { n_attributes: 4, channels: 3, relevance_threshold: 0.2, weights: weights("flint") });
+        manifest.vibi =
+            Some(Vibi { chunk_frames: 16, chunk_bands: 8, chosen: 0.5, channels: 2, weights: weights("vibi") });
+        let filled = |shapes: Vec<(String, Vec<usize>)>| {
+            let mut arrays = Arrays::default();
+            for (name, shape) in shapes {
+                let n = shape.iter().product();
+                arrays.insert(name, shape, vec![0.5; n]);
+            }
+            arrays
+        };
+        let flint = filled(FlintConfig::from_manifest(&manifest).unwrap().arrays());
+        let vibi = filled(VibiConfig::from_manifest(&manifest).unwrap().arrays());
+        let files = [(weights("flint"), flint), (weights("vibi"), vibi)].into();
+        let plain = Package::write(dir.path(), manifest, &files).unwrap();
+        let package = plain.clone().with_own_labels(&[twin(&plain, 3)]).unwrap().package;
+        let flint = package.tensors(&weights("flint")).unwrap();
+        FlintNet::load(&FlintConfig::from_manifest(package.manifest()).unwrap(), &flint).unwrap();
+        let rows = flint.get(DECISION_WEIGHT, &[known + 1, 4]).unwrap();
+        assert!(rows[..known * 4].iter().all(|w| *w == 0.5) && rows[known * 4..].iter().all(|w| *w == 0.0));
+        let vibi = package.tensors(&weights("vibi")).unwrap();
+        VibiNet::load(&VibiConfig::from_manifest(package.manifest()).unwrap(), &vibi).unwrap();
+        assert_eq!(vibi.get(ANSWER[1], &[known + 1]).unwrap()[known], 0.0);
     }
 
     #[test]
