@@ -80,6 +80,23 @@ impl Net {
         let hears_samples = mel.scale == MelScale::Samples;
         Ok(Self { chain, silence: compression.silence(), full_scale, hears_samples })
     }
+
+    /// Whether there is a block `block`, from 0.
+    pub(super) fn check_block(&self, block: usize) -> Result<()> {
+        let n_blocks = self.chain.n_blocks();
+        if block < n_blocks {
+            return Ok(());
+        }
+        Err(Error::usage(format!(
+            "there is no layer block{}; the network has block1 to block{n_blocks}",
+            block.saturating_add(1)
+        )))
+    }
+
+    /// Values of a segment of silence.
+    pub(super) fn silent_segment(&self, package: &Package) -> Vec<f32> {
+        vec![self.silence; package.manifest().segment.n_frames * self.chain.n_mels()]
+    }
 }
 
 /// The largest value of a column that a sine at full scale in the middle of a bin gives, whatever the bin.

@@ -29,17 +29,10 @@ impl TwoStep {
     }
 
     fn through(net: &Net, package: &Package, block: usize, rules: &str) -> Result<Self> {
-        let n_blocks = net.chain.n_blocks();
-        if block >= n_blocks {
-            return Err(Error::usage(format!(
-                "there is no layer block{}; the network has block1 to block{n_blocks}",
-                block + 1
-            )));
-        }
+        net.check_block(block)?;
         let propagation = Arc::clone(&net.chain).propagation(rules, net.silence, net.full_scale)?;
         // How many channels the layer has is known from a pass.
-        let silence = vec![net.silence; package.manifest().segment.n_frames * net.chain.n_mels()];
-        let halfway = propagation.halfway(&silence, 0, block)?;
+        let halfway = propagation.halfway(&net.silent_segment(package), 0, block)?;
         let n_channels = halfway.map_or(0, |halfway| channels(halfway.hidden()));
         Ok(Self { propagation, block, n_channels })
     }

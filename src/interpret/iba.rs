@@ -75,14 +75,8 @@ impl BlockOutputs {
     /// A usage error for a block that there is not; a model error where the weights do not fit.
     pub fn open(package: &Package, block: usize) -> Result<Self> {
         let net = Net::load(package)?;
-        let n_blocks = net.chain.n_blocks();
-        if block >= n_blocks {
-            return Err(Error::usage(format!(
-                "there is no layer block{}; the network has block1 to block{n_blocks}",
-                block + 1
-            )));
-        }
-        let silence = vec![net.silence; package.manifest().segment.n_frames * net.chain.n_mels()];
+        net.check_block(block)?;
+        let silence = net.silent_segment(package);
         let mut outputs = Self { net, block, bands: [0, 0] };
         let hidden = outputs.of(&silence)?;
         outputs.bands = [hidden.width, hidden.values.len() / (hidden.height * hidden.width).max(1)];
