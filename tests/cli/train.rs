@@ -279,7 +279,8 @@ fn the_rivals_learn_explain_and_decide() {
     train(&run, "classifier", &[&SHAPE[..], &["--out", "mine", "--folds", "1"]].concat());
     let error = run.fails(2, &["evaluate", "--data", "set", "--model", "mine", "--decisions"]);
     assert!(error.contains("train flint"), "{error}");
-    let error = run.fails(4, &["explain", "set/audio/2-200-A-0.wav", "--model", "./mine", "--method", "vibi"]);
+    let error =
+        run.fails(4, &["explain", "set/audio/2-200-A-0.wav", "--model", "./mine", "--method", "vibi", "--out", "no"]);
     assert!(error.contains("earwitness train vibi"), "{error}");
 
     let args = ["--model", "mine", "--folds", "1", "--epochs", "2", "--batch", "4", "--validate-folds", "2"];
