@@ -4,7 +4,7 @@ use indicatif::ProgressBar;
 
 use super::args::Args;
 use super::figures_file::write_json;
-use super::loaded::Loaded;
+use super::loaded::{Limited, Loaded};
 use crate::cli::output;
 use crate::error::{Error, Result};
 use crate::eval::own_decisions::{Deciders, own_decisions, tables};
@@ -26,7 +26,7 @@ pub(super) fn run(args: &Args, loaded: &Loaded, bar: &ProgressBar) -> Result<()>
         )));
     }
     let deciders = Deciders { methods: &methods, folds: &loaded.folds, seed: args.seed };
-    let (clips, targets) = loaded.limited(args);
+    let Limited { clips, targets } = loaded.limited(args);
     let step = &mut super::loaded::stepper(bar, "measuring");
     let found = own_decisions(&loaded.package, &clips, &targets, deciders, step)?;
     bar.finish_and_clear();

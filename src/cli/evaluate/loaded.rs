@@ -27,6 +27,12 @@ pub(super) struct Loaded {
     pub(super) left_out: ClipsLeftOut,
 }
 
+/// The clips that are measured, and the model's classes of each.
+pub(super) struct Limited<'a> {
+    pub(super) clips: Cow<'a, [Vec<f32>]>,
+    pub(super) targets: Cow<'a, [Vec<usize>]>,
+}
+
 impl Loaded {
     pub(super) fn open(args: &Args, globals: &Globals, bar: &ProgressBar) -> Result<Self> {
         let package = globals.open_model(&args.model)?.for_clips();
@@ -67,18 +73,20 @@ impl Loaded {
         };
         let explain = |segment: &Segment<'_>| l2i.explain_fully(segment);
         let step = &mut stepper(bar, "measuring");
-        let (clips, targets) = self.limited(args);
+        let Limited { clips, targets } = self.limited(args);
         evaluate(&self.package, &clips, &targets, explain, &options, step)
     }
 
     /// As many clips as --limit asks for, and their classes.
-    pub(super) fn limited(&self, args: &Args) -> (Cow<'_, [Vec<f32>]>, Cow<'_, [Vec<usize>]>) {
+    pub(super) fn limited(&self, args: &Args) -> Limited<'_> {
         let Some(limit) = args.limit.filter(|limit| *limit < self.clips.len()) else {
-            return (Cow::Borrowed(&self.clips), Cow::Borrowed(&self.targets));
+            return Limited { clips: Cow::Borrowed(&self.clips), targets: Cow::Borrowed(&self.targets) };
         };
         let chosen = balanced(&self.targets, limit);
-        let clips = chosen.iter().map(|i| self.clips[*i].clone()).collect();
-        (Cow::Owned(clips), Cow::Owned(chosen.iter().map(|i| self.targets[*i].clone()).collect()))
+        Limited {
+            clips: Cow::Owned(chosen.iter().map(|i| self.clips[*i].clone()).collect()),
+            targets: Cow::Owned(chosen.iter().map(|i| self.targets[*i].clone()).collect()),
+        }
     }
 }
 
