@@ -79,6 +79,10 @@ pub trait Lesson: Debug {
     /// If shapes do not fit.
     fn loss(&self, heard: &Heard, tensors: &HashMap<String, Tensor>, rng: &mut ChaCha8Rng) -> Result<Terms>;
 
+    /// The weights of the layer that decides. It begins with zeros: a loss that sums over labels would otherwise be spent on
+    /// taking back what chance decided.
+    fn deciding(&self) -> &'static str;
+
     /// How the networks decide once they have learned.
     ///
     /// # Errors
@@ -145,7 +149,7 @@ pub fn teach(
     };
     let (mut pupil, first) = match resumed {
         Some(c) => (Pupil { params: params::from_arrays(lesson.arrays(), &c.arrays, decays)?, adam: c.adam }, c.epoch),
-        None => (Pupil { params: initial(lesson.arrays(), how.seed), adam }, 0),
+        None => (Pupil { params: initial(lesson, how.seed), adam }, 0),
     };
     for epoch in first..how.epochs {
         let began = Instant::now();
@@ -247,17 +251,19 @@ fn make_batch(how: &Schedule, data: LessonData<'_>, epoch: usize, indices: &[usi
     Ok(Tensor::from_vec(features, (indices.len(), how.n_frames, how.front_end.mel.n_mels), &Device::Cpu)?)
 }
 
-/// Fresh arrays: kernels uniform within ±√(6/fan-in), which keeps the size of what passes ReLUs, and zeros for biases.
-fn initial(shapes: Vec<(String, Vec<usize>)>, seed: u64) -> Vec<Param> {
+/// Fresh arrays: kernels uniform within ±√(6/fan-in), which keeps the size of what passes ReLUs, and zeros for biases and for
+/// the layer that decides.
+fn initial(lesson: &dyn Lesson, seed: u64) -> Vec<Param> {
     let rng = &mut ChaCha8Rng::seed_from_u64(seed);
     let one = |(name, shape): (String, Vec<usize>)| {
         let n = shape.iter().product();
         let decays = decays(&name, &shape);
         let bound = (6.0 / shape[1..].iter().product::<usize>() as f32).sqrt();
-        let values = (0..n).map(|_| if decays { rng.random_range(-bound..bound) } else { 0.0 }).collect();
+        let draws = decays && name != lesson.deciding();
+        let values = (0..n).map(|_| if draws { rng.random_range(-bound..bound) } else { 0.0 }).collect();
         Param::new(name, values, decays)
     };
-    shapes.into_iter().map(one).collect()
+    lesson.arrays().into_iter().map(one).collect()
 }
 
 /// Whether an array is a weight, and not a bias.

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use super::beside::{Decider, Heard, Lesson, Terms};
 use super::loss::fidelity;
 use crate::Result;
-use crate::model::flint::{FlintConfig, FlintForward, FlintNet};
+use crate::model::flint::{DECISION_WEIGHT, FlintConfig, FlintForward, FlintNet};
 use crate::model::manifest::Activation;
 use crate::model::tensors::Arrays;
 
@@ -98,6 +98,10 @@ impl Lesson for FlintLesson {
                 ("mean attribute", parts.sparsity),
             ],
         })
+    }
+
+    fn deciding(&self) -> &'static str {
+        DECISION_WEIGHT
     }
 
     fn decider(&self, arrays: &Arrays) -> Result<Decider> {

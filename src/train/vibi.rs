@@ -12,7 +12,7 @@ use super::loss::fidelity;
 use crate::Result;
 use crate::model::manifest::Activation;
 use crate::model::tensors::Arrays;
-use crate::model::vibi::{VibiConfig, VibiNet};
+use crate::model::vibi::{DECISION_WEIGHT, VibiConfig, VibiNet};
 
 /// What VIBI's networks learn.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,6 +66,10 @@ impl Lesson for VibiLesson {
         let divergence = (divergence(&choice)? * k as f64)?;
         let total = (&fidelity + (&divergence * f64::from(self.bottleneck))?)?;
         Ok(Terms { total, parts: vec![("fidelity", fidelity), ("bottleneck", divergence)] })
+    }
+
+    fn deciding(&self) -> &'static str {
+        DECISION_WEIGHT
     }
 
     /// From the likeliest chunks, each whole.
