@@ -190,7 +190,8 @@ fn network(c: &Classifier) -> String {
         Architecture::EfficientAt => format!("efficientat, width {}", c.width.unwrap_or_default()),
         Architecture::Sequential => format!("sequential, {} layers before the logits", c.layers.len()),
         Architecture::Onnx => c.onnx.as_ref().map_or("onnx".into(), |onnx| {
-            format!("onnx, hears {:?} as {:?}, scores from {:?}", onnx.input, onnx.axes, onnx.output)
+            let axes: Vec<String> = onnx.axes.iter().map(ToString::to_string).collect();
+            format!("onnx, input {} of {}, scores from its output {}", onnx.input, axes.join(" × "), onnx.output)
         }),
         Architecture::Causal => match &c.causal {
             Some(shape) => format!("causal, {} blocks", shape.blocks.len() + shape.time_blocks.len()),

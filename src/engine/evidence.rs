@@ -72,7 +72,8 @@ impl<'a> LoudnessOf<'a> {
             let power = |column: &[f32]| column.iter().map(|x| x * x).sum::<f32>() / n_mels as f32;
             let levels = self.features.chunks_exact(n_mels).map(|column| 10.0 * (power(column) + SILENCE).log10());
             let levels: Vec<f32> = levels.collect();
-            return LoudnessOf { features: &levels, n_mels: 1, hears_samples: false, n_padded: self.n_padded }.loudness();
+            return LoudnessOf { features: &levels, n_mels: 1, hears_samples: false, n_padded: self.n_padded }
+                .loudness();
         }
         let n_frames = self.features.len() / n_mels;
         let mut loudness = vec![0.0; n_frames];

@@ -244,8 +244,7 @@ fn no_option(method: &str, option: &str) -> Error {
     if let Some(cuts) = cuts(method) {
         let names: Vec<&str> = cuts.iter().map(|(name, _)| *name).collect();
         let (fewest, most) = (PASSES_ALLOWED.start(), PASSES_ALLOWED.end());
-        let passes =
-            if method == OCCLUSION { String::new() } else { format!(", and passes{fewest} to passes{most}") };
+        let passes = if method == OCCLUSION { String::new() } else { format!(", and passes{fewest} to passes{most}") };
         return Error::usage(format!(
             "the method {method} has no option '{option}'; give one of {}{passes}",
             names.join(", ")
@@ -368,7 +367,10 @@ mod tests {
             assert!(check_live(text).is_err(), "{text}");
         }
         let message = check_live("slime:time").unwrap_err().to_string();
-        assert!(message.contains("hundreds of times") && message.contains("give auto, lmac, l2i, occlusion or lrp"), "{message}");
+        assert!(
+            message.contains("hundreds of times") && message.contains("give auto, lmac, l2i, occlusion or lrp"),
+            "{message}"
+        );
         assert!(check_live("occlusion").is_ok() && check_live("occlusion:time").is_ok());
         assert!(check_live(AUTO).is_ok() && check(AUTO).is_err(), "tables name what they measure");
         assert_eq!((offline("drsa"), offline("drsa:gain")), ("drsa:thesis-audio-90".into(), "drsa:gain".into()));

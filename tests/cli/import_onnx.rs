@@ -1,5 +1,5 @@
 //! `model import FILE.onnx`, as a person uses it: import, show, verify, monitor, explain, and what goes wrong. The graphs are those
-//! of `tests/golden/onnx.py`.
+//! of `tests/golden/graphs.py`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -35,7 +35,7 @@ fn home() -> Run {
     let run = Run::new();
     let at = |name: &str| run.home().join(name);
     for graph in ["wave.onnx", "spectrum.onnx"] {
-        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/onnx").join(graph);
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/graphs").join(graph);
         std::fs::copy(golden, at(graph)).unwrap();
     }
     std::fs::write(at("tones.txt"), "low tone\nmiddle tone\nhigh tone\n").unwrap();
@@ -46,7 +46,8 @@ fn home() -> Run {
         .map(|i| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let noise = 0.001 * (state as f32 / (1_u32 << 31) as f32 - 1.0);
-            let tone = if (24_000..36_800).contains(&i) { 0.3 * (TAU * 1500.0 * i as f32 / 16_000.0).sin() } else { 0.0 };
+            let tone =
+                if (24_000..36_800).contains(&i) { 0.3 * (TAU * 1500.0 * i as f32 / 16_000.0).sin() } else { 0.0 };
             noise + tone
         })
         .collect();
@@ -55,7 +56,18 @@ fn home() -> Run {
 }
 
 const WAVE: [&str; 12] = [
-    "model", "import", "wave.onnx", "--labels", "tones.txt", "--rate", "16000", "--into", "tones", "--on-threshold", "0.5", "--frames",
+    "model",
+    "import",
+    "wave.onnx",
+    "--labels",
+    "tones.txt",
+    "--rate",
+    "16000",
+    "--into",
+    "tones",
+    "--on-threshold",
+    "0.5",
+    "--frames",
 ];
 
 fn with_tones() -> Run {
@@ -71,7 +83,8 @@ fn with_tones() -> Run {
 fn a_graph_becomes_a_package_that_is_shown_and_verified() {
     let run = with_tones();
     let shown = run.ok(&["model", "show", "./tones"]).stdout;
-    for part in ["16000 Hz, the samples themselves", "1.00 s every 0.50 s", "onnx", "middle_tone", "LicenseRef-unknown"] {
+    for part in ["16000 Hz, the samples themselves", "1.00 s every 0.50 s", "onnx", "middle_tone", "LicenseRef-unknown"]
+    {
         assert!(shown.contains(part), "{part}: {shown}");
     }
     assert!(run.ok(&["model", "verify", "./tones"]).stdout.contains("ok, tones"));
@@ -89,10 +102,14 @@ fn a_graph_of_spectrograms_hears_through_our_front_end() {
     let run = home();
     let import = ["model", "import", "spectrum.onnx", "--labels", "four.csv", "--into", "four", "--licence", "MIT"];
     let log = run.ok(&[&import[..], &["--front-end", "front.toml", "--segment-secs", "0.5"]].concat()).stderr;
-    assert!(log.contains("hears a spectrogram at 16000 Hz, 0.500 s every 0.250 s") && log.contains("has logits"), "{log}");
+    assert!(
+        log.contains("hears a spectrogram at 16000 Hz, 0.500 s every 0.250 s") && log.contains("has logits"),
+        "{log}"
+    );
     let shown = run.ok(&["model", "show", "./four"]).stdout;
     assert!(shown.contains("16 mel bands from 60 to 7600 Hz"), "{shown}");
-    let places: Vec<usize> = ["one", "two", "three", "four"].iter().map(|l| shown.find(&format!("{l}, starts")).unwrap()).collect();
+    let places: Vec<usize> =
+        ["one", "two", "three", "four"].iter().map(|l| shown.find(&format!("{l}, starts")).unwrap()).collect();
     assert!(places.is_sorted(), "in the order of their indices: {shown}");
     let explain = ["explain", "tone.wav", "--model", "./four", "--method", "occlusion:frequency", "--out", "why"];
     run.ok(&explain);
@@ -112,7 +129,8 @@ fn explained(run: &Run) -> Value {
 #[test]
 fn an_imported_model_listens_and_is_explained() {
     let run = with_tones();
-    let monitor = ["monitor", "--input", "tone.wav", "--fast", "--ui", "jsonl", "--model", "./tones", "--record", "events"];
+    let monitor =
+        ["monitor", "--input", "tone.wav", "--fast", "--ui", "jsonl", "--model", "./tones", "--record", "events"];
     let printed = run.ok(&monitor);
     assert!(printed.stderr.contains("imported graph") && printed.stderr.contains("by occlusion"), "{}", printed.stderr);
     let lines = json_lines(&printed.stdout);
@@ -147,7 +165,9 @@ fn an_imported_model_listens_and_is_explained() {
 #[test]
 fn what_does_not_fit_is_said_in_one_sentence() {
     let run = home();
-    let import = |file: &str, more: &[&str]| [&["model", "import", file, "--into", "out"], more].concat().into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let import = |file: &str, more: &[&str]| {
+        [&["model", "import", file, "--into", "out"], more].concat().into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
     let fails = |code: i32, file: &str, more: &[&str]| {
         let args = import(file, more);
         run.fails(code, &args.iter().map(String::as_str).collect::<Vec<_>>())
@@ -170,14 +190,17 @@ fn what_does_not_fit_is_said_in_one_sentence() {
     assert!(fails(2, "wave.onnx", &[&labels[..], &["--input-name", "y"]].concat()).contains("x [?, ?]"));
     assert!(fails(4, "wave.onnx", &[&labels[..], &["--output-name", "y"]].concat()).contains("cannot be run"));
     assert!(fails(4, "wave.onnx", &[&labels[..], &["--segment-secs", "0.05"]].concat()).contains("cannot be run"));
-    assert!(fails(2, "wave.onnx", &[&labels[..], &["--architecture", "efficientat"]].concat()).contains("--architecture"));
+    assert!(
+        fails(2, "wave.onnx", &[&labels[..], &["--architecture", "efficientat"]].concat()).contains("--architecture")
+    );
     assert!(!run.home().join("out").exists());
 }
 
 #[test]
 fn methods_that_look_inside_are_refused() {
     let run = with_tones();
-    let explain = |method: &str| run.fails(2, &["explain", "tone.wav", "--model", "./tones", "--method", method, "--out", "why"]);
+    let explain =
+        |method: &str| run.fails(2, &["explain", "tone.wav", "--model", "./tones", "--method", method, "--out", "why"]);
     for method in ["lrp", "gradcam", "saliency"] {
         let e = explain(method);
         assert!(e.contains("runs forward only") && e.contains("occlusion"), "{e}");

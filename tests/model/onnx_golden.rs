@@ -1,9 +1,10 @@
-//! ONNX graphs against PyTorch, to 1e-4: two small networks that PyTorch exported (`golden/onnx/`, written with
-//! `golden/onnx.json` by `golden/onnx.py`), as graphs and as packages.
+//! ONNX graphs against PyTorch, to 1e-4: two small networks that PyTorch exported (`golden/graphs/`, written with
+//! `golden/graphs.json` by `golden/graphs.py`), as graphs and as packages.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use std::collections::BTreeMap;
+use std::f64::consts::TAU;
 use std::path::Path;
 
 use earwitness::ErrorKind;
@@ -20,11 +21,11 @@ use crate::support::golden::{Numbers, assert_close, floats};
 
 const TOLERANCE: f64 = 1e-4;
 
-const WAVE: &[u8] = include_bytes!("../golden/onnx/wave.onnx");
-const SPECTRUM: &[u8] = include_bytes!("../golden/onnx/spectrum.onnx");
+const WAVE: &[u8] = include_bytes!("../golden/graphs/wave.onnx");
+const SPECTRUM: &[u8] = include_bytes!("../golden/graphs/spectrum.onnx");
 
 fn golden() -> Value {
-    serde_json::from_str(include_str!("../golden/onnx.json")).unwrap()
+    serde_json::from_str(include_str!("../golden/graphs.json")).unwrap()
 }
 
 /// What PyTorch says of it: a row every tenth of a second.
@@ -36,9 +37,13 @@ fn graph(bytes: &[u8]) -> Graph {
     Graph::load(bytes, "graph.onnx").unwrap()
 }
 
-/// The second of noise that `wave.onnx` hears.
+/// The second of noise and tones that `wave.onnx` hears.
 fn noise() -> Vec<f32> {
-    Numbers(2).draw(16_000, 1.0, 0.0).iter().map(|x| 0.2 * x).collect()
+    let tones = |i: usize| {
+        let t = i as f64 / 16_000.0;
+        (0.1 * (TAU * 500.0 * t).sin() + 0.07 * t * (TAU * 1500.0 * t).sin()) as f32
+    };
+    Numbers(2).draw(16_000, 1.0, 0.0).iter().enumerate().map(|(i, x)| 0.05 * x + tones(i)).collect()
 }
 
 #[test]
@@ -71,7 +76,10 @@ fn how_a_graph_is_used_is_found_out() {
     assert_eq!(axes, [Axis::One, Axis::Samples]);
     let sounds = [noise(), vec![0.0; 16_000]];
     let (found, activation) = discover(&wave, &wishes, spec(&axes), &sounds, [160, 3]).unwrap();
-    assert_eq!((found.output.as_str(), found.scores, activation), ("scores", ScoreKind::Probabilities, Activation::Sigmoid));
+    assert_eq!(
+        (found.output.as_str(), found.scores, activation),
+        ("scores", ScoreKind::Probabilities, Activation::Sigmoid)
+    );
     let named = Wishes { output: Some("power".into()), ..Wishes::default() };
     assert_eq!(discover(&wave, &named, spec(&axes), &sounds, [160, 3]).unwrap().0.output, "power");
     let e = discover(&wave, &wishes, spec(&axes), &sounds, [160, 4]).unwrap_err();
@@ -152,7 +160,8 @@ fn a_package_gives_the_graphs_scores() {
     let rows = rows();
     let column = |class: usize| rows.iter().map(move |row| row[class]);
     let pooled = |how: &str| -> Vec<f32> {
-        let package = package(dir.path(), |text| text.replace("frames = \"max\"", &format!("frames = \"{how}\""))).unwrap();
+        let package =
+            package(dir.path(), |text| text.replace("frames = \"max\"", &format!("frames = \"{how}\""))).unwrap();
         Classifier::load(&package).unwrap().classify(&noise()).unwrap().probs
     };
     let max: Vec<f64> = (0..3).map(|class| column(class).fold(0.0, f64::max)).collect();
@@ -173,7 +182,8 @@ fn the_front_end_gives_the_graph_the_samples_themselves() {
     let heard = classifier.classify(&columns[10 * 160..110 * 160]).unwrap().probs;
     let from = 10 * 160 - 80;
     let (shape, scores) = graph(WAVE).run("x", &[1, 16_000], signal[from..from + 16_000].to_vec(), "scores").unwrap();
-    let max: Vec<f64> = (0..3).map(|c| scores.chunks(shape[1]).map(|row| f64::from(row[c])).fold(0.0, f64::max)).collect();
+    let max: Vec<f64> =
+        (0..3).map(|c| scores.chunks(shape[1]).map(|row| f64::from(row[c])).fold(0.0, f64::max)).collect();
     assert_close("scores", &heard, &max, TOLERANCE);
 }
 

@@ -50,7 +50,10 @@ pub(super) fn read_front_end(path: &Path) -> Result<FrontEndSpec> {
     })?;
     let whole: Whole = toml::from_str(&text).map_err(|e| {
         let why = e.message().to_owned();
-        Error::model(format!("{} describes no front end ({why}); give a table [front_end] as a model.toml has", path.display()))
+        Error::model(format!(
+            "{} describes no front end ({why}); give a table [front_end] as a model.toml has",
+            path.display()
+        ))
     })?;
     Ok(whole.front_end)
 }
@@ -111,7 +114,7 @@ pub(super) fn of_waveform(
     Ok(Hearing {
         front_end: FrontEndSpec::from(&front_end),
         segment: Segment { n_frames, stride_frames, clip_frames: None },
-        samples: fixed.or((segment_secs.is_some()).then_some(window)).filter(|n| *n != n_frames * hop),
+        samples: fixed.or(segment_secs.map(|_| window)).filter(|n| *n != n_frames * hop),
     })
 }
 

@@ -46,7 +46,14 @@ pub(in crate::cli) struct GraphArgs {
     #[arg(long, value_enum, value_name = "KIND", env = "EARWITNESS_SCORES", help_heading = "Graphs (.onnx)")]
     scores: Option<Scores>,
     /// How a graph's scores of several frames become one of a segment
-    #[arg(long, value_enum, value_name = "HOW", env = "EARWITNESS_FRAMES", default_value = "mean", help_heading = "Graphs (.onnx)")]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "HOW",
+        env = "EARWITNESS_FRAMES",
+        default_value = "mean",
+        help_heading = "Graphs (.onnx)"
+    )]
     frames: Frames,
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::parts::{Axes, Parts};
 use super::occlusion::occlude;
+use super::parts::{Axes, Parts};
 use super::sources::{Dictionary, harmonic_percussive};
 use super::{Scorer, Whole, explain};
 use crate::dsp::{FrontEnd, FrontEndParams, StftParams};

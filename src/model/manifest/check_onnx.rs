@@ -19,11 +19,9 @@ impl Manifest {
                 quoted("onnx"),
                 "describe how the graph is used in a table [classifier.onnx]",
             )),
-            Some(_) if !is_graph => Some(BadValue::new(
-                "classifier.onnx",
-                "a table",
-                "leave it out where architecture is not \"onnx\"",
-            )),
+            Some(_) if !is_graph => {
+                Some(BadValue::new("classifier.onnx", "a table", "leave it out where architecture is not \"onnx\""))
+            }
             None => None,
             Some(spec) => self.graph_problem(spec),
         }

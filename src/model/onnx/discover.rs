@@ -44,7 +44,10 @@ impl Wishes {
             return Err(Error::usage(format!("{name} has no such input; it has {}", listed())));
         }
         if !only.is_float {
-            return Err(Error::model(format!("the input {} of {name} takes no floats; export it with one that does", only.name)));
+            return Err(Error::model(format!(
+                "the input {} of {name} takes no floats; export it with one that does",
+                only.name
+            )));
         }
         Ok(only.clone())
     }
@@ -74,11 +77,13 @@ impl Wishes {
     }
 }
 
-/// The axes of a waveform: the last that is open or longer than 1, where no other has a fixed length above 1.
+/// The axes of a waveform: samples are the last of a fixed length above 1, or else the last that is open. What is before may be
+/// open, as a batch is; what is behind has the length 1.
 fn waveform(shape: &[Option<usize>]) -> Option<Vec<Axis>> {
     let long = |n: &Option<usize>| n.is_none_or(|n| n > 1);
     let samples = shape.iter().rposition(|n| n.is_some_and(|n| n > 1)).or_else(|| shape.iter().rposition(long))?;
-    let others_fit = shape.iter().enumerate().all(|(i, n)| i == samples || n.is_none_or(|n| n == 1));
+    let fits = |(i, n): (usize, &Option<usize>)| i == samples || *n == Some(1) || (i < samples && n.is_none());
+    let others_fit = shape.iter().enumerate().all(fits);
     let axis = |i: usize| if i == samples { Axis::Samples } else { Axis::One };
     others_fit.then(|| (0..shape.len()).map(axis).collect())
 }

@@ -79,7 +79,10 @@ impl Graph {
     /// A model error: no ONNX graph, damage, an operator that the engine does not have, weights that lie in another file.
     pub fn load(bytes: &[u8], name: &str) -> Result<Self> {
         if bytes.len() as u64 > MAX_BYTES {
-            return Err(Error::model(format!("{name} is larger than {} MiB; export a smaller network", MAX_BYTES >> 20)));
+            return Err(Error::model(format!(
+                "{name} is larger than {} MiB; export a smaller network",
+                MAX_BYTES >> 20
+            )));
         }
         let loaded = contained(|| ModelOptions::with_all_ops().load(bytes.to_vec()).map_err(|e| load_error(name, &e)));
         let model = loaded.unwrap_or_else(|why| {
@@ -146,7 +149,7 @@ impl Graph {
             }
             Ok((shape, tensor.to_vec()))
         });
-        ran.and_then(|ran| ran).map_err(cannot)
+        ran.flatten().map_err(cannot)
     }
 }
 

@@ -1,9 +1,11 @@
 //! What a manifest says of an ONNX graph.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// Most axes of an input that is taken for meant.
-pub const MAX_AXES: usize = 6;
+const MAX_AXES: usize = 6;
 
 /// What one axis of a graph's input is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +19,17 @@ pub enum Axis {
     Frames,
     /// The bands of a spectrogram.
     Bands,
+}
+
+impl fmt::Display for Axis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::One => "one",
+            Self::Samples => "samples",
+            Self::Frames => "frames",
+            Self::Bands => "bands",
+        })
+    }
 }
 
 /// What the numbers of a graph's output are.

@@ -1,7 +1,7 @@
-"""Writes the graphs in `onnx/` and prints `onnx.json`: two small networks of PyTorch, exported, with the scores that PyTorch
+"""Writes the graphs in `graphs/` and prints `graphs.json`: two small networks of PyTorch, exported, with the scores that PyTorch
 gives.
 
-    python3 onnx.py > onnx.json
+    python3 graphs.py > graphs.json
 
 `wave.onnx` hears a waveform of any length at 16 kHz and says every 0.1 s how loud it is around 500, 1500 and 4000 Hz (filters by a formula):
 an output that nobody asked for, and scores `[frames, 3]` after a sigmoid. `spectrum.onnx` hears a spectrogram
@@ -19,7 +19,7 @@ from torch import nn
 RATE = 16_000
 TONES_HZ = [500.0, 1500.0, 4000.0]
 TAPS = 160
-HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "onnx")
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "graphs")
 
 
 class Numbers:
@@ -90,7 +90,9 @@ def main():
     with torch.no_grad():
         for parameter in spectrum.parameters():
             parameter.copy_(numbers.draw(*parameter.shape))
-        noise = 0.2 * Numbers(2).draw(1, RATE)
+        t = np.arange(RATE) / RATE
+        tones = 0.1 * np.sin(2 * np.pi * 500 * t) + 0.07 * t * np.sin(2 * np.pi * 1500 * t)
+        noise = 0.05 * Numbers(2).draw(1, RATE) + torch.tensor(tones.astype(np.float32))
         image = Numbers(3).draw(1, 1, 25, 16)
         out = {
             "torch": torch.__version__,
