@@ -187,7 +187,7 @@ fn what_does_not_fit_is_said_in_one_sentence() {
     assert!(fails(2, "wave.onnx", &["--labels", "tones.txt"]).contains("--rate"));
     assert!(fails(2, "wave.onnx", &["--rate", "16000"]).contains("--labels"));
     assert!(fails(2, "wave.onnx", &[&labels[..], &["--axes", "frames,bands"]].concat()).contains("--axes"));
-    assert!(fails(2, "wave.onnx", &[&labels[..], &["--input-name", "y"]].concat()).contains("x [?, ?]"));
+    assert!(fails(2, "wave.onnx", &[&labels[..], &["--input-name", "y"]].concat()).contains("x [1, ?]"));
     assert!(fails(4, "wave.onnx", &[&labels[..], &["--output-name", "y"]].concat()).contains("cannot be run"));
     assert!(fails(4, "wave.onnx", &[&labels[..], &["--segment-secs", "0.05"]].concat()).contains("cannot be run"));
     assert!(
@@ -205,6 +205,4 @@ fn methods_that_look_inside_are_refused() {
         let e = explain(method);
         assert!(e.contains("runs forward only") && e.contains("occlusion"), "{e}");
     }
-    let e = run.fails(2, &["train", "l2i", "--data", "nowhere", "--model", "./tones"]);
-    assert!(!e.is_empty());
 }

@@ -6,8 +6,10 @@ use crate::harness::fuzz;
 
 #[test]
 fn graphs() {
-    let seeds =
-        [include_bytes!("../golden/graphs/wave.onnx").to_vec(), include_bytes!("../golden/graphs/spectrum.onnx").to_vec()];
+    let seeds = [
+        include_bytes!("../golden/graphs/wave.onnx").to_vec(),
+        include_bytes!("../golden/graphs/spectrum.onnx").to_vec(),
+    ];
     let words = ["Conv", "Sigmoid", "Reshape", "x", "scores", "kernel_shape", "strides", "pads", "Constant", "Loop"];
     fuzz("onnx", &seeds, &words, |case| {
         let graph = Graph::load(case, "case")?;

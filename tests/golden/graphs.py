@@ -1,11 +1,12 @@
-"""Writes the graphs in `graphs/` and prints `graphs.json`: two small networks of PyTorch, exported, with the scores that PyTorch
+"""Writes the graphs in `graphs/` and prints `graphs.json`: small networks of PyTorch, exported, with the scores that PyTorch
 gives.
 
     python3 graphs.py > graphs.json
 
 `wave.onnx` hears a waveform of any length at 16 kHz and says every 0.1 s how loud it is around 500, 1500 and 4000 Hz (filters by a formula):
 an output that nobody asked for, and scores `[frames, 3]` after a sigmoid. `spectrum.onnx` hears a spectrogram
-`[1, 1, frames, 16]` and gives four logits; its weights and both inputs are those of `Numbers` in `tests/support/golden.rs`.
+`[1, 1, frames, 16]` and gives four logits. `patches.onnx` is made as YAMNet is: any number of samples, a spectrogram of its own, and
+of each patch an embedding and five scores. Random weights and inputs are those of `Numbers` in `tests/support/golden.rs`.
 """
 
 import json
@@ -52,8 +53,27 @@ class Wave(nn.Module):
     def forward(self, samples):
         power = self.pairs(self.filters(samples[:, None, :]) ** 2)
         power = self.tenths(power)[0].transpose(0, 1)
-        # A sine of amplitude 0.1 gives 0.01: the middle.
+        # A sine of amplitude 0.2 gives 0.01: the middle.
         return power, torch.sigmoid(2 * torch.log(power / 0.01 + 1e-6))
+
+
+class Patches(nn.Module):
+    """As YAMNet is made: a spectrogram of its own (STFT in the graph), patches of 96 frames every 48, and scores, embedding and
+    spectrogram as outputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("window", torch.hann_window(400))
+        self.register_buffer("bands", Numbers(4).draw(257, 16) ** 2 / 257)
+        self.patches = nn.Conv2d(1, 8, (96, 16), stride=(48, 1))
+        self.last = nn.Linear(8, 5)
+
+    def forward(self, samples):
+        x = torch.stft(samples[None, :], 512, 160, 400, self.window, center=False, return_complex=False)
+        magnitude = torch.sqrt((x**2).sum(-1) + 1e-12)[0].transpose(0, 1)
+        log_mel = torch.log(magnitude @ self.bands + 0.001)
+        embedding = torch.relu(self.patches(log_mel[None, None]))[0, :, :, 0].transpose(0, 1)
+        return embedding, torch.sigmoid(self.last(embedding)), log_mel
 
 
 class Spectrum(nn.Module):
@@ -77,7 +97,7 @@ def export(net, x, name, outputs, open_axis):
         os.path.join(HERE, name),
         input_names=["x"],
         output_names=outputs,
-        dynamic_axes={"x": {open_axis: "length"}, **({"scores": {0: "n"}, "power": {0: "n"}} if "power" in outputs else {})},
+        dynamic_axes={"x": {open_axis: "length"}, **({name: {0: "n"} for name in outputs} if len(outputs) > 1 else {})},
         opset_version=17,
         dynamo=False,
     )
@@ -85,22 +105,27 @@ def export(net, x, name, outputs, open_axis):
 
 def main():
     os.makedirs(HERE, exist_ok=True)
-    wave, spectrum = Wave().eval(), Spectrum().eval()
+    wave, spectrum, patches = Wave().eval(), Spectrum().eval(), Patches().eval()
     numbers = Numbers(1)
     with torch.no_grad():
         for parameter in spectrum.parameters():
             parameter.copy_(numbers.draw(*parameter.shape))
+        for parameter in patches.parameters():
+            parameter.copy_(0.1 * numbers.draw(*parameter.shape))
         t = np.arange(RATE) / RATE
         tones = 0.1 * np.sin(2 * np.pi * 500 * t) + 0.07 * t * np.sin(2 * np.pi * 1500 * t)
         noise = 0.05 * Numbers(2).draw(1, RATE) + torch.tensor(tones.astype(np.float32))
+        noise_alone = 0.1 * Numbers(5).draw(24_000)
         image = Numbers(3).draw(1, 1, 25, 16)
         out = {
             "torch": torch.__version__,
             "wave": wave(noise)[1].tolist(),
             "spectrum": spectrum(image)[0].tolist(),
+            "patches": patches(noise_alone)[1].tolist(),
         }
         export(wave, noise, "wave.onnx", ["power", "scores"], 1)
         export(spectrum, image, "spectrum.onnx", ["scores"], 2)
+        export(patches, noise_alone, "patches.onnx", ["embedding", "scores", "log_mel"], 0)
     json.dump(out, sys.stdout)
     print()
 

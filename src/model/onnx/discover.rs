@@ -77,12 +77,12 @@ impl Wishes {
     }
 }
 
-/// The axes of a waveform: samples are the last of a fixed length above 1, or else the last that is open. What is before may be
-/// open, as a batch is; what is behind has the length 1.
+/// The axes of a waveform: samples are the last of a fixed length above 1, or else the last that is open. All others have the
+/// length 1, but that the first may be open, as a batch is.
 fn waveform(shape: &[Option<usize>]) -> Option<Vec<Axis>> {
     let long = |n: &Option<usize>| n.is_none_or(|n| n > 1);
     let samples = shape.iter().rposition(|n| n.is_some_and(|n| n > 1)).or_else(|| shape.iter().rposition(long))?;
-    let fits = |(i, n): (usize, &Option<usize>)| i == samples || *n == Some(1) || (i < samples && n.is_none());
+    let fits = |(i, n): (usize, &Option<usize>)| i == samples || *n == Some(1) || (i == 0 && n.is_none());
     let others_fit = shape.iter().enumerate().all(fits);
     let axis = |i: usize| if i == samples { Axis::Samples } else { Axis::One };
     others_fit.then(|| (0..shape.len()).map(axis).collect())
@@ -167,7 +167,7 @@ mod tests {
         ] {
             assert_eq!(waveform(shape).as_deref(), Some(axes), "{shape:?}");
         }
-        for shape in [&[][..], &[one], &[one, Some(96), Some(64)], &[Some(2), None]] {
+        for shape in [&[][..], &[one], &[one, Some(96), Some(64)], &[Some(2), None], &[one, one, None, Some(16)]] {
             assert_eq!(waveform(shape), None, "{shape:?}");
         }
         for (shape, axes) in [

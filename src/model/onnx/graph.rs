@@ -1,7 +1,7 @@
 //! A graph in the engine: the one place that calls it.
 //!
-//! A file from outside may be damaged in ways that the engine does not expect: its panics are caught here and become errors that
-//! name the file. What a graph computes is bounded by its file alone, so a graph is as trustworthy as whoever made it.
+//! A file from outside may be damaged in ways that the engine does not expect: its form is checked first ([`wire`]), and the engine's
+//! panics are caught here and become errors that name the file. What a graph computes is bounded by its file alone, so a graph is as trustworthy as whoever made it.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use rten::{DataType, Dimension, ModelOptions, NodeId, Value, ValueType};
 use rten_tensor::prelude::{AsView, Layout};
 
+use super::wire;
 use crate::error::{Error, Result};
 
 /// Largest graph that is taken for meant, in bytes: a network of 250 million weights, as for all files of a package.
@@ -84,10 +85,12 @@ impl Graph {
                 MAX_BYTES >> 20
             )));
         }
+        let damaged = |why: String| {
+            Error::model(format!("{name} is damaged or no ONNX graph ({why}); export or download it again"))
+        };
+        wire::check(bytes).map_err(damaged)?;
         let loaded = contained(|| ModelOptions::with_all_ops().load(bytes.to_vec()).map_err(|e| load_error(name, &e)));
-        let model = loaded.unwrap_or_else(|why| {
-            Err(Error::model(format!("{name} is damaged or no ONNX graph ({why}); export or download it again")))
-        })?;
+        let model = loaded.unwrap_or_else(|why| Err(damaged(why)))?;
         Ok(Self { model, name: name.to_owned() })
     }
 

@@ -14,6 +14,7 @@ mod graph;
 mod net;
 mod scores;
 mod spec;
+mod wire;
 
 pub use discover::{Wishes, discover};
 pub use graph::{Graph, GraphValue, MAX_BYTES, is_contained};
