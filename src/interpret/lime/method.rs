@@ -117,8 +117,8 @@ impl Lime {
 
     /// Frames of a stretch of time of [`Cut::FewBoxes`]: whole strides, so that all segments are cut at the same places.
     fn few_frames(&self) -> usize {
-        let strides = self.model.classifier.n_frames() / OCCLUDED_SLOTS / self.stride_frames;
-        strides.max(1) * self.stride_frames
+        let slots = OCCLUDED_SLOTS * self.stride_frames;
+        ((self.model.classifier.n_frames() + slots / 2) / slots).max(1) * self.stride_frames
     }
 
     /// The parts of one segment.
