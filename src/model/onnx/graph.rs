@@ -1,7 +1,8 @@
 //! A graph in the engine: the one place that calls it.
 //!
-//! A file from outside may be damaged in ways that the engine does not expect: its form is checked first ([`wire`]), and the engine's
-//! panics are caught here and become errors that name the file. What a graph computes is bounded by its file alone, so a graph is as trustworthy as whoever made it.
+//! A file from outside may be damaged in ways that the engine does not expect: its form is checked first ([`wire`]), and the
+//! engine's panics are caught here and become errors that name the file. Nothing bounds what a graph computes, so it is as
+//! trustworthy as whoever made it.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
