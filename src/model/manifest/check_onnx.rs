@@ -1,6 +1,7 @@
 //! What a manifest must say of an imported graph.
 
-use super::check::{quoted, within};
+use super::bounds::within;
+use super::check::quoted;
 use super::{Architecture, Head, Manifest};
 use crate::dsp::MelScale;
 use crate::model::onnx::OnnxSpec;
