@@ -63,7 +63,12 @@ pub(super) fn asked_for(asked: &[String], package: &Package, table: bool) -> Vec
             named.extend(all());
             let missing: Vec<&str> = METHODS.iter().copied().filter(|m| !available.contains(m)).collect();
             if !missing.is_empty() {
-                output::note(&format!("the model has no weights for {}: left out", missing.join(", ")));
+                let missing = missing.join(", ");
+                output::note(&if methods::of_scores_alone(package) {
+                    format!("the model is an imported graph, which does not run backward for {missing}: left out")
+                } else {
+                    format!("the model has no weights for {missing}: left out")
+                });
             }
             if table {
                 output::note(&format!(

@@ -1,7 +1,10 @@
 //! `earwitness model`: list, show and verify model packages, import into them, and name what is in them.
 
+mod graph_hearing;
 mod import;
+mod import_labels;
 mod import_network;
+mod import_onnx;
 mod name_concept;
 
 use std::ffi::OsString;
@@ -13,6 +16,7 @@ use serde_json::json;
 use super::{Globals, output};
 use crate::dsp::MelScale;
 use crate::error::{Error, Result};
+use crate::model::classifier::Classifier as LoadedClassifier;
 use crate::model::manifest::{Architecture, Classifier, FrontEndSpec, Label, by_group};
 use crate::model::package::{DEFAULT_MODEL, ModelEntry, Package, SearchPath, find_model};
 
@@ -185,6 +189,10 @@ fn network(c: &Classifier) -> String {
         Architecture::Vgg => format!("vgg, widths {:?}", c.widths),
         Architecture::EfficientAt => format!("efficientat, width {}", c.width.unwrap_or_default()),
         Architecture::Sequential => format!("sequential, {} layers before the logits", c.layers.len()),
+        Architecture::Onnx => c.onnx.as_ref().map_or("onnx".into(), |onnx| {
+            let axes: Vec<String> = onnx.axes.iter().map(ToString::to_string).collect();
+            format!("onnx, input {} of {}, scores from its output {}", onnx.input, axes.join(" × "), onnx.output)
+        }),
         Architecture::Causal => match &c.causal {
             Some(shape) => format!("causal, {} blocks", shape.blocks.len() + shape.time_blocks.len()),
             None => "causal".into(),
@@ -232,9 +240,14 @@ fn verify(models: &[OsString]) -> Result<()> {
         let package = Package::open(&dir)?;
         let mut n_tensors = 0;
         let mut n_bytes = 0;
+        let graph = package.manifest().classifier.onnx.as_ref().map(|_| package.manifest().classifier.weights.as_str());
         for (file, bytes) in package.file_sizes() {
-            n_tensors += package.tensors(file)?.0.len();
             n_bytes += bytes;
+            if Some(file) == graph {
+                LoadedClassifier::load(&package)?;
+            } else {
+                n_tensors += package.tensors(file)?.0.len();
+            }
         }
         let megabytes = n_bytes as f64 / 1e6;
         let name = &package.manifest().name;

@@ -101,6 +101,12 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     // From here on the program ends when it is asked to, also while a pipe is waited for.
     let stop = watch_signals(ui)?;
     let told = Arc::new(Told::new(ui == UiMode::Tui));
+    if methods::of_scores_alone(&package) && config.monitor.method == methods::AUTO {
+        told.say(format!(
+            "the model {} is an imported graph: each event is explained after its report, by {method}",
+            package.manifest().name
+        ));
+    }
     let Some(Inputs { lanes, several_recordings }) = inputs::open(config, &outlet, &stop, &told)? else {
         return told.outcome();
     };

@@ -2,6 +2,7 @@
 //! decision, or from the loudness where that tells nothing.
 
 use super::detector::Localisation;
+use super::geometry::Geometry;
 use crate::interpret::Explanation;
 use crate::model::frame_probs::FrameProbs;
 use crate::units::ClassId;
@@ -41,21 +42,39 @@ pub(super) struct LoudnessOf<'a> {
     pub(super) features: &'a [f32],
     /// Values of a column.
     pub(super) n_mels: usize,
+    /// Whether these are samples, and not bands.
+    pub(super) hears_samples: bool,
     /// Frames at the beginning that lie before the stream.
     pub(super) n_padded: usize,
 }
 
-impl LoudnessOf<'_> {
+/// Power of a column of samples that counts as silence, full scale being 1.
+const SILENCE: f32 = 1e-9;
+
+impl<'a> LoudnessOf<'a> {
+    /// Of a segment's columns, the first `n_padded` of which lie before the stream.
+    pub(super) const fn new(features: &'a [f32], geometry: &Geometry, n_padded: usize) -> Self {
+        let Geometry { n_mels, hears_samples, .. } = *geometry;
+        Self { features, n_mels, hears_samples, n_padded }
+    }
+
     /// Frames of the segment.
     fn n_frames(&self) -> usize {
         self.features.len() / self.n_mels.max(1)
     }
 
     /// How far each column rises above what is usual in the segment, in the mean over the bands: each band against its own
-    /// lowest tenth, so that a tone in one band counts beside noise in another.
+    /// lowest tenth, so that a tone in one band counts beside noise in another. A column of samples is one band: its power in dB.
     #[must_use]
     pub(super) fn loudness(&self) -> Vec<f32> {
         let n_mels = self.n_mels.max(1);
+        if self.hears_samples {
+            let power = |column: &[f32]| column.iter().map(|x| x * x).sum::<f32>() / n_mels as f32;
+            let levels = self.features.chunks_exact(n_mels).map(|column| 10.0 * (power(column) + SILENCE).log10());
+            let levels: Vec<f32> = levels.collect();
+            return LoudnessOf { features: &levels, n_mels: 1, hears_samples: false, n_padded: self.n_padded }
+                .loudness();
+        }
         let n_frames = self.features.len() / n_mels;
         let mut loudness = vec![0.0; n_frames];
         let real = &self.features[self.n_padded.min(n_frames) * n_mels..];
@@ -106,12 +125,24 @@ mod tests {
         assert_eq!(smooth(&[1.0, 5.0], 1), [1.0, 5.0]);
     }
 
+    /// The mean of a tone's samples says nothing: their power does.
+    #[test]
+    fn columns_of_samples_are_as_loud_as_their_power() {
+        let tone = |t: usize| if (12..15).contains(&t) { 0.1 } else { 0.001 };
+        let columns: Vec<f32> = (0..22).flat_map(|t| [tone(t), -tone(t), tone(t), -tone(t)]).collect();
+        let loudness = LoudnessOf { features: &columns, n_mels: 4, hears_samples: true, n_padded: 2 }.loudness();
+        for (t, l) in loudness.iter().enumerate() {
+            let want = if (12..15).contains(&t) { 40.0 } else { 0.0 };
+            assert!((l - want).abs() < 0.01, "frame {t}: {l}");
+        }
+    }
+
     #[test]
     fn loudness_is_what_rises_above_each_bands_floor() {
         // Two bands: one always loud, one with a burst in frames 12..15; the two padded frames count for nothing.
         let columns: Vec<f32> =
             (0..22).flat_map(|t| if t < 2 { [-9.0, -9.0] } else { [5.0, f32::from((12..15).contains(&t))] }).collect();
-        let loudness = LoudnessOf { features: &columns, n_mels: 2, n_padded: 2 }.loudness();
+        let loudness = LoudnessOf { features: &columns, n_mels: 2, hears_samples: false, n_padded: 2 }.loudness();
         for (t, l) in loudness.iter().enumerate() {
             assert_eq!(*l, if (12..15).contains(&t) { 0.5 } else { 0.0 }, "frame {t}");
         }

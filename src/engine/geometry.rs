@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::dsp::{FrontEndParams, StftParams};
+use crate::dsp::{FrontEndParams, MelScale, StftParams};
 
 /// How a stream is cut up. All lengths are in frames unless they say otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct Geometry {
     pub stft: StftParams,
     /// Values of a feature column.
     pub n_mels: usize,
+    /// Whether these are samples, and not bands.
+    pub hears_samples: bool,
     /// Length of a segment.
     pub segment_frames: usize,
     /// From one segment to the next.
@@ -38,6 +40,7 @@ impl Geometry {
         Self {
             stft: front_end.stft,
             n_mels: front_end.mel.n_mels,
+            hears_samples: front_end.mel.scale == MelScale::Samples,
             segment_frames,
             stride_frames,
             first_end: stride_frames as u64,

@@ -85,7 +85,7 @@ impl Heard {
         let geometry = *ears.history.geometry();
         let features = ears.history.segment_features(end)?;
         let n_padded = usize::try_from(-geometry.segment(end).start).unwrap_or(0);
-        let segment = LoudnessOf { features: &features, n_mels: geometry.n_mels, n_padded };
+        let segment = LoudnessOf::new(&features, &geometry, n_padded);
         let of = |class: usize| {
             evidence(ClassId(class), classified.frames.as_ref(), explanation.as_deref(), &segment, &params.localisation)
         };

@@ -56,7 +56,7 @@ pub(super) fn detect(
     let features = history.segment_features(stride.end)?;
     let geometry = history.geometry();
     let n_padded = usize::try_from(-geometry.segment(stride.end).start).unwrap_or(0);
-    let segment = LoudnessOf { features: &features, n_mels: geometry.n_mels, n_padded };
+    let segment = LoudnessOf::new(&features, geometry, n_padded);
     let params = detector.params();
     let (tuning, of_strides) = (params.localisation, params.of_strides);
     let levels = StrideLevels::of(history, stride.end);

@@ -15,7 +15,7 @@ use crate::dsp::{Complex32, FrontEnd, FrontEndParams, MelScale, window_weights};
 use crate::model::backward::{Chain, Reversible};
 use crate::model::causal::{CausalConfig, CausalNet};
 use crate::model::efficientat::EfficientAt;
-use crate::model::manifest::Architecture;
+use crate::model::manifest::{Architecture, Manifest};
 use crate::model::package::Package;
 use crate::model::sequential::SequentialConfig;
 use crate::model::vgg::VggConfig;
@@ -63,6 +63,9 @@ pub(super) struct Net {
 impl Net {
     pub(super) fn load(package: &Package) -> Result<Self> {
         let manifest = package.manifest();
+        if manifest.classifier.architecture == Architecture::Onnx {
+            return Err(cannot_run_backward(manifest));
+        }
         let weights = package.tensors(&manifest.classifier.weights)?;
         let chain: Arc<dyn Reversible> = match manifest.classifier.architecture {
             Architecture::Vgg => Arc::new(Chain::load(&VggConfig::from_manifest(manifest)?, &weights)?),
@@ -73,6 +76,7 @@ impl Net {
             Architecture::Causal => {
                 Arc::new(CausalNet::load(&CausalConfig::from_manifest(manifest)?, &weights)?.reversible())
             }
+            Architecture::Onnx => return Err(cannot_run_backward(manifest)),
         };
         let mut front_end = FrontEnd::new(&manifest.front_end.params()?)?;
         let full_scale = full_scale(&mut front_end);
@@ -97,6 +101,14 @@ impl Net {
     pub(super) fn silent_segment(&self, package: &Package) -> Vec<f32> {
         vec![self.silence; package.manifest().segment.n_frames * self.chain.n_mels()]
     }
+}
+
+/// Why no method that needs gradients or layers explains an imported graph.
+fn cannot_run_backward(manifest: &Manifest) -> Error {
+    Error::usage(format!(
+        "the model {} is an ONNX graph, which runs forward only; explain it with occlusion, audiolime or slime",
+        manifest.name
+    ))
 }
 
 /// The largest value of a column that a sine at full scale in the middle of a bin gives, whatever the bin.

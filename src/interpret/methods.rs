@@ -10,7 +10,7 @@ use super::gradients::{self, GradientMethod};
 use super::guided::{self, GuidedMethod};
 use super::iba;
 use super::l2i::L2i;
-use super::lime::method::{Cut, Lime, PASSES, PASSES_ALLOWED};
+use super::lime::method::{Ask, Cut, Lime, PASSES, PASSES_ALLOWED};
 use super::lmac::LMac;
 use super::lrp;
 use super::relevance_mask::MaskForm;
@@ -39,6 +39,7 @@ pub const METHODS: &[&str] = &[
     "iba",
     "audiolime",
     "slime",
+    "occlusion",
     "drsa",
     "dsa",
     "prca",
@@ -57,6 +58,12 @@ pub const AUTO: &str = "auto";
 
 /// Methods that are quick enough for every stride, the more faithful first (`docs/tables.md`).
 const QUICK: [&str; 2] = ["lmac", "l2i"];
+
+/// Methods that know nothing of a model but its scores, the cheapest first: those of an imported graph.
+const OF_SCORES: [&str; 3] = [OCCLUSION, "audiolime", "slime"];
+
+/// Takes out one part of the sound at a time.
+const OCCLUSION: &str = "occlusion";
 
 /// Methods that ask the model hundreds of times about each segment: too slow for a table of a whole fold, unless they are named.
 pub const SLOW: &[&str] = &["audiolime", "slime"];
@@ -85,10 +92,10 @@ pub fn load(package: &Package, method: &str, device: &ComputeDevice, seed: u64) 
         |method| -> Result<Box<dyn Interpreter>> { Ok(Box::new(gradients::load(package, method, form, seed)?)) };
     let guided =
         |method| -> Result<Box<dyn Interpreter>> { Ok(Box::new(guided::load(package, method, options.block, form)?)) };
-    let lime = |cut| -> Result<Box<dyn Interpreter>> {
-        let passes = options.passes.unwrap_or(PASSES);
-        Ok(Box::new(Lime::load(package, device, options.cut.unwrap_or(cut), passes, seed)?))
+    let lime = |cut, ask| -> Result<Box<dyn Interpreter>> {
+        Ok(Box::new(Lime::load(package, device, options.cut.unwrap_or(cut), ask)?))
     };
+    let sampled = Ask::Sampled { passes: options.passes.unwrap_or(PASSES), seed };
     let concepts = |method| -> Result<Box<dyn Interpreter>> { Ok(Box::new(concepts::load(package, method, form)?)) };
     match name {
         "l2i" => Ok(Box::new(L2i::load_on(package, device)?)),
@@ -111,8 +118,10 @@ pub fn load(package: &Package, method: &str, device: &ComputeDevice, seed: u64) 
         "guided-backprop" => guided(GuidedMethod::GuidedBackprop),
         "gradcam" => guided(GuidedMethod::GradCam),
         "guided-gradcam" => guided(GuidedMethod::GuidedGradCam),
-        "audiolime" => lime(if package.manifest().l2i.is_some() { Cut::Dictionary } else { Cut::HarmonicPercussive }),
-        "slime" => lime(Cut::SLIME[0].1),
+        "audiolime" if package.manifest().l2i.is_some() => lime(Cut::Dictionary, sampled),
+        "audiolime" => lime(Cut::HarmonicPercussive, sampled),
+        "slime" => lime(Cut::SLIME[0].1, sampled),
+        OCCLUSION => lime(Cut::OCCLUSION[0].1, Ask::EachOnce),
         _ => Err(unknown(method)),
     }
 }
@@ -138,10 +147,10 @@ pub fn check_live(method: &str) -> Result<()> {
     if BASELINES.contains(&name) {
         return Err(unknown(method));
     }
-    if cuts(name).is_some() {
+    if SLOW.contains(&name) {
         return Err(Error::usage(format!(
             "{name} asks the model hundreds of times about each sound, too slow for live sound; use it in 'explain', or \
-             give auto, {} or lrp for live sound",
+             give auto, {}, occlusion or lrp for live sound",
             QUICK.join(", ")
         )));
     }
@@ -196,7 +205,7 @@ impl<'a> Options<'a> {
         let number = |prefix: &str| option.strip_prefix(prefix).and_then(|n| n.parse().ok());
         if let Some(cuts) = cuts(method) {
             let cut = cuts.iter().find(|(name, _)| *name == option).map(|(_, cut)| *cut);
-            let passes = number("passes").filter(|passes| PASSES_ALLOWED.contains(passes));
+            let passes = number("passes").filter(|passes| method != OCCLUSION && PASSES_ALLOWED.contains(passes));
             return match (cut, passes) {
                 (Some(cut), _) => Some(self.cut.replace(cut).is_some()),
                 (None, Some(passes)) => Some(self.passes.replace(passes).is_some()),
@@ -217,6 +226,7 @@ fn cuts(method: &str) -> Option<&'static [(&'static str, Cut)]> {
     match method {
         "slime" => Some(&Cut::SLIME),
         "audiolime" => Some(&Cut::AUDIOLIME),
+        OCCLUSION => Some(&Cut::OCCLUSION),
         _ => None,
     }
 }
@@ -234,8 +244,9 @@ fn no_option(method: &str, option: &str) -> Error {
     if let Some(cuts) = cuts(method) {
         let names: Vec<&str> = cuts.iter().map(|(name, _)| *name).collect();
         let (fewest, most) = (PASSES_ALLOWED.start(), PASSES_ALLOWED.end());
+        let passes = if method == OCCLUSION { String::new() } else { format!(", and passes{fewest} to passes{most}") };
         return Error::usage(format!(
-            "the method {method} has no option '{option}'; give one of {}, and passes{fewest} to passes{most}",
+            "the method {method} has no option '{option}'; give one of {}{passes}",
             names.join(", ")
         ));
     }
@@ -252,10 +263,19 @@ fn no_option(method: &str, option: &str) -> Error {
 }
 
 /// The method that `asked` stands for: with [`AUTO`] the most faithful one that `package` has weights for, and where it has
-/// none, one that needs none.
+/// none, one that needs none: LRP, or occlusion where nothing is known of the network but its scores.
 #[must_use]
 pub fn chosen<'a>(package: &Package, asked: &'a str) -> &'a str {
-    if asked == AUTO { quick(package).unwrap_or("lrp") } else { asked }
+    match asked {
+        AUTO => quick(package).unwrap_or(if of_scores_alone(package) { OCCLUSION } else { "lrp" }),
+        _ => asked,
+    }
+}
+
+/// Whether nothing can be known of the package's network but its scores.
+#[must_use]
+pub fn of_scores_alone(package: &Package) -> bool {
+    package.manifest().classifier.architecture == Architecture::Onnx
 }
 
 /// The method as it explains recordings: concepts are made heard as the thesis has it, unless it is said how.
@@ -286,7 +306,7 @@ pub fn for_onsets(package: &Package) -> &'static str {
     }
 }
 
-/// The methods, without baselines, that `package` has all weights for, in the order of [`METHODS`].
+/// The methods, without baselines, that `package` has all weights for and that suit its network, in the order of [`METHODS`].
 #[must_use]
 pub fn available(package: &Package) -> Vec<&'static str> {
     let has = |method: &&str| match *method {
@@ -296,6 +316,7 @@ pub fn available(package: &Package) -> Vec<&'static str> {
         "vibi" => package.manifest().vibi.is_some(),
         "iba" => package.manifest().iba.is_some(),
         method if CONCEPT_METHODS.contains(&method) => package.manifest().drsa.contains_key(method),
+        method if of_scores_alone(package) => OF_SCORES.contains(&method),
         _ => true,
     };
     METHODS.iter().copied().filter(has).collect()
@@ -330,6 +351,7 @@ mod tests {
             ("audiolime:time", "no option 'time'"),
             ("slime:passes3", "no option 'passes3'"),
             ("slime:time+frequency", "twice"),
+            ("occlusion:passes100", "give one of time-frequency, time, frequency"),
             ("drsa:block4", "no option 'block4'"),
             ("lcap", "there is no method 'lcap'"),
         ] {
@@ -345,7 +367,11 @@ mod tests {
             assert!(check_live(text).is_err(), "{text}");
         }
         let message = check_live("slime:time").unwrap_err().to_string();
-        assert!(message.contains("hundreds of times") && message.contains("give auto, lmac, l2i or lrp"), "{message}");
+        assert!(
+            message.contains("hundreds of times") && message.contains("give auto, lmac, l2i, occlusion or lrp"),
+            "{message}"
+        );
+        assert!(check_live("occlusion").is_ok() && check_live("occlusion:time").is_ok());
         assert!(check_live(AUTO).is_ok() && check(AUTO).is_err(), "tables name what they measure");
         assert_eq!((offline("drsa"), offline("drsa:gain")), ("drsa:thesis-audio-90".into(), "drsa:gain".into()));
         assert_eq!((offline("lrp"), offline("nonsense")), ("lrp".into(), "nonsense".into()));

@@ -7,6 +7,7 @@ use super::device::ComputeDevice;
 use super::efficientat::TappedEfficientAt;
 use super::frame_probs::FrameProbs;
 use super::manifest::{Activation, Architecture, Label, Manifest};
+use super::onnx::OnnxNet;
 use super::package::Package;
 use super::sequential::{SequentialConfig, SequentialNet};
 use super::tap_shapes::cannot_be_learned_from;
@@ -37,7 +38,7 @@ impl Classified {
 }
 
 /// A network on its device: our kernels on the CPU ([`Vgg`], [`CausalClassifier`], [`TappedEfficientAt`]), or candle's operations
-/// elsewhere ([`PlainVgg`], [`PlainCausal`]).
+/// elsewhere ([`PlainVgg`], [`PlainCausal`]), or a graph of others in its engine ([`OnnxNet`]).
 pub trait Network: Send + Sync {
     /// Classifies segments `[batch, n_frames, n_mels]` that lie on its device.
     ///
@@ -113,17 +114,25 @@ impl Network for TappedEfficientAt {
     }
 }
 
+impl Network for OnnxNet {
+    fn forward(&self, segments: &Tensor) -> Result<Forward> {
+        Self::forward(self, segments)
+    }
+}
+
 /// The network of a package as interpreters learn from it, on the CPU: gradients of its logits flow back to the segments.
 ///
 /// # Errors
 /// A model error where the weights do not fit the manifest, or the network is of a family that interpreters cannot learn from.
 pub fn frozen(package: &Package) -> Result<Box<dyn Network>> {
     let manifest = package.manifest();
-    let weights = package.tensors(&manifest.classifier.weights)?;
+    let weights = || package.tensors(&manifest.classifier.weights);
     match manifest.classifier.architecture {
-        Architecture::Vgg => Ok(Box::new(Vgg::load(&VggConfig::from_manifest(manifest)?, &weights)?)),
-        Architecture::Causal => Ok(Box::new(DifferentiableCausal::new(CausalClassifier::load(manifest, &weights)?))),
-        Architecture::EfficientAt | Architecture::Sequential => Err(cannot_be_learned_from(manifest)),
+        Architecture::Vgg => Ok(Box::new(Vgg::load(&VggConfig::from_manifest(manifest)?, &weights()?)?)),
+        Architecture::Causal => Ok(Box::new(DifferentiableCausal::new(CausalClassifier::load(manifest, &weights()?)?))),
+        Architecture::EfficientAt | Architecture::Sequential | Architecture::Onnx => {
+            Err(cannot_be_learned_from(manifest))
+        }
     }
 }
 
@@ -156,28 +165,7 @@ impl Classifier {
     /// # Errors
     /// As [`Self::load`]; also where the device fails.
     pub fn load_on(package: &Package, device: &ComputeDevice) -> Result<Self> {
-        let manifest = package.manifest();
-        let weights = package.tensors(&manifest.classifier.weights)?;
-        let net: Box<dyn Network> = match manifest.classifier.architecture {
-            Architecture::Vgg if device.has_own_kernels() => {
-                Box::new(Vgg::load(&VggConfig::from_manifest(manifest)?, &weights)?)
-            }
-            Architecture::Vgg => {
-                Box::new(PlainVgg::load(&VggConfig::from_manifest(manifest)?, &weights, device.candle())?)
-            }
-            Architecture::Causal if device.has_own_kernels() => Box::new(CausalClassifier::load(manifest, &weights)?),
-            Architecture::Causal => {
-                Box::new(PlainCausal::new(&CausalClassifier::load(manifest, &weights)?, device.candle())?)
-            }
-            Architecture::EfficientAt if device.has_own_kernels() => {
-                Box::new(TappedEfficientAt::load(manifest, &weights)?)
-            }
-            Architecture::Sequential if device.has_own_kernels() => {
-                Box::new(SequentialNet::load(&SequentialConfig::from_manifest(manifest)?, &weights)?)
-            }
-            Architecture::EfficientAt => return Err(only_on_cpu(manifest, "an EfficientAT network")),
-            Architecture::Sequential => return Err(only_on_cpu(manifest, "a plain list of layers")),
-        };
+        let net = network(package, device)?;
         Self::with_network(package, device, net)
     }
 
@@ -330,6 +318,35 @@ impl Classifier {
     }
 }
 
+/// The network of a package for a device.
+fn network(package: &Package, device: &ComputeDevice) -> Result<Box<dyn Network>> {
+    let manifest = package.manifest();
+    if manifest.classifier.architecture == Architecture::Onnx {
+        return match device.has_own_kernels() {
+            true => Ok(Box::new(OnnxNet::load(package)?)),
+            false => Err(only_on_cpu(manifest, "an ONNX graph")),
+        };
+    }
+    let weights = package.tensors(&manifest.classifier.weights)?;
+    Ok(match manifest.classifier.architecture {
+        Architecture::Vgg if device.has_own_kernels() => {
+            Box::new(Vgg::load(&VggConfig::from_manifest(manifest)?, &weights)?)
+        }
+        Architecture::Vgg => Box::new(PlainVgg::load(&VggConfig::from_manifest(manifest)?, &weights, device.candle())?),
+        Architecture::Causal if device.has_own_kernels() => Box::new(CausalClassifier::load(manifest, &weights)?),
+        Architecture::Causal => {
+            Box::new(PlainCausal::new(&CausalClassifier::load(manifest, &weights)?, device.candle())?)
+        }
+        Architecture::EfficientAt if device.has_own_kernels() => Box::new(TappedEfficientAt::load(manifest, &weights)?),
+        Architecture::Sequential if device.has_own_kernels() => {
+            Box::new(SequentialNet::load(&SequentialConfig::from_manifest(manifest)?, &weights)?)
+        }
+        Architecture::EfficientAt => return Err(only_on_cpu(manifest, "an EfficientAT network")),
+        Architecture::Sequential => return Err(only_on_cpu(manifest, "a plain list of layers")),
+        Architecture::Onnx => return Err(Error::bug("a graph has no tensors")),
+    })
+}
+
 fn only_on_cpu(manifest: &Manifest, what: &str) -> Error {
     Error::model(format!("the model {} is {what}, which runs on the CPU alone; give --device cpu", manifest.name))
 }
@@ -342,14 +359,14 @@ fn largest_batch(manifest: &Manifest) -> Result<usize> {
         Architecture::EfficientAt => Ok(1),
         Architecture::Causal => Ok(CausalConfig::from_manifest(manifest)?.largest_batch(manifest.segment.n_frames)),
         // On the CPU alone, where each core takes one at a time.
-        Architecture::Sequential => Ok(usize::MAX),
+        Architecture::Sequential | Architecture::Onnx => Ok(usize::MAX),
     }
 }
 
 /// Input frames of one row of frame-wise output, and the rows that it looks ahead.
 fn rows(manifest: &Manifest) -> Result<[usize; 2]> {
     match manifest.classifier.architecture {
-        Architecture::Vgg | Architecture::EfficientAt | Architecture::Sequential => Ok([1, 0]),
+        Architecture::Vgg | Architecture::EfficientAt | Architecture::Sequential | Architecture::Onnx => Ok([1, 0]),
         Architecture::Causal => {
             let config = CausalConfig::from_manifest(manifest)?;
             Ok([config.time_pooling(), config.lookahead])

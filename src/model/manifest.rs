@@ -5,6 +5,7 @@
 
 mod bounds;
 mod check;
+mod check_onnx;
 mod concepts;
 mod front_end;
 mod label;
@@ -20,6 +21,7 @@ pub use label::{GROUPS, Label, by_group, is_group_name};
 pub use rivals::{Flint, Iba, VIBI_PLACE, Vibi};
 
 use super::causal::Block;
+use super::onnx::OnnxSpec;
 use super::sequential::LayerSpec;
 use crate::dsp::MaskScale;
 use crate::error::{Error, ErrorKind, Result};
@@ -126,13 +128,16 @@ pub struct Classifier {
     /// Of `sequential`: the layers before the logits, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub layers: Vec<LayerSpec>,
+    /// Of `onnx`: how the graph is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub onnx: Option<OnnxSpec>,
     /// What stands between the blocks and the logits.
     pub head: Head,
     /// From logits to probabilities.
     pub activation: Activation,
     /// Names of the hidden layers that interpreters may read, deepest last.
     pub taps: Vec<String>,
-    /// The file that holds the weights, under PyTorch's names.
+    /// The file that holds the weights, under PyTorch's names; of `onnx`, the graph.
     pub weights: String,
 }
 
@@ -150,6 +155,8 @@ pub enum Architecture {
     /// A plain list of layers, as the networks of the thesis on concepts and of AudioMNIST are:
     /// [`crate::model::sequential`].
     Sequential,
+    /// A network of others, as a graph: [`crate::model::onnx`].
+    Onnx,
 }
 
 /// Shape of a causal network; see [`crate::model::causal::CausalConfig`].
@@ -184,6 +191,8 @@ pub enum Head {
     Mlp,
     /// The dense layers of the list, and one for the logits.
     Dense,
+    /// Whatever the graph has.
+    Graph,
 }
 
 const fn one() -> usize {

@@ -21,6 +21,7 @@ pub mod lmac;
 pub mod manifest;
 pub mod mobilenet;
 pub mod npy;
+pub mod onnx;
 pub mod ops;
 pub mod own_label;
 pub mod package;

@@ -59,7 +59,9 @@ impl TapShapes {
         match manifest.classifier.architecture {
             Architecture::Vgg => Self::vgg(&VggConfig::from_manifest(manifest)?),
             Architecture::Causal => Self::causal(&CausalConfig::from_manifest(manifest)?, &manifest.classifier.taps),
-            Architecture::EfficientAt | Architecture::Sequential => Err(cannot_be_learned_from(manifest)),
+            Architecture::EfficientAt | Architecture::Sequential | Architecture::Onnx => {
+                Err(cannot_be_learned_from(manifest))
+            }
         }
     }
 
@@ -126,13 +128,14 @@ impl TapShapes {
 
 /// Why no interpreter can be trained on a network whose family has no shapes here.
 pub(super) fn cannot_be_learned_from(manifest: &Manifest) -> Error {
+    let (what, instead) = match manifest.classifier.architecture {
+        Architecture::EfficientAt => ("an EfficientAT network", "lrp, saliency or gradcam"),
+        Architecture::Onnx => ("an ONNX graph", "occlusion, audiolime or slime"),
+        _ => ("a plain list of layers", "lrp, saliency or gradcam"),
+    };
     Error::usage(format!(
-        "the model {} is {}, on which no interpreter of its own can be trained; explain it with lrp, saliency or gradcam",
-        manifest.name,
-        match manifest.classifier.architecture {
-            Architecture::EfficientAt => "an EfficientAT network",
-            _ => "a plain list of layers",
-        }
+        "the model {} is {what}, on which no interpreter of its own can be trained; explain it with {instead}",
+        manifest.name
     ))
 }
 

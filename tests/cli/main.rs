@@ -8,6 +8,7 @@ mod config;
 mod enroll;
 mod evaluate_stream;
 mod explain;
+mod import_onnx;
 mod learn;
 mod model;
 mod panic;

@@ -16,4 +16,5 @@ mod event;
 mod harness;
 mod manifest;
 mod mutate;
+mod onnx;
 mod stdin;

@@ -87,6 +87,8 @@ const CRATES: &[(&str, &[&str])] = &[
     // The review encodes an event's sounds side by side.
     ("rayon", &["model", "interpret", "review", "train", "eval"]),
     ("realfft", &["dsp"]),
+    ("rten", &["model"]),
+    ("rten_tensor", &["model"]),
     ("rubato", &["dsp"]),
     ("rand", &["model", "interpret", "audio", "train", "eval"]),
     ("rand_chacha", &["model", "interpret", "audio", "train", "eval"]),

@@ -19,6 +19,8 @@ mod lmac_golden;
 mod lmac_interpret;
 mod lmac_train;
 mod nmf_properties;
+mod occlusion;
+mod onnx_golden;
 mod resume;
 mod rivals;
 mod rivals_golden;

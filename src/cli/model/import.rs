@@ -1,8 +1,9 @@
-//! `earwitness model import`: networks that others trained, and dictionaries that others learnt.
+//! `earwitness model import`: networks that others trained (checkpoints and ONNX graphs), and dictionaries that others learnt.
 
 use std::path::{Path, PathBuf};
 
 use super::import_network::{self, NetworkArgs};
+use super::import_onnx::{self, GraphArgs};
 use crate::cli::output;
 use crate::cli::train::data::{command_line, folder_name};
 use crate::cli::train::dictionary::FILE;
@@ -17,6 +18,8 @@ const AFTER_HELP: &str = "\
 Examples:
   earwitness model import mn04_as.pt --architecture efficientat --labels class_labels_indices.csv \\
       --licence MIT --source \"EfficientAT's releases\" --out models/mn04
+  earwitness model import bells.onnx --labels bells.txt --rate 16000 --into models/bells
+  earwitness model import crnn.onnx --labels crnn.txt --front-end crnn.toml --into models/crnn
   earwitness model import initW.npy --model models/mine --from-rate 44100
   earwitness train l2i --data esc13 --noise noise --model models/mine
 
@@ -25,7 +28,12 @@ that listens on the CPU. Width and number of labels are found in the checkpoint.
 get short names and groups; those that name no sound of their own are only shown. Whether you may
 use the weights is for their authors to say: look for their licence and give it with --licence.
 
-Without, the file is a matrix W of NumPy, one row a frequency bin and one column a pattern, float32 or
+An .onnx file is a graph of any network with one input that gives a score for each label. It hears a
+waveform at --rate, or, with --front-end, a spectrogram that this program makes: the file has a table
+[front_end] as a model.toml has. What the graph does not say of its axes, outputs and scores is found
+out by running it; say it where that fails. Import graphs of people you trust: a graph is a program.
+
+Without --architecture, any other file is a matrix W of NumPy, one row a frequency bin and one column a pattern, float32 or
 float64, such as the dictionaries of the L2I authors (513 bins at 44.1 kHz). As in their program,
 negative values become 0 and every column gets the length 1. The package gets W in place of its
 dictionary and loses Ψ and Θ, which spoke of the old one: train them anew.
@@ -39,13 +47,15 @@ model's half rate is lost. Window and hop stay the model's own.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(in crate::cli) struct ImportArgs {
-    /// The checkpoint (.pt), or the dictionary as a NumPy matrix: bins × components (.npy)
+    /// The graph (.onnx), the checkpoint (.pt), or the dictionary as a NumPy matrix: bins × components (.npy)
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
     network: NetworkArgs,
+    #[command(flatten)]
+    graph: GraphArgs,
     /// Folder of the package that gets the dictionary, made by `train classifier`
-    #[arg(long, value_name = "DIR", env = "EARWITNESS_MODEL", required_unless_present = "architecture")]
+    #[arg(long, value_name = "DIR", env = "EARWITNESS_MODEL")]
     model: Option<PathBuf>,
     /// Sample rate that the dictionary was made at, in Hz: brings its patterns to the model's frequencies [default: rows
     /// are taken for the model's bins]
@@ -58,12 +68,15 @@ pub(in crate::cli) struct ImportArgs {
 /// # Errors
 /// Where the file is none that fits, or a package cannot be read or written.
 pub(in crate::cli) fn run(args: &ImportArgs) -> Result<()> {
+    if args.file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx")) {
+        return import_onnx::run(&args.file, &args.network, &args.graph);
+    }
     match (&args.network.architecture, &args.model) {
         (Some(_), _) => import_network::run(&args.file, &args.network),
-        (None, Some(model)) => dictionary(args, model),
-        (None, None) => {
-            Err(Error::usage("say what to import: give --architecture for a checkpoint, or --model for a dictionary"))
-        }
+        (None, Some(model)) if !args.network.is_given() => dictionary(args, model),
+        _ => Err(Error::usage(
+            "say what to import: name an .onnx file, give --architecture for a checkpoint, or --model for a dictionary",
+        )),
     }
 }
 

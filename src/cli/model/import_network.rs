@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::import_labels::label_names;
 use crate::cli::output;
 use crate::cli::parse::{positive, share_below_one};
 use crate::cli::train::data::{command_line, folder_name, today};
@@ -15,47 +16,66 @@ use crate::model::manifest::{
 };
 use crate::model::package::Package;
 use crate::model::torch_file;
-use crate::train::csv::Table;
 
 /// The file of the weights in the package.
 const WEIGHTS: &str = "classifier.safetensors";
+
+/// Seconds that a checkpoint's network hears at once, and from one segment to the next.
+const SEGMENT_SECS: f64 = 2.0;
+const STRIDE_SECS: f64 = 0.25;
 
 /// What a package says beside the weights.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct NetworkArgs {
     /// Kind of the network that the checkpoint holds; makes a package of it
-    #[arg(long, value_enum, value_name = "KIND", env = "EARWITNESS_ARCHITECTURE", requires_all = ["labels", "out", "licence"], help_heading = "Networks")]
+    #[arg(long, value_enum, value_name = "KIND", env = "EARWITNESS_ARCHITECTURE", help_heading = "Networks")]
     pub(in crate::cli) architecture: Option<Kind>,
-    /// CSV file with the labels in the order of the network's outputs: a column display_name (or name, category), perhaps index
-    #[arg(
-        long,
-        value_name = "FILE.csv",
-        env = "EARWITNESS_LABELS",
-        requires = "architecture",
-        help_heading = "Networks"
-    )]
-    labels: Option<PathBuf>,
+    /// Labels in the order of the network's outputs: a CSV file with a column display_name (or name, category), perhaps index, or
+    /// a text file with one label a line
+    #[arg(long, value_name = "FILE", env = "EARWITNESS_LABELS", help_heading = "Networks")]
+    pub(super) labels: Option<PathBuf>,
     /// Folder of the package that is made
-    #[arg(long, value_name = "DIR", env = "EARWITNESS_OUT", requires = "architecture", help_heading = "Networks")]
-    out: Option<PathBuf>,
-    /// Licence of the weights, as an SPDX expression: their authors say it
-    #[arg(long, value_name = "SPDX", env = "EARWITNESS_LICENCE", requires = "architecture", help_heading = "Networks")]
-    licence: Option<String>,
+    #[arg(long, visible_alias = "into", value_name = "DIR", env = "EARWITNESS_OUT", help_heading = "Networks")]
+    pub(super) out: Option<PathBuf>,
+    /// Licence of the weights, as an SPDX expression: their authors say it [a graph: LicenseRef-unknown]
+    #[arg(long, value_name = "SPDX", env = "EARWITNESS_LICENCE", help_heading = "Networks")]
+    pub(super) licence: Option<String>,
     /// Where the weights come from, in words or as an address; the package keeps it
     #[arg(long, value_name = "TEXT", env = "EARWITNESS_SOURCE", help_heading = "Networks")]
     source: Option<String>,
-    /// Seconds that a monitor hears at once
-    #[arg(long, value_name = "SECS", env = "EARWITNESS_SEGMENT_SECS", default_value_t = 2.0, value_parser = positive, help_heading = "Networks")]
-    segment_secs: f64,
-    /// Seconds from one segment to the next
-    #[arg(long, value_name = "SECS", env = "EARWITNESS_STRIDE_SECS", default_value_t = 0.25, value_parser = positive, help_heading = "Networks")]
-    stride_secs: f64,
+    /// Seconds that a monitor hears at once [default: 2; of a graph what it fixes, or 1]
+    #[arg(long, value_name = "SECS", env = "EARWITNESS_SEGMENT_SECS", value_parser = positive, help_heading = "Networks")]
+    pub(super) segment_secs: Option<f64>,
+    /// Seconds from one segment to the next [default: 0.25; of a graph half a segment, 0.5 at most]
+    #[arg(long, value_name = "SECS", env = "EARWITNESS_STRIDE_SECS", value_parser = positive, help_heading = "Networks")]
+    pub(super) stride_secs: Option<f64>,
     /// Default probability at which an event starts
     #[arg(long, value_name = "P", env = "EARWITNESS_ON_THRESHOLD", default_value_t = 0.2, value_parser = share_below_one, help_heading = "Networks")]
-    on_threshold: f64,
+    pub(super) on_threshold: f64,
     /// Default probability below which an event ends
     #[arg(long, value_name = "P", env = "EARWITNESS_OFF_THRESHOLD", default_value_t = 0.1, value_parser = share_below_one, help_heading = "Networks")]
-    off_threshold: f64,
+    pub(super) off_threshold: f64,
+}
+
+impl NetworkArgs {
+    /// Whether anything was said that is for networks alone.
+    pub(super) const fn is_given(&self) -> bool {
+        self.labels.is_some() || self.out.is_some() || self.licence.is_some()
+    }
+
+    /// How the package says it was made from `file`.
+    pub(super) fn training(&self, file: &Path) -> Training {
+        if self.source.is_none() {
+            output::note("the package does not say where its weights come from; say it with --source");
+        }
+        let from = self.source.as_ref().map(|source| format!(", from {source}")).unwrap_or_default();
+        Training {
+            commands: vec![command_line()],
+            data: format!("what its authors trained it on: {}{from}", folder_name(file)),
+            seed: 0,
+            date: today(),
+        }
+    }
 }
 
 /// Networks that are understood.
@@ -90,9 +110,6 @@ pub(super) fn run(checkpoint: &Path, args: &NetworkArgs) -> Result<()> {
     let manifest = manifest(args, &config, checkpoint, out, licence, labels)?;
     let package = Package::write(out, manifest, &[(WEIGHTS.to_string(), arrays)].into())?;
     Classifier::load(&package)?;
-    if args.source.is_none() {
-        output::note("the package does not say where its weights come from; say it with --source");
-    }
     output::note(&format!(
         "an EfficientAT network of width {} with {} labels is in {}; try it with 'earwitness monitor --model {}'",
         config.width,
@@ -112,8 +129,6 @@ fn manifest(
     labels: Vec<Label>,
 ) -> Result<Manifest> {
     let frames = |secs: f64| ((secs * f64::from(RATE_HZ) / HOP as f64).round() as usize).max(1);
-    let file = folder_name(checkpoint);
-    let from = args.source.as_ref().map(|source| format!(", from {source}")).unwrap_or_default();
     Ok(Manifest {
         format: FORMAT_VERSION,
         name: folder_name(out),
@@ -121,13 +136,14 @@ fn manifest(
         licence: licence.to_owned(),
         front_end: FrontEndSpec::from(&front_end()?),
         segment: Segment {
-            n_frames: frames(args.segment_secs),
-            stride_frames: frames(args.stride_secs),
+            n_frames: frames(args.segment_secs.unwrap_or(SEGMENT_SECS)),
+            stride_frames: frames(args.stride_secs.unwrap_or(STRIDE_SECS)),
             clip_frames: None,
         },
         labels,
         classifier: manifest::Classifier {
             causal: None,
+            onnx: None,
             architecture: Architecture::EfficientAt,
             input_pool: 1,
             widths: Vec::new(),
@@ -147,67 +163,7 @@ fn manifest(
         iba: None,
         drsa: BTreeMap::new(),
         files: Default::default(),
-        training: Some(Training {
-            commands: vec![command_line()],
-            data: format!("what its authors trained it on: {file}{from}"),
-            seed: 0,
-            date: today(),
-        }),
+        training: Some(args.training(checkpoint)),
         scores: Default::default(),
     })
-}
-
-/// The labels' names in the order of their indices, or of the rows where there are none.
-fn label_names(path: &Path) -> Result<Vec<String>> {
-    let table = Table::read(path)?;
-    let Some(name) = ["display_name", "name", "category"].iter().find_map(|column| table.column(column)) else {
-        return Err(Error::input(format!(
-            "{} has no column display_name, name or category; give a CSV file with a header and a label a row",
-            path.display()
-        )));
-    };
-    let index = table.column("index");
-    let mut rows = Vec::with_capacity(table.rows.len());
-    for (i, (line, fields)) in table.rows.iter().enumerate() {
-        let at = match index {
-            None => Some(i),
-            Some(column) => fields[column].parse::<usize>().ok(),
-        };
-        let at = at.ok_or_else(|| {
-            Error::input(format!("line {line} of {} has an index that is no number; mend that line", path.display()))
-        })?;
-        rows.push((at, fields[name].clone()));
-    }
-    rows.sort_by_key(|(at, _)| *at);
-    if let Some((wanted, _)) = rows.iter().enumerate().find(|(i, (at, _))| i != at) {
-        return Err(Error::input(format!(
-            "{} has not each index from 0 to {} once (see index {wanted}); give one row for each output of the network",
-            path.display(),
-            rows.len().saturating_sub(1)
-        )));
-    }
-    Ok(rows.into_iter().map(|(_, name)| name).collect())
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn labels_come_in_the_order_of_their_indices() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("l.csv");
-        let names = |text: &str| {
-            std::fs::write(&path, text).unwrap();
-            label_names(&path).map_err(|e| e.to_string())
-        };
-        let three = ["dog", "Bow, wow", "cat"].map(str::to_owned).to_vec();
-        assert_eq!(names("index,mid,display_name\n1,b,\"Bow, wow\"\n0,a,dog\n2,c,cat\n").unwrap(), three);
-        assert_eq!(names("name\ndog\n\"Bow, wow\"\ncat\n").unwrap(), three);
-        assert!(names("label\ndog\n").unwrap_err().contains("no column display_name"));
-        assert!(names("index,name\n0,dog\n2,cat\n").unwrap_err().contains("see index 1"));
-        assert!(names("index,name\n0,dog\n0,cat\n").unwrap_err().contains("see index 1"));
-        assert!(names("index,name\nx,dog\n").unwrap_err().contains("line 2"));
-    }
 }

@@ -120,6 +120,7 @@ fn manifest(args: &Args, how: &CausalTraining, loaded: &Loaded, about: String) -
             widths: Vec::new(),
             time_pools: Vec::new(),
             causal: Some(how.net.to_manifest()),
+            onnx: None,
             width: None,
             hidden_units: None,
             layers: Vec::new(),

@@ -153,7 +153,7 @@ fn fresh(package: &Package, rng: &mut ChaCha8Rng) -> Result<(Arrays, Vec<String>
             let config = SequentialConfig::from_manifest(manifest)?;
             Ok((TrainableSequential::new(&config, rng)?.arrays(), config.layer_names()?))
         }
-        Architecture::EfficientAt => Err(Error::usage(format!(
+        Architecture::EfficientAt | Architecture::Onnx => Err(Error::usage(format!(
             "the layers of {} cannot be made random: its architecture is not trained here; leave --sanity out",
             manifest.name
         ))),

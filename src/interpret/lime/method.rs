@@ -1,4 +1,4 @@
-//! audioLIME and SLIME as methods for the model of a package. The classifier is asked through its whole front end, sound by
+//! audioLIME, SLIME and occlusion as methods for the model of a package. The classifier is asked through its whole front end, sound by
 //! sound, as any other [`Scorer`] would be.
 
 use std::ops::Range;
@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::occlusion::occlude;
 use super::parts::{Axes, Parts};
-use super::regression::Fit;
 use super::sources::{Dictionary, harmonic_percussive};
 use super::{Scorer, Whole, explain};
 use crate::dsp::{FrontEnd, FrontEndParams, StftParams};
@@ -42,6 +42,15 @@ const BOX_BANDS: usize = 4;
 /// Least length of a stretch of time that audioLIME cuts sources into.
 const STRETCH_SECS: f64 = 1.0;
 
+/// Occlusion keeps the boxes that matter at least this share of the one that matters most …
+const OCCLUDED_LEAST: f64 = 0.1;
+
+/// … and one of so many at most, but always [`KEPT`] where there are so many.
+const OCCLUDED_OF: usize = 2;
+
+/// Stretches of time in a segment that occlusion's boxes are about as long as: few, so that an event is explained soon.
+const OCCLUDED_SLOTS: usize = 4;
+
 /// What a sound is taken into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
@@ -51,6 +60,8 @@ pub enum Cut {
     Frequency,
     /// SLIME: both, as boxes.
     TimeFrequency,
+    /// Occlusion: both, as boxes, but of few stretches of time.
+    FewBoxes,
     /// audioLIME: what is harmonic and what is percussive, each cut into stretches of a second.
     HarmonicPercussive,
     /// audioLIME: the patterns of the package's dictionary.
@@ -61,31 +72,53 @@ impl Cut {
     /// SLIME's by the names of the options, the first one where none is given.
     pub const SLIME: [(&str, Self); 3] =
         [("time-frequency", Self::TimeFrequency), ("time", Self::Time), ("frequency", Self::Frequency)];
+    /// Occlusion's.
+    pub const OCCLUSION: [(&str, Self); 3] =
+        [("time-frequency", Self::FewBoxes), ("time", Self::Time), ("frequency", Self::Frequency)];
     /// audioLIME's.
     pub const AUDIOLIME: [(&str, Self); 2] =
         [("harmonic-percussive", Self::HarmonicPercussive), ("dictionary", Self::Dictionary)];
 }
 
-/// One of the two methods, for one package.
+/// How parts are taken out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// Many at random, and a linear model says what each is worth: SLIME and audioLIME.
+    Sampled {
+        /// Most passes for one segment.
+        passes: usize,
+        /// For what is drawn.
+        seed: u64,
+    },
+    /// One at a time: occlusion.
+    EachOnce,
+}
+
+/// One of the methods, for one package.
 pub struct Lime {
     cut: Cut,
+    ask: Ask,
     model: PackageModel,
     dictionary: Option<Dictionary>,
     stride_frames: usize,
-    passes: usize,
-    seed: u64,
 }
 
 impl Lime {
-    /// Loads the model to ask; `passes` is the most that it is asked for one segment, and `seed` is for what is drawn.
+    /// Loads the model to ask.
     ///
     /// # Errors
     /// A model error where the package has no dictionary for [`Cut::Dictionary`], or weights that do not fit.
-    pub fn load(package: &Package, device: &ComputeDevice, cut: Cut, passes: usize, seed: u64) -> Result<Self> {
+    pub fn load(package: &Package, device: &ComputeDevice, cut: Cut, ask: Ask) -> Result<Self> {
         let classifier = Classifier::load_on(package, device)?;
         let dictionary = if cut == Cut::Dictionary { Some(dictionary(package)?) } else { None };
         let stride_frames = classifier.stride_frames();
-        Ok(Self { cut, model: PackageModel::new(classifier)?, dictionary, stride_frames, passes, seed })
+        Ok(Self { cut, ask, model: PackageModel::new(classifier)?, dictionary, stride_frames })
+    }
+
+    /// Frames of a stretch of time of [`Cut::FewBoxes`]: whole strides, so that all segments are cut at the same places.
+    fn few_frames(&self) -> usize {
+        let slots = OCCLUDED_SLOTS * self.stride_frames;
+        ((self.model.classifier.n_frames() + slots / 2) / slots).max(1) * self.stride_frames
     }
 
     /// The parts of one segment.
@@ -97,6 +130,7 @@ impl Lime {
             Cut::Time => Parts::boxes(&axes, Some(self.stride_frames), 1),
             Cut::Frequency => Parts::boxes(&axes, None, BANDS),
             Cut::TimeFrequency => Parts::boxes(&axes, Some(self.stride_frames), BOX_BANDS),
+            Cut::FewBoxes => Parts::boxes(&axes, Some(self.few_frames()), BOX_BANDS),
             Cut::HarmonicPercussive => {
                 // Whole strides, so that all segments are cut at the same places.
                 let stride_secs = front_end.sample_rate.secs((self.stride_frames * front_end.stft.hop) as u64);
@@ -132,14 +166,22 @@ fn dictionary(package: &Package) -> Result<Dictionary> {
 impl Interpreter for Lime {
     fn method(&self) -> &'static str {
         match self.cut {
-            Cut::Time | Cut::Frequency | Cut::TimeFrequency => "slime",
+            _ if self.ask == Ask::EachOnce => "occlusion",
+            Cut::Time | Cut::Frequency | Cut::TimeFrequency | Cut::FewBoxes => "slime",
             Cut::HarmonicPercussive | Cut::Dictionary => "audiolime",
         }
     }
 
     /// At most: where there are few parts, every combination of them needs fewer.
     fn needs(&self) -> Needs {
-        let passes = u32::try_from(self.passes).unwrap_or(u32::MAX);
+        let slots = |length: usize| self.model.classifier.n_frames().div_ceil(length) + 1;
+        let passes = match (self.ask, self.cut) {
+            (Ask::Sampled { passes, .. }, _) => passes,
+            (Ask::EachOnce, Cut::Frequency) => BANDS + 1,
+            (Ask::EachOnce, Cut::Time) => slots(self.stride_frames) + 1,
+            (Ask::EachOnce, _) => slots(self.few_frames()) * BOX_BANDS + 1,
+        };
+        let passes = u32::try_from(passes).unwrap_or(u32::MAX);
         Needs { taps: false, backward: false, forward_passes: passes }
     }
 
@@ -161,11 +203,21 @@ impl Interpreter for Lime {
         let n_frames = parts.n_frames();
         let n_samples = stft.n_fft + n_frames.saturating_sub(1) * stft.hop;
         let whole = Whole { stft, frames: sound.frames, n_samples };
-        let mut rng = segment_rng(self.seed, segment.features, 0);
-        let Some(fits) = explain(&whole, &parts, &self.model, self.passes, &mut rng, goes_on)? else {
-            return Ok(None);
+        let worth = match self.ask {
+            Ask::Sampled { passes, seed } => {
+                let mut rng = segment_rng(seed, segment.features, 0);
+                let fits = explain(&whole, &parts, &self.model, passes, &mut rng, goes_on)?;
+                fits.map(|fits| fits.into_iter().map(|fit| fit.coefficients).collect())
+            }
+            Ask::EachOnce => occlude(&whole, &parts, &self.model, goes_on)?,
         };
-        Ok(Some(Box::new(LimeExplanation { parts, fits: fits.into(), log_magnitude: segment.log_magnitude.to_vec() })))
+        let Some(worth): Option<Vec<Vec<f64>>> = worth else { return Ok(None) };
+        Ok(Some(Box::new(LimeExplanation {
+            parts,
+            ask: self.ask,
+            worth: worth.into(),
+            log_magnitude: segment.log_magnitude.to_vec(),
+        })))
     }
 }
 
@@ -197,20 +249,26 @@ impl Scorer for PackageModel {
 /// One segment's parts and what they are worth to each class.
 struct LimeExplanation {
     parts: Parts,
-    /// One for each class.
-    fits: Arc<[Fit]>,
+    ask: Ask,
+    /// What each part is worth, for each class.
+    worth: Arc<[Vec<f64>]>,
     /// `[n_frames, n_bins]`; empty where nobody asks for evidence any more.
     log_magnitude: Vec<f32>,
 }
 
 impl LimeExplanation {
-    /// The parts that speak for a class, by their places, the strongest first: three, or an eighth of all where that is more.
+    /// The parts that speak for a class, by their places, the strongest first: of sampled ones three, or an eighth of all where
+    /// that is more; of those that were taken out one at a time all that matter, half of all at most.
     fn kept(&self, class: ClassId) -> Vec<usize> {
-        let Some(fit) = self.fits.get(class.0) else { return Vec::new() };
-        let worth = &fit.coefficients;
-        let mut kept: Vec<usize> = (0..worth.len()).filter(|i| worth[*i] > 0.0).collect();
+        let Some(worth) = self.worth.get(class.0) else { return Vec::new() };
+        let largest = worth.iter().fold(0.0_f64, |most, c| most.max(*c));
+        let (least, of) = match self.ask {
+            Ask::Sampled { .. } => (0.0, KEPT_OF),
+            Ask::EachOnce => (OCCLUDED_LEAST * largest, OCCLUDED_OF),
+        };
+        let mut kept: Vec<usize> = (0..worth.len()).filter(|i| worth[*i] > 0.0 && worth[*i] >= least).collect();
         kept.sort_by(|a, b| worth[*b].total_cmp(&worth[*a]));
-        kept.truncate(KEPT.max(worth.len() / KEPT_OF));
+        kept.truncate(KEPT.max(worth.len() / of));
         kept
     }
 }
@@ -225,13 +283,13 @@ impl Explanation for LimeExplanation {
     }
 
     fn components(&self, class: ClassId) -> Vec<ComponentShare> {
-        let Some(fit) = self.fits.get(class.0) else { return Vec::new() };
-        let largest = fit.coefficients.iter().fold(0.0_f64, |most, c| most.max(c.abs()));
+        let Some(worth) = self.worth.get(class.0) else { return Vec::new() };
+        let largest = worth.iter().fold(0.0_f64, |most, c| most.max(c.abs()));
         let parts = self.parts.as_slice();
         let share = |i: usize| ComponentShare {
             index: parts[i].index,
             name: parts[i].name.clone(),
-            relevance: (fit.coefficients[i] / largest) as f32,
+            relevance: (worth[i] / largest) as f32,
         };
         self.kept(class).into_iter().map(share).collect()
     }
@@ -239,8 +297,8 @@ impl Explanation for LimeExplanation {
     /// What the parts that speak for the class have of each frame's ln(1 + |X|), each times what it is worth.
     fn evidence(&self, class: ClassId) -> Vec<f32> {
         let mut evidence = vec![0.0; self.n_frames()];
-        let Some(fit) = self.fits.get(class.0).filter(|_| !self.log_magnitude.is_empty()) else { return evidence };
-        for (i, worth) in fit.coefficients.iter().enumerate().filter(|(_, worth)| **worth > 0.0) {
+        let Some(worth) = self.worth.get(class.0).filter(|_| !self.log_magnitude.is_empty()) else { return evidence };
+        for (i, worth) in worth.iter().enumerate().filter(|(_, worth)| **worth > 0.0) {
             let strength = self.parts.strength(i, &self.log_magnitude);
             evidence.iter_mut().zip(strength).for_each(|(e, s)| *e += *worth as f32 * s);
         }
@@ -261,6 +319,6 @@ impl Explanation for LimeExplanation {
         let needed: Vec<usize> = classes.iter().flat_map(|class| self.kept(*class)).collect();
         let mut parts = self.parts.clone();
         parts.keep_only(&needed);
-        Some(Arc::new(Self { parts, fits: Arc::clone(&self.fits), log_magnitude: Vec::new() }))
+        Some(Arc::new(Self { parts, ask: self.ask, worth: Arc::clone(&self.worth), log_magnitude: Vec::new() }))
     }
 }

@@ -3,9 +3,12 @@
 //! worth. SLIME (Mishra et al. 2017) takes boxes of the spectrogram as parts, audioLIME (Haunschmid et al. 2020) separated
 //! sources cut into stretches of time.
 //!
+//! [`occlusion`] takes out one part at a time instead.
+//!
 //! [`explain`] needs a function from sounds to scores and no more ([`Scorer`]); [`method`] makes methods of it for packages.
 
 pub mod method;
+pub mod occlusion;
 pub mod parts;
 pub mod regression;
 pub mod sources;
@@ -63,6 +66,19 @@ pub fn explain(
     rng: &mut impl Rng,
     goes_on: &dyn Fn(f32) -> bool,
 ) -> Result<Option<Vec<Fit>>> {
+    let kept = neighbourhood(parts.as_slice().len(), most.max(1), rng);
+    let scores = scores_without(sound, parts, &kept, model, goes_on)?;
+    Ok(scores.map(|scores| fit(&kept, &scores)))
+}
+
+/// The scores of the sound with these parts alone, a row of `kept` each. `None` where `goes_on` returns false.
+fn scores_without(
+    sound: &Whole<'_>,
+    parts: &Parts,
+    kept: &[Vec<bool>],
+    model: &dyn Scorer,
+    goes_on: &dyn Fn(f32) -> bool,
+) -> Result<Option<Vec<Vec<f32>>>> {
     if sound.frames.len() != parts.n_frames() * parts.n_bins() {
         return Err(Error::bug(format!(
             "parts of {} frames were taken out of a spectrogram of {} values",
@@ -70,7 +86,6 @@ pub fn explain(
             sound.frames.len()
         )));
     }
-    let kept = neighbourhood(parts.as_slice().len(), most.max(1), rng);
     let mut scores: Vec<Vec<f32>> = Vec::with_capacity(kept.len());
     for batch in kept.chunks(BATCH) {
         if !goes_on(scores.len() as f32 / kept.len() as f32) {
@@ -88,7 +103,7 @@ pub fn explain(
         }
         scores.extend(scored);
     }
-    Ok(Some(fit(&kept, &scores)))
+    Ok(Some(scores))
 }
 
 impl Whole<'_> {

@@ -16,6 +16,7 @@ impl Manifest {
             .or_else(|| self.segment_problem())
             .or_else(|| self.labels_problem())
             .or_else(|| classifier_problem(&self.classifier))
+            .or_else(|| self.onnx_problem())
             .or_else(|| self.l2i.as_ref().and_then(l2i_problem))
             .or_else(|| self.lmac.as_ref().and_then(lmac_problem))
             .or_else(|| self.flint.as_ref().and_then(Flint::problem))
@@ -208,6 +209,8 @@ fn classifier_problem(c: &Classifier) -> Option<BadValue> {
         Architecture::EfficientAt => efficientat_problem(c),
         // Its loader looks at each layer.
         Architecture::Sequential => sequential_problem(c),
+        // `onnx_problem` looks at it.
+        Architecture::Onnx => None,
     }
 }
 
@@ -302,6 +305,6 @@ fn is_plain_name(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
 }
 
-fn quoted(s: &str) -> String {
+pub(super) fn quoted(s: &str) -> String {
     format!("{s:?}")
 }
