@@ -13,7 +13,7 @@ use super::tensors::Arrays;
 use crate::{Error, Result};
 
 /// The approximator's last layer.
-const ANSWER: [&str; 2] = [DECISION_WEIGHT, "approximator.answer.bias"];
+pub(super) const ANSWER: [&str; 2] = [DECISION_WEIGHT, "approximator.answer.bias"];
 
 /// The weights of the layer that decides.
 pub const DECISION_WEIGHT: &str = "approximator.answer.weight";
