@@ -38,6 +38,9 @@ fn what_was_marked_wrong_is_no_longer_reported_until_it_is_taken_back() {
 
     let learn = |args: &[&str]| run.ok(&[&["learn"], args, &["--model", "./mine", "--labels", "own"]].concat()).stdout;
     assert!(learn(&["events"]).starts_with("no event is marked yet"));
+    fs::create_dir(run.home().join("nothing")).unwrap();
+    assert!(learn(&["nothing"]).starts_with("no event is marked yet"));
+    assert_eq!(fs::read_dir(run.home().join("nothing")).unwrap().count(), 0, "no file is left there");
     mark(&run, "events", Some(Verdict::Wrong));
     let tried = learn(&["events", "--dry-run"]);
     assert!(tried.contains("because this was a dry run") && learn(&["--list"]).is_empty(), "{tried}");
@@ -86,6 +89,7 @@ fn a_mark_that_is_taken_back_is_forgotten() {
 fn what_cannot_be_learned_from_is_refused() {
     let run = Run::new().with_default_model();
     assert!(run.fails(2, &["learn"]).contains("DIR"));
+    assert!(run.fails(3, &["learn", "nowhere", "--model", "everyday"]).contains("monitor --record"));
     let e = run.fails(2, &["learn", ".", "--model", "esc13"]);
     assert!(e.contains("hears no streams"), "{e}");
     fs::create_dir_all(run.home().join("own/learned/everyday")).unwrap();

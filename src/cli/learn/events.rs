@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use crate::archive::glance::holds_events;
 use crate::archive::{Filter, Index, Judged, Page, StoredEvent, Verdict, read_event};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::eval::sound::{Limit, read_at};
 use crate::model::learned::{MAX_MARKS, Mark};
 use crate::train::enroll::Hearing;
@@ -25,9 +26,17 @@ pub(super) struct Read {
 /// The marks in the recording folder `dir`, of events of the model `model`, and those of `remembered` whose events are gone.
 ///
 /// # Errors
-/// As [`Index::open`].
+/// Of kind `Input`, where the folder cannot be read; as [`Index::open`].
 pub(super) fn read(dir: &Path, model: &str, remembered: &[Mark], hearing: &Hearing, labels: &[Label]) -> Result<Read> {
-    let index = Index::open(dir)?;
+    // Without events, the index would be a file that is left in the folder.
+    let index = match holds_events(dir) {
+        Ok(true) => Index::open(dir)?,
+        Ok(false) => return Ok(Read { marks: remembered.to_vec(), left_out: Vec::new() }),
+        Err(e) => {
+            let why = format!("{} cannot be read ({e}); name a folder that `monitor --record` wrote", dir.display());
+            return Err(Error::input(why).with_source(e));
+        }
+    };
     let mut marks = Vec::new();
     let (mut foreign, mut silent) = (0, 0);
     for row in index.query(&Filter { judged: Some(Judged::Yes), ..Filter::default() }, Page::ALL)? {
