@@ -110,9 +110,11 @@ fn learn_from(args: &Args, dir: &Path, package: &Package, network: String, versi
         marks: read.marks,
         ..Learned::new(package.manifest().name.clone(), network, today())
     };
-    let is_new =
-        before.is_none_or(|before| (before.labels, before.marks) != (learned.labels.clone(), learned.marks.clone()));
-    let outcome = match (args.dry_run, is_new && !learned.marks.is_empty()) {
+    let is_new = match before {
+        Some(before) => (before.labels, before.marks) != (learned.labels.clone(), learned.marks.clone()),
+        None => !learned.marks.is_empty(),
+    };
+    let outcome = match (args.dry_run, is_new) {
         (true, _) => report::Outcome::Tried,
         (false, false) => report::Outcome::NothingNew,
         (false, true) => report::Outcome::InForce(versions.add(&learned)?),

@@ -32,7 +32,10 @@ fn deep(command: Command, more: &str) -> Command {
 
 fn short_arg(arg: Arg) -> Arg {
     let help = arg.get_help().map(|help| beginning(&help.to_string()).to_owned());
-    let arg = arg.hide_env(true).hide_possible_values(true).hide_default_value(true);
+    let mut arg = arg.hide_env(true);
+    if arg.get_action().takes_values() {
+        arg = arg.hide_possible_values(true).hide_default_value(true);
+    }
     match help {
         Some(help) => arg.help(help).long_help(None::<&str>),
         None => arg,

@@ -81,7 +81,7 @@ fn a_mark_that_is_taken_back_is_forgotten() {
     let learn = ["learn", "events", "--model", "./mine", "--labels", "own"];
     run.ok(&learn);
     mark(&run, "events", None);
-    run.ok(&learn);
+    assert!(run.ok(&learn).stdout.contains("no mark is left; version 2 is in force"));
     assert_eq!(heard(&run, "again"), before);
 }
 

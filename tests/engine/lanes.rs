@@ -254,7 +254,7 @@ fn the_last_seconds_are_handed_over_where_a_person_asks_for_them() {
     let worker = worker(vec![Recordings::new(&[("a", sound.clone())]).lane()], options());
     let controls = worker.controls();
     controls.take_sound();
-    run_all(worker, false);
+    run_all(worker, false).2.unwrap();
     let taken = controls.taken().unwrap();
     let from = usize::try_from(taken.from.0).unwrap();
     assert!(!taken.samples.is_empty() && taken.samples.len() <= 5 * RATE as usize);

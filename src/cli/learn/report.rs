@@ -57,6 +57,9 @@ impl Report {
 
     /// For a person.
     pub(super) fn text(&self) -> String {
+        if let (0, Outcome::InForce(number)) = (self.marks, self.outcome) {
+            return format!("no mark is left; version {number} is in force, which changes nothing\n");
+        }
         if self.marks == 0 {
             return "no event is marked yet; mark some right or wrong with `earwitness review DIR`\n".to_owned();
         }
