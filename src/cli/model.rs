@@ -44,7 +44,7 @@ pub(super) enum ModelCommand {
     /// Check packages: manifest, hashes, tensors
     Verify(VerifyArgs),
     /// Make a package of a published network, or put a dictionary of another program into a package
-    Import(import::ImportArgs),
+    Import(Box<import::ImportArgs>),
     /// Name what a method found, a concept or a component
     NameConcept(name_concept::NameArgs),
 }

@@ -104,6 +104,7 @@ fn varint(rest: &mut &[u8]) -> Result<u64, String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
