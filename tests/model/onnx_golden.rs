@@ -66,7 +66,7 @@ fn a_graph_with_a_spectrogram_of_its_own_gives_a_row_a_patch() {
     let axes = wishes.axes_of(&input, None).unwrap();
     assert_eq!(axes, [Axis::Samples]);
     let noise: Vec<f32> = Numbers(5).draw(24_000, 1.0, 0.0).iter().map(|x| 0.1 * x).collect();
-    let (found, _) = discover(&patches, &wishes, spec(&axes), &[noise.clone()], [160, 5]).unwrap();
+    let (found, _) = discover(&patches, &wishes, spec(&axes), std::slice::from_ref(&noise), [160, 5]).unwrap();
     assert_eq!((found.output.as_str(), found.scores), ("scores", ScoreKind::Probabilities));
     let (shape, scores) = patches.run("x", &[24_000], noise, "scores").unwrap();
     assert_eq!(shape, [2, 5]);
