@@ -11,7 +11,7 @@
 //! let package = Package::open(Path::new("models/everyday"))?;
 //! let classifier = Classifier::load(&package)?;
 //! let rate = classifier.front_end().sample_rate;
-//! let tone: Vec<f32> = (0..2 * rate.get()).map(|i| 0.1 * (0.3 * i as f32).sin()).collect();
+//! let tone: Vec<f32> = (0..2 * rate.hz()).map(|i| 0.1 * (0.3 * i as f32).sin()).collect();
 //!
 //! let mut listener = Listener::new(&classifier)?;
 //! let heard = listener.hear(&tone)?;

@@ -18,6 +18,7 @@ const EXAMPLES: &str = "examples";
 ///
 /// # Errors
 /// Of kind `Output`, where it cannot be written.
+#[cfg_attr(not(feature = "tui"), allow(dead_code))]
 pub(super) fn keep(labels: &Path, sound: &TakenSound) -> Result<String> {
     let dir = labels.join(TAKEN);
     fs::create_dir_all(&dir).map_err(|e| unwritable(&dir, e))?;
