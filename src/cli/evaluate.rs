@@ -36,7 +36,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
             &probe::Common { data, target: *target, model, folds, methods, json: json.as_deref(), seed: *seed },
         );
     }
-    if args.compares() && !args.decisions {
+    if args.compares() {
         return compare::run(args, globals);
     }
     let bar = output::progress("{msg} {wide_bar} {pos}/{len}");

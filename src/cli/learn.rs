@@ -125,11 +125,9 @@ fn learn_from(args: &Args, dir: &Path, package: &Package, network: String, versi
 
 /// The package's labels with their rows.
 fn labels(package: &Package) -> Result<Vec<Label>> {
-    let one = |(class, label): (usize, &crate::model::manifest::Label)| {
-        let (weights, bias) = package.label_row(class)?;
-        Ok(Label { name: label.name.clone(), row: Row { weights, bias }, on_threshold: label.on_threshold })
-    };
-    package.manifest().labels.iter().enumerate().map(one).collect()
+    let rows = package.label_rows()?.into_iter().map(|(weights, bias)| Row { weights, bias });
+    let labels = package.manifest().labels.iter().zip(rows);
+    Ok(labels.map(|(label, row)| Label { name: label.name.clone(), row, on_threshold: label.on_threshold }).collect())
 }
 
 fn marked(mark: &Mark) -> Marked {

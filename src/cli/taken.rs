@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::engine::controls::TakenSound;
 use crate::error::{Error, Result};
 use crate::media::wav::write_wav;
+use crate::model::labels_folder::unwritable;
 use crate::train::scene::standing_out;
+use crate::units::SamplePos;
 
 /// Sounds that wait to be learned from.
 const TAKEN: &str = "taken";
@@ -22,12 +24,13 @@ const EXAMPLES: &str = "examples";
 pub(super) fn keep(labels: &Path, sound: &TakenSound) -> Result<String> {
     let dir = labels.join(TAKEN);
     fs::create_dir_all(&dir).map_err(|e| unwritable(&dir, e))?;
-    let span = standing_out(&sound.samples, sound.sample_rate);
-    let from = sound.clock.wall(crate::units::SamplePos(sound.from.0 + span.start as u64));
+    let rate = sound.clock.sample_rate;
+    let span = standing_out(&sound.samples, rate);
+    let from = sound.clock.wall(SamplePos(sound.from.0 + span.start as u64));
     let name = jiff::Timestamp::try_from(from).unwrap_or_else(|_| jiff::Timestamp::now());
     let path = dir.join(format!("{}.wav", name.strftime("%Y%m%dT%H%M%S%.3fZ")));
-    let secs = span.len() as f64 / f64::from(sound.sample_rate.hz());
-    write_wav(&path, sound.sample_rate, &sound.samples[span])?;
+    let secs = span.len() as f64 / f64::from(rate.hz());
+    write_wav(&path, rate, &sound.samples[span])?;
     let n = waiting(labels)?.len();
     Ok(format!("{secs:.1} s taken ({n} in all); then run: earwitness enroll NAME --taken"))
 }
@@ -71,9 +74,4 @@ pub(super) fn make_examples(labels: &Path, name: &str, taken: &[PathBuf]) -> Res
             Ok(new)
         })
         .collect()
-}
-
-fn unwritable(path: &Path, e: io::Error) -> Error {
-    Error::output(format!("{} cannot be written ({e}); name a folder that you may write with --labels", path.display()))
-        .with_source(e)
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::detector::{DetectorParams, Edit};
-use crate::units::{SamplePos, SampleRate, StreamClock};
+use crate::units::{SamplePos, StreamClock};
 
 /// Requests.
 #[derive(Debug, Default)]
@@ -23,13 +23,11 @@ pub struct Controls {
 /// The last seconds of an input, as a person asked for them.
 #[derive(Debug, Clone)]
 pub struct TakenSound {
-    /// The samples, at the model's rate.
+    /// The samples, at the clock's rate.
     pub samples: Vec<f32>,
-    /// The model's rate.
-    pub sample_rate: SampleRate,
     /// Where the first sample is in the stream.
     pub from: SamplePos,
-    /// Ties `from` to wall time.
+    /// Ties `from` to wall time; its rate is the model's.
     pub clock: StreamClock,
 }
 

@@ -82,7 +82,7 @@ impl Worker {
             self.controls.take_sound();
         } else if let Some(taken) = samples.slice(held.clone()) {
             let (samples, from) = (taken.to_vec(), SamplePos(held.start));
-            self.controls.hand_over(TakenSound { samples, sample_rate: clock.sample_rate, from, clock });
+            self.controls.hand_over(TakenSound { samples, from, clock });
         }
     }
 

@@ -124,7 +124,7 @@ pub struct Deciders<'a> {
 }
 
 /// Measures methods of `package` on `clips` (mono, at the model's rate, one segment long) with `targets` in the model's order.
-/// `progress` is told how many clips are done and how many there are.
+/// Calls `progress` after each clip with the number of clips done and the number of all.
 ///
 /// # Errors
 /// A usage error without clips or methods, or for a method that has no decision of its own; what cannot be loaded.

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
 use super::guided::Cam;
 use super::parts::{Parts, PartsExplanation};
@@ -12,7 +12,6 @@ use super::relevance_mask::{MaskForm, RelevanceMask};
 use super::{ComponentShare, Explanation, Interpreter, Needs, Segment};
 use crate::model::flint::{DECISION_WEIGHT, FlintConfig, FlintNet};
 use crate::model::package::Package;
-use crate::model::taps::Taps;
 use crate::units::ClassId;
 use crate::{Error, Result};
 
@@ -65,10 +64,7 @@ impl Interpreter for Flint {
     }
 
     fn explain(&mut self, segment: &Segment<'_>) -> Result<Box<dyn Explanation>> {
-        let taps = Taps::gather(&[&segment.classified.taps])?;
-        let taps: Vec<Tensor> =
-            taps.iter().map(|tap| tap.to_device(&Device::Cpu)).collect::<candle_core::Result<_>>()?;
-        let forward = self.net.forward(&taps)?;
+        let forward = self.net.forward(&segment.classified.taps.on_cpu()?)?;
         let (_, height, width, _) = forward.maps.dims4()?;
         let values = |t: &Tensor| -> Result<Vec<f32>> { Ok(t.flatten_all()?.to_vec1()?) };
         let n_mels = self.shared.n_mels;

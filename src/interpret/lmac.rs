@@ -11,7 +11,7 @@ use super::{ComponentShare, Explanation, Interpreter, Needs, Segment};
 use crate::dsp::MaskScale;
 use crate::model::lmac::{BandSpread, LmacConfig, LmacNet, MaskMemory};
 use crate::model::package::Package;
-use crate::model::taps::{StreamPlace, Taps};
+use crate::model::taps::StreamPlace;
 use crate::units::ClassId;
 use crate::{Error, Result};
 
@@ -86,11 +86,9 @@ impl Interpreter for LMac {
         if ![0, n_frames * n_bins].contains(&segment.log_magnitude.len()) {
             return Err(Error::bug(format!("a spectrogram of {} values was explained", segment.log_magnitude.len())));
         }
-        let taps = Taps::gather(&[&segment.classified.taps])?;
-        let taps = taps.iter().map(|tap| tap.to_device(&Device::Cpu)).collect::<candle_core::Result<_>>()?;
         let explanation = LMacExplanation {
             place: segment.classified.taps.place(),
-            taps,
+            taps: segment.classified.taps.on_cpu()?,
             features: Tensor::from_slice(segment.features, (1, n_frames, n_mels), &Device::Cpu)?,
             n_frames,
             log_magnitude: segment.log_magnitude.to_vec(),

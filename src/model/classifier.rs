@@ -321,29 +321,26 @@ impl Classifier {
 /// The network of a package for a device.
 fn network(package: &Package, device: &ComputeDevice) -> Result<Box<dyn Network>> {
     let manifest = package.manifest();
-    if manifest.classifier.architecture == Architecture::Onnx {
-        return match device.has_own_kernels() {
-            true => Ok(Box::new(OnnxNet::load(package)?)),
-            false => Err(only_on_cpu(manifest, "an ONNX graph")),
-        };
-    }
-    let weights = package.tensors(&manifest.classifier.weights)?;
+    // A graph is no file of tensors.
+    let weights = || package.tensors(&manifest.classifier.weights);
+    let on_cpu = device.has_own_kernels();
     Ok(match manifest.classifier.architecture {
-        Architecture::Vgg if device.has_own_kernels() => {
-            Box::new(Vgg::load(&VggConfig::from_manifest(manifest)?, &weights)?)
+        Architecture::Vgg if on_cpu => Box::new(Vgg::load(&VggConfig::from_manifest(manifest)?, &weights()?)?),
+        Architecture::Vgg => {
+            Box::new(PlainVgg::load(&VggConfig::from_manifest(manifest)?, &weights()?, device.candle())?)
         }
-        Architecture::Vgg => Box::new(PlainVgg::load(&VggConfig::from_manifest(manifest)?, &weights, device.candle())?),
-        Architecture::Causal if device.has_own_kernels() => Box::new(CausalClassifier::load(manifest, &weights)?),
+        Architecture::Causal if on_cpu => Box::new(CausalClassifier::load(manifest, &weights()?)?),
         Architecture::Causal => {
-            Box::new(PlainCausal::new(&CausalClassifier::load(manifest, &weights)?, device.candle())?)
+            Box::new(PlainCausal::new(&CausalClassifier::load(manifest, &weights()?)?, device.candle())?)
         }
-        Architecture::EfficientAt if device.has_own_kernels() => Box::new(TappedEfficientAt::load(manifest, &weights)?),
-        Architecture::Sequential if device.has_own_kernels() => {
-            Box::new(SequentialNet::load(&SequentialConfig::from_manifest(manifest)?, &weights)?)
+        Architecture::EfficientAt if on_cpu => Box::new(TappedEfficientAt::load(manifest, &weights()?)?),
+        Architecture::Sequential if on_cpu => {
+            Box::new(SequentialNet::load(&SequentialConfig::from_manifest(manifest)?, &weights()?)?)
         }
+        Architecture::Onnx if on_cpu => Box::new(OnnxNet::load(package)?),
         Architecture::EfficientAt => return Err(only_on_cpu(manifest, "an EfficientAT network")),
         Architecture::Sequential => return Err(only_on_cpu(manifest, "a plain list of layers")),
-        Architecture::Onnx => return Err(Error::bug("a graph has no tensors")),
+        Architecture::Onnx => return Err(only_on_cpu(manifest, "an ONNX graph")),
     })
 }
 

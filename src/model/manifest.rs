@@ -9,6 +9,7 @@ mod check_onnx;
 mod concepts;
 mod front_end;
 mod label;
+mod new;
 mod rivals;
 
 use std::collections::BTreeMap;

@@ -15,6 +15,7 @@ pub mod frame_probs;
 mod half;
 pub mod kernels;
 pub mod l2i;
+pub mod labels_folder;
 mod layers;
 pub mod learned;
 pub mod lmac;

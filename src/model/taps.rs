@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
 use super::device::ComputeDevice;
 use crate::{Error, Result};
@@ -50,6 +50,15 @@ impl Taps {
     #[must_use]
     pub fn are_on(&self, device: &ComputeDevice) -> bool {
         self.batch.iter().all(|tap| device.holds(tap))
+    }
+
+    /// The hidden layers of this segment alone, `[1, time, freq, channels]` each, on the CPU.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn on_cpu(&self) -> Result<Vec<Tensor>> {
+        let taps = Self::gather(&[self])?;
+        Ok(taps.iter().map(|tap| tap.to_device(&Device::Cpu)).collect::<candle_core::Result<_>>()?)
     }
 
     /// Segments as one batch `[all.len(), time, freq, channels]`, in order. Neighbours in the batch that they come from

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use super::adam::{Adam, AdamParams, one_cycle};
 use super::augment::AugmentParams;
 use super::checkpoint::Checkpoint;
-use super::classifier::{Clips, example_rng, segment_features};
+use super::classifier::{TrainingClips, example_rng, segment_features};
 use super::decisions::{Decisions, decisions};
 use super::params;
 use crate::dsp::{FrontEnd, FrontEndParams};
@@ -114,17 +114,6 @@ pub enum LessonProgress {
     Epoch(LessonEpoch),
 }
 
-/// What to learn from.
-#[derive(Debug, Clone, Copy)]
-pub struct LessonData<'a> {
-    /// Clips to train on.
-    pub clips: &'a Clips,
-    /// Recordings of background; where there are none, it is synthetic.
-    pub noise: &'a [Vec<f32>],
-    /// Clips to measure on after every epoch.
-    pub validation: &'a Clips,
-}
-
 /// Teaches a lesson; see [`super::classifier::train`] for checkpoints and progress.
 ///
 /// # Errors
@@ -133,7 +122,7 @@ pub fn teach(
     how: &Schedule,
     lesson: &dyn Lesson,
     classifier: &dyn Network,
-    data: LessonData<'_>,
+    data: TrainingClips<'_>,
     checkpoint: Option<&PathBuf>,
     progress: &mut dyn FnMut(LessonProgress) -> bool,
 ) -> Result<Arrays> {
@@ -180,7 +169,7 @@ impl Pupil {
         how: &Schedule,
         lesson: &dyn Lesson,
         classifier: &dyn Network,
-        data: LessonData<'_>,
+        data: TrainingClips<'_>,
         epoch: usize,
         progress: &mut dyn FnMut(LessonProgress) -> bool,
     ) -> Result<(f64, Vec<(&'static str, f64)>)> {
@@ -235,7 +224,7 @@ impl Pupil {
 }
 
 /// Makes the clips of a batch anew, and the classifier's input of them.
-fn make_batch(how: &Schedule, data: LessonData<'_>, epoch: usize, indices: &[usize]) -> Result<Tensor> {
+fn make_batch(how: &Schedule, data: TrainingClips<'_>, epoch: usize, indices: &[usize]) -> Result<Tensor> {
     let clips = data.clips;
     let one = |front_end: &mut Result<FrontEnd>, &index: &usize| {
         let rng = &mut example_rng(how.seed, epoch, index);

@@ -61,6 +61,17 @@ pub struct Clips {
     pub targets: Vec<Vec<usize>>,
 }
 
+/// What a training learns from.
+#[derive(Debug, Clone, Copy)]
+pub struct TrainingClips<'a> {
+    /// Clips to train on.
+    pub clips: &'a Clips,
+    /// Recordings of background; where there are none, it is synthetic.
+    pub noise: &'a [Vec<f32>],
+    /// Clips to measure on after every epoch.
+    pub validation: &'a Clips,
+}
+
 /// What an epoch gave.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EpochReport {

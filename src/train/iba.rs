@@ -14,8 +14,8 @@ struct Sums {
     sums: [Vec<f64>; 2],
 }
 
-/// The statistics of a block's outputs for all segments of `n_frames` of the clips, side by side, the last filled with silence. `progress` is told how many
-/// clips are done and how many there are.
+/// Measures a block's outputs over the clips, cut into segments of `n_frames`; silence fills the last one. Calls `progress` after
+/// each clip with the number of clips done and the number of all.
 ///
 /// # Errors
 /// A usage error without clips; if the front end does not fit the network.

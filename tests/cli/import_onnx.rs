@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::enroll::{RATE_HZ, hiss};
 use crate::support::e2e::*;
 use crate::support::run::Run;
 
@@ -41,17 +42,11 @@ fn home() -> Run {
     std::fs::write(at("tones.txt"), "low tone\nmiddle tone\nhigh tone\n").unwrap();
     std::fs::write(at("four.csv"), "index,mid,display_name\n1,b,Two\n0,a,One\n2,c,Three\n3,d,Four\n").unwrap();
     std::fs::write(at("front.toml"), FRONT_END).unwrap();
-    let mut state = 7_u32;
-    let samples: Vec<f32> = (0..64_000)
-        .map(|i| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let noise = 0.001 * (state as f32 / (1_u32 << 31) as f32 - 1.0);
-            let tone =
-                if (24_000..36_800).contains(&i) { 0.3 * (TAU * 1500.0 * i as f32 / 16_000.0).sin() } else { 0.0 };
-            noise + tone
-        })
-        .collect();
-    write_wav(&at("tone.wav"), 16_000, 1, &samples);
+    let tone = |i: usize| {
+        if (24_000..36_800).contains(&i) { 0.3 * (TAU * 1500.0 * i as f32 / RATE_HZ as f32).sin() } else { 0.0 }
+    };
+    let samples: Vec<f32> = hiss(4.0, 0.001).into_iter().enumerate().map(|(i, noise)| noise + tone(i)).collect();
+    write_wav(&at("tone.wav"), RATE_HZ, 1, &samples);
     run
 }
 

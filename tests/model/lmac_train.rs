@@ -10,8 +10,8 @@ use earwitness::model::tap_shapes::TapShapes;
 use earwitness::model::tensors::Arrays;
 use earwitness::model::vgg::{Vgg, VggConfig};
 use earwitness::train::augment::AugmentParams;
-use earwitness::train::classifier::Clips;
-use earwitness::train::lmac::{LmacData, LmacEpoch, LmacProgress, LmacTraining, Objective, train};
+use earwitness::train::classifier::{Clips, TrainingClips};
+use earwitness::train::lmac::{LmacEpoch, LmacProgress, LmacTraining, Objective, train};
 
 fn settings(package: &Package) -> LmacTraining {
     let manifest = package.manifest();
@@ -75,7 +75,7 @@ impl Setting {
         batches: usize,
     ) -> (earwitness::Result<Arrays>, Vec<LmacEpoch>) {
         let (mut epochs, mut left) = (Vec::new(), batches);
-        let data = LmacData { clips: &self.clips, noise: &[], validation: &self.clips };
+        let data = TrainingClips { clips: &self.clips, noise: &[], validation: &self.clips };
         let checkpoint = resumable.then_some(&self.checkpoint);
         let result = train(how, &self.classifier, data, start, checkpoint, &mut |progress| {
             match progress {

@@ -22,8 +22,8 @@ use earwitness::model::tensors::Arrays;
 use earwitness::model::vgg::VggConfig;
 use earwitness::model::vibi::VibiConfig;
 use earwitness::train::augment::AugmentParams;
-use earwitness::train::beside::{Lesson, LessonData, LessonEpoch, LessonProgress, Schedule, teach};
-use earwitness::train::classifier::Clips;
+use earwitness::train::beside::{Lesson, LessonEpoch, LessonProgress, Schedule, teach};
+use earwitness::train::classifier::{Clips, TrainingClips};
 use earwitness::train::flint::FlintLesson;
 use earwitness::train::iba::statistics;
 use earwitness::train::vibi::VibiLesson;
@@ -88,7 +88,7 @@ impl Setting {
         batches: usize,
     ) -> (earwitness::Result<Arrays>, Vec<LessonEpoch>) {
         let (mut epochs, mut left) = (Vec::new(), batches);
-        let data = LessonData { clips: &self.clips, noise: &[], validation: &self.clips };
+        let data = TrainingClips { clips: &self.clips, noise: &[], validation: &self.clips };
         let classifier = frozen(&self.package).unwrap();
         let result = teach(&self.how, lesson, classifier.as_ref(), data, checkpoint, &mut |progress| {
             match progress {

@@ -134,7 +134,7 @@ fn the_last_seconds_can_be_taken_and_the_next_step_is_shown() {
     press(&mut app, "e");
     assert_eq!(app.take_commands(), [Command::TakeSound]);
     let clock = sample::clock();
-    let sound = TakenSound { samples: vec![0.5; 7], sample_rate: clock.sample_rate, from: SamplePos(3), clock };
+    let sound = TakenSound { samples: vec![0.5; 7], from: SamplePos(3), clock };
     app.on_taken(&sound);
     assert!(footer(&app).contains("7 samples kept"), "{}", footer(&app));
 }

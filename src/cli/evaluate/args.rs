@@ -115,6 +115,6 @@ impl Args {
     /// Whether methods are to be compared, and not only the classifier and L2I's components measured.
     pub(super) fn compares(&self) -> bool {
         let lists = [&self.methods, &self.sets, &self.corrupt];
-        lists.iter().any(|list| !list.is_empty()) || self.markdown.is_some()
+        !self.decisions && (lists.iter().any(|list| !list.is_empty()) || self.markdown.is_some())
     }
 }

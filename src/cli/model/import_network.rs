@@ -1,6 +1,5 @@
 //! Networks that others trained and published, as packages.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::import_labels::label_names;
@@ -11,9 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::audioset;
 use crate::model::classifier::Classifier;
 use crate::model::efficientat::{EfficientAtConfig, HOP, RATE_HZ, TAPS, front_end};
-use crate::model::manifest::{
-    self, Activation, Architecture, FORMAT_VERSION, FrontEndSpec, Head, Label, Manifest, Segment, Training,
-};
+use crate::model::manifest::{self, Activation, Architecture, FrontEndSpec, Head, Label, Manifest, Segment, Training};
 use crate::model::package::Package;
 use crate::model::torch_file;
 
@@ -129,41 +126,22 @@ fn manifest(
     labels: Vec<Label>,
 ) -> Result<Manifest> {
     let frames = |secs: f64| ((secs * f64::from(RATE_HZ) / HOP as f64).round() as usize).max(1);
+    let segment = Segment {
+        n_frames: frames(args.segment_secs.unwrap_or(SEGMENT_SECS)),
+        stride_frames: frames(args.stride_secs.unwrap_or(STRIDE_SECS)),
+        clip_frames: None,
+    };
+    let description = format!("EfficientAT of width {}, {} labels, imported", config.width, labels.len());
+    let classifier = manifest::Classifier {
+        width: Some(config.width),
+        hidden_units: Some(config.n_hidden),
+        taps: TAPS.map(str::to_owned).to_vec(),
+        ..manifest::Classifier::new(Architecture::EfficientAt, Head::Mlp, Activation::Sigmoid, WEIGHTS.to_owned())
+    };
     Ok(Manifest {
-        format: FORMAT_VERSION,
-        name: folder_name(out),
-        description: format!("EfficientAT of width {}, {} labels, imported", config.width, labels.len()),
+        description,
         licence: licence.to_owned(),
-        front_end: FrontEndSpec::from(&front_end()?),
-        segment: Segment {
-            n_frames: frames(args.segment_secs.unwrap_or(SEGMENT_SECS)),
-            stride_frames: frames(args.stride_secs.unwrap_or(STRIDE_SECS)),
-            clip_frames: None,
-        },
-        labels,
-        classifier: manifest::Classifier {
-            causal: None,
-            onnx: None,
-            architecture: Architecture::EfficientAt,
-            input_pool: 1,
-            widths: Vec::new(),
-            time_pools: Vec::new(),
-            width: Some(config.width),
-            hidden_units: Some(config.n_hidden),
-            layers: Vec::new(),
-            head: Head::Mlp,
-            activation: Activation::Sigmoid,
-            taps: TAPS.map(str::to_owned).to_vec(),
-            weights: WEIGHTS.to_owned(),
-        },
-        l2i: None,
-        lmac: None,
-        flint: None,
-        vibi: None,
-        iba: None,
-        drsa: BTreeMap::new(),
-        files: Default::default(),
         training: Some(args.training(checkpoint)),
-        scores: Default::default(),
+        ..Manifest::new(folder_name(out), FrontEndSpec::from(&front_end()?), segment, labels, classifier)
     })
 }

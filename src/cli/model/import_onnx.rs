@@ -11,7 +11,7 @@ use crate::cli::output;
 use crate::cli::train::data::folder_name;
 use crate::error::{Error, Result};
 use crate::model::classifier::Classifier;
-use crate::model::manifest::{self, Activation, Architecture, FORMAT_VERSION, Head, Label, Manifest};
+use crate::model::manifest::{self, Activation, Architecture, Head, Label, Manifest};
 use crate::model::onnx::{Axis, FramePooling, Graph, MAX_BYTES, OnnxSpec, ScoreKind, Wishes, discover};
 use crate::model::package::Package;
 
@@ -217,37 +217,10 @@ fn say_what_was_found(hearing: &Hearing, spec: &OnnxSpec, activation: Activation
 
 /// The manifest, but for licence and origin.
 fn manifest(name: String, hearing: &Hearing, spec: OnnxSpec, activation: Activation, labels: Vec<Label>) -> Manifest {
-    Manifest {
-        format: FORMAT_VERSION,
-        name,
-        description: format!("An ONNX graph of {} labels, imported", labels.len()),
-        licence: String::new(),
-        front_end: hearing.front_end.clone(),
-        segment: hearing.segment,
-        labels,
-        classifier: manifest::Classifier {
-            architecture: Architecture::Onnx,
-            input_pool: 1,
-            widths: Vec::new(),
-            time_pools: Vec::new(),
-            causal: None,
-            width: None,
-            hidden_units: None,
-            layers: Vec::new(),
-            onnx: Some(spec),
-            head: Head::Graph,
-            activation,
-            taps: Vec::new(),
-            weights: GRAPH.to_owned(),
-        },
-        l2i: None,
-        lmac: None,
-        flint: None,
-        vibi: None,
-        iba: None,
-        drsa: BTreeMap::new(),
-        files: BTreeMap::default(),
-        training: None,
-        scores: toml::Table::default(),
-    }
+    let description = format!("An ONNX graph of {} labels, imported", labels.len());
+    let classifier = manifest::Classifier {
+        onnx: Some(spec),
+        ..manifest::Classifier::new(Architecture::Onnx, Head::Graph, activation, GRAPH.to_owned())
+    };
+    Manifest { description, ..Manifest::new(name, hearing.front_end.clone(), hearing.segment, labels, classifier) }
 }

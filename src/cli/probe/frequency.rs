@@ -57,7 +57,7 @@ pub(super) fn run(subject: &Subject, chosen: &[usize], scalings: &[Scaling]) -> 
     let single: Vec<(usize, usize)> = chosen
         .iter()
         .filter_map(|i| match subject.targets[*i].as_slice() {
-            [class] => Some((*i, *class)),
+            [class] if factors.iter().any(|(scaled, _)| scaled == class) => Some((*i, *class)),
             _ => None,
         })
         .collect();

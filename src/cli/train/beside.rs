@@ -13,7 +13,8 @@ use crate::model::classifier::frozen;
 use crate::model::manifest::{Manifest, Training};
 use crate::model::package::Package;
 use crate::train::augment::AugmentParams;
-use crate::train::beside::{Lesson, LessonData, LessonEpoch, LessonProgress, Schedule, teach};
+use crate::train::beside::{Lesson, LessonEpoch, LessonProgress, Schedule, teach};
+use crate::train::classifier::TrainingClips;
 
 /// What to learn from, and for how long.
 #[derive(Debug, Clone, clap::Args)]
@@ -70,7 +71,7 @@ pub(super) fn run(args: &BesideArgs, package: &Package, lesson: &dyn Lesson, add
     let loaded = args.set.load(how.front_end.sample_rate, length)?.for_model(&manifest, &args.set.data)?;
     let checkpoint = data::checkpoint(&args.model, added.name, args.resume)?;
     let mut bar = Bar::new(how.epochs)?;
-    let sounds = LessonData { clips: &loaded.train, noise: &loaded.noise, validation: &loaded.validation };
+    let sounds = TrainingClips { clips: &loaded.train, noise: &loaded.noise, validation: &loaded.validation };
     let arrays = teach(&how, lesson, classifier.as_ref(), sounds, Some(&checkpoint), &mut |p| match p {
         LessonProgress::Batch(done, all) => bar.batch(done, all),
         LessonProgress::Epoch(e) => bar.epoch(e.epoch, &line(&e)),

@@ -1,6 +1,5 @@
 //! `earwitness train classifier --architecture causal`.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::classifier_args::{Args, WEIGHTS};
@@ -12,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::model::causal::CausalConfig;
 use crate::model::efficientat::{self, EfficientAt};
 use crate::model::manifest::{
-    Activation, Architecture, Classifier, FORMAT_VERSION, FrontEndSpec, Head, Label, Manifest, Segment, Training,
+    Activation, Architecture, Classifier, FrontEndSpec, Head, Label, Manifest, Segment, Training,
 };
 use crate::model::package::Package;
 use crate::model::tensors::Arrays;
@@ -101,48 +100,27 @@ fn manifest(args: &Args, how: &CausalTraining, loaded: &Loaded, about: String) -
         "" => format!("{} sounds of {}, heard as a stream", loaded.labels.len(), data::folder_name(&args.set.data)),
         given => given.to_string(),
     };
-    let taps = how.net.taps();
+    let segment = Segment {
+        n_frames: how.segment_frames,
+        stride_frames: args.stride_frames.unwrap_or(16),
+        clip_frames: Some(CLIP_FRAMES.max(how.segment_frames)),
+    };
+    let labels = loaded.labels.iter().zip(&loaded.origins).map(label).collect();
+    let classifier = Classifier {
+        causal: Some(how.net.to_manifest()),
+        taps: how.net.taps(),
+        ..Classifier::new(Architecture::Causal, Head::Frames, Activation::Sigmoid, WEIGHTS.to_string())
+    };
     Ok(Manifest {
-        format: FORMAT_VERSION,
-        name: data::folder_name(&args.out),
         description,
         licence: args.licence.clone(),
-        front_end: FrontEndSpec::from(&how.front_end),
-        segment: Segment {
-            n_frames: how.segment_frames,
-            stride_frames: args.stride_frames.unwrap_or(16),
-            clip_frames: Some(CLIP_FRAMES.max(how.segment_frames)),
-        },
-        labels: loaded.labels.iter().zip(&loaded.origins).map(label).collect(),
-        classifier: Classifier {
-            architecture: Architecture::Causal,
-            input_pool: 1,
-            widths: Vec::new(),
-            time_pools: Vec::new(),
-            causal: Some(how.net.to_manifest()),
-            onnx: None,
-            width: None,
-            hidden_units: None,
-            layers: Vec::new(),
-            head: Head::Frames,
-            activation: Activation::Sigmoid,
-            taps,
-            weights: WEIGHTS.to_string(),
-        },
-        l2i: None,
-        lmac: None,
-        flint: None,
-        vibi: None,
-        iba: None,
-        drsa: BTreeMap::new(),
-        files: Default::default(),
         training: Some(Training {
             commands: vec![data::command_line()],
             data: about,
             seed: args.seed,
             date: data::today(),
         }),
-        scores: Default::default(),
+        ..Manifest::new(data::folder_name(&args.out), FrontEndSpec::from(&how.front_end), segment, labels, classifier)
     })
 }
 

@@ -1,7 +1,5 @@
 //! `earwitness train classifier`.
 
-use std::collections::BTreeMap;
-
 pub use super::classifier_args::Args;
 
 use super::causal;
@@ -10,7 +8,7 @@ use super::data::{self, Bar};
 use super::recipe::Recipe;
 use super::start;
 use crate::error::Result;
-use crate::model::manifest::{FORMAT_VERSION, FrontEndSpec, Label, Manifest, Training};
+use crate::model::manifest::{FrontEndSpec, Label, Manifest, Training};
 use crate::model::package::Package;
 use crate::model::vgg::VggConfig;
 use crate::train::classifier::{Progress, train};
@@ -74,27 +72,20 @@ fn manifest(args: &Args, recipe: &Recipe, loaded: &data::Loaded) -> Manifest {
         given => given.to_string(),
     };
     Manifest {
-        format: FORMAT_VERSION,
-        name: data::folder_name(&args.out),
         description,
         licence: args.licence.clone(),
-        front_end: FrontEndSpec::from(&recipe.how.front_end),
-        segment: recipe.segment,
-        labels: loaded.labels.iter().map(label).collect(),
-        classifier: recipe.classifier.clone(),
-        l2i: None,
-        lmac: None,
-        flint: None,
-        vibi: None,
-        iba: None,
-        drsa: BTreeMap::new(),
-        files: Default::default(),
         training: Some(Training {
             commands: vec![data::command_line()],
             data: loaded.about.clone(),
             seed: args.seed,
             date: data::today(),
         }),
-        scores: Default::default(),
+        ..Manifest::new(
+            data::folder_name(&args.out),
+            FrontEndSpec::from(&recipe.how.front_end),
+            recipe.segment,
+            loaded.labels.iter().map(label).collect(),
+            recipe.classifier.clone(),
+        )
     }
 }

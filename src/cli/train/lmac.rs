@@ -15,7 +15,8 @@ use crate::model::package::Package;
 use crate::model::tap_shapes::TapShapes;
 use crate::model::tensors::Arrays;
 use crate::train::augment::AugmentParams;
-use crate::train::lmac::{LmacData, LmacEpoch, LmacProgress, LmacTraining, Objective, train};
+use crate::train::classifier::TrainingClips;
+use crate::train::lmac::{LmacEpoch, LmacProgress, LmacTraining, Objective, train};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -130,7 +131,7 @@ pub fn run(args: &Args) -> Result<()> {
     let loaded = args.set.load(rate, length)?.for_model(&manifest, &args.set.data)?;
     let checkpoint = data::checkpoint(&args.model, "lmac", args.resume)?;
     let mut bar = Bar::new(args.epochs)?;
-    let sounds = LmacData { clips: &loaded.train, noise: &loaded.noise, validation: &loaded.validation };
+    let sounds = TrainingClips { clips: &loaded.train, noise: &loaded.noise, validation: &loaded.validation };
     let arrays = train(&how, classifier.as_ref(), sounds, start.as_ref(), Some(&checkpoint), &mut |p| match p {
         LmacProgress::Batch(done, all) => bar.batch(done, all),
         LmacProgress::Epoch(e) => bar.epoch(e.epoch, &line(&e)),

@@ -81,19 +81,11 @@ fn vgg(args: &Args, n_classes: usize) -> Result<Recipe> {
             clip_frames: Some(clip_frames),
         },
         classifier: Classifier {
-            architecture: Architecture::Vgg,
             input_pool: net.input_pool,
             widths: net.widths.clone(),
             time_pools: net.time_pools.clone(),
-            causal: None,
-            onnx: None,
-            width: None,
-            hidden_units: None,
-            layers: Vec::new(),
-            head: Head::MeanMax,
-            activation,
             taps: ["block4", "block5", "block6"].map(str::to_string).to_vec(),
-            weights: WEIGHTS.to_string(),
+            ..Classifier::new(Architecture::Vgg, Head::MeanMax, activation, WEIGHTS.to_string())
         },
         how: ClassifierTraining {
             net: net.into(),
@@ -201,19 +193,8 @@ fn plain_chain(
     Ok(Recipe {
         segment: Segment { n_frames, stride_frames: args.stride_frames.unwrap_or(stride_frames), clip_frames: None },
         classifier: Classifier {
-            architecture: Architecture::Sequential,
-            input_pool: 1,
-            widths: Vec::new(),
-            time_pools: Vec::new(),
-            causal: None,
-            onnx: None,
-            width: None,
-            hidden_units: None,
             layers: layers.clone(),
-            head: Head::Dense,
-            activation,
-            taps: Vec::new(),
-            weights: WEIGHTS.to_string(),
+            ..Classifier::new(Architecture::Sequential, Head::Dense, activation, WEIGHTS.to_string())
         },
         how: ClassifierTraining {
             net: NetConfig::Sequential(SequentialConfig { n_frames, n_mels: front_end.mel.n_mels, layers, n_classes }),

@@ -60,22 +60,21 @@ pub fn scale_frequencies(
     factors: &[(usize, f32)],
     progress: Progress<'_>,
 ) -> Result<Vec<FrequencyScaled>> {
-    let mut rows = Vec::with_capacity(factors.len());
-    let n_all: usize = factors.iter().map(|(class, _)| targets.iter().filter(|t| *t == class).count()).sum();
-    let mut done = 0;
-    for (class, factor) in factors {
-        let of_class: Vec<usize> = (0..clips.len()).filter(|i| targets[*i] == *class).collect();
-        let one = |k: usize| -> Result<[usize; 2]> {
-            let mut listener = Listener::new(classifier)?;
-            let heard = listener.hear(clips[of_class[k]])?;
+    // The top class of each clip as it is, and with each factor of its class: by the factor's row.
+    let one = |i: usize| -> Result<Vec<(usize, [usize; 2])>> {
+        let mut listener = Listener::new(classifier)?;
+        let heard = listener.hear(clips[i])?;
+        let of_clip = factors.iter().enumerate().filter(|(_, (class, _))| *class == targets[i]);
+        let scaled_top = |(row, (_, factor)): (usize, &(usize, f32))| {
             let features = listener.features_of(scaled(&heard.spectrogram, *factor));
-            Ok([heard.classified.top(), classifier.classify(&features)?.top()])
+            Ok((row, [heard.classified.top(), classifier.classify(&features)?.top()]))
         };
-        let tops = for_each(of_class.len(), one, &mut |k, _| progress(done + k, n_all))?;
-        done += of_class.len();
-        rows.push(row(&labels[*class], *class, *factor, &tops, labels));
-    }
-    Ok(rows)
+        of_clip.map(scaled_top).collect()
+    };
+    let tops: Vec<(usize, [usize; 2])> = for_each(clips.len(), one, progress)?.concat();
+    let of_row = |at: usize| tops.iter().filter(|(row, _)| *row == at).map(|(_, tops)| *tops).collect::<Vec<_>>();
+    let rows = factors.iter().enumerate();
+    Ok(rows.map(|(at, (class, factor))| row(&labels[*class], *class, *factor, &of_row(at), labels)).collect())
 }
 
 fn row(label: &str, class: usize, factor: f32, tops: &[[usize; 2]], labels: &[String]) -> FrequencyScaled {

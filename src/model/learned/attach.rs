@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::file::{Change, Learned, row_name};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::causal::CausalConfig;
-use crate::model::manifest::Architecture;
+use crate::model::manifest::{Architecture, Manifest};
 use crate::model::package::Package;
 use crate::model::tensors::Arrays;
 
@@ -28,56 +28,52 @@ impl Package {
             );
             return Ok((self, vec![left_out]));
         }
-        let width = CausalConfig::from_manifest(manifest)?.embedding;
         let mut heads = self.tensors(&manifest.classifier.weights)?;
+        let mut rows = rows_of(&heads, manifest)?;
         let mut left_out = Vec::new();
         for change in &learned.labels {
-            let class = manifest.label_names().position(|name| name == change.name);
-            if !class.is_some_and(|class| add(&mut heads, class, width, change)) {
+            let row = manifest.label_names().zip(&mut rows).find(|(name, _)| *name == change.name);
+            if !row.is_some_and(|(_, row)| add(row, change)) {
                 left_out.push(format!(
                     "what your marks have taught about '{}' is left out, because the label has changed since; run `earwitness learn` again",
                     change.name
                 ));
             }
         }
+        let (weights, biases): (Vec<Vec<f32>>, Vec<f32>) = rows.into_iter().unzip();
+        let n = biases.len();
+        heads.insert("label.weight", [n, weights.first().map_or(0, Vec::len)], weights.concat());
+        heads.insert("label.bias", [n], biases);
         let files = BTreeMap::from([(manifest.classifier.weights.clone(), heads)]);
         Ok((self.extended(Vec::new(), &files)?, left_out))
     }
 
-    /// Weights and bias of the dense layer's row for `class`, where the network hears streams.
+    /// Weights and bias of each label's row of the dense layer, where the network hears streams.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Model`] where the weights do not fit the manifest.
-    pub fn label_row(&self, class: usize) -> Result<(Vec<f32>, f32)> {
-        let manifest = self.manifest();
-        let width = CausalConfig::from_manifest(manifest)?.embedding;
-        let (heads, n) = (self.tensors(&manifest.classifier.weights)?, manifest.labels.len());
-        let weights = heads.get("label.weight", &[n, width])?.chunks_exact(width).nth(class);
-        let bias = heads.get("label.bias", &[n])?.get(class);
-        weights
-            .zip(bias)
-            .map(|(weights, bias)| (weights.to_vec(), *bias))
-            .ok_or_else(|| Error::bug(format!("the model {} has no label {class}", manifest.name)))
+    pub fn label_rows(&self) -> Result<Vec<LabelRow>> {
+        rows_of(&self.tensors(&self.manifest().classifier.weights)?, self.manifest())
     }
 }
 
-/// Adds a change to the row of `class`; whether it is the row that the change was learned on.
-fn add(heads: &mut Arrays, class: usize, width: usize, change: &Change) -> bool {
-    let row = |heads: &Arrays| -> Option<(Vec<f32>, f32)> {
-        let weights = heads.0.get("label.weight")?.values.get(class * width..(class + 1) * width)?.to_vec();
-        Some((weights, *heads.0.get("label.bias")?.values.get(class)?))
-    };
-    let Some((weights, bias)) = row(heads) else { return false };
-    if change.weights.len() != width || row_name(&weights, bias) != change.row {
-        return false;
+/// Weights and bias of one label.
+type LabelRow = (Vec<f32>, f32);
+
+fn rows_of(heads: &Arrays, manifest: &Manifest) -> Result<Vec<LabelRow>> {
+    let (n, width) = (manifest.labels.len(), CausalConfig::from_manifest(manifest)?.embedding);
+    let weights = heads.get("label.weight", &[n, width])?.chunks_exact(width).map(<[f32]>::to_vec);
+    Ok(weights.zip(heads.get("label.bias", &[n])?.iter().copied()).collect())
+}
+
+/// Adds a change to a row; whether it is the row that the change was learned on.
+fn add((weights, bias): &mut LabelRow, change: &Change) -> bool {
+    let fits = change.weights.len() == weights.len() && row_name(weights, *bias) == change.row;
+    if fits {
+        weights.iter_mut().zip(&change.weights).for_each(|(w, change)| *w += change);
+        *bias += change.bias;
     }
-    if let Some(array) = heads.0.get_mut("label.weight") {
-        array.values[class * width..].iter_mut().zip(&change.weights).for_each(|(w, change)| *w += change);
-    }
-    if let Some(array) = heads.0.get_mut("label.bias") {
-        array.values[class] += change.bias;
-    }
-    true
+    fits
 }
 
 #[cfg(test)]
@@ -92,7 +88,7 @@ mod tests {
     fn a_changed_label_is_heard_otherwise_and_the_rest_as_before() {
         let plain = Package::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models/everyday")).unwrap();
         let network = plain.network_sha256().unwrap();
-        let (weights, bias) = plain.label_row(3).unwrap();
+        let (weights, bias) = plain.label_rows().unwrap().swap_remove(3);
         let name = plain.manifest().labels[3].name.clone();
         let change = Change { name, row: row_name(&weights, bias), bias: -2.0, weights: vec![0.0; weights.len()] };
         let learned = Learned {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::file::Learned;
 use crate::checked_file::{self, Links};
 use crate::error::{Error, Result};
+use crate::model::labels_folder::{unwritable, write_whole};
 
 /// Versions that are kept.
 pub const KEPT: usize = 5;
@@ -78,11 +79,7 @@ impl Versions {
     pub fn add(&mut self, learned: &Learned) -> Result<u32> {
         let text = learned.to_toml()?;
         let number = self.numbers.last().map_or(1, |last| last.saturating_add(1));
-        let (path, temporary) = (self.path(number), self.dir.join("new.part"));
-        let written = fs::create_dir_all(&self.dir)
-            .and_then(|()| fs::write(&temporary, text))
-            .and_then(|()| fs::rename(&temporary, &path));
-        written.map_err(|e| unwritable(&path, e))?;
+        write_whole(&self.path(number), "new.part", &text)?;
         self.numbers.push(number);
         while self.numbers.len() > KEPT {
             let oldest = self.path(self.numbers[0]);
@@ -126,11 +123,6 @@ fn unreadable(path: &Path, e: io::Error) -> Error {
         path.display()
     ))
     .with_source(e)
-}
-
-fn unwritable(path: &Path, e: io::Error) -> Error {
-    Error::output(format!("{} cannot be written ({e}); name a folder that you may write with --labels", path.display()))
-        .with_source(e)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::file::OwnLabel;
 use crate::checked_file::{self, Links};
 use crate::error::{Error, Result};
+use crate::model::labels_folder::{unwritable, write_whole};
 
 /// Longest file of a label, in bytes: the widest embedding and the most examples have less.
 const MAX_BYTES: u64 = 2 << 20;
@@ -95,11 +96,7 @@ impl OwnLabels {
     pub fn put(&mut self, label: OwnLabel) -> Result<PathBuf> {
         let text = label.to_toml()?;
         let path = self.path(&label.name);
-        let temporary = self.dir.join(format!("{}.part", label.name));
-        let written = fs::create_dir_all(&self.dir)
-            .and_then(|()| fs::write(&temporary, text))
-            .and_then(|()| fs::rename(&temporary, &path));
-        written.map_err(|e| unwritable(&path, e))?;
+        write_whole(&path, &format!("{}.part", label.name), &text)?;
         self.labels.retain(|known| known.name != label.name);
         self.labels.push(label);
         self.labels.sort_by(|a, b| a.name.cmp(&b.name));
@@ -145,11 +142,6 @@ fn unreadable(path: &Path, e: io::Error) -> Error {
         path.display()
     ))
     .with_source(e)
-}
-
-fn unwritable(path: &Path, e: io::Error) -> Error {
-    Error::output(format!("{} cannot be written ({e}); name a folder that you may write with --labels", path.display()))
-        .with_source(e)
 }
 
 #[cfg(test)]

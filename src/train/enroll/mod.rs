@@ -14,7 +14,7 @@ pub use scenes::{Example, Heard};
 pub use tail::Tail;
 
 use crate::train::scene::{Background, Sound};
-use crate::train::sigmoid::sigmoid;
+use crate::train::sigmoid::{linear_softmax, sigmoid};
 use crate::{Error, Result};
 
 /// False alarms an hour that the threshold allows, by what the bank says of them.
@@ -183,8 +183,7 @@ impl Learner<'_> {
         let [rows, stride] = self.hearing.segment_rows();
         let score = |end: usize| {
             let heard = &probs[(end.saturating_sub(rows) + self.hearing.lookahead()).min(end)..end];
-            let (sum, squares) = heard.iter().fold((0.0_f32, 0.0), |(sum, squares), p| (sum + p, squares + p * p));
-            squares / sum.max(f32::MIN_POSITIVE)
+            linear_softmax(heard.iter().copied())
         };
         (1..=probs.len() / stride.max(1)).map(|k| score(k * stride)).fold(0.0, f32::max)
     }

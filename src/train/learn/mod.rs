@@ -9,7 +9,7 @@ pub use moments::moments;
 use std::collections::BTreeMap;
 
 use crate::train::enroll::{Bank, Examples, Row, Tail};
-use crate::train::sigmoid::sigmoid;
+use crate::train::sigmoid::{linear_softmax, sigmoid};
 use crate::{Error, Result};
 
 /// What each embedding of the bank counts, where a mark counts 1; it is doubled until the bank bears the change.
@@ -115,8 +115,8 @@ fn lesson(label: &Label, bank: &Bank, marks: &[Marked]) -> Result<Option<Lesson>
     if seen.iter().any(|mark| !mark.embeddings.len().is_multiple_of(bank.width)) {
         return Err(Error::bug("marks hold embeddings of another width than the bank's"));
     }
-    let learner = Learner { label, bank, seen: &seen };
-    let (change, weight) = learner.bearable()?;
+    let learner = Learner::new(label, bank, &seen);
+    let Bearable { change, weight, counts: [heard, kept, new] } = learner.bearable()?;
     let after = change.as_ref().map_or_else(|| label.row.clone(), |change| sum(&label.row, change));
     let unseen = learner.unseen(weight)?;
     let count = |sounds: bool| {
@@ -129,7 +129,6 @@ fn lesson(label: &Label, bank: &Bank, marks: &[Marked]) -> Result<Option<Lesson>
             unseen: seen.iter().zip(&unseen).filter(|(m, right)| m.sounds == sounds && **right).count(),
         }
     };
-    let [heard, kept, new] = on_bank(bank, &label.row, &after);
     let (wrong, right) = (count(false), count(true));
     Ok(Some(Lesson {
         label: label.name.clone(),
@@ -159,22 +158,58 @@ struct Learner<'a> {
     label: &'a Label,
     bank: &'a Bank,
     seen: &'a [Seen<'a>],
+    /// What the label's row says of each embedding of the bank.
+    logits: Vec<f32>,
+    penalty: f32,
 }
 
-impl Learner<'_> {
-    /// The change that the bank bears, with what the bank had to count for it; no change where it bears none.
-    fn bearable(&self) -> Result<(Option<Row>, f32)> {
+/// What the bank bears.
+struct Bearable {
+    /// No change where it bears none.
+    change: Option<Row>,
+    /// What each of its embeddings had to count for it.
+    weight: f32,
+    /// In how many of them the label is heard: before, still, and anew.
+    counts: [usize; 3],
+}
+
+impl<'a> Learner<'a> {
+    fn new(label: &'a Label, bank: &'a Bank, seen: &'a [Seen<'a>]) -> Self {
+        let logits = bank.rows.chunks_exact(bank.width).map(|x| label.row.logit(x)).collect();
+        Self { label, bank, seen, logits, penalty: PENALTY * bank.mean_square() }
+    }
+
+    /// The bank's embeddings with their logits.
+    fn bank(&self) -> impl Iterator<Item = (&[f32], f32)> {
+        self.bank.rows.chunks_exact(self.bank.width).zip(self.logits.iter().copied())
+    }
+
+    /// The largest change that the bank bears.
+    fn bearable(&self) -> Result<Bearable> {
         let mut weight = BANK_WEIGHT;
         for _ in 0..DOUBLINGS {
             let change = self.held(self.change(weight, None)?);
-            let [heard, kept, new] = on_bank(self.bank, &self.label.row, &sum(&self.label.row, &change));
+            let counts = self.on_bank(&sum(&self.label.row, &change));
+            let [heard, kept, new] = counts;
             let kept_enough = kept as f64 >= LEAST_KEPT * heard as f64;
             if kept_enough && new as f64 <= MOST_NEW * self.bank.len() as f64 {
-                return Ok((Some(change), weight));
+                return Ok(Bearable { change: Some(change), weight, counts });
             }
             weight *= 2.0;
         }
-        Ok((None, weight))
+        Ok(Bearable { change: None, weight, counts: self.on_bank(&self.label.row) })
+    }
+
+    /// In how many embeddings of the bank the label is heard before; by `after`, too; and by `after` alone.
+    fn on_bank(&self, after: &Row) -> [usize; 3] {
+        let mut counts = [0; 3];
+        for (embedding, z) in self.bank() {
+            let [before, after] = [z, after.logit(embedding)].map(|z| sigmoid(z) > HEARD);
+            counts[0] += usize::from(before);
+            counts[1] += usize::from(before && after);
+            counts[2] += usize::from(after && !before);
+        }
+        counts
     }
 
     /// The change that the marks ask for, without one part of them where `left_out` names one. The bank's targets are what the
@@ -182,8 +217,7 @@ impl Learner<'_> {
     fn change(&self, bank_weight: f32, left_out: Option<usize>) -> Result<Row> {
         let (width, row) = (self.bank.width, &self.label.row);
         let mut examples = Examples::default();
-        for embedding in self.bank.rows.chunks_exact(width) {
-            let z = row.logit(embedding);
+        for (embedding, z) in self.bank() {
             examples.add_to(z, embedding, sigmoid(z), bank_weight);
         }
         for (_, mark) in self.seen.iter().enumerate().filter(|(i, _)| left_out != Some(i % PARTS)) {
@@ -192,21 +226,18 @@ impl Learner<'_> {
                 examples.add_to(row.logit(embedding), embedding, f32::from(u8::from(mark.sounds)), share);
             }
         }
-        Row::zero(width).fit(&examples, PENALTY * self.bank.mean_square())
+        Row::zero(width).fit(&examples, self.penalty)
     }
 
     /// The change with as much less bias as keeps the label from being heard more often in other sounds: what one in
     /// [`OTHERS`] of them exceeds, by the tail of the bank, must not rise.
     fn held(&self, change: Row) -> Row {
-        let row = &self.label.row;
-        let others: Vec<&[f32]> =
-            self.bank.rows.chunks_exact(self.bank.width).filter(|x| sigmoid(row.logit(x)) <= HEARD).collect();
-        let after = sum(row, &change);
-        let exceeded = |row: &Row| {
-            let logits: Vec<f32> = others.iter().map(|x| row.logit(x)).collect();
-            Tail::of(&logits).map(|tail| tail.exceeded_by(1.0 / OTHERS) as f32)
-        };
-        let rise = exceeded(&after).zip(exceeded(row)).map_or(0.0, |(after, before)| (after - before).max(0.0));
+        let after = sum(&self.label.row, &change);
+        let others = self.bank().filter(|(_, z)| sigmoid(*z) <= HEARD);
+        let (before, after): (Vec<f32>, Vec<f32>) = others.map(|(x, z)| (z, after.logit(x))).unzip();
+        let [before, after] =
+            [before, after].map(|logits| Tail::of(&logits).map(|tail| tail.exceeded_by(1.0 / OTHERS) as f32));
+        let rise = after.zip(before).map_or(0.0, |(after, before)| (after - before).max(0.0));
         Row { bias: change.bias - rise, ..change }
     }
 
@@ -223,20 +254,7 @@ impl Learner<'_> {
 /// Whether the label is reported of an event with these moments: their linear softmax reaches its threshold.
 fn is_heard(label: &Label, row: &Row, mark: &Seen<'_>) -> bool {
     let probs = mark.embeddings.chunks_exact(row.weights.len()).map(|x| sigmoid(row.logit(x)));
-    let (sum, squares) = probs.fold((0.0_f32, 0.0), |(sum, squares), p| (sum + p, squares + p * p));
-    squares / sum.max(f32::MIN_POSITIVE) >= label.on_threshold
-}
-
-/// In how many embeddings of the bank a label is heard by `before`; by `after`, too; and by `after` alone.
-fn on_bank(bank: &Bank, before: &Row, after: &Row) -> [usize; 3] {
-    let mut counts = [0; 3];
-    for embedding in bank.rows.chunks_exact(bank.width) {
-        let [before, after] = [before, after].map(|row| sigmoid(row.logit(embedding)) > HEARD);
-        counts[0] += usize::from(before);
-        counts[1] += usize::from(before && after);
-        counts[2] += usize::from(after && !before);
-    }
-    counts
+    linear_softmax(probs) >= label.on_threshold
 }
 
 fn sum(row: &Row, change: &Row) -> Row {

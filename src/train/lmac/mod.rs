@@ -20,7 +20,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::adam::{Adam, AdamParams, one_cycle};
 use super::checkpoint::Checkpoint;
-use super::classifier::{Clips, example_rng};
+use super::classifier::{Clips, TrainingClips, example_rng};
 use super::params;
 use crate::model::classifier::Network;
 use crate::model::lmac::{CLASS_EVIDENCE, LmacConfig, LmacNet};
@@ -67,17 +67,6 @@ pub enum LmacProgress {
     Epoch(LmacEpoch),
 }
 
-/// What to learn from.
-#[derive(Debug, Clone, Copy)]
-pub struct LmacData<'a> {
-    /// Clips to train on.
-    pub clips: &'a Clips,
-    /// Recordings of background; where there are none, it is synthetic.
-    pub noise: &'a [Vec<f32>],
-    /// Clips to measure on after every epoch.
-    pub validation: &'a Clips,
-}
-
 /// Trains the decoder, from `start` where that is given (fine-tuning); see [`super::classifier::train`] for checkpoints and
 /// progress.
 ///
@@ -86,13 +75,13 @@ pub struct LmacData<'a> {
 pub fn train(
     how: &LmacTraining,
     classifier: &dyn Network,
-    data: LmacData<'_>,
+    data: TrainingClips<'_>,
     start: Option<&Arrays>,
     checkpoint: Option<&PathBuf>,
     progress: &mut dyn FnMut(LmacProgress) -> bool,
 ) -> Result<Arrays> {
     check(how, data.clips)?;
-    let LmacData { clips, noise, validation } = data;
+    let TrainingClips { clips, noise, validation } = data;
     let mut settings = format!("{how:?} on {} clips and {} noises", clips.samples.len(), noise.len());
     if start.is_some() {
         settings += ", fine-tuned";
