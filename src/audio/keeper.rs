@@ -557,12 +557,13 @@ mod tests {
 
     #[test]
     fn many_returns_leave_nothing_behind_and_nothing_out() {
+        const TURNS: u64 = 20;
         let device = Arc::new(Device::default());
         // The stream's clock runs from its opening on.
         let began = Instant::now();
         let mut captures = open(&device);
         let (mut position, mut heard) = (0, 0);
-        for turn in 0..20 {
+        for turn in 0..TURNS {
             wait_until("a stream", || device.deliver(&[0.5, 0.25]));
             wait_until("the handover", || captures[0].lost().is_none());
             // The reader is late by some turns.
@@ -581,7 +582,11 @@ mod tests {
             wait_until("the loss", || captures[0].lost().is_some());
         }
         assert!(heard >= 80, "{heard}");
-        assert!(position <= 2 * (began.elapsed().as_millis() as u64 + 4), "{position}");
+        // Two samples that come right after the opening are counted whole, though time for them has hardly passed, and a gap
+        // is rounded.
+        let early = TURNS * 3;
+        let longest = 2 * (began.elapsed().as_millis() as u64 + early);
+        assert!(position <= longest, "{position} of at most {longest}");
         // A device that comes and goes while no one reads is left alone once enough waits to be read.
         for _ in 0..MAX_WAITING {
             wait_until("a stream", || device.deliver(&[0.5, 0.25]));
