@@ -160,6 +160,7 @@ fn facts(package: &Package) -> Vec<(&'static str, String)> {
         let percent = 100.0 * v.chosen;
         ("vibi", format!("{percent:.0} % of chunks of {} frames and {} bands", v.chunk_frames, v.chunk_bands))
     }));
+    rows.extend(m.apnet.iter().map(|a| ("apnet", format!("{} prototypes of {} frames", a.n_prototypes, a.frames))));
     rows.extend(m.iba.iter().map(|i| ("iba", format!("at {}, β {}", i.layer, i.beta))));
     rows.extend(m.drsa.iter().map(|(method, spec)| {
         let named = spec.names.values().flatten().filter(|name| !name.is_empty()).count();

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::Interpreter;
+use super::apnet::Apnet;
 use super::baseline::{AllOnes, Random};
 use super::concepts;
 use super::flint::Flint;
@@ -27,6 +28,7 @@ pub const METHODS: &[&str] = &[
     "lmac",
     "flint",
     "vibi",
+    "apnet",
     "lrp",
     "saliency",
     "smoothgrad",
@@ -69,7 +71,7 @@ const OCCLUSION: &str = "occlusion";
 pub const SLOW: &[&str] = &["audiolime", "slime"];
 
 /// Methods with a decision of their own, which repeats the classifier's: [`super::Explanation::decision`].
-pub const DECIDING: &[&str] = &["l2i", "flint", "vibi"];
+pub const DECIDING: &[&str] = &["l2i", "flint", "vibi", "apnet"];
 
 /// Masks that know nothing of the sound: they show what each metric says about nothing.
 pub const BASELINES: &[&str] = &["random", "all-ones"];
@@ -102,6 +104,7 @@ pub fn load(package: &Package, method: &str, device: &ComputeDevice, seed: u64) 
         "lmac" => Ok(Box::new(LMac::load(package)?)),
         "flint" => Ok(Box::new(Flint::load(package)?)),
         "vibi" => Ok(Box::new(Vibi::load(package)?)),
+        "apnet" => Ok(Box::new(Apnet::load(package)?)),
         "random" => Ok(Box::new(Random::new(package, seed))),
         "all-ones" => Ok(Box::new(AllOnes::new(package))),
         "lrp" => Ok(Box::new(lrp::load(package, options.preset.unwrap_or(lrp::DEFAULT_PRESET), form)?)),
@@ -233,7 +236,9 @@ fn cuts(method: &str) -> Option<&'static [(&'static str, Cut)]> {
 
 /// Whether the method's mask is made of relevance.
 fn attributes(method: &str) -> bool {
-    !matches!(method, "l2i" | "lmac" | "flint" | "vibi") && cuts(method).is_none() && !BASELINES.contains(&method)
+    !matches!(method, "l2i" | "lmac" | "flint" | "vibi" | "apnet")
+        && cuts(method).is_none()
+        && !BASELINES.contains(&method)
 }
 
 fn looks_at_a_block(method: &str) -> bool {
@@ -314,6 +319,7 @@ pub fn available(package: &Package) -> Vec<&'static str> {
         "lmac" => package.manifest().lmac.is_some(),
         "flint" => package.manifest().flint.is_some(),
         "vibi" => package.manifest().vibi.is_some(),
+        "apnet" => package.manifest().apnet.is_some(),
         "iba" => package.manifest().iba.is_some(),
         method if CONCEPT_METHODS.contains(&method) => package.manifest().drsa.contains_key(method),
         method if of_scores_alone(package) => OF_SCORES.contains(&method),

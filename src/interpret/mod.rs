@@ -5,6 +5,7 @@
 //! costs; the scheduler, not the method, decides when it runs. Audio is made elsewhere, in one place for all methods: mask
 //! on the complex STFT with the input's phase, inverse STFT, overlap-add.
 
+pub mod apnet;
 mod attribution;
 pub mod baseline;
 pub mod bottleneck;

@@ -62,7 +62,8 @@ impl Layers {
         Ok(Self { network, tensors: laid_out })
     }
 
-    fn tensor(&self, name: &str) -> Result<&Tensor> {
+    /// A tensor in the layout of our operations: dense weights `[in, out]`, kernels `[time, freq, c_in, c_out]`.
+    pub(super) fn tensor(&self, name: &str) -> Result<&Tensor> {
         self.tensors.get(name).ok_or_else(|| without(self.network, name))
     }
 

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use concepts::{CONCEPT_METHODS, ConceptsSpec, is_name, name_rule};
 pub use front_end::FrontEndSpec;
 pub use label::{GROUPS, Label, by_group, is_group_name};
-pub use rivals::{Flint, Iba, VIBI_PLACE, Vibi};
+pub use rivals::{APNET_STEP, Apnet, Flint, Iba, VIBI_PLACE, Vibi};
 
 use super::causal::Block;
 use super::onnx::OnnxSpec;
@@ -64,6 +64,9 @@ pub struct Manifest {
     /// VIBI, where it was trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vibi: Option<Vibi>,
+    /// APNet, where it was trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apnet: Option<Apnet>,
     /// What IBA knows of a layer, where it was trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub iba: Option<Iba>,
@@ -362,6 +365,7 @@ impl Manifest {
         files.extend(self.lmac.as_ref().map(|lmac| ("lmac.weights".to_owned(), lmac.weights.as_str())));
         files.extend(self.flint.as_ref().map(|flint| ("flint.weights".to_owned(), flint.weights.as_str())));
         files.extend(self.vibi.as_ref().map(|vibi| ("vibi.weights".to_owned(), vibi.weights.as_str())));
+        files.extend(self.apnet.as_ref().map(|apnet| ("apnet.weights".to_owned(), apnet.weights.as_str())));
         files.extend(self.iba.as_ref().map(|iba| ("iba.weights".to_owned(), iba.weights.as_str())));
         files.extend(self.drsa.iter().map(|(method, c)| (format!("drsa.{method}.weights"), c.weights.as_str())));
         files

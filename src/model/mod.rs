@@ -1,5 +1,6 @@
 //! Model packages, classifiers, dictionaries.
 
+pub mod apnet;
 pub mod audioset;
 pub mod backward;
 mod batch_bytes;

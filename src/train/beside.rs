@@ -55,6 +55,8 @@ pub struct Heard {
     pub taps: Vec<Tensor>,
     /// Its logits, `[batch, n_classes]`.
     pub logits: Tensor,
+    /// 1 for each class that is heard, else 0, `[batch, n_classes]`.
+    pub targets: Tensor,
 }
 
 /// A loss and what it is made of, scalars.
@@ -82,6 +84,20 @@ pub trait Lesson: Debug {
     /// The weights of the layer that decides. It begins with zeros: a loss that sums over labels would otherwise be spent on
     /// taking back what chance decided.
     fn deciding(&self) -> &'static str;
+
+    /// How many examples of each class [`Lesson::begin`] wants to hear.
+    fn examples_of_each(&self) -> usize {
+        0
+    }
+
+    /// Changes the arrays that a training begins with, knowing examples: their class and the classifier's input,
+    /// `[n_frames, n_mels]`. There are fewer where the data set has fewer.
+    ///
+    /// # Errors
+    /// If shapes do not fit.
+    fn begin(&self, _arrays: &mut Arrays, _examples: &[(usize, Tensor)]) -> Result<()> {
+        Ok(())
+    }
 
     /// How the networks decide once they have learned.
     ///
@@ -138,7 +154,7 @@ pub fn teach(
     };
     let (mut pupil, first) = match resumed {
         Some(c) => (Pupil { params: params::from_arrays(lesson.arrays(), &c.arrays, decays)?, adam: c.adam }, c.epoch),
-        None => (Pupil { params: initial(lesson, how.seed), adam }, 0),
+        None => (Pupil { params: begin(how, lesson, data)?, adam }, 0),
     };
     for epoch in first..how.epochs {
         let began = Instant::now();
@@ -179,9 +195,9 @@ impl Pupil {
         order.shuffle(&mut example_rng(how.seed, epoch, usize::MAX));
         let (mut loss, mut parts) = (0.0, Vec::<(&'static str, f64)>::new());
         for (i, indices) in order.chunks(how.batch).enumerate() {
-            let features = make_batch(how, data, epoch, indices)?;
+            let (features, targets) = make_batch(how, data, epoch, indices)?;
             let decision = classifier.forward(&features)?;
-            let heard = Heard { features, taps: decision.taps, logits: decision.logits };
+            let heard = Heard { features, taps: decision.taps, logits: decision.logits, targets };
             let rng = &mut example_rng(how.seed, epoch, usize::MAX - 1 - i);
             let terms = self.step(lesson, &heard, rng)?;
             let done = (epoch * n_batches + i) as f32 / (how.epochs * n_batches) as f32;
@@ -223,21 +239,47 @@ impl Pupil {
     }
 }
 
-/// Makes the clips of a batch anew, and the classifier's input of them.
-fn make_batch(how: &Schedule, data: TrainingClips<'_>, epoch: usize, indices: &[usize]) -> Result<Tensor> {
+/// Makes the clips of a batch anew, and the classifier's input and the classes of them.
+fn make_batch(how: &Schedule, data: TrainingClips<'_>, epoch: usize, indices: &[usize]) -> Result<(Tensor, Tensor)> {
     let clips = data.clips;
     let one = |front_end: &mut Result<FrontEnd>, &index: &usize| {
         let rng = &mut example_rng(how.seed, epoch, index);
         let example = how.augment.example(rng, &clips.samples, &clips.targets, data.noise, index, how.n_classes);
         let front_end = front_end.as_mut().map_err(|e| Error::new(e.kind(), e.to_string()))?;
-        segment_features(front_end, &example.samples, how.n_frames)
+        Ok((segment_features(front_end, &example.samples, how.n_frames)?, example.targets))
     };
-    let made: Vec<Result<Vec<f32>>> = indices.par_iter().map_init(|| FrontEnd::new(&how.front_end), one).collect();
-    let mut features = Vec::new();
-    for columns in made {
-        features.extend(columns?);
+    let made: Vec<Result<_>> = indices.par_iter().map_init(|| FrontEnd::new(&how.front_end), one).collect();
+    let (mut features, mut targets) = (Vec::new(), Vec::new());
+    for example in made {
+        let (columns, classes) = example?;
+        features.extend(columns);
+        targets.extend(classes);
     }
-    Ok(Tensor::from_vec(features, (indices.len(), how.n_frames, how.front_end.mel.n_mels), &Device::Cpu)?)
+    let n = indices.len();
+    let features = Tensor::from_vec(features, (n, how.n_frames, how.front_end.mel.n_mels), &Device::Cpu)?;
+    Ok((features, Tensor::from_vec(targets, (n, how.n_classes), &Device::Cpu)?))
+}
+
+/// What a training begins with.
+fn begin(how: &Schedule, lesson: &dyn Lesson, data: TrainingClips<'_>) -> Result<Vec<Param>> {
+    let mut arrays = params::to_arrays(lesson.arrays(), &initial(lesson, how.seed));
+    lesson.begin(&mut arrays, &examples(how, lesson.examples_of_each(), data)?)?;
+    params::from_arrays(lesson.arrays(), &arrays, decays)
+}
+
+/// Clips of one class alone, as they are: up to `n` of each class, one of every class after the other.
+fn examples(how: &Schedule, n: usize, data: TrainingClips<'_>) -> Result<Vec<(usize, Tensor)>> {
+    let mut order: Vec<usize> = (0..data.clips.samples.len()).collect();
+    order.shuffle(&mut example_rng(how.seed, usize::MAX, usize::MAX));
+    let of = |class: usize| order.iter().copied().filter(move |i| data.clips.targets[*i] == [class]);
+    let chosen = (0..n).flat_map(|k| (0..how.n_classes).filter_map(move |class| Some((class, of(class).nth(k)?))));
+    let mut front_end = FrontEnd::new(&how.front_end)?;
+    let mut one = |(class, clip): (usize, usize)| {
+        let columns = segment_features(&mut front_end, &data.clips.samples[clip], how.n_frames)?;
+        let shape = (how.n_frames, how.front_end.mel.n_mels);
+        Ok((class, Tensor::from_vec(columns, shape, &Device::Cpu)?))
+    };
+    chosen.map(&mut one).collect()
 }
 
 /// Fresh arrays: kernels uniform within ±√(6/fan-in), which keeps the size of what passes ReLUs, and zeros for biases and for

@@ -1,6 +1,6 @@
 //! What a data set says of one recording.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Extensions tried, in this order, where the recording's own name is not found.
 pub(crate) const AUDIO_EXTENSIONS: [&str; 4] = ["wav", "flac", "ogg", "mp3"];
@@ -19,4 +19,23 @@ pub struct ClipMeta {
     pub targets: Vec<usize>,
     /// Whether it is of [`OTHER`].
     pub foreign: bool,
+}
+
+/// What a set says of its recordings that has a label file of its own kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Tagged {
+    /// Names of the classes, in order.
+    pub(super) labels: Vec<String>,
+    /// The recordings that are there.
+    pub(super) clips: Vec<ClipMeta>,
+    /// Recordings that are listed but not there.
+    pub(super) missing: usize,
+}
+
+/// The recording at `listed`, under that name or the same with another extension.
+pub(super) fn with_any_extension(listed: &Path) -> Option<PathBuf> {
+    if listed.is_file() {
+        return Some(listed.to_path_buf());
+    }
+    AUDIO_EXTENSIONS.iter().map(|e| listed.with_extension(e)).find(|p| p.is_file())
 }

@@ -1,18 +1,19 @@
 //! Data set folders: which clips there are, their folds and their classes.
 //!
 //! Two layouts of the label file in `meta/`: ESC-50's (one class a row, as number and name) and multi-label (one 0/1
-//! column a class). The recordings lie in `audio/` and may have another extension than the label file says, for sets
+//! column a class). Published sets with layouts of their own are in [`digits`], [`sonyc`] and [`openmic`]. The recordings lie in `audio/` and may have another extension than the label file says, for sets
 //! are often re-encoded.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-pub(crate) use super::clip_meta::AUDIO_EXTENSIONS;
 pub use super::clip_meta::{ClipMeta, OTHER};
+use super::clip_meta::{Tagged, with_any_extension};
 use super::csv::Table;
 pub use super::digits::Target;
 use super::digits::{self, Labelled};
 pub use super::load::{load_clips, load_noise, load_recordings, recordings_in};
+use super::{openmic, sonyc};
 use crate::error::{Error, Result};
 
 /// What a data set folder holds.
@@ -58,6 +59,11 @@ impl DataSet {
         if target == Target::Sex {
             return Err(Error::usage(format!("{} has no speakers; leave --target out", dir.display())));
         }
+        for open in [sonyc::open, openmic::open] {
+            if let Some(Tagged { labels, clips, missing }) = open(dir)? {
+                return Self { labels, groups: BTreeMap::new(), clips, missing }.not_empty(dir);
+            }
+        }
         let audio = dir.join("audio");
         if !audio.is_dir() {
             return Err(Error::input(format!(
@@ -75,15 +81,19 @@ impl DataSet {
         };
         set.groups = groups(dir)?;
         set.forget_other();
-        if set.clips.is_empty() {
+        set.not_empty(&audio)
+    }
+
+    /// The set, if a recording of it is in `folder`.
+    fn not_empty(self, folder: &Path) -> Result<Self> {
+        if self.clips.is_empty() {
             return Err(Error::input(format!(
-                "none of the {} recordings that {} lists is in {}; check that the data set is complete",
-                set.missing,
-                meta.display(),
-                audio.display()
+                "none of the {} recordings that the data set lists is in {}; check that it is complete",
+                self.missing,
+                folder.display()
             )));
         }
-        Ok(set)
+        Ok(self)
     }
 
     /// A set without a label file.
@@ -209,11 +219,7 @@ impl Reader<'_> {
 
     /// The recording called `filename`, under that name or the same with another extension.
     fn find(&self, filename: &str) -> Option<PathBuf> {
-        let listed = self.audio.join(filename);
-        if listed.is_file() {
-            return Some(listed);
-        }
-        AUDIO_EXTENSIONS.iter().map(|e| listed.with_extension(e)).find(|p| p.is_file())
+        with_any_extension(&self.audio.join(filename))
     }
 
     /// One class a row, by number (`target`) and name (`category`); a recording on several rows has several classes.

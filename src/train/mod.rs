@@ -1,6 +1,7 @@
 //! Data sets, losses and training loops.
 
 pub mod adam;
+pub mod apnet;
 pub mod augment;
 pub mod beside;
 pub mod by_design;
@@ -23,15 +24,19 @@ pub mod linear;
 pub mod lmac;
 pub mod load;
 pub mod loss;
+pub mod mixtures;
 pub mod net;
 pub mod nmf;
 pub mod nmf_baseline;
 mod nmf_steps;
+mod openmic;
 mod params;
 pub mod roar;
 pub mod roar_run;
 pub mod scene;
+mod set_folder;
 mod sigmoid;
+mod sonyc;
 pub mod sparse_code;
 pub mod synthetic;
 mod synthetic_noise;

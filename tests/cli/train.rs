@@ -288,13 +288,18 @@ fn the_rivals_learn_explain_and_decide() {
     assert!(log.contains("epoch 2: loss") && log.contains("diversity") && log.contains("top-1 fidelity"), "{log}");
     let log = train(&run, "vibi", &[&args[..], &["--chunk-frames", "16", "--chunk-channels", "4"]].concat());
     assert!(log.contains("bottleneck") && log.contains("classifier"), "{log}");
+    let shape = ["--prototypes", "1", "--prototype-frames", "8", "--prototype-channels", "4"];
+    let log = train(&run, "apnet", &[&args[..], &shape].concat());
+    assert!(log.contains("reconstruction") && log.contains("the prototypes are in"), "{log}");
     let log = train(&run, "iba", &["--model", "mine", "--folds", "1", "--layer", "block3"]);
     assert!(log.contains("the statistics of block3"), "{log}");
     assert!(!run.home().join("mine/flint.checkpoint").exists());
     run.ok(&["model", "verify", "mine"]);
     let shown = run.ok(&["model", "show", "./mine"]).stdout;
     assert!(shown.contains("6 attributes") && shown.contains("25 % of chunks of 16 frames"), "{shown}");
-    assert!(shown.contains("at block3"), "{shown}");
+    assert!(shown.contains("at block3") && shown.contains("2 prototypes of 8 frames"), "{shown}");
+    let error = run.fails(2, &["train", "apnet", "--data", "set", "--model", "mine", "--prototype-frames", "7"]);
+    assert!(error.contains("multiple of 4 frames"), "{error}");
     for wrong in [&["--chunk-frames", "10"][..], &["--chosen", "1.5"]] {
         let error = run.fails(2, &[&["train", "vibi", "--data", "set", "--model", "mine"], wrong].concat());
         assert!(error.contains("give ") || error.contains("share of chosen chunks"), "{error}");
@@ -302,7 +307,7 @@ fn the_rivals_learn_explain_and_decide() {
     let error = run.fails(2, &["train", "iba", "--data", "set", "--model", "mine", "--layer", "block77"]);
     assert!(error.contains("there is no layer block77"), "{error}");
 
-    for method in ["flint", "vibi", "iba"] {
+    for method in ["flint", "vibi", "apnet", "iba"] {
         run.ok(&["explain", "set/audio/2-200-A-0.wav", "--model", "./mine", "--method", method, "--out", method]);
         let summary = std::fs::read_to_string(run.home().join(method).join("summary.json")).unwrap();
         let summary: Value = serde_json::from_str(&summary).unwrap();
@@ -310,14 +315,14 @@ fn the_rivals_learn_explain_and_decide() {
         assert!(folder.join("interpretation.wav").is_file(), "{method}: {summary}");
     }
     let listen = ["monitor", "--input", "demo", "--model", "./mine", "--ui", "jsonl", "--fast", "--duration", "2"];
-    for method in ["flint", "vibi", "iba"] {
+    for method in ["flint", "vibi", "apnet", "iba"] {
         let heard = run.ok(&[&listen[..], &["--method", method]].concat()).stdout;
         assert!(heard.contains(&format!("\"method\":\"{method}\"")), "{heard}");
     }
 
     let decisions = ["evaluate", "--data", "set", "--model", "mine", "--folds", "2", "--decisions"];
     let table = run.ok(&[&decisions[..], &["--json", "decided.json"]].concat()).stdout;
-    for row in ["| flint | ", "| vibi | ", "| classifier | - |", "| decides | macro-AUPRC |"] {
+    for row in ["| flint | ", "| vibi | ", "| apnet | ", "| classifier | - |", "| decides | macro-AUPRC |"] {
         assert!(table.contains(row), "no {row} in {table}");
     }
     let decided: Value =
@@ -326,9 +331,10 @@ fn the_rivals_learn_explain_and_decide() {
     assert_eq!(run.ok(&decisions).stdout, table, "the same figures again");
     let error = run.fails(2, &[&decisions[..], &["--methods", "saliency"]].concat());
     assert!(error.contains("saliency has no decision of its own"), "{error}");
-    let compared = ["evaluate", "--data", "set", "--model", "mine", "--folds", "2", "--methods", "flint,vibi,iba"];
+    let compared =
+        ["evaluate", "--data", "set", "--model", "mine", "--folds", "2", "--methods", "flint,vibi,apnet,iba"];
     let table = run.ok(&[&compared[..], &["--limit", "1", "--sets", "in-domain"]].concat()).stdout;
-    for row in ["| stft | flint | ", "| mel | vibi | ", "| stft | iba | "] {
+    for row in ["| stft | flint | ", "| mel | vibi | ", "| stft | apnet | ", "| stft | iba | "] {
         assert!(table.contains(row), "no {row} in {table}");
     }
 }

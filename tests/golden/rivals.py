@@ -1,4 +1,4 @@
-"""Makes rivals.json: the networks and losses of FLINT and VIBI and the bottleneck of IBA on small cases, with gradients by
+"""Makes rivals.json: the networks and losses of FLINT, VIBI and APNet and the bottleneck of IBA on small cases, with gradients by
 central differences in double precision.
 
 NumPy alone. The numbers are those of support/golden.rs, in the order in which the test draws them.
@@ -147,6 +147,46 @@ def vibi():
                 likeliest=r(likeliest), decided=r(approximate(likeliest)), grads=gradients(lambda: run()[0], p))
 
 
+def apnet():
+    n, c, steps, bands, m = Numbers(44), 2, 2, 2, 5
+    p = weights(n, [("encoder.conv1", (c, 1, 3, 3)), ("encoder.conv2", (c, c, 3, 3)), ("encoder.conv3", (c, c, 3, 3)),
+                    ("decoder.conv1", (c, c, 3, 3)), ("decoder.conv2", (c, c, 3, 3)), ("decoder.conv3", (1, c, 3, 3))])
+    p["prototypes.weight"] = n.draw((m, c, steps, bands), np.sqrt(3 / (c * steps * bands)), 0.05)
+    p["similarity.weight"] = n.draw((m, bands), np.sqrt(3 / bands), 0.05)
+    p |= weights(n, [("decision", (3, m))])
+    # 22 frames of 9 bands fill six steps; the ninth band is a repeated one on the way back.
+    x, silence = n.draw((2, 22, 9)), -1.25
+    targets = np.array([[1, 0, 0], [0, 1, 1]])
+    leaky = lambda y: np.maximum(y, 0.01 * y)
+    layer = lambda x, name: leaky(conv(x, p, name))
+    pool = lambda y: y[:, :, : y.shape[2] // 2 * 2].reshape(2, y.shape[1] // 2, 2, y.shape[2] // 2, 2, -1).max((2, 4))
+
+    def up(y, width):
+        y = repeat(y, 2, 2)
+        return np.concatenate([y, y[:, :, -1:]], 2)[:, :, :width]
+
+    def run():
+        padded = np.pad(x, ((0, 0), (0, 2), (0, 0)), constant_values=silence)[..., None]
+        z = layer(pool(layer(pool(layer(padded, "encoder.conv1")), "encoder.conv2")), "encoder.conv3")
+        rebuilt = conv(up(layer(up(layer(z, "decoder.conv1"), 4), "decoder.conv2"), 9), p, "decoder.conv3")[:, :, :, 0]
+        kernels = p["prototypes.weight"].transpose(0, 2, 3, 1)
+        # [batch, places, prototypes, bands]
+        d = np.stack([((z[:, t : t + steps, None] - kernels.transpose(1, 0, 2, 3)[None]) ** 2).mean((1, 4))
+                      for t in range(z.shape[1] - steps + 1)], 1)
+        similar = np.exp(-d)
+        s = (similar * p["similarity.weight"]).sum(3)
+        logits = dense(s.max(1), p, "decision")
+        labels = (np.log1p(np.exp(-np.abs(logits))) + relu(logits) - logits * targets).sum(1).mean()
+        nearest = d.mean(3).min(1)
+        parts = dict(labels=labels, prototypes=nearest.min(1).mean() + nearest.min(0).mean(),
+                     reconstruction=((rebuilt[:, :22] - x) ** 2).mean())
+        return 1.5 * labels + 0.7 * parts["prototypes"] + 2 * parts["reconstruction"], parts, z, s, d.mean(3), logits, rebuilt
+
+    total, parts, z, s, d, logits, rebuilt = run()
+    return dict(total=total, **parts, map=r(z), similarities=r(s), distances=r(d), logits=r(logits), rebuilt=r(rebuilt),
+                grads=gradients(lambda: run()[0], p))
+
+
 def iba():
     n, size = Numbers(43), (5, 4, 2)
     values, mean, deviation = n.draw(size, 2), n.draw(size[1:], 0.5), np.abs(n.draw(size[1:], 0.8)) + 0.3
@@ -173,4 +213,4 @@ def iba():
                 gradient=gradients(lambda: run()[0], {"alpha": alpha})["alpha"])
 
 
-print(json.dumps(dict(flint=flint(), vibi=vibi(), iba=iba()), separators=(",", ":")))
+print(json.dumps(dict(flint=flint(), vibi=vibi(), apnet=apnet(), iba=iba()), separators=(",", ":")))

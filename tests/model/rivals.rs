@@ -1,4 +1,4 @@
-//! FLINT, VIBI and IBA on a tiny package and made sounds: their trainings learn and can be resumed, and what they say has the
+//! FLINT, VIBI, APNet and IBA on a tiny package and made sounds: their trainings learn and can be resumed, and what they say has the
 //! form of every explanation.
 
 #![allow(clippy::unwrap_used)]
@@ -10,17 +10,19 @@ use earwitness::ErrorKind;
 use earwitness::eval::faithfulness::{Heard, Listener};
 use earwitness::interpret::iba::{BlockOutputs, STATISTICS};
 use earwitness::interpret::{Explanation, methods};
+use earwitness::model::apnet::ApnetConfig;
 use earwitness::model::backward::{Chain, Reversible};
 use earwitness::model::causal::{CausalConfig, CausalNet};
 use earwitness::model::classifier::{Classifier, frozen};
 use earwitness::model::device::ComputeDevice;
 use earwitness::model::flint::FlintConfig;
-use earwitness::model::manifest::{Flint, Iba, Manifest, Vibi};
+use earwitness::model::manifest::{Apnet, Flint, Iba, Manifest, Vibi};
 use earwitness::model::package::Package;
 use earwitness::model::tap_shapes::TapShapes;
 use earwitness::model::tensors::Arrays;
 use earwitness::model::vgg::VggConfig;
 use earwitness::model::vibi::VibiConfig;
+use earwitness::train::apnet::ApnetLesson;
 use earwitness::train::augment::AugmentParams;
 use earwitness::train::beside::{Lesson, LessonEpoch, LessonProgress, Schedule, teach};
 use earwitness::train::classifier::{Clips, TrainingClips};
@@ -52,6 +54,17 @@ fn vibi(manifest: &Manifest) -> VibiLesson {
     let silence = manifest.front_end.params().unwrap().compression.silence();
     let net = VibiConfig { n_mels: 16, n_classes: 3, chunk: [16, 8], channels: 4, chosen: 0.5, silence };
     VibiLesson { net, activation: manifest.classifier.activation, bottleneck: 0.01, temperature: 0.7 }
+}
+
+fn apnet(manifest: &Manifest) -> ApnetLesson {
+    let silence = manifest.front_end.params().unwrap().compression.silence();
+    ApnetLesson {
+        net: ApnetConfig { n_mels: 16, n_classes: 3, n_prototypes: 6, frames: 8, channels: 4, silence },
+        activation: manifest.classifier.activation,
+        labels: 10.0,
+        prototypes: 5.0,
+        reconstruction: 5.0,
+    }
 }
 
 struct Setting {
@@ -187,6 +200,29 @@ fn vibi_learns_and_explains() {
     let shares = explanation.components(ClassId(0));
     assert!(!shares.is_empty() && shares.iter().all(|share| share.name.ends_with(" Hz")), "{shares:?}");
     assert!((shares[0].relevance - 1.0).abs() < 1e-6);
+}
+
+#[test]
+fn apnet_learns_from_labels_and_explains_by_prototypes() {
+    let setting = Setting::new();
+    let arrays = setting.learns_and_resumes(&apnet(setting.package.manifest()));
+    let weights = "apnet.safetensors".to_owned();
+    let spec = Apnet { n_prototypes: 6, frames: 8, channels: 4, relevance_threshold: 0.1, weights: weights.clone() };
+    let package = setting.with(|manifest| manifest.apnet = Some(spec), &weights, arrays);
+    let explanation = explained(&package, "apnet");
+    assert_eq!(explanation.decision().len(), 3);
+    let shares = explanation.components(ClassId(1));
+    assert!(
+        (shares[0].relevance - 1.0).abs() < 1e-6 && shares.iter().all(|share| share.name.starts_with("b, prototype ")),
+        "{shares:?}"
+    );
+    // A prototype of 8 frames sounds for no longer than that.
+    let mut mask = vec![0.0; FRAMES * N_BINS];
+    explanation.component_mask(ClassId(1), shares[0].index, 0..FRAMES, &mut mask);
+    let sounding = mask.chunks_exact(N_BINS).filter(|frame| frame.iter().any(|m| *m > 0.0)).count();
+    assert!((1..=8).contains(&sounding), "{sounding} frames");
+    assert!(explanation.components(ClassId(9)).is_empty(), "there is no such class");
+    assert!(explanation.whole_mask(ClassId(9)).iter().all(|m| *m == 0.0));
 }
 
 #[test]

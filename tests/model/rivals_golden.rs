@@ -1,4 +1,4 @@
-//! FLINT, VIBI and the bottleneck of IBA against NumPy: what the networks say, every loss, and every gradient (there by central
+//! FLINT, VIBI, APNet and the bottleneck of IBA against NumPy: what the networks say, every loss, and every gradient (there by central
 //! differences in double precision). `golden/rivals.py` made the numbers.
 
 #![allow(clippy::unwrap_used)]
@@ -8,10 +8,12 @@ use std::collections::HashMap;
 use crate::support::golden::{Numbers, assert_close, floats};
 use candle_core::{Device, Tensor, Var};
 use earwitness::interpret::bottleneck::Bottleneck;
+use earwitness::model::apnet::{ApnetConfig, ApnetNet};
 use earwitness::model::flint::{FlintConfig, FlintNet};
 use earwitness::model::manifest::Activation;
 use earwitness::model::tap_shapes::{MapSize, TapShape, TapShapes};
 use earwitness::model::vibi::{VibiConfig, VibiNet};
+use earwitness::train::apnet::{self, ApnetLesson};
 use earwitness::train::flint::{FlintLesson, losses};
 use earwitness::train::loss::fidelity;
 use earwitness::train::vibi::{divergence, relaxed_choice};
@@ -162,6 +164,59 @@ fn vibi_and_its_losses_equal_numpy() {
     assert_gradients(&vars, &total, &want);
     assert!(VibiConfig { chunk: [24, 8], ..config.clone() }.checked().is_err());
     assert!(VibiConfig { chosen: 1.0, ..config }.checked().is_err());
+}
+
+#[test]
+fn apnet_and_its_losses_equal_numpy() {
+    let want = golden("apnet");
+    let config = ApnetConfig { n_mels: 9, n_classes: 3, n_prototypes: 5, frames: 8, channels: 2, silence: -1.25 }
+        .checked()
+        .unwrap();
+    let mut n = Numbers(44);
+    let vars = variables(&mut n, config.arrays());
+    let features = tensor(n.draw(396, 1.0, 0.0), &[2, 22, 9]);
+    let targets = tensor(vec![1.0, 0.0, 0.0, 0.0, 1.0, 1.0], &[2, 3]);
+
+    let net = ApnetNet::from_tensors(&config, &by_name(&vars)).unwrap();
+    let map = net.encode(&features).unwrap();
+    let likeness = net.compare(&map).unwrap();
+    let logits = net.decide(&likeness).unwrap();
+    let rebuilt = net.decode(&map).unwrap();
+    for (name, got) in [
+        ("map", &map),
+        ("similarities", &likeness.similarities),
+        ("distances", &likeness.distances),
+        ("logits", &logits),
+        ("rebuilt", &rebuilt),
+    ] {
+        assert_close(name, &values(got), &floats(&want[name]), TOLERANCE);
+    }
+    let how = ApnetLesson {
+        net: config.clone(),
+        activation: Activation::Sigmoid,
+        labels: 1.5,
+        prototypes: 0.7,
+        reconstruction: 2.0,
+    };
+    let parts = apnet::losses(&how, &likeness, &logits, &rebuilt, &features, &targets).unwrap();
+    for (name, got) in [
+        ("total", &parts.total),
+        ("labels", &parts.labels),
+        ("prototypes", &parts.prototypes),
+        ("reconstruction", &parts.reconstruction),
+    ] {
+        assert_scalar(name, got, &want);
+    }
+    assert_gradients(&vars, &parts.total, &want);
+    // A prototype is like itself, at the first place, in every band.
+    let itself = net.compare(&net.prototypes().unwrap()).unwrap();
+    let distances = values(&itself.distances);
+    assert!((0..5).all(|j| distances[j * 5 + j] < 1e-6), "{distances:?}");
+    let short = net.encode(&features.narrow(1, 0, 3).unwrap()).unwrap();
+    assert_eq!(short.dims4().unwrap(), (2, 2, 2, 2), "as long as a prototype at least");
+    assert!(net.encode(&features.narrow(2, 0, 8).unwrap()).is_err());
+    assert!(ApnetConfig { frames: 6, ..config.clone() }.checked().is_err());
+    assert!(ApnetConfig { n_prototypes: 0, ..config }.checked().is_err());
 }
 
 #[test]

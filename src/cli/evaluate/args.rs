@@ -34,7 +34,7 @@ model has them, the components of L2I are measured; with them, methods are compa
 the L-MAC and L2I papers, and the tables are Markdown. docs/tables.md explains each
 figure.
 With --decisions, evaluate measures the methods that have a decision of their own, which is to
-repeat the classifier's (l2i, flint, vibi): how often it does.
+repeat the classifier's (l2i, flint, vibi, apnet): how often it does.
 With a probe, evaluate runs the probes of --methods (default: all) instead. Measuring all
 methods takes long; use --limit and --probe-clips for a quick look. --roar trains a
 classifier for every method and share, which takes hours.

@@ -58,6 +58,7 @@ pub(super) fn run(args: &Args, out: &Path) -> Result<()> {
     manifest.lmac = None;
     manifest.flint = None;
     manifest.vibi = None;
+    manifest.apnet = None;
     manifest.iba = None;
     manifest.drsa.clear();
     manifest.files.clear();

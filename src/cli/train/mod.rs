@@ -1,5 +1,6 @@
 //! `earwitness train`: make a model package from a data set.
 
+pub mod apnet;
 pub mod baseline;
 mod beside;
 mod by_design;
@@ -14,6 +15,7 @@ pub mod iba;
 mod interpreter;
 pub mod l2i;
 pub mod lmac;
+pub mod mixtures;
 mod recipe;
 mod start;
 pub mod synthetic;
@@ -28,6 +30,7 @@ Examples, in this order:
   earwitness train drsa       --data esc13 --model models/mine
   earwitness train flint      --data esc13 --noise noise --model models/mine
   earwitness train vibi       --data esc13 --noise noise --model models/mine
+  earwitness train apnet      --data esc13 --noise noise --model models/mine
   earwitness train iba        --data esc13 --model models/mine
   earwitness evaluate         --data esc13 --model models/mine
 
@@ -50,6 +53,8 @@ pub enum TrainCommand {
     Flint(flint::Args),
     /// Train VIBI's choice of chunks and add it to a package
     Vibi(vibi::Args),
+    /// Train APNet's prototypes and add them to a package
+    Apnet(apnet::Args),
     /// Learn how a hidden layer's values are distributed, for IBA, and add it to a package
     Iba(iba::Args),
     /// Find concepts in a hidden layer and add them to a package
@@ -58,6 +63,8 @@ pub enum TrainCommand {
     Baseline(baseline::Args),
     /// Make the two synthetic classes whose every sound is known
     Synthetic(synthetic::Args),
+    /// Make a set with several labels a clip from one with one
+    Mixtures(mixtures::Args),
 }
 
 /// Runs the command.
@@ -72,9 +79,11 @@ pub fn run(command: &TrainCommand) -> crate::Result<()> {
         TrainCommand::Lmac(args) => lmac::run(args),
         TrainCommand::Flint(args) => flint::run(args),
         TrainCommand::Vibi(args) => vibi::run(args),
+        TrainCommand::Apnet(args) => apnet::run(args),
         TrainCommand::Iba(args) => iba::run(args),
         TrainCommand::Drsa(args) => drsa::run(args),
         TrainCommand::Baseline(args) => baseline::run(args),
         TrainCommand::Synthetic(args) => synthetic::run(args),
+        TrainCommand::Mixtures(args) => mixtures::run(args),
     }
 }

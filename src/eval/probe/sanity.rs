@@ -2,7 +2,7 @@
 //! random one after the other, from the output towards the input, and each time the same clip is explained for the same
 //! class. An explanation that stays the same does not depend on what the classifier has learnt.
 //!
-//! Only the classifier becomes random. Methods with trained networks of their own (L2I's Ψ and Θ, L-MAC's decoder, FLINT, VIBI) keep
+//! Only the classifier becomes random. Methods with trained networks of their own (L2I's Ψ and Θ, L-MAC's decoder, FLINT, VIBI, APNet) keep
 //! them, as in the L-MAC paper.
 
 use rand::{RngExt, SeedableRng};
@@ -27,7 +27,7 @@ use crate::units::ClassId;
 use crate::{Error, Result};
 
 /// Methods with trained networks of their own, which stay as they are.
-const OWN_NETWORKS: [&str; 4] = ["l2i", "lmac", "flint", "vibi"];
+const OWN_NETWORKS: [&str; 5] = ["l2i", "lmac", "flint", "vibi", "apnet"];
 
 /// One method's figures.
 #[derive(Debug, Clone, PartialEq, Serialize)]

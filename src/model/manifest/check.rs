@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::bounds::{MAX_WIDTH, threshold, within};
 use super::label::is_group_name;
-use super::{Architecture, Classifier, Flint, FrontEndSpec, Head, Iba, L2i, Lmac, Manifest, Vibi};
+use super::{Apnet, Architecture, Classifier, Flint, FrontEndSpec, Head, Iba, L2i, Lmac, Manifest, Vibi};
 use crate::dsp::{Compression, MelScale};
 use crate::toml_text::BadValue;
 
@@ -21,6 +21,7 @@ impl Manifest {
             .or_else(|| self.lmac.as_ref().and_then(lmac_problem))
             .or_else(|| self.flint.as_ref().and_then(Flint::problem))
             .or_else(|| self.vibi.as_ref().and_then(Vibi::problem))
+            .or_else(|| self.apnet.as_ref().and_then(Apnet::problem))
             .or_else(|| self.iba.as_ref().and_then(Iba::problem))
             .or_else(|| self.drsa.iter().find_map(|(method, concepts)| concepts.problem(method, &self.labels)))
             .or_else(|| self.files_problem())

@@ -27,6 +27,7 @@ impl Manifest {
             lmac: None,
             flint: None,
             vibi: None,
+            apnet: None,
             iba: None,
             drsa: BTreeMap::new(),
             files: BTreeMap::new(),

@@ -92,3 +92,34 @@ impl Vibi {
             })
     }
 }
+
+/// Frames of the input that one step of APNet's maps stands for, and bands.
+pub const APNET_STEP: usize = 4;
+
+/// APNet: prototypes, and a linear layer that decides from similarities to them; see [`crate::model::apnet`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Apnet {
+    /// Prototypes of all labels together.
+    pub n_prototypes: usize,
+    /// Frames of a prototype, a multiple of [`APNET_STEP`].
+    pub frames: usize,
+    /// Channels of the network's maps.
+    pub channels: usize,
+    /// Prototypes whose relevance (the largest is 1) exceeds this are played; 0…1, less than 1.
+    pub relevance_threshold: f32,
+    /// The file that holds the network.
+    pub weights: String,
+}
+
+impl Apnet {
+    /// The first value that cannot be used.
+    pub(super) fn problem(&self) -> Option<BadValue> {
+        let whole = (APNET_STEP..=MAX_WIDTH).contains(&self.frames) && self.frames.is_multiple_of(APNET_STEP);
+        let remedy = format!("give a multiple of {APNET_STEP}, at most {MAX_WIDTH}");
+        within("apnet.n_prototypes", self.n_prototypes, 1, MAX_WIDTH, "prototypes")
+            .or_else(|| (!whole).then(|| BadValue::new("apnet.frames", self.frames, remedy)))
+            .or_else(|| within("apnet.channels", self.channels, 1, MAX_WIDTH, "channels"))
+            .or_else(|| threshold("apnet.relevance_threshold", self.relevance_threshold))
+    }
+}

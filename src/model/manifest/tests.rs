@@ -78,6 +78,13 @@ chosen = 0.125
 channels = 5
 weights = "vibi.safetensors"
 
+[apnet]
+n_prototypes = 26
+frames = 48
+channels = 7
+relevance_threshold = 0.35
+weights = "apnet.safetensors"
+
 [iba]
 layer = "block4"
 beta = 11.0
@@ -91,6 +98,7 @@ weights = "prca.safetensors"
 names = { dog = ["bark"] }
 
 [files]
+"apnet.safetensors" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 "classifier.safetensors" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 "dictionary.safetensors" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 "flint.safetensors" = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -172,6 +180,7 @@ fn what_is_written_reads_back_the_same() {
     bare.lmac = None;
     bare.flint = None;
     bare.vibi = None;
+    bare.apnet = None;
     bare.iba = None;
     bare.drsa.clear();
     bare.training = None;
@@ -273,6 +282,10 @@ fn each_wrong_value_has_an_error_that_names_it() {
         ("chunk_bands = 16", "chunk_bands = 0", "m/model.toml, line @: vibi.chunk_bands = 0"),
         ("chosen = 0.125", "chosen = 1.0", "m/model.toml, line @: vibi.chosen = 1"),
         ("channels = 5", "channels = 0", "m/model.toml, line @: vibi.channels = 0"),
+        ("n_prototypes = 26", "n_prototypes = 0", "m/model.toml, line @: apnet.n_prototypes = 0"),
+        ("frames = 48", "frames = 46", "m/model.toml, line @: apnet.frames = 46 cannot be used; give a multiple of 4"),
+        ("channels = 7", "channels = 0", "m/model.toml, line @: apnet.channels = 0"),
+        ("_threshold = 0.35", "_threshold = 1.0", "m/model.toml, line @: apnet.relevance_threshold = 1"),
         (
             "layer = \"block4\"",
             "layer = \"pool4\"",

@@ -6,6 +6,7 @@ use super::decoder;
 use super::file::OwnLabel;
 use super::rows::push_row;
 use crate::error::{Error, Result};
+use crate::model::apnet::DECISION as PROTOTYPE_DECISION;
 use crate::model::causal::CausalConfig;
 use crate::model::flint::{DECISION_BIAS, DECISION_WEIGHT};
 use crate::model::manifest::{Architecture, Manifest};
@@ -95,6 +96,11 @@ fn attach(package: Package, own: &[&OwnLabel]) -> Result<Package> {
         push_unknown(&mut arrays, ANSWER, 4 * vibi.channels, own.len())?;
         files.insert(vibi.weights.clone(), arrays);
     }
+    if let Some(apnet) = &manifest.apnet {
+        let mut arrays = package.tensors(&apnet.weights)?;
+        push_unknown(&mut arrays, PROTOTYPE_DECISION, apnet.n_prototypes, own.len())?;
+        files.insert(apnet.weights.clone(), arrays);
+    }
     files.insert(manifest.classifier.weights.clone(), heads);
     package.extended(own.iter().map(|label| label.as_label()).collect(), &files)
 }
@@ -131,10 +137,11 @@ mod tests {
 
     use super::super::file::tests::label;
     use super::*;
+    use crate::model::apnet::{ApnetConfig, ApnetNet};
     use crate::model::classifier::Classifier;
     use crate::model::flint::{FlintConfig, FlintNet};
     use crate::model::lmac::{LmacConfig, LmacNet};
-    use crate::model::manifest::{Flint, Vibi};
+    use crate::model::manifest::{Apnet, Flint, Vibi};
     use crate::model::taps::Taps;
     use crate::model::vibi::{VibiConfig, VibiNet};
 
@@ -221,6 +228,13 @@ mod tests {
             Some(Flint { n_attributes: 4, channels: 3, relevance_threshold: 0.2, weights: weights("flint") });
         manifest.vibi =
             Some(Vibi { chunk_frames: 16, chunk_bands: 8, chosen: 0.5, channels: 2, weights: weights("vibi") });
+        manifest.apnet = Some(Apnet {
+            n_prototypes: 3,
+            frames: 8,
+            channels: 2,
+            relevance_threshold: 0.2,
+            weights: weights("apnet"),
+        });
         let filled = |shapes: Vec<(String, Vec<usize>)>| {
             let mut arrays = Arrays::default();
             for (name, shape) in shapes {
@@ -231,7 +245,8 @@ mod tests {
         };
         let flint = filled(FlintConfig::from_manifest(&manifest).unwrap().arrays());
         let vibi = filled(VibiConfig::from_manifest(&manifest).unwrap().arrays());
-        let files = [(weights("flint"), flint), (weights("vibi"), vibi)].into();
+        let apnet = filled(ApnetConfig::from_manifest(&manifest).unwrap().arrays());
+        let files = [(weights("flint"), flint), (weights("vibi"), vibi), (weights("apnet"), apnet)].into();
         let plain = Package::write(dir.path(), manifest, &files).unwrap();
         let package = plain.clone().with_own_labels(&[twin(&plain, 3)]).unwrap().package;
         let flint = package.tensors(&weights("flint")).unwrap();
@@ -241,6 +256,9 @@ mod tests {
         let vibi = package.tensors(&weights("vibi")).unwrap();
         VibiNet::load(&VibiConfig::from_manifest(package.manifest()).unwrap(), &vibi).unwrap();
         assert_eq!(vibi.get(ANSWER[1], &[known + 1]).unwrap()[known], 0.0);
+        let apnet = package.tensors(&weights("apnet")).unwrap();
+        ApnetNet::load(&ApnetConfig::from_manifest(package.manifest()).unwrap(), &apnet).unwrap();
+        assert_eq!(apnet.get(PROTOTYPE_DECISION[1], &[known + 1]).unwrap()[known], 0.0);
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub type Parts = Vec<(usize, PathBuf)>;
 /// # Errors
 /// An input error where the set has no table of its parts, or a line that cannot be used.
 pub fn parts_of_clips(dir: &Path) -> Result<BTreeMap<String, Parts>> {
-    let path = dir.join(PARTS_TABLE);
+    let path = dir.join("meta").join(PARTS_TABLE);
     let text = checked_file::read_text(&path, Links::Follow, MAX_BYTES).map_err(|e| {
         Error::input(format!(
             "cannot read {}: {e}; only sets of 'earwitness train synthetic' list the objects of their clips",
@@ -72,7 +72,7 @@ mod tests {
         assert!(parts_of_clips(dir.path()).unwrap_err().to_string().contains("train synthetic"));
         std::fs::create_dir(dir.path().join("meta")).unwrap();
         for line in ["a.wav\t1", "a.wav\t0\tb.wav", "a.wav\tx\tb.wav", "a.wav\t1\t../b.wav", "a.wav\t1\tb.wav\tc"] {
-            std::fs::write(dir.path().join(PARTS_TABLE), format!("clip\tobject\tfile\n{line}\n")).unwrap();
+            std::fs::write(dir.path().join("meta").join(PARTS_TABLE), format!("clip\tobject\tfile\n{line}\n")).unwrap();
             assert!(parts_of_clips(dir.path()).unwrap_err().to_string().contains("line 2"), "{line}");
         }
     }

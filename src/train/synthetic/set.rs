@@ -1,9 +1,9 @@
 //! Writes the synthetic set as a data set folder.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
 
+use super::super::set_folder::SetFolder;
 use super::{CLASSES, RATE_HZ, SyntheticParams, clip};
 use crate::error::{Error, Result};
 use crate::eval::workers::for_each;
@@ -14,9 +14,9 @@ use crate::units::SampleRate;
 pub const FOLDS: usize = 5;
 
 /// The table of clips, as ESC-50 names it.
-const CLIPS_TABLE: &str = "meta/esc50.csv";
+const CLIPS_TABLE: &str = "esc50.csv";
 /// The table of the objects alone.
-pub(super) const PARTS_TABLE: &str = "meta/parts.tsv";
+pub(super) const PARTS_TABLE: &str = "parts.tsv";
 
 /// Writes `per_class` clips of each class into `dir`, in the layout of ESC-50, and every object alone beside them: `parts/`
 /// holds `CLIP-object-K.wav` for each object K (1…4) of a clip, as long and as loud as it is in there, and `meta/parts.tsv`
@@ -34,24 +34,18 @@ pub fn write_set(
     if per_class == 0 {
         return Err(Error::usage("a set without clips cannot be made; give at least 1 a class"));
     }
-    if dir.join("meta").exists() {
-        return Err(Error::usage(format!("{} holds a data set; choose another folder", dir.display())));
-    }
     let rate = SampleRate::new(RATE_HZ).ok_or_else(|| Error::bug("the synthetic set has no sample rate"))?;
-    for folder in ["audio", "parts", "meta.new"] {
-        let folder = dir.join(folder);
-        fs::create_dir_all(&folder).map_err(|e| unwritable(&folder, e))?;
-    }
+    let set = SetFolder::begin(dir, &["audio", "parts"])?;
     let one = |i: usize| -> Result<[String; 2]> {
         let (class, index) = (i % CLASSES.len(), i / CLASSES.len());
         let made = clip(params, class, index)?;
         let fold = index % FOLDS + 1;
         let name = format!("{fold}-{:05}-A-{class}", index + 1);
-        write_wav(&dir.join("audio").join(format!("{name}.wav")), rate, &made.samples)?;
+        write_wav(&set.recording("audio", &format!("{name}.wav")), rate, &made.samples)?;
         let mut parts = String::new();
         for (number, sound) in &made.objects {
             let part = format!("{name}-object-{}.wav", number + 1);
-            write_wav(&dir.join("parts").join(&part), rate, sound)?;
+            write_wav(&set.recording("parts", &part), rate, sound)?;
             writeln!(parts, "{name}.wav\t{}\t{part}", number + 1).ok();
         }
         Ok([format!("{name}.wav,{fold},{class},{},False,{:05},A\n", CLASSES[class], index + 1), parts])
@@ -62,13 +56,5 @@ pub fn write_set(
         (CLIPS_TABLE, column("filename,fold,target,category,esc10,src_file,take\n", 0)),
         (PARTS_TABLE, column("clip\tobject\tfile\n", 1)),
     ];
-    for (path, text) in tables {
-        let path = dir.join(path.replace("meta/", "meta.new/"));
-        fs::write(&path, text).map_err(|e| unwritable(&path, e))?;
-    }
-    fs::rename(dir.join("meta.new"), dir.join("meta")).map_err(|e| unwritable(&dir.join("meta"), e))
-}
-
-fn unwritable(path: &Path, e: std::io::Error) -> Error {
-    Error::output(format!("cannot write {}: {e}; check the folder and the free space", path.display())).with_source(e)
+    set.finish(&tables)
 }
