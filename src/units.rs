@@ -200,6 +200,20 @@ impl EvidenceVerdict {
     }
 }
 
+/// Levels of one second of sound, in dB: sound pressure levels where the input is calibrated, else relative to full scale (where
+/// a mean square of 1 is 0 dB).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SecondLevels {
+    /// Equivalent level, A-weighted (LAeq,1s).
+    pub laeq_db: f32,
+    /// Largest level, A-weighted, time weighting F (LAFmax).
+    pub lafmax_db: f32,
+    /// Equivalent level, C-weighted.
+    pub lceq_db: f32,
+    /// Equivalent level without a weighting.
+    pub lzeq_db: f32,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

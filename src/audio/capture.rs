@@ -35,6 +35,8 @@ pub struct Conditioning {
     pub highpass_hz: f64,
     /// How much louder it becomes, in dB.
     pub gain_db: f64,
+    /// Where sound levels are measured: what is added to levels relative to full scale.
+    pub levels_db: Option<f64>,
 }
 
 /// Whether more samples will come.

@@ -1,5 +1,7 @@
 //! `earwitness devices`: what can be listened to.
 
+mod calibrate;
+
 use clap::builder::FalseyValueParser;
 use serde_json::json;
 
@@ -12,6 +14,7 @@ Examples:
   earwitness devices
   earwitness devices --json
   earwitness monitor --input device:ID     with an id from the first column
+  earwitness devices calibrate --input device:ID --level 94
 
 The program's own scene needs no device: --input demo.";
 
@@ -21,10 +24,22 @@ pub(super) struct Args {
     /// Print JSON
     #[arg(long, env = "EARWITNESS_JSON", value_parser = FalseyValueParser::new())]
     json: bool,
+    /// What to do instead of listing.
+    #[command(subcommand)]
+    command: Option<DevicesCommand>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum DevicesCommand {
+    /// Measure what calibrates an input, with a tone of known level.
+    Calibrate(calibrate::Args),
 }
 
 pub(super) fn run(args: &Args, globals: &Globals) -> Result<()> {
     globals.start_log()?;
+    if let Some(DevicesCommand::Calibrate(args)) = &args.command {
+        return calibrate::run(args);
+    }
     let devices = list_devices()?;
     if args.json {
         let rows: Vec<_> = devices.iter().map(device_json).collect();

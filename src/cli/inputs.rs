@@ -117,7 +117,11 @@ fn queues(config: &Config, told: &Arc<Told>) -> Result<Vec<Queue>> {
                 start_time: start_time(input)?,
                 ..CaptureOptions::default()
             },
-            conditioning: Conditioning { highpass_hz: input.highpass_hz, gain_db: input.gain_db },
+            conditioning: Conditioning {
+                highpass_hz: input.highpass_hz,
+                gain_db: input.gain_db,
+                levels_db: config.record.levels.then_some(input.calibration_db),
+            },
             told: Arc::clone(told),
             opening: None,
         });

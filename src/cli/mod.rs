@@ -6,6 +6,7 @@
 mod clips;
 mod completions;
 mod config;
+mod daily;
 mod devices;
 mod enroll;
 pub mod evaluate;
@@ -14,6 +15,8 @@ mod globals;
 mod inputs;
 mod learn;
 mod left_out;
+mod level_day;
+mod levels;
 mod logging;
 mod man;
 mod methods;
@@ -99,6 +102,10 @@ enum Command {
     Train(train::TrainCommand),
     /// Learn a label of your own from a few recordings.
     Enroll(Box<enroll::Args>),
+    /// Show what a day was like: events by label and hour, loudest minutes, outages.
+    Daily(daily::Args),
+    /// Show sound levels that a monitor kept: a day's strip, CSV or JSON.
+    Levels(levels::Args),
     /// Learn from events that were marked right or wrong.
     Learn(learn::Args),
     /// Choose thresholds for a wanted number of false alarms an hour.
@@ -176,6 +183,8 @@ fn run(cli: Cli) -> Result<()> {
         Command::Evaluate(args) => evaluate::run(&args, &globals),
         Command::Train(command) => train::run(&command),
         Command::Enroll(args) => enroll::run(&args, &globals),
+        Command::Daily(args) => daily::run(&args, &globals),
+        Command::Levels(args) => levels::run(&args, &globals),
         Command::Learn(args) => learn::run(&args, &globals),
         Command::Tune(args) => tune::run(&args, &globals),
         Command::Devices(args) => devices::run(&args, &globals),

@@ -29,7 +29,8 @@ use crate::interpret::methods;
 use crate::model::manifest::Label;
 use crate::model::package::Package;
 use crate::record::{
-    JsonLines, Notice, Recorder, RecorderHandle, RecorderOptions, RecorderStats, Relay, Store, StoreOptions,
+    JsonLines, LevelKeeper, Notice, Recorder, RecorderHandle, RecorderOptions, RecorderStats, Relay, Store,
+    StoreOptions,
 };
 
 const AFTER_HELP: &str = "\
@@ -121,6 +122,10 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     let mut relays = outside.relays();
     if several_recordings || ui == UiMode::Tui {
         relays.push(Box::new(summary));
+    }
+    if config.record.levels && !config.record.dir.is_empty() {
+        let record = &config.record;
+        relays.push(Box::new(LevelKeeper::spawn(record.dir.as_path(), record.max_age_days, record.private)?));
     }
     let recorder = recorder(config, reload::store_options(config, &surroundings.model, &labels), ui, &outside, relays)?;
     let slot = Arc::new(SnapshotSlot::default());

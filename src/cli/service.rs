@@ -170,7 +170,7 @@ impl Relay for Listener {
                 // No input has this name.
                 said.trouble("", aside.recording.and_then(|recording| recording.error.as_deref()));
             }
-            Report::Onset(_) | Report::Reason(_) | Report::Explained(_) => {}
+            Report::Onset(_) | Report::Reason(_) | Report::Explained(_) | Report::Levels(_) => {}
         }
     }
 }

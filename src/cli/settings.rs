@@ -36,6 +36,16 @@ pub struct SettingsArgs {
     /// Amplify the input by this many dB first; negative values attenuate it [default: 0]
     #[arg(long, value_name = "DB", env = "EARWITNESS_GAIN", allow_negative_numbers = true, help_heading = "Sound in")]
     pub gain: Option<f64>,
+    /// Add this many dB to sound levels, as `earwitness devices calibrate` measures; 0 leaves them relative to full scale
+    /// [default: 0]
+    #[arg(
+        long,
+        value_name = "DB",
+        env = "EARWITNESS_CALIBRATION",
+        allow_negative_numbers = true,
+        help_heading = "Sound in"
+    )]
+    pub calibration: Option<f64>,
     /// Read recordings, stdin or the demo as fast as possible instead of in real time
     #[arg(
         long,
@@ -179,6 +189,14 @@ pub struct SettingsArgs {
     /// Keep this much of the disk free, as in 1GB, by removing events as --max-bytes does; 0: use all of it [default: 500 MB]
     #[arg(long, value_name = "BYTES", env = "EARWITNESS_MIN_FREE_BYTES", value_parser = str::parse::<ByteSize>, help_heading = "What is kept")]
     pub min_free_bytes: Option<ByteSize>,
+    /// Measure sound levels by the second (LAeq, LAFmax, LCeq, LZeq) and keep them below --record; `earwitness levels` shows them
+    #[arg(
+        long,
+        env = "EARWITNESS_LEVELS",
+        value_parser = BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", hide_possible_values = true,
+        help_heading = "What is kept"
+    )]
+    pub levels: Option<bool>,
     /// Play the interpretation live: off, device (the default one), device:ID, jack [default: off]
     #[arg(long, value_name = "SPEC", env = "EARWITNESS_LISTEN", help_heading = "What comes out")]
     pub listen: Option<String>,
@@ -245,6 +263,7 @@ impl SettingsArgs {
         monitor.listen.clone_from(&self.listen);
         monitor.highpass_hz = self.highpass;
         monitor.gain_db = self.gain;
+        monitor.calibration_db = self.calibration;
         monitor.fast = self.fast;
         monitor.duration_secs = self.duration;
         monitor.model = self.model.clone().map(Into::into);
@@ -266,6 +285,7 @@ impl SettingsArgs {
                     start_time: self.start_time.clone(),
                     highpass_hz: self.highpass,
                     gain_db: self.gain,
+                    calibration_db: self.calibration,
                     name: None,
                 };
                 layer.input = Some(several.iter().map(input).collect());
@@ -302,6 +322,7 @@ impl SettingsArgs {
         record.private = self.private;
         record.max_bytes = self.max_bytes;
         record.max_age_days = self.max_age_days;
+        record.levels = self.levels;
         record.min_free_bytes = self.min_free_bytes;
         layer.metrics.listen.clone_from(&self.metrics);
         layer.ui.color = self.color;

@@ -75,6 +75,8 @@ fn every_command_says_what_it_does_and_shows_examples() {
 /// A value for each settings flag that differs from its default.
 const ALL_SETTINGS: &[&str] = &[
     "--input=demo",
+    "--calibration=118.5",
+    "--levels",
     "--channels=each",
     "--start-time=2026-07-02T06:44:04+02:00",
     "--device=cpu",
@@ -158,7 +160,8 @@ fn every_flag_reaches_its_setting() {
         ("speech cat".into(), 20_000_000_000, 1_000_000_000)
     );
     assert_eq!((d.level_gate_dbfs, d.loud_dbfs, d.low_cut_hz), (-60.0, -20.0, 80.0));
-    assert_eq!((m.highpass_hz, m.gain_db), (120.0, -6.0));
+    assert_eq!((m.highpass_hz, m.gain_db, m.calibration_db), (120.0, -6.0, 118.5));
+    assert!(r.levels);
     assert_eq!(
         (&d.only[..], &d.enable[..], &d.disable[..]),
         (&strings(&["dog", "siren"])[..], &strings(&["rain"])[..], &strings(&["siren"])[..])
@@ -251,6 +254,7 @@ fn the_defaults_that_the_help_names_are_the_defaults() {
         ("low_cut", d.low_cut_hz),
         ("highpass", m.highpass_hz),
         ("gain", m.gain_db),
+        ("calibration", m.calibration_db),
         ("pre_roll", d.pre_roll_secs),
         ("post_roll", d.post_roll_secs),
     ];

@@ -33,6 +33,9 @@ const LOW_CUT_HZ: std::ops::RangeInclusive<f64> = 5.0..=MAX_LOW_CUT_HZ;
 /// Most that a sound is made louder or softer by, in dB.
 const MAX_GAIN_DB: f64 = 60.0;
 
+/// What an input can be calibrated with, in dB: the sound pressure level of full scale.
+const CALIBRATION_DB: std::ops::RangeInclusive<f64> = -50.0..=250.0;
+
 impl Config {
     /// The first setting that cannot be used.
     pub(super) fn problem(&self) -> Option<BadValue> {
@@ -74,7 +77,7 @@ impl Config {
             let wrong = channels.parse::<ChannelChoice>().err()?;
             Some(BadValue::new(channels_key, format!("{channels:?}"), wrong.to_string()))
         };
-        let sound = |table: String, highpass_hz: f64, gain_db: f64| {
+        let sound = |table: String, [highpass_hz, gain_db, calibration_db]: [f64; 3]| {
             if highpass_hz != 0.0 && !HIGHPASS_HZ.contains(&highpass_hz) {
                 let (least, most) = HIGHPASS_HZ.into_inner();
                 let remedy = format!("give {least} to {most} Hz, or 0 for none");
@@ -82,7 +85,11 @@ impl Config {
             }
             let remedy = format!("give -{MAX_GAIN_DB} to {MAX_GAIN_DB} dB");
             let fits = (-MAX_GAIN_DB..=MAX_GAIN_DB).contains(&gain_db);
-            (!fits).then(|| BadValue::new(format!("{table}.gain_db"), gain_db, remedy))
+            let wrong = (!fits).then(|| BadValue::new(format!("{table}.gain_db"), gain_db, remedy));
+            let (least, most) = CALIBRATION_DB.into_inner();
+            let remedy = format!("give {least} to {most} dB; 'earwitness devices calibrate' measures it");
+            let fits = CALIBRATION_DB.contains(&calibration_db);
+            wrong.or_else(|| (!fits).then(|| BadValue::new(format!("{table}.calibration_db"), calibration_db, remedy)))
         };
         let start = |key: String, start_time: &str| {
             let wrong = start_time.parse::<StartTime>().err().filter(|_| !start_time.is_empty())?;
@@ -91,7 +98,7 @@ impl Config {
         if self.input.is_empty() {
             let wrong = one("monitor.input".into(), &m.input, "monitor.channels".into(), &m.channels);
             let wrong = wrong.or_else(|| start("monitor.start_time".into(), &m.start_time));
-            return wrong.or_else(|| sound("monitor".into(), m.highpass_hz, m.gain_db));
+            return wrong.or_else(|| sound("monitor".into(), [m.highpass_hz, m.gain_db, m.calibration_db]));
         }
         if self.input.len() > MAX_INPUTS {
             return Some(BadValue::new("input", self.input.len(), format!("give at most {MAX_INPUTS} inputs")));
@@ -100,7 +107,7 @@ impl Config {
         let wrong = all.find_map(|(i, input)| {
             one(format!("input[{i}].spec"), &input.spec, format!("input[{i}].channels"), &input.channels)
                 .or_else(|| start(format!("input[{i}].start_time"), &input.start_time))
-                .or_else(|| sound(format!("input[{i}]"), input.highpass_hz, input.gain_db))
+                .or_else(|| sound(format!("input[{i}]"), [input.highpass_hz, input.gain_db, input.calibration_db]))
         });
         wrong.or_else(|| self.second_stdin())
     }

@@ -125,7 +125,9 @@ impl Config {
             let (spec, channels) = (self.monitor.input.clone(), self.monitor.channels.clone());
             let start_time = self.monitor.start_time.clone();
             let (highpass_hz, gain_db) = (self.monitor.highpass_hz, self.monitor.gain_db);
-            return vec![InputConfig { spec, channels, start_time, highpass_hz, gain_db, ..InputConfig::default() }];
+            let calibration_db = self.monitor.calibration_db;
+            let rest = InputConfig::default();
+            return vec![InputConfig { spec, channels, start_time, highpass_hz, gain_db, calibration_db, ..rest }];
         }
         self.input.clone()
     }
@@ -159,6 +161,9 @@ section! {
         highpass_hz: f64 = 0.0,
         /// Amplify the input by this many dB first; negative values attenuate it.
         gain_db: f64 = 0.0,
+        /// Add this many dB to sound levels (see `levels` of [record]), so that they are sound pressure levels; `earwitness devices
+        /// calibrate` measures it. 0 leaves levels relative to full scale.
+        calibration_db: f64 = 0.0,
         /// Read files, stdin and the demo as fast as possible instead of in real time.
         fast: bool = false,
         /// What to display: "tui", "jsonl", "silent"; "auto" is tui on a terminal and jsonl otherwise.
@@ -194,6 +199,8 @@ section! {
         highpass_hz: f64 = 0.0,
         /// As `gain_db` of [monitor].
         gain_db: f64 = 0.0,
+        /// As `calibration_db` of [monitor].
+        calibration_db: f64 = 0.0,
         /// Its name in events; "" takes that of `spec`.
         name: String = String::new(),
     }
@@ -265,6 +272,9 @@ section! {
         /// a start: by more than half of these days), the old time counts until the new one has held for six hours, so that a jump
         /// removes nothing.
         max_age_days: f64 = 0.0,
+        /// Measure sound levels by the second (LAeq, LAFmax, LCeq, LZeq). They are kept in a file a day below DIR/levels for
+        /// max_age_days, are in lines of type "levels", and in Prometheus.
+        levels: bool = false,
         /// Keep this much of the disk free by removing events as max_bytes does; "0" uses all of it.
         min_free_bytes: ByteSize = ByteSize(500_000_000),
     }

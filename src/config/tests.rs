@@ -52,6 +52,8 @@ fn every_setting_survives_being_written_and_read() {
     config.record.max_bytes = SpaceLimit::Share(12.5);
     config.record.min_free_bytes = ByteSize(123_456_789);
     config.record.max_age_days = 30.5;
+    config.record.levels = true;
+    config.monitor.calibration_db = 121.25;
     config.ui.color = ColorMode::Never;
     config.log.level = LogLevel::Debug;
     assert_eq!(file(&config.to_toml().unwrap()).config().unwrap(), config);

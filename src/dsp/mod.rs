@@ -16,7 +16,9 @@ pub mod mask;
 pub mod mel;
 pub mod offset;
 pub mod resample;
+pub mod sound_level;
 pub mod stft;
+pub mod weighting;
 pub mod window;
 
 pub use convolve::convolve;
@@ -30,7 +32,9 @@ pub use mask::{MaskScale, apply_mask};
 pub use mel::{MelFilterbank, MelNorm, MelParams, MelScale};
 pub use offset::OffsetFilter;
 pub use resample::{StreamingResampler, downmix, resample};
+pub use sound_level::SoundLevelMeter;
 pub use stft::{Spectrogram, StftParams, StreamingStft, stft};
+pub use weighting::{Weighting, WeightingFilter};
 pub use window::{WindowKind, window_weights};
 
 /// One value of a spectrum: a complex number of two `f32`.

@@ -3,16 +3,17 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use super::health::{Health, HealthMonitor};
+use super::intake::Intake;
 use super::pipeline::Pipeline;
-use super::report::Totals;
+use super::report::{LevelsReport, TimedLevels, Totals};
 use super::snapshot::Phase;
 use super::stillness::Stillness;
 use super::wall::ClockWatch;
 use crate::Result;
 use crate::audio::channel_watch::{ChannelTrouble, ChannelWatch};
-use crate::audio::source::{Capture, CaptureState, Conditioning};
-use crate::dsp::{HighPass, Level, StreamingResampler};
-use crate::units::{SamplePos, SampleRate};
+use crate::audio::source::{Capture, CaptureState};
+use crate::dsp::Level;
+use crate::units::{SamplePos, SampleRate, SecondLevels};
 
 /// Most audio read at a time, in seconds.
 const READ_SECS: f64 = 0.1;
@@ -55,10 +56,7 @@ pub(super) struct Input {
     pub(super) before: Before,
     pub(super) capture: Capture,
     pub(super) pipeline: Pipeline,
-    highpass: Option<HighPass>,
-    /// What every sample is multiplied by.
-    gain: f32,
-    resampler: StreamingResampler,
+    intake: Intake,
     rate: SampleRate,
     buffer: Vec<f32>,
     /// Samples at the model's rate that the pipeline has not taken yet, and how many of them it has.
@@ -99,13 +97,10 @@ impl Input {
         before: Before,
     ) -> Result<Self> {
         let rate = capture.info().sample_rate;
-        let Conditioning { highpass_hz, gain_db } = capture.conditioning();
         Ok(Self {
-            highpass: (highpass_hz > 0.0).then(|| HighPass::new(highpass_hz, rate)),
-            gain: 10_f64.powf(gain_db / 20.0) as f32,
             lane,
             before,
-            resampler: StreamingResampler::new(rate, pipeline.params().clock.sample_rate)?,
+            intake: Intake::new(capture.conditioning(), rate, pipeline.params().clock.sample_rate)?,
             capture,
             pipeline,
             rate,
@@ -147,14 +142,7 @@ impl Input {
             Some(monitor) => monitor.hear(&self.buffer[..n]),
             None => self.buffer[..n].iter().for_each(|sample| self.stillness.push(*sample)),
         }
-        let heard = &mut self.buffer[..n];
-        if let Some(highpass) = &mut self.highpass {
-            highpass.filter(heard);
-        }
-        if self.gain != 1.0 {
-            heard.iter_mut().for_each(|sample| *sample *= self.gain);
-        }
-        self.resampler.push(heard, &mut self.queue);
+        self.intake.hear(&mut self.buffer[..n], &mut self.queue);
     }
 
     /// The stream has begun at `start`: from here on its clock is watched, if anything is. A recording keeps its own time.
@@ -279,8 +267,7 @@ impl Input {
         if let Some(monitor) = &mut self.monitor {
             monitor.gap();
         }
-        let silence = vec![0.0; usize::try_from(n).unwrap_or(0)];
-        self.resampler.push(&silence, &mut self.queue);
+        self.intake.hear_silence(n, &mut self.queue);
     }
 
     /// Passes over samples that nobody hears; the pipeline begins a new stretch behind them.
@@ -289,12 +276,13 @@ impl Input {
         if let Some(monitor) = &mut self.monitor {
             monitor.gap();
         }
+        self.intake.skip(n);
         self.pipeline.restart(self.model_position(self.position))
     }
 
     /// What the resampler still holds follows.
     pub(super) fn drain(&mut self) {
-        self.resampler.finish(&mut self.queue);
+        self.intake.drain(&mut self.queue);
     }
 
     /// Feeds the pipeline until a segment is due; whether one is.
@@ -372,6 +360,23 @@ impl Input {
     pub(super) fn lag_secs(&self) -> f64 {
         let model_rate = self.pipeline.params().clock.sample_rate;
         self.waiting_secs() + model_rate.secs((self.queue.len() - self.taken) as u64)
+    }
+
+    /// The levels of the seconds that have passed since this was asked, if they are measured and there are any.
+    pub(super) fn take_levels(&mut self) -> Option<LevelsReport> {
+        let over = self.intake.take_levels();
+        let timed = |(second, levels): (u64, SecondLevels)| TimedLevels {
+            begin: self.model_position(second * u64::from(self.rate.hz())),
+            levels,
+        };
+        let seconds: Vec<TimedLevels> = over.into_iter().map(timed).collect();
+        let params = self.pipeline.params();
+        (!seconds.is_empty()).then(|| LevelsReport {
+            source: params.source.clone(),
+            calibration_db: self.capture.conditioning().levels_db.unwrap_or_default(),
+            clock: params.clock,
+            seconds,
+        })
     }
 
     /// Level of the last moments.

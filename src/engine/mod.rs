@@ -19,6 +19,7 @@ pub mod history;
 pub mod inference;
 mod input;
 mod input_status;
+mod intake;
 mod keep;
 pub mod lane;
 mod lanes;

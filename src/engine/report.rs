@@ -4,7 +4,7 @@ pub use super::detector::Reason;
 use super::health::Health;
 pub use crate::interpret::ComponentShare;
 pub use crate::interpret::methods::part_word;
-use crate::units::{ClassId, EvidenceVerdict, SamplePos, SampleRate, StreamClock};
+use crate::units::{ClassId, EvidenceVerdict, SamplePos, SampleRate, SecondLevels, StreamClock};
 
 /// Everything that leaves the engine through its bounded channel, in order.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub enum Report {
     Explained(Box<EventReport>),
     /// Every 10 s of audio, and whenever something is lost or shed.
     Status(StatusReport),
+    /// With a status, and at the end: the levels of the seconds since the last, where they are measured.
+    Levels(LevelsReport),
     /// The stream has ended; nothing of it follows, except that while other streams go on, events may still be explained.
     Stop(StopReport),
 }
@@ -299,6 +301,28 @@ pub struct StatusReport {
     pub device: String,
     /// Counters since the stream began.
     pub totals: Totals,
+}
+
+/// Sound levels by the second.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LevelsReport {
+    /// The input, as in `file:yard.wav`.
+    pub source: String,
+    /// What is added to levels relative to full scale; 0 where nobody calibrated the input.
+    pub calibration_db: f64,
+    /// Ties positions to wall time.
+    pub clock: StreamClock,
+    /// In order; seconds in which sound is missing are not there.
+    pub seconds: Vec<TimedLevels>,
+}
+
+/// Levels of one second.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TimedLevels {
+    /// Where the second begins.
+    pub begin: SamplePos,
+    /// The levels.
+    pub levels: SecondLevels,
 }
 
 /// Time from a sound's onset to the event's being known, over the newest events, in seconds.

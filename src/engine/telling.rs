@@ -68,6 +68,14 @@ impl Worker {
         Ok(())
     }
 
+    /// The levels that an input has measured since they were reported last.
+    pub(super) fn report_levels(&mut self, index: usize, outside: &Outside<'_>) -> Result<()> {
+        match self.inputs[index].take_levels() {
+            Some(levels) => self.send(outside, Report::Levels(levels)),
+            None => Ok(()),
+        }
+    }
+
     /// Status and snapshot, where they are due.
     pub(super) fn tell(&mut self, outside: &Outside<'_>) -> Result<()> {
         self.turn_listening();
@@ -100,6 +108,7 @@ impl Worker {
                 }
                 self.gauge.told();
                 self.send(outside, Report::Status(report))?;
+                self.report_levels(index, outside)?;
             }
         }
         if self.options.snapshots && self.gauge.snapshot_due(SNAPSHOT_EVERY) {

@@ -342,6 +342,7 @@ impl Worker {
         if self.is_over() {
             self.finish_explaining(outside)?;
         }
+        self.report_levels(index, outside)?;
         let report = self.stop_report(&self.inputs[index]);
         self.send(outside, Report::Stop(report))?;
         flushed

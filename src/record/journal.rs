@@ -31,7 +31,7 @@ fn sentence(report: &Report, aside: &Aside<'_>) -> Option<String> {
         Report::Event(event) => Some(heard(&event.event, aside)),
         Report::Explained(event) => Some(explained(&event.event)),
         Report::Stop(stop) => Some(stopped(stop)),
-        Report::Onset(_) | Report::Reason(_) | Report::Status(_) => None,
+        Report::Onset(_) | Report::Reason(_) | Report::Status(_) | Report::Levels(_) => None,
     }
 }
 

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::{
     relay::{Aside, SinkState},
     store::RecordingState,
-    wire::{EventJson, FolderJson, OnsetJson, ReasonJson, StartJson, StatusJson, StopJson},
+    wire::{EventJson, FolderJson, LevelsJson, OnsetJson, ReasonJson, StartJson, StatusJson, StopJson},
 };
 use crate::{
     engine::report::{Event, Report, StatusReport},
@@ -40,6 +40,7 @@ pub fn report_json(report: &Report, aside: &Aside<'_>) -> Result<Value> {
             serde_json::to_value(EventJson::explained(&event.event, aside.dir.map(FolderJson::from), aside.continues))
         }
         Report::Status(status) => serde_json::to_value(StatusJson::new(status, aside.recording, &[])),
+        Report::Levels(levels) => serde_json::to_value(LevelsJson::from(levels)),
         Report::Stop(stop) => serde_json::to_value(StopJson::from(stop)),
     };
     value.map_err(no_json)
@@ -129,6 +130,7 @@ impl<W: Write> JsonLines<W> {
             Report::Event(event) => self.write_event(&event.event, dir, None),
             Report::Explained(event) => self.write_explained(&event.event, dir, None),
             Report::Status(status) => self.write_status(status, None),
+            Report::Levels(levels) => self.write_object(&LevelsJson::from(levels)),
             Report::Stop(stop) => self.write_object(&StopJson::from(stop)),
         }
     }

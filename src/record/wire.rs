@@ -4,10 +4,12 @@
 //! because JSON has no other word for it.
 
 mod event;
+mod levels;
 mod model;
 mod run;
 mod values;
 
 pub(crate) use event::{EventJson, FolderJson, OnsetJson, ReasonJson};
+pub(crate) use levels::LevelsJson;
 pub(crate) use run::{StartJson, StatusJson, StopJson};
 pub(crate) use values::{local_offset, path_text, rfc3339, secs, timestamp};

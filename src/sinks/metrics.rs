@@ -9,6 +9,7 @@ use crate::engine::report::{ModelRef, Report, StatusReport, Totals};
 use crate::record::relay::Aside;
 use crate::record::store::RecordingState;
 use crate::record::{Relay, SinkState};
+use crate::units::SecondLevels;
 
 /// What is known of an input.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +21,8 @@ pub(super) struct InputFigures {
     /// When the newest report came.
     pub(super) told: f64,
     pub(super) n_troubles: u64,
+    /// Of the newest second, where levels are measured.
+    pub(super) levels: Option<SecondLevels>,
 }
 
 /// What reports have told so far.
@@ -76,6 +79,9 @@ impl Relay for Metrics {
                 (input.running, input.rate_hz) = (true, start.input_rate.hz());
             }
             Report::Onset(_) | Report::Reason(_) | Report::Explained(_) => {}
+            Report::Levels(levels) => {
+                heard.input(&levels.source).levels = levels.seconds.last().map(|last| last.levels)
+            }
             Report::Event(event) => {
                 let event = &event.event;
                 *heard.events.entry((event.source.clone(), event.label.clone())).or_default() += 1;

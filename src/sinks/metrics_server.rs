@@ -217,6 +217,7 @@ fn inputs(writer: &mut Writer<'_>, heard: &Heard) -> Written {
     )?;
     let level = |s: &StatusReport| f64::from(s.level_dbfs.max(FLOOR_DBFS));
     writer.gauge("earwitness_input_level_dbfs", "RMS level of the last stride in dB full scale.", told(&level))?;
+    sound_levels(writer, heard)?;
     writer.gauge(
         "earwitness_input_lag_seconds",
         "How far the analysis is behind the capture.",
@@ -234,6 +235,26 @@ fn inputs(writer: &mut Writer<'_>, heard: &Heard) -> Written {
         of(&|i| i.totals.waiting_samples as f64),
     )?;
     input_counters(writer, heard)
+}
+
+/// The newest second of each input whose levels are measured.
+fn sound_levels(writer: &mut Writer<'_>, heard: &Heard) -> Written {
+    let of_input = |(name, input): (&String, &InputFigures)| {
+        let of = |what, db: f32| (vec![("source", name.clone()), ("level", String::from(what))], f64::from(db));
+        let levels = input
+            .levels
+            .map(|l| [of("LAeq", l.laeq_db), of("LAFmax", l.lafmax_db), of("LCeq", l.lceq_db), of("LZeq", l.lzeq_db)]);
+        levels.into_iter().flatten()
+    };
+    let rows: Vec<_> = heard.inputs.iter().flat_map(of_input).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    writer.gauge(
+        "earwitness_input_sound_level_db",
+        "Levels of the newest second in dB: sound pressure levels where the input is calibrated, else relative to full scale.",
+        rows,
+    )
 }
 
 fn input_counters(writer: &mut Writer<'_>, heard: &Heard) -> Written {

@@ -10,6 +10,7 @@ mod evaluate_stream;
 mod explain;
 mod import_onnx;
 mod learn;
+mod levels;
 mod model;
 mod panic;
 mod sequential;

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use earwitness::{
     engine::report::{
-        EventReport, Explained, Handling, ListenReport, OnsetReport, Reason, ReasonReport, RecordWhat, Report,
+        EventReport, Explained, Handling, LevelsReport, ListenReport, OnsetReport, Reason, ReasonReport, RecordWhat,
+        Report, TimedLevels,
     },
     record::{EventFolders, FolderOptions, JsonLines, RecordingState, SinkState},
-    units::{ClassId, SamplePos},
+    units::{ClassId, SamplePos, SecondLevels},
 };
 use serde_json::{Value, json};
 
@@ -78,6 +79,14 @@ fn every_line_is_what_its_schema_says() {
         clock: record::clock(),
     };
     assert_fits("reason", &line_of(&Report::Reason(reason)));
+    let levels = SecondLevels { laeq_db: 48.25, lafmax_db: 61.0, lceq_db: 55.0, lzeq_db: f32::NEG_INFINITY };
+    let levels = LevelsReport {
+        source: "device:yard".into(),
+        calibration_db: 121.0,
+        clock: record::clock(),
+        seconds: vec![TimedLevels { begin: SamplePos(16_000), levels }],
+    };
+    assert_fits("levels", &line_of(&Report::Levels(levels)));
 }
 
 #[test]
