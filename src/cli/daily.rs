@@ -1,20 +1,21 @@
 //! `earwitness daily`: what a day was like.
 
+mod figures;
 mod html;
 mod text;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
+use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::{Timestamp, Zoned};
-use serde::Serialize;
 
-use super::level_day::{LevelDay, level_days, span_of};
+use figures::{Daily, input, labels};
+
+use super::level_day::{level_days, span_of};
 use super::{Globals, output};
 use crate::archive::glance::holds_events;
-use crate::archive::{Filter, Index, Page, Row, Verdict};
+use crate::archive::{Filter, Index, Page, Row};
 use crate::error::{Error, ErrorKind, Result};
 use crate::local_zone::local_zone;
 
@@ -27,13 +28,6 @@ Examples:
 Events are counted by label and local hour. Loudest minutes and outages come from the levels that
 a monitor with --levels keeps; an outage is a hole of five seconds or more between its first second of the
 day and its last.";
-
-/// Hours that events are counted in.
-const HOURS: usize = 24;
-/// Minutes that are named as the loudest.
-const LOUDEST: usize = 5;
-/// A hole in the levels of so many seconds is an outage.
-const OUTAGE_SECS: i64 = 5;
 
 /// Show what a day was like: events by label and hour, loudest minutes, outages
 #[derive(Debug, clap::Args)]
@@ -51,52 +45,6 @@ pub(super) struct Args {
     /// Print JSON
     #[arg(long, env = "EARWITNESS_JSON", value_parser = FalseyValueParser::new())]
     json: bool,
-}
-
-/// A day.
-#[derive(Debug, Serialize)]
-struct Daily {
-    day: String,
-    n_events: usize,
-    /// Most frequent first.
-    events: Vec<Label>,
-    inputs: Vec<Input>,
-}
-
-/// Events of a label.
-#[derive(Debug, Serialize)]
-struct Label {
-    label: String,
-    n: usize,
-    /// How many people marked wrong.
-    wrong: usize,
-    by_hour: [usize; HOURS],
-    first: String,
-    last: String,
-}
-
-/// An input's levels.
-#[derive(Debug, Serialize)]
-struct Input {
-    input: String,
-    unit: &'static str,
-    laeq_db: f64,
-    lafmax_db: f64,
-    l90_db: f64,
-    loudest: Vec<Minute>,
-    outages: Vec<Outage>,
-}
-
-#[derive(Debug, Serialize)]
-struct Minute {
-    time: String,
-    laeq_db: f64,
-}
-
-#[derive(Debug, Serialize)]
-struct Outage {
-    from: String,
-    seconds: i64,
 }
 
 pub(super) fn run(args: &Args, globals: &Globals) -> Result<()> {
@@ -149,49 +97,4 @@ fn events(args: &Args, from: i64, to: i64) -> Result<Vec<Row>> {
     let utc = |at: i64| Timestamp::from_second(at).ok().map(|at| at.strftime("%Y-%m-%d").to_string());
     let filter = Filter { from_day: utc(from), to_day: utc(to), ..Filter::default() };
     Index::open(&args.dir)?.query(&filter, Page::ALL)
-}
-
-/// Events by label, most frequent first.
-fn labels(rows: &[Row], local: impl Fn(Timestamp) -> Zoned) -> Vec<Label> {
-    let mut by_label: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
-    rows.iter().for_each(|row| by_label.entry(&row.label).or_default().push(row));
-    let clock = |row: &Row| local(row.onset).strftime("%H:%M:%S").to_string();
-    let one = |(label, mut rows): (&str, Vec<&Row>)| {
-        rows.sort_by_key(|row| row.onset);
-        let mut by_hour = [0; HOURS];
-        rows.iter().for_each(|row| by_hour[usize::try_from(local(row.onset).hour()).unwrap_or(0) % HOURS] += 1);
-        Some(Label {
-            label: label.to_owned(),
-            n: rows.len(),
-            wrong: rows.iter().filter(|row| row.marks.verdict == Some(Verdict::Wrong)).count(),
-            by_hour,
-            first: clock(rows.first()?),
-            last: clock(rows.last()?),
-        })
-    };
-    let mut labels: Vec<Label> = by_label.into_iter().filter_map(one).collect();
-    labels.sort_by_key(|label| std::cmp::Reverse(label.n));
-    labels
-}
-
-fn input(day: &LevelDay) -> Option<Input> {
-    let whole = day.whole()?;
-    let rounded = |db: f64| (db * 10.0).round() / 10.0;
-    Some(Input {
-        input: day.source.name.clone(),
-        unit: day.unit(),
-        laeq_db: rounded(whole.laeq_db),
-        lafmax_db: rounded(whole.lafmax_db),
-        l90_db: rounded(whole.exceeded_db[2]),
-        loudest: day
-            .loudest(LOUDEST)
-            .into_iter()
-            .map(|(at, minute)| Minute { time: day.clock(at, "%H:%M"), laeq_db: rounded(minute.laeq_db) })
-            .collect(),
-        outages: day
-            .holes(OUTAGE_SECS)
-            .into_iter()
-            .map(|(at, seconds)| Outage { from: day.clock(at, "%H:%M:%S"), seconds })
-            .collect(),
-    })
 }

@@ -1,13 +1,15 @@
 //! `earwitness levels`: the sound levels that a monitor kept.
 
+mod by;
 mod strip;
 
 use std::path::PathBuf;
 
-use clap::ValueEnum;
 use clap::builder::FalseyValueParser;
 use jiff::civil::Date;
 use serde::Serialize;
+
+use by::By;
 
 use super::level_day::{LevelDay, level_days};
 use super::{Globals, output};
@@ -23,24 +25,6 @@ Examples:
 LAeq is the equivalent level, LAFmax the largest with time weighting F; L10, L50 and L90 are the levels
 that the seconds' LAeq exceeds in 10, 50 and 90 % of the time. Levels are sound pressure levels where
 the input is calibrated (`earwitness devices calibrate`), and relative to full scale elsewhere.";
-
-/// How many seconds a row is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum By {
-    Hour,
-    Minute,
-    Second,
-}
-
-impl By {
-    const fn secs(self) -> i64 {
-        match self {
-            Self::Hour => 3600,
-            Self::Minute => 60,
-            Self::Second => 1,
-        }
-    }
-}
 
 /// Show sound levels that a monitor kept
 #[derive(Debug, clap::Args)]

@@ -21,8 +21,10 @@ pub const PROTOTYPES: &str = "prototypes.weight";
 pub const BANDS: &str = "similarity.weight";
 /// The weights of the layer that decides.
 pub const DECISION_WEIGHT: &str = "decision.weight";
+/// What the layer that decides adds to each class.
+pub const DECISION_BIAS: &str = "decision.bias";
 /// The layer that decides.
-pub(super) const DECISION: [&str; 2] = [DECISION_WEIGHT, "decision.bias"];
+pub(super) const DECISION: [&str; 2] = [DECISION_WEIGHT, DECISION_BIAS];
 
 const NETWORK: &str = "APNet";
 /// Slope of the activation below 0.

@@ -9,9 +9,12 @@ use rand_chacha::ChaCha8Rng;
 use super::beside::{Decider, Heard, Lesson, Terms};
 use super::loss::{binary_cross_entropy, soft_cross_entropy};
 use crate::Result;
-use crate::model::apnet::{ApnetConfig, ApnetNet, BANDS, DECISION_WEIGHT, Likeness, PROTOTYPES};
+use crate::model::apnet::{ApnetConfig, ApnetNet, BANDS, DECISION_BIAS, DECISION_WEIGHT, Likeness, PROTOTYPES};
 use crate::model::manifest::Activation;
 use crate::model::tensors::Arrays;
+
+/// What a prototype speaks for its class with at first. A similarity is between 0 and 1, and a logit is to reach some way beyond.
+const FIRST_WEIGHT: f32 = 10.0;
 
 /// What APNet learns. The weights are those of the paper's sum, L = α L_c + β L_p + γ L_r.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,7 +107,7 @@ impl Lesson for ApnetLesson {
         let (mut prototypes, mut decision) = (Vec::new(), vec![0.0; n_classes * m]);
         for (prototype, (class, features)) in examples.iter().cycle().take(m).enumerate() {
             prototypes.extend(loudest(&net, features)?);
-            decision[class * m + prototype] = 1.0;
+            decision[class * m + prototype] = FIRST_WEIGHT;
         }
         if examples.is_empty() {
             return Ok(());
@@ -112,6 +115,16 @@ impl Lesson for ApnetLesson {
         arrays.insert(PROTOTYPES, vec![m, self.net.channels, self.net.steps(), bands], prototypes);
         arrays.insert(BANDS, vec![m, bands], vec![1.0 / bands as f32; m * bands]);
         arrays.insert(DECISION_WEIGHT, vec![n_classes, m], decision);
+        // Sounds of one class are rare: what sounds in general make likely is taken back, so that learning need not begin with it.
+        let net = ApnetNet::load(&self.net, arrays)?;
+        let mut mean = vec![0.0; n_classes];
+        for (_, features) in examples {
+            let map = net.encode(&features.unsqueeze(0)?)?;
+            let logits = net.decide(&net.compare(&map)?)?.flatten_all()?.to_vec1::<f32>()?;
+            mean.iter_mut().zip(logits).for_each(|(sum, logit)| *sum += logit / examples.len() as f32);
+        }
+        let rare = -(n_classes as f32 - 1.0).max(1.0).ln();
+        arrays.insert(DECISION_BIAS, vec![n_classes], mean.iter().map(|logit| rare - logit).collect());
         Ok(())
     }
 

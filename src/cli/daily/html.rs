@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Daily, Input, Label};
+use super::figures::{Daily, Input, Label};
 
 const STYLE: &str = "\
 body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#222;background:#fff}\

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Daily, Input, Label};
+use super::figures::{Daily, Input, Label};
 use crate::cli::level_day::length;
 use crate::cli::output::{columns, printable};
 

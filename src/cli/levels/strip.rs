@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::By;
+use super::by::By;
 use crate::archive::level_summary::LevelSummary;
 use crate::cli::level_day::{LevelDay, length};
 use crate::cli::output::printable;
