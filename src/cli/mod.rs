@@ -3,6 +3,7 @@
 //! stdout carries only what was asked for; logs go to stderr or a file; an error is one sentence on stderr and an
 //! exit code. Nothing in the library imports this room.
 
+mod blocks;
 mod clips;
 mod completions;
 mod config;

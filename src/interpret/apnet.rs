@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 
-use super::parts::{Parts, PartsExplanation};
+use super::parts::{self, Parts, PartsExplanation};
 use super::relevance_mask::{MaskForm, RelevanceMask};
 use super::{ComponentShare, Explanation, Interpreter, Needs, Segment};
 use crate::model::apnet::{ApnetConfig, ApnetNet, BANDS, DECISION_WEIGHT};
@@ -148,11 +148,8 @@ impl Prototypes {
     fn relevance(&self, class: ClassId) -> Vec<f32> {
         let m = self.found.len();
         let row = self.shared.decision.get(class.0 * m..(class.0 + 1) * m).unwrap_or(&[]);
-        let mut products: Vec<f32> = self.found.iter().zip(row).map(|(found, w)| found.similarity * w).collect();
-        let largest = products.iter().fold(0.0_f32, |most, r| most.max(r.abs()));
-        products.iter_mut().for_each(|r| *r = if largest > 0.0 { *r / largest } else { 0.0 });
-        products.resize(m, 0.0);
-        products
+        let products = self.found.iter().zip(row).map(|(found, w)| found.similarity * w).collect();
+        parts::relevance(products, m)
     }
 
     /// Adds a prototype's sound, `amount` times, where it was found: weighed in each band by how similar it is there.
@@ -176,14 +173,8 @@ impl Prototypes {
 
 impl Parts for Prototypes {
     fn shares(&self, class: ClassId) -> Vec<ComponentShare> {
-        let relevance = self.relevance(class).into_iter().enumerate();
         let name = |index: usize| self.shared.names.get(index).cloned().unwrap_or_default();
-        let mut shares: Vec<ComponentShare> = relevance
-            .filter(|(_, r)| *r > self.shared.threshold)
-            .map(|(index, relevance)| ComponentShare { index, name: name(index), relevance })
-            .collect();
-        shares.sort_by(|a, b| b.relevance.total_cmp(&a.relevance));
-        shares
+        parts::relevant(self.relevance(class), self.shared.threshold, name)
     }
 
     fn weights(&self, class: ClassId) -> Vec<f32> {

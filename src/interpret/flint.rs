@@ -7,7 +7,7 @@ use std::sync::Arc;
 use candle_core::Tensor;
 
 use super::guided::Cam;
-use super::parts::{Parts, PartsExplanation};
+use super::parts::{self, Parts, PartsExplanation};
 use super::relevance_mask::{MaskForm, RelevanceMask};
 use super::{ComponentShare, Explanation, Interpreter, Needs, Segment};
 use crate::model::flint::{DECISION_WEIGHT, FlintConfig, FlintNet};
@@ -96,12 +96,8 @@ struct Attributes {
 impl Attributes {
     /// φ_j · w_cj over the largest magnitude, `[n_attributes]`; all 0 where every product is, and for a class that there is not.
     fn relevance(&self, class: ClassId) -> Vec<f32> {
-        let products: Vec<f32> = self.activations.iter().zip(self.row(class)).map(|(a, w)| a * w).collect();
-        let largest = products.iter().fold(0.0_f32, |most, r| most.max(r.abs()));
-        let share = |r: &f32| if largest > 0.0 { r / largest } else { 0.0 };
-        let mut shares: Vec<f32> = products.iter().map(share).collect();
-        shares.resize(self.activations.len(), 0.0);
-        shares
+        let products = self.activations.iter().zip(self.row(class)).map(|(a, w)| a * w).collect();
+        parts::relevance(products, self.activations.len())
     }
 
     fn row(&self, class: ClassId) -> &[f32] {
@@ -120,12 +116,7 @@ impl Attributes {
 
 impl Parts for Attributes {
     fn shares(&self, class: ClassId) -> Vec<ComponentShare> {
-        let relevance = self.relevance(class).into_iter().enumerate();
-        let relevant = relevance.filter(|(_, r)| *r > self.shared.threshold);
-        let mut shares: Vec<ComponentShare> =
-            relevant.map(|(index, relevance)| ComponentShare { index, name: String::new(), relevance }).collect();
-        shares.sort_by(|a, b| b.relevance.total_cmp(&a.relevance));
-        shares
+        parts::relevant(self.relevance(class), self.shared.threshold, |_| String::new())
     }
 
     /// Σ w_cj m_j over the relevant attributes: where the map has its maximum, an attribute weighs what it adds to the decision.

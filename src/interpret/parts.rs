@@ -22,6 +22,24 @@ pub(super) trait Parts: Send + Sync {
     fn decision(&self) -> &[f32];
 }
 
+/// What parts add to a decision, over the largest magnitude: their relevance. All 0 where nothing is added, and `n` zeros for a
+/// class that there is not.
+pub(super) fn relevance(mut added: Vec<f32>, n: usize) -> Vec<f32> {
+    let largest = added.iter().fold(0.0_f32, |most, r| most.max(r.abs()));
+    added.iter_mut().for_each(|r| *r = if largest > 0.0 { *r / largest } else { 0.0 });
+    added.resize(n, 0.0);
+    added
+}
+
+/// The parts whose relevance is above `threshold`, most relevant first.
+pub(super) fn relevant(relevance: Vec<f32>, threshold: f32, name: impl Fn(usize) -> String) -> Vec<ComponentShare> {
+    let above = relevance.into_iter().enumerate().filter(|(_, r)| *r > threshold);
+    let mut shares: Vec<ComponentShare> =
+        above.map(|(index, relevance)| ComponentShare { index, name: name(index), relevance }).collect();
+    shares.sort_by(|a, b| b.relevance.total_cmp(&a.relevance));
+    shares
+}
+
 /// An explanation made of parts: a mask is their weights, divided by a high percentile and spread over the bins as relevance is.
 pub(super) struct PartsExplanation<P> {
     pub(super) parts: P,

@@ -3,11 +3,10 @@
 use std::fmt::Write as _;
 
 use super::figures::{Daily, Input, Label};
+use crate::cli::blocks::block;
 use crate::cli::level_day::length;
 use crate::cli::output::{columns, printable};
 
-/// How many events of an hour are drawn, fewest first.
-const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// Outages that are listed.
 const LISTED: usize = 10;
 
@@ -41,11 +40,8 @@ fn row(label: &Label, most: usize) -> Vec<String> {
 
 /// A block for each hour; a dot where nothing was.
 fn strip(by_hour: &[usize], most: usize) -> String {
-    let block = |n: &usize| match n {
-        0 => '·',
-        n => BLOCKS[(n * (BLOCKS.len() - 1)).div_ceil(most.max(1)).min(BLOCKS.len() - 1)],
-    };
-    by_hour.iter().map(block).collect()
+    let drawn = |n: &usize| if *n == 0 { '·' } else { block(*n as f64 / most.max(1) as f64) };
+    by_hour.iter().map(drawn).collect()
 }
 
 fn levels(input: &Input) -> String {

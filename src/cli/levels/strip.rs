@@ -4,11 +4,10 @@ use std::fmt::Write as _;
 
 use super::by::By;
 use crate::archive::level_summary::LevelSummary;
+use crate::cli::blocks::block;
 use crate::cli::level_day::{LevelDay, length};
 use crate::cli::output::printable;
 
-/// Blocks of a strip, lowest first.
-const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// Minutes that are named as the loudest.
 const LOUDEST: usize = 5;
 
@@ -48,10 +47,9 @@ fn scale(minutes: &[(i64, LevelSummary)]) -> (f64, f64) {
 
 /// The sixty minutes of an hour that begins at `hour`: a block each, a blank where there are no levels.
 fn strip(hour: i64, minutes: &[(i64, LevelSummary)], (low, high): (f64, f64)) -> String {
-    let block = |minute: i64| {
+    let drawn = |minute: i64| {
         let levels = minutes.iter().find(|(at, _)| *at == hour + 60 * minute)?;
-        let share = (levels.1.laeq_db - low) / (high - low).max(1.0);
-        Some(BLOCKS[((share * BLOCKS.len() as f64) as usize).min(BLOCKS.len() - 1)])
+        Some(block((levels.1.laeq_db - low) / (high - low).max(1.0)))
     };
-    (0..60).map(|minute| block(minute).unwrap_or(' ')).collect()
+    (0..60).map(|minute| drawn(minute).unwrap_or(' ')).collect()
 }
