@@ -16,7 +16,7 @@ use super::reload::Reload;
 use super::settings::SettingsArgs;
 use super::summary::{self, Summary};
 use super::told::Told;
-use super::{Globals, logging, output, privacy, reload, taken, time_zone};
+use super::{Globals, logging, output, privacy, reload, time_zone};
 use crate::audio::source::CaptureOptions;
 use crate::config::{Config, Loaded, UiMode};
 use crate::engine::controls::Controls;
@@ -230,7 +230,7 @@ fn screen(
     stop: &AtomicBool,
     controls: &Controls,
 ) -> Result<()> {
-    let keep = |dir: PathBuf| crate::ui::SoundKeeper::new(move |sound| taken::keep(&dir, sound));
+    let keep = |dir: PathBuf| crate::ui::SoundKeeper::new(move |sound| super::taken::keep(&dir, sound));
     let options = crate::ui::UiOptions { keep_sound: labels.map(keep), ..ui_options(config) };
     crate::ui::run(slot, stop, controls, options)
 }
