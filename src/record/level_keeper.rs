@@ -1,5 +1,5 @@
 //! Keeps sound levels: a relay that hands them to a thread of its own, which writes the day's file of each input and removes
-//! those that are too old. **An alarm never waits for the disk:** what it cannot take is left out and counted.
+//! those that are too old. **An alarm never waits for the disk:** what it cannot take is left out, and the log says so once.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
