@@ -41,7 +41,7 @@ pub struct LevelSource {
 
 /// A day's file: which day, and where.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LevelDay {
+pub struct DayFile {
     /// In UTC.
     pub day: Date,
     /// The file.
@@ -78,13 +78,13 @@ pub fn inputs(dir: &Path) -> io::Result<Vec<String>> {
 ///
 /// # Errors
 /// Where the folder cannot be read.
-pub fn days(dir: &Path, input: &str) -> io::Result<Vec<LevelDay>> {
+pub fn days(dir: &Path, input: &str) -> io::Result<Vec<DayFile>> {
     let mut days = Vec::new();
     for entry in std::fs::read_dir(dir.join(FOLDER).join(input))? {
         let path = entry?.path();
         let stem = path.file_stem().and_then(|stem| stem.to_str());
         let day = stem.filter(|_| path.extension().is_some_and(|e| e == EXTENSION)).and_then(|stem| stem.parse().ok());
-        days.extend(day.map(|day| LevelDay { day, path: path.clone() }));
+        days.extend(day.map(|day| DayFile { day, path: path.clone() }));
     }
     days.sort_unstable();
     Ok(days)
@@ -232,7 +232,7 @@ mod tests {
         // −5.0 + 5.0: nothing is 0.
         assert!((found[3601].unwrap().lceq_db - 0.01).abs() < 1e-6);
         assert_eq!(inputs(dir.path()).unwrap(), ["yard"]);
-        assert_eq!(days(dir.path(), "yard").unwrap(), [LevelDay { day, path }]);
+        assert_eq!(days(dir.path(), "yard").unwrap(), [DayFile { day, path }]);
     }
 
     #[test]

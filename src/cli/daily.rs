@@ -4,6 +4,8 @@ mod figures;
 mod html;
 mod text;
 
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
@@ -13,6 +15,7 @@ use jiff::civil::Date;
 use figures::{Daily, input, labels};
 
 use super::level_day::{level_days, span_of};
+use super::review::made_file::write_whole;
 use super::{Globals, output};
 use crate::archive::glance::holds_events;
 use crate::archive::{Filter, Index, Page, Row};
@@ -51,17 +54,10 @@ pub(super) fn run(args: &Args, globals: &Globals) -> Result<()> {
     globals.start_log()?;
     let zone = local_zone();
     let day = args.day.unwrap_or_else(|| Timestamp::now().to_zoned(zone.clone()).date());
-    let (from, to) = span_of(day, &zone)
-        .ok_or_else(|| Error::usage(format!("{day} is no day that a monitor can have heard; give another one")))?;
+    let (from, to) =
+        span_of(day, &zone).ok_or_else(|| Error::usage(format!("{day} is outside the calendar; give another day")))?;
     let during = |row: &Row| (from..to).contains(&row.onset.as_second());
-    let levels = level_days(&args.dir, Some(day)).map_err(|e| {
-        output::io_error(
-            ErrorKind::Input,
-            &format!("cannot read levels in {}", args.dir.display()),
-            "check the folder",
-            e,
-        )
-    })?;
+    let levels = level_days(&args.dir, Some(day))?;
     let rows: Vec<Row> = events(args, from, to)?.into_iter().filter(during).collect();
     if rows.is_empty() && levels.is_empty() {
         return Err(Error::input(format!(
@@ -77,8 +73,17 @@ pub(super) fn run(args: &Args, globals: &Globals) -> Result<()> {
     };
     match &args.html {
         Some(file) => {
-            std::fs::write(file, html::page(&daily)).map_err(|e| {
-                output::io_error(ErrorKind::Output, &format!("cannot write {}", file.display()), "give another file", e)
+            // Whoever may not read the recordings may not read what was made of them.
+            let mode = args.dir.metadata().map_or(0o600, |about| about.mode()) & 0o666;
+            write_whole(mode, file, |out| {
+                out.write_all(html::page(&daily).as_bytes()).map_err(|e| {
+                    output::io_error(
+                        ErrorKind::Output,
+                        &format!("cannot write {}", file.display()),
+                        "give another file",
+                        e,
+                    )
+                })
             })?;
             output::note(&format!("{day} is in {}", file.display()));
             Ok(())
@@ -88,7 +93,7 @@ pub(super) fn run(args: &Args, globals: &Globals) -> Result<()> {
     }
 }
 
-/// The events of the days of UTC that a local day lies in; none where the folder is none that a monitor records in.
+/// Reads the events of the UTC days that overlap the local day; none if the folder holds no recorded event.
 fn events(args: &Args, from: i64, to: i64) -> Result<Vec<Row>> {
     // The index would be a file that is left in the folder.
     if !matches!(holds_events(&args.dir), Ok(true)) {

@@ -7,8 +7,10 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
+use super::output;
 use crate::archive::level_summary::{LevelSummary, Seconds, newest_second, read_seconds};
 use crate::archive::levels::{LevelSource, inputs};
+use crate::error::{ErrorKind, Result};
 use crate::local_zone::local_zone;
 use crate::units::SecondLevels;
 
@@ -35,13 +37,15 @@ pub(super) fn span_of(day: Date, zone: &TimeZone) -> Option<(i64, i64)> {
 /// The day of every input that has levels then; without a `day`, the newest of each.
 ///
 /// # Errors
-/// Where a file cannot be read or is damaged.
-pub(super) fn level_days(dir: &Path, day: Option<Date>) -> io::Result<Vec<LevelDay>> {
-    let mut found = Vec::new();
-    for folder in inputs(dir)? {
-        found.extend(read(dir, &folder, day)?);
-    }
-    Ok(found)
+/// An input error where a file cannot be read or is damaged.
+pub(super) fn level_days(dir: &Path, day: Option<Date>) -> Result<Vec<LevelDay>> {
+    let all = || -> io::Result<Vec<LevelDay>> {
+        let found: io::Result<Vec<_>> = inputs(dir)?.iter().map(|folder| read(dir, folder, day)).collect();
+        Ok(found?.into_iter().flatten().collect())
+    };
+    all().map_err(|e| {
+        output::io_error(ErrorKind::Input, &format!("cannot read levels in {}", dir.display()), "check the folder", e)
+    })
 }
 
 fn read(dir: &Path, folder: &str, day: Option<Date>) -> io::Result<Option<LevelDay>> {

@@ -14,7 +14,7 @@ use by::By;
 use super::level_day::{LevelDay, level_days};
 use super::{Globals, output};
 use crate::archive::level_summary::LevelSummary;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -71,14 +71,7 @@ const COLUMNS: &str = "time,input,calibrated,seconds,laeq_db,lafmax_db,l10_db,l5
 
 pub(super) fn run(args: &Args, globals: &Globals) -> Result<()> {
     globals.start_log()?;
-    let mut found = level_days(&args.dir, args.day).map_err(|e| {
-        output::io_error(
-            ErrorKind::Input,
-            &format!("cannot read levels in {}", args.dir.display()),
-            "check the folder",
-            e,
-        )
-    })?;
+    let mut found = level_days(&args.dir, args.day)?;
     if let Some(name) = &args.source {
         let names: Vec<&str> = found.iter().map(|day| day.source.name.as_str()).collect();
         if !names.is_empty() && !names.contains(&name.as_str()) {

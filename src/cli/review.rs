@@ -1,7 +1,7 @@
 //! `earwitness review`: browse recorded events, hear their evidence, say what they were.
 
 mod export;
-mod made_file;
+pub(super) mod made_file;
 
 use std::path::{Path, PathBuf};
 

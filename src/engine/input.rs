@@ -362,7 +362,7 @@ impl Input {
         self.waiting_secs() + model_rate.secs((self.queue.len() - self.taken) as u64)
     }
 
-    /// The levels of the seconds that have passed since this was asked, if they are measured and there are any.
+    /// Takes the levels measured since the last call, if there are any.
     pub(super) fn take_levels(&mut self) -> Option<LevelsReport> {
         let over = self.intake.take_levels();
         let timed = |(second, levels): (u64, SecondLevels)| TimedLevels {

@@ -64,7 +64,7 @@ impl Intake {
         self.resampler.finish(queue);
     }
 
-    /// The levels of the seconds that have passed since this was asked, with their numbers from the stream's beginning.
+    /// Takes the levels measured since the last call, each second with its number from the stream's beginning.
     pub(super) fn take_levels(&mut self) -> Vec<(u64, SecondLevels)> {
         std::mem::take(&mut self.levels)
     }

@@ -10,6 +10,7 @@ use super::parts::{self, Parts, PartsExplanation};
 use super::relevance_mask::{MaskForm, RelevanceMask};
 use super::{ComponentShare, Explanation, Interpreter, Needs, Segment};
 use crate::model::apnet::{ApnetConfig, ApnetNet, BANDS, DECISION_WEIGHT};
+use crate::model::manifest::APNET_STEP;
 use crate::model::package::Package;
 use crate::units::ClassId;
 use crate::{Error, Result};
@@ -155,14 +156,14 @@ impl Prototypes {
     /// Adds a prototype's sound, `amount` times, where it was found: weighed in each band by how similar it is there.
     fn add(&self, prototype: usize, amount: f32, weights: &mut [f32]) {
         let config = &self.shared.config;
-        let (n_mels, n_bands, step) = (config.n_mels, config.bands(), config.frames / config.steps());
+        let (n_mels, n_bands) = (config.n_mels, config.bands());
         let Some(found) = self.found.get(prototype) else { return };
         let counts = |mel: usize| {
-            let band = (mel / step).min(n_bands - 1);
+            let band = (mel / APNET_STEP).min(n_bands - 1);
             (self.shared.bands[prototype * n_bands + band] * found.in_bands[band]).max(0.0)
         };
         let rows = self.shared.decoded[prototype].chunks_exact(n_mels);
-        let out = weights.chunks_exact_mut(n_mels).skip(found.place * step);
+        let out = weights.chunks_exact_mut(n_mels).skip(found.place * APNET_STEP);
         for (out, row) in out.zip(rows) {
             for (mel, (out, value)) in out.iter_mut().zip(row).enumerate() {
                 *out += amount * counts(mel) * value;

@@ -1,4 +1,4 @@
-//! What the user's own files beside the settings have in common: how they are written, and what is said where that fails.
+//! Writes the user's own files beside the settings, and reports what fails.
 
 use std::fs;
 use std::io;

@@ -26,7 +26,7 @@ const MOST_ALIKE: usize = 99;
 /// How long an end waits for what was handed over. A disk that hangs holds up no longer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What the thread is told.
+/// A message to the thread.
 enum Message {
     /// Levels to write.
     Levels(LevelsReport),
@@ -148,9 +148,10 @@ impl LevelFiles {
     fn place(&self, source: &str, day: Date) -> std::io::Result<(String, PathBuf)> {
         let name = safe_part(source, "input");
         let numbered = (2..=MOST_ALIKE).map(|n| format!("{name}-{n}"));
+        let folder = self.dir.join(FOLDER);
+        make_dirs(&folder, self.private)?;
         for input in std::iter::once(name.clone()).chain(numbered) {
-            make_dirs(&self.dir.join(FOLDER), self.private)?;
-            make_dir(&self.dir.join(FOLDER).join(&input), self.private)?;
+            make_dir(&folder.join(&input), self.private)?;
             let path = day_path(&self.dir, &input, day);
             if !is_of_another(&path, source) {
                 return Ok((input, path));

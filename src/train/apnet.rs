@@ -3,14 +3,14 @@
 
 use std::collections::HashMap;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use rand_chacha::ChaCha8Rng;
 
 use super::beside::{Decider, Heard, Lesson, Terms};
 use super::loss::{binary_cross_entropy, soft_cross_entropy};
 use crate::Result;
 use crate::model::apnet::{ApnetConfig, ApnetNet, BANDS, DECISION_BIAS, DECISION_WEIGHT, Likeness, PROTOTYPES};
-use crate::model::manifest::Activation;
+use crate::model::manifest::{APNET_STEP, Activation};
 use crate::model::tensors::Arrays;
 
 /// What a prototype speaks for its class with at first. A similarity is between 0 and 1, and a logit is to reach some way beyond.
@@ -102,15 +102,17 @@ impl Lesson for ApnetLesson {
     /// Every prototype begins as the loudest part of an example of its class, speaks for that class alone, and counts evenly in
     /// all bands. The paper begins with the centres of a clustering, and as many of each class.
     fn begin(&self, arrays: &mut Arrays, examples: &[(usize, Tensor)]) -> Result<()> {
-        let net = ApnetNet::load(&self.net, arrays)?;
-        let (m, bands, n_classes) = (self.net.n_prototypes, self.net.bands(), self.net.n_classes);
-        let (mut prototypes, mut decision) = (Vec::new(), vec![0.0; n_classes * m]);
-        for (prototype, (class, features)) in examples.iter().cycle().take(m).enumerate() {
-            prototypes.extend(loudest(&net, features)?);
-            decision[class * m + prototype] = FIRST_WEIGHT;
-        }
         if examples.is_empty() {
             return Ok(());
+        }
+        let net = ApnetNet::load(&self.net, arrays)?;
+        let encoded = |(_, features): &(usize, Tensor)| net.encode(&features.unsqueeze(0)?);
+        let maps = examples.iter().map(encoded).collect::<Result<Vec<_>>>()?;
+        let (m, bands, n_classes) = (self.net.n_prototypes, self.net.bands(), self.net.n_classes);
+        let (mut prototypes, mut decision) = (Vec::new(), vec![0.0; n_classes * m]);
+        for (prototype, ((class, features), map)) in examples.iter().zip(&maps).cycle().take(m).enumerate() {
+            prototypes.extend(loudest(&self.net, features, map)?);
+            decision[class * m + prototype] = FIRST_WEIGHT;
         }
         arrays.insert(PROTOTYPES, vec![m, self.net.channels, self.net.steps(), bands], prototypes);
         arrays.insert(BANDS, vec![m, bands], vec![1.0 / bands as f32; m * bands]);
@@ -118,9 +120,8 @@ impl Lesson for ApnetLesson {
         // Sounds of one class are rare: what sounds in general make likely is taken back, so that learning need not begin with it.
         let net = ApnetNet::load(&self.net, arrays)?;
         let mut mean = vec![0.0; n_classes];
-        for (_, features) in examples {
-            let map = net.encode(&features.unsqueeze(0)?)?;
-            let logits = net.decide(&net.compare(&map)?)?.flatten_all()?.to_vec1::<f32>()?;
+        for map in &maps {
+            let logits = net.decide(&net.compare(map)?)?.flatten_all()?.to_vec1::<f32>()?;
             mean.iter_mut().zip(logits).for_each(|(sum, logit)| *sum += logit / examples.len() as f32);
         }
         let rare = -(n_classes as f32 - 1.0).max(1.0).ln();
@@ -135,17 +136,11 @@ impl Lesson for ApnetLesson {
 }
 
 /// The part of a sound's map that is as long as a prototype and has the loudest input, `[channels, steps, bands]`.
-fn loudest(net: &ApnetNet, features: &Tensor) -> Result<Vec<f32>> {
-    let map = net.encode(&features.unsqueeze(0)?)?;
-    let (steps, places) = (net.config().steps(), map.dim(1)?);
+fn loudest(net: &ApnetConfig, features: &Tensor, map: &Tensor) -> Result<Vec<f32>> {
+    let (steps, n_steps) = (net.steps(), map.dim(1)?);
     let levels: Vec<f32> = features.sum(1)?.to_vec1()?;
-    let frames = net.config().frames;
-    let level = |place: usize| -> f32 {
-        let from = place * frames / steps;
-        levels.iter().skip(from).take(frames).sum()
-    };
-    let places = 0..(places + 1).saturating_sub(steps).max(1);
+    let level = |place: usize| -> f32 { levels.iter().skip(place * APNET_STEP).take(net.frames).sum() };
+    let places = 0..(n_steps + 1).saturating_sub(steps).max(1);
     let best = places.max_by(|a, b| level(*a).total_cmp(&level(*b))).unwrap_or(0);
-    let part = map.narrow(1, best, steps)?.squeeze(0)?.permute((2, 0, 1))?;
-    Ok(part.contiguous()?.to_device(&Device::Cpu)?.flatten_all()?.to_vec1()?)
+    Ok(map.narrow(1, best, steps)?.squeeze(0)?.permute((2, 0, 1))?.contiguous()?.flatten_all()?.to_vec1()?)
 }

@@ -32,6 +32,17 @@ pub(super) struct Tagged {
     pub(super) missing: usize,
 }
 
+impl Tagged {
+    /// Adds a recording, or counts it where it is missing.
+    pub(super) fn add(&mut self, recording: Option<PathBuf>, fold: u32, mut targets: Vec<usize>) {
+        targets.sort_unstable();
+        match recording {
+            Some(path) => self.clips.push(ClipMeta { path, fold, targets, foreign: false }),
+            None => self.missing += 1,
+        }
+    }
+}
+
 /// The recording at `listed`, under that name or the same with another extension.
 pub(super) fn with_any_extension(listed: &Path) -> Option<PathBuf> {
     if listed.is_file() {

@@ -54,6 +54,15 @@ impl Table {
         Ok(Self { header, rows })
     }
 
+    /// The index of a column that has to be there; `path` names the file in the error.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn needed(&self, name: &str, path: &Path) -> Result<usize> {
+        self.column(name)
+            .ok_or_else(|| Error::input(format!("{} has no column \"{name}\"; add it to the header", path.display())))
+    }
+
     /// The index of the column called `name`.
     pub(crate) fn column(&self, name: &str) -> Option<usize> {
         self.header.iter().position(|h| h == name)

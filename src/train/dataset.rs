@@ -202,9 +202,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// The index of a column that has to be there.
     fn column(&self, name: &str) -> Result<usize> {
-        self.table.column(name).ok_or_else(|| {
-            Error::input(format!("{} has no column \"{name}\"; add it to the header", self.meta.display()))
-        })
+        self.table.needed(name, self.meta)
     }
 
     /// A non-negative whole number from line `line`.

@@ -43,7 +43,7 @@ pub struct MixtureParams {
 }
 
 /// Writes mixtures of the clips of `set` into `dir`: `audio/FOLD-NUMBER.wav`, and `meta/mixtures.csv` with one 0/1 column a
-/// label. The same parameters give the same bytes. `progress` is told how many are done and how many there are.
+/// label. The same parameters give the same bytes. Calls `progress` with how many are done and how many there are in all.
 ///
 /// # Errors
 /// A usage error where nothing is to be made, a fold does not exist or has too few labels, or `dir` holds a data set; an input

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::clip_meta::{ClipMeta, Tagged, with_any_extension};
+use super::clip_meta::{Tagged, with_any_extension};
 use super::csv::Table;
 use crate::checked_file::{self, Links};
 use crate::error::{Error, Result};
@@ -34,10 +34,7 @@ pub(super) fn open(dir: &Path) -> Result<Option<Tagged>> {
         return Ok(None);
     }
     let table = Table::read(&path)?;
-    let column = |name: &str| {
-        let missing = || Error::input(format!("{} has no column \"{name}\"; is it OpenMIC's?", path.display()));
-        table.column(name).ok_or_else(missing)
-    };
+    let column = |name: &str| table.needed(name, &path);
     let [key, instrument, relevance] = [column("sample_key")?, column("instrument")?, column("relevance")?];
     let labels: BTreeSet<&str> = table.rows.iter().map(|(_, row)| row[instrument].as_str()).collect();
     let labels: Vec<&str> = labels.into_iter().collect();
@@ -53,14 +50,11 @@ pub(super) fn open(dir: &Path) -> Result<Option<Tagged>> {
     }
     let test = test_keys(dir)?;
     let mut found = Tagged { labels: labels.iter().map(|l| (*l).to_owned()).collect(), ..Tagged::default() };
-    for (key, mut targets) in heard {
-        targets.sort_unstable();
+    for (key, targets) in heard {
         let folder: String = key.chars().take(FOLDER_CHARS).collect();
         let fold = 1 + u32::from(test.contains(key));
-        match with_any_extension(&dir.join("audio").join(folder).join(format!("{key}.ogg"))) {
-            Some(path) => found.clips.push(ClipMeta { path, fold, targets, foreign: false }),
-            None => found.missing += 1,
-        }
+        let recording = with_any_extension(&dir.join("audio").join(folder).join(format!("{key}.ogg")));
+        found.add(recording, fold, targets);
     }
     Ok(Some(found))
 }

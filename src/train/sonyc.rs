@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::clip_meta::{ClipMeta, Tagged, with_any_extension};
+use super::clip_meta::{Tagged, with_any_extension};
 use super::csv::Table;
 use crate::error::{Error, Result};
 
@@ -30,10 +30,7 @@ pub(super) fn open(dir: &Path) -> Result<Option<Tagged>> {
         return Ok(None);
     }
     let table = Table::read(&path)?;
-    let column = |name: &str| {
-        let missing = || Error::input(format!("{} has no column \"{name}\"; is it SONYC-UST's?", path.display()));
-        table.column(name).ok_or_else(missing)
-    };
+    let column = |name: &str| table.needed(name, &path);
     let [split, file, annotator] = [column("split")?, column("audio_filename")?, column("annotator_id")?];
     let classes: Vec<(usize, &str)> =
         table.header.iter().enumerate().filter_map(|(at, name)| Some((at, coarse(name)?))).collect();
@@ -59,12 +56,8 @@ pub(super) fn open(dir: &Path) -> Result<Option<Tagged>> {
     }
     let mut found =
         Tagged { labels: classes.iter().map(|(_, name)| (*name).to_owned()).collect(), ..Tagged::default() };
-    for ((fold, name), mut targets) in heard {
-        targets.sort_unstable();
-        match recording(dir, SPLITS[fold], name) {
-            Some(path) => found.clips.push(ClipMeta { path, fold: fold as u32 + 1, targets, foreign: false }),
-            None => found.missing += 1,
-        }
+    for ((fold, name), targets) in heard {
+        found.add(recording(dir, SPLITS[fold], name), fold as u32 + 1, targets);
     }
     Ok(Some(found))
 }

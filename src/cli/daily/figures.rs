@@ -25,6 +25,13 @@ pub(super) struct Daily {
     pub(super) inputs: Vec<Input>,
 }
 
+impl Daily {
+    /// The most events that a label has in an hour, at least 1.
+    pub(super) fn most(&self) -> usize {
+        self.events.iter().flat_map(|label| label.by_hour).max().unwrap_or(1).max(1)
+    }
+}
+
 /// Events of a label.
 #[derive(Debug, Serialize)]
 pub(super) struct Label {

@@ -12,7 +12,7 @@ td.n{text-align:right}svg{display:block;width:100%;min-width:12rem;height:1.4rem
 
 /// The page.
 pub(super) fn page(daily: &Daily) -> String {
-    let most = daily.events.iter().flat_map(|label| label.by_hour).max().unwrap_or(1);
+    let most = daily.most();
     let labels: String = daily.events.iter().map(|label| row(label, most)).collect();
     let table = if labels.is_empty() {
         String::new()
@@ -38,7 +38,7 @@ fn row(label: &Label, most: usize) -> String {
     let Label { n, wrong, first, last, .. } = label;
     let mut bars = String::new();
     for (hour, count) in label.by_hour.iter().enumerate().filter(|(_, count)| **count > 0) {
-        let height = 20.0 * *count as f64 / most.max(1) as f64;
+        let height = 20.0 * *count as f64 / most as f64;
         // Writing to a String cannot fail.
         let _ = write!(
             bars,
@@ -66,7 +66,7 @@ fn input(input: &Input) -> String {
     )
 }
 
-/// Text that is no markup.
+/// Text, with what HTML would take for markup escaped.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -15,7 +15,7 @@ pub(super) fn text(daily: &Daily) -> String {
     let events = if daily.n_events == 1 { "event" } else { "events" };
     let mut text = format!("{}: {} {events}\n", daily.day, daily.n_events);
     if !daily.events.is_empty() {
-        let most = daily.events.iter().flat_map(|label| label.by_hour).max().unwrap_or(1);
+        let most = daily.most();
         let header = ["label", "events", "wrong", "first", "last", "0     6     12    18"].map(str::to_owned).to_vec();
         let rows: Vec<Vec<String>> =
             std::iter::once(header).chain(daily.events.iter().map(|label| row(label, most))).collect();
@@ -40,7 +40,7 @@ fn row(label: &Label, most: usize) -> Vec<String> {
 
 /// A block for each hour; a dot where nothing was.
 fn strip(by_hour: &[usize], most: usize) -> String {
-    let drawn = |n: &usize| if *n == 0 { '·' } else { block(*n as f64 / most.max(1) as f64) };
+    let drawn = |n: &usize| if *n == 0 { '·' } else { block(*n as f64 / most as f64) };
     by_hour.iter().map(drawn).collect()
 }
 

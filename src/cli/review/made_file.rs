@@ -24,7 +24,7 @@ pub(super) fn readers(index: &Index, newest: Option<&str>) -> u32 {
 }
 
 /// Writes `file` with the rights `mode`, so that it is whole or not there; gives its length in bytes.
-pub(super) fn write_whole(
+pub(in crate::cli) fn write_whole(
     mode: u32,
     file: &Path,
     write: impl FnOnce(&mut BufWriter<&mut File>) -> Result<()>,
