@@ -11,6 +11,8 @@ pub mod dsp;
 pub mod engine;
 pub mod error;
 pub mod eval;
+#[cfg(feature = "net")]
+mod http;
 pub mod interpret;
 pub mod local_zone;
 pub mod media;
@@ -26,5 +28,6 @@ pub mod tune;
 #[cfg(feature = "tui")]
 pub mod ui;
 pub mod units;
+pub mod web;
 
 pub use error::{Error, ErrorKind, Result};

@@ -18,6 +18,7 @@ mod learn;
 mod left_out;
 mod level_day;
 mod levels;
+mod live_page;
 mod logging;
 mod man;
 mod methods;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crossbeam::channel::Receiver;
 
 use super::inputs::{self, Inputs};
+use super::live_page;
 use super::outlet::Outlet;
 use super::outside::Outside;
 use super::reload::Reload;
@@ -22,7 +23,7 @@ use crate::config::{Config, Loaded, UiMode};
 use crate::engine::controls::Controls;
 use crate::engine::inference::{DeviceChoice, Inference};
 use crate::engine::report::ModelRef;
-use crate::engine::snapshot::SnapshotSlot;
+use crate::engine::snapshot_slot::SnapshotSlot;
 use crate::engine::worker::{MonitorOptions, Worker};
 use crate::error::{Error, Result};
 use crate::interpret::methods;
@@ -118,6 +119,8 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     };
     let (worker, _playback) = outlet.listen(worker)?;
     let mut outside = Outside::start(config, &sinks, worker.progress())?;
+    let slot = Arc::new(SnapshotSlot::default());
+    let web = live_page::start(config, (&package, method), &worker, &slot, &told)?;
     let (summary, total) = Summary::new(Arc::clone(&told));
     let mut relays = outside.relays();
     if several_recordings || ui == UiMode::Tui {
@@ -128,7 +131,6 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
         relays.push(Box::new(LevelKeeper::spawn(record.dir.as_path(), record.max_age_days, record.private)?));
     }
     let recorder = recorder(config, reload::store_options(config, &surroundings.model, &labels), ui, &outside, relays)?;
-    let slot = Arc::new(SnapshotSlot::default());
     let controls = worker.controls();
     let name = package.manifest().name.clone();
     let mut hang_ups = match ui {
@@ -136,7 +138,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
         _ => Some(Reload::watch(flags, globals, config.clone(), (name, labels), Arc::clone(&controls), &recorder)?),
     };
     let thread = worker.spawn(recorder.reports(), Arc::clone(&slot), Arc::clone(&stop))?;
-    if ui == UiMode::Tui {
+    if ui == UiMode::Tui || web {
         show_notices(recorder.notices(), Arc::clone(&slot))?;
     }
     let screen = if ui == UiMode::Tui {

@@ -203,6 +203,12 @@ pub struct SettingsArgs {
     /// Serve Prometheus metrics at this address, as in 127.0.0.1:9557, under /metrics
     #[arg(long, value_name = "ADDRESS", env = "EARWITNESS_METRICS", help_heading = "What comes out")]
     pub metrics: Option<String>,
+    /// Serve a live page at this address, as in 127.0.0.1:8787, for a browser: waterfall, labels, events and their sounds
+    #[arg(long, value_name = "ADDRESS", env = "EARWITNESS_WEB", help_heading = "What comes out")]
+    pub web: Option<String>,
+    /// File that holds the token (16 letters or more) that changes things on the live page, and opens it from other machines
+    #[arg(long, value_name = "FILE", env = "EARWITNESS_WEB_TOKEN_FILE", help_heading = "What comes out")]
+    pub web_token_file: Option<String>,
     /// Also report an event as soon as it begins, in a line of type "onset"
     #[arg(
         long,
@@ -325,6 +331,8 @@ impl SettingsArgs {
         record.levels = self.levels;
         record.min_free_bytes = self.min_free_bytes;
         layer.metrics.listen.clone_from(&self.metrics);
+        layer.web.listen.clone_from(&self.web);
+        layer.web.token_file.clone_from(&self.web_token_file);
         layer.ui.color = self.color;
         layer.ui.theme = self.theme;
         layer.ui.mouse = self.mouse;

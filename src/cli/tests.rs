@@ -118,6 +118,8 @@ const ALL_SETTINGS: &[&str] = &[
     "--max-age-days=30",
     "--min-free-bytes=1GB",
     "--metrics=127.0.0.1:9557",
+    "--web=127.0.0.1:8787",
+    "--web-token-file=web.token",
     "--onsets",
     "--color=never",
     "--theme=safe",
@@ -171,6 +173,7 @@ fn every_flag_reaches_its_setting() {
     assert_eq!(q.what, QuietMode::Events);
     assert_eq!((config.record.dir.to_string().as_str(), m.onsets, m.reasons), ("events", true, true));
     assert_eq!(config.metrics.listen, "127.0.0.1:9557");
+    assert_eq!((&*config.web.listen, &*config.web.token_file), ("127.0.0.1:8787", "web.token"));
     assert_eq!((config.ui.color, config.ui.ascii, config.ui.exit_on_end), (ColorMode::Never, true, true));
     assert_eq!((config.ui.theme, config.ui.mouse), (ThemeChoice::Safe, true));
 }

@@ -6,6 +6,7 @@ use super::settings::Config;
 use super::values::LogTo;
 use crate::sinks::options::Fault;
 use crate::toml_text::BadValue;
+use crate::web::WebOptions;
 
 impl Config {
     /// The first setting about who is told that cannot be used.
@@ -17,6 +18,14 @@ impl Config {
         if !listen.is_empty() && listen.to_socket_addrs().is_err() {
             let remedy = "give an address and a port, as in \"127.0.0.1:9557\", or nothing";
             return Some(BadValue::new("metrics.listen", format!("{listen:?}"), remedy));
+        }
+        let web = WebOptions { listen: self.web.listen.clone(), token: String::new() };
+        if !web.listen.is_empty()
+            && let Some((key, remedy)) = web.fault()
+            // The token itself is read when it is used.
+            && (self.web.token_file.is_empty() || web.addresses().is_empty())
+        {
+            return Some(BadValue::new(format!("web.{key}"), format!("{:?}", web.listen), remedy));
         }
         if !self.mqtt.host.is_empty()
             && let Some(fault) = self.mqtt.options().fault()

@@ -24,8 +24,8 @@ pub use os_text::OsText;
 pub use settings::{
     ClassConfig, Classes, Config, ConfigLayer, DetectorConfig, DetectorLayer, ExecConfig, ExecLayer, Groups,
     InputConfig, InputLayer, LogConfig, LogLayer, MetricsConfig, MetricsLayer, MonitorConfig, MonitorLayer, MqttConfig,
-    MqttLayer, QuietConfig, QuietLayer, RecordConfig, RecordLayer, SinkSurroundings, UiConfig, UiLayer, WebhookConfig,
-    WebhookLayer,
+    MqttLayer, QuietConfig, QuietLayer, RecordConfig, RecordLayer, SinkSurroundings, UiConfig, UiLayer, WebConfig,
+    WebLayer, WebhookConfig, WebhookLayer,
 };
 pub use values::{ColorMode, KeepMode, LogLevel, LogTo, QuietMode, SpeechMode, TellWhen, ThemeChoice, UiMode};
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::settings::{
     ABOUT_GROUPS, ClassConfig, Config, DetectorConfig, Entry, ExecConfig, InputConfig, LogConfig, MetricsConfig,
-    MonitorConfig, MqttConfig, QuietConfig, RecordConfig, UiConfig, WebhookConfig,
+    MonitorConfig, MqttConfig, QuietConfig, RecordConfig, UiConfig, WebConfig, WebhookConfig,
 };
 use crate::error::{Error, Result};
 
@@ -19,13 +19,14 @@ impl Config {
     /// # Errors
     /// [`crate::ErrorKind::Bug`] if a value cannot be written as TOML.
     pub fn to_toml(&self) -> Result<String> {
-        let sections: [(&str, &[&str], Vec<Entry>); 8] = [
+        let sections: [(&str, &[&str], Vec<Entry>); 9] = [
             ("monitor", MonitorConfig::ABOUT, self.monitor.entries()),
             ("detector", DetectorConfig::ABOUT, self.detector.entries()),
             ("quiet", QuietConfig::ABOUT, self.quiet.entries()),
             ("record", RecordConfig::ABOUT, self.record.entries()),
             ("mqtt", MqttConfig::ABOUT, self.mqtt.entries()),
             ("metrics", MetricsConfig::ABOUT, self.metrics.entries()),
+            ("web", WebConfig::ABOUT, self.web.entries()),
             ("ui", UiConfig::ABOUT, self.ui.entries()),
             ("log", LogConfig::ABOUT, self.log.entries()),
         ];

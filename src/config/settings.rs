@@ -17,6 +17,7 @@ mod classes;
 mod quiet;
 mod sink_options;
 mod sinks;
+mod web;
 
 pub(in crate::config) use classes::ABOUT_GROUPS;
 pub use classes::{ClassConfig, Classes, Groups};
@@ -26,6 +27,7 @@ pub use sink_options::SinkSurroundings;
 pub use sinks::{
     ExecConfig, ExecLayer, MetricsConfig, MetricsLayer, MqttConfig, MqttLayer, WebhookConfig, WebhookLayer,
 };
+pub use web::{WebConfig, WebLayer};
 
 /// The settings of a run, checked.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -52,6 +54,8 @@ pub struct Config {
     pub exec: Vec<ExecConfig>,
     /// See [`MetricsConfig`].
     pub metrics: MetricsConfig,
+    /// See [`WebConfig`].
+    pub web: WebConfig,
     /// See [`UiConfig`].
     pub ui: UiConfig,
     /// See [`LogConfig`].
@@ -84,6 +88,8 @@ pub struct ConfigLayer {
     pub exec: Option<Vec<ExecLayer>>,
     /// See [`MetricsConfig`].
     pub metrics: MetricsLayer,
+    /// See [`WebConfig`].
+    pub web: WebLayer,
     /// See [`UiConfig`].
     pub ui: UiLayer,
     /// See [`LogConfig`].
@@ -112,6 +118,7 @@ impl ConfigLayer {
             config.exec = execs.into_iter().map(ExecLayer::config).collect();
         }
         self.metrics.put_onto(&mut config.metrics);
+        self.web.put_onto(&mut config.web);
         self.ui.put_onto(&mut config.ui);
         self.log.put_onto(&mut config.log);
     }

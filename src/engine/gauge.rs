@@ -26,6 +26,7 @@ pub(super) struct Gauge {
     marks: VecDeque<(f64, f64)>,
     told: Instant,
     snapshot: Option<Instant>,
+    watched: Option<Instant>,
     events: VecDeque<Arc<EventSummary>>,
     /// Time from sound to event of the newest events, in seconds.
     latencies: VecDeque<f64>,
@@ -40,6 +41,7 @@ impl Gauge {
             marks: VecDeque::from([(0.0, 0.0)]),
             told: now,
             snapshot: None,
+            watched: None,
             events: VecDeque::new(),
             latencies: VecDeque::new(),
         }
@@ -90,11 +92,12 @@ impl Gauge {
 
     /// Whether the last snapshot is older than `every`; the next one then counts as made.
     pub(super) fn snapshot_due(&mut self, every: Duration) -> bool {
-        let due = self.snapshot.is_none_or(|last| last.elapsed() >= every);
-        if due {
-            self.snapshot = Some(Instant::now());
-        }
-        due
+        is_due(&mut self.snapshot, every)
+    }
+
+    /// The same of snapshots for those who look from elsewhere.
+    pub(super) fn watched_due(&mut self, every: Duration) -> bool {
+        is_due(&mut self.watched, every)
     }
 
     /// Time from sound to event; none before the first.
@@ -114,6 +117,15 @@ impl Gauge {
         self.events.push_front(Arc::new(EventSummary { event: event.clone(), dir: None }));
         self.events.truncate(MAX_EVENTS);
     }
+}
+
+/// Whether `last` is longer ago than `every`; it is now, then.
+fn is_due(last: &mut Option<Instant>, every: Duration) -> bool {
+    let due = last.is_none_or(|last| last.elapsed() >= every);
+    if due {
+        *last = Some(Instant::now());
+    }
+    due
 }
 
 impl Gauge {

@@ -18,11 +18,38 @@ use crate::units::{ClassId, SamplePos, SampleRate};
 /// the capture device and the buffer of the playback. Computing has a stride: as much as it can have without falling back.
 const WORKER_SECS: f64 = 0.3;
 
+/// Where a listener's sound goes.
+pub trait Destination {
+    /// The rate that it wants.
+    fn rate(&self) -> SampleRate;
+
+    /// Takes what was heard and what the classifier heard of it, of one length; the first sample is at `position` of the
+    /// stream, counted at the destination's rate. What does not fit is lost. Never blocks.
+    fn push(&mut self, position: u64, input: &[f32], interpretation: &[f32]);
+
+    /// Nothing comes until the next push.
+    fn close(&mut self);
+}
+
+impl Destination for PlaybackPush {
+    fn rate(&self) -> SampleRate {
+        self.rate()
+    }
+
+    fn push(&mut self, position: u64, input: &[f32], interpretation: &[f32]) {
+        self.push(position, input, interpretation);
+    }
+
+    fn close(&mut self) {
+        self.close();
+    }
+}
+
 /// Renders what is let through of one input, and the input beside it.
-pub struct Listener {
+pub struct Listener<D = PlaybackPush> {
     geometry: Geometry,
     model_rate: SampleRate,
-    push: PlaybackPush,
+    push: D,
     renderer: Renderer,
     input: Path,
     interpretation: Path,
@@ -39,27 +66,6 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// A listener at the beginning of a stream, heard through `push` at its rate.
-    ///
-    /// # Errors
-    /// As [`StreamingResampler::new`] and [`Renderer::new`].
-    pub fn new(geometry: &Geometry, model_rate: SampleRate, push: PlaybackPush) -> Result<Self> {
-        let rate = push.rate();
-        Ok(Self {
-            geometry: *geometry,
-            model_rate,
-            renderer: Renderer::new(geometry)?,
-            input: Path::new(model_rate, rate)?,
-            interpretation: Path::new(model_rate, rate)?,
-            push,
-            origin: None,
-            next_frame: 0,
-            rendered: 0,
-            position: 0,
-            choices: VecDeque::new(),
-        })
-    }
-
     /// Delay from a sound to its being heard, in seconds, without what the devices themselves add: the lookahead, a stride
     /// and a window until the mask is final, the resampler and the limiter, and for the worker a stride of computing and
     /// 0.3 s for the rest. A function of its arguments alone: it never changes while a monitor runs.
@@ -81,6 +87,29 @@ impl Listener {
     pub fn ring(geometry: &Geometry, model_rate: SampleRate, output_rate: SampleRate) -> (PlaybackPush, PlaybackPull) {
         let delay = output_rate.samples(Self::delay_secs(geometry, model_rate, output_rate));
         playback_ring(output_rate, delay, usize::try_from(2 * delay).unwrap_or(usize::MAX))
+    }
+}
+
+impl<D: Destination> Listener<D> {
+    /// A listener at the beginning of a stream, heard through `push` at its rate.
+    ///
+    /// # Errors
+    /// As [`StreamingResampler::new`] and [`Renderer::new`].
+    pub fn new(geometry: &Geometry, model_rate: SampleRate, push: D) -> Result<Self> {
+        let rate = push.rate();
+        Ok(Self {
+            geometry: *geometry,
+            model_rate,
+            renderer: Renderer::new(geometry)?,
+            input: Path::new(model_rate, rate)?,
+            interpretation: Path::new(model_rate, rate)?,
+            push,
+            origin: None,
+            next_frame: 0,
+            rendered: 0,
+            position: 0,
+            choices: VecDeque::new(),
+        })
     }
 
     /// To be called after each stride: renders the frames whose masks have become final. `origin` is where the stretch that
@@ -129,9 +158,9 @@ impl Listener {
         self.origin = None;
     }
 
-    /// The ring's half: mode, counters, rate and delay.
+    /// Where the sound goes; of a ring's half: mode, counters, rate and delay.
     #[must_use]
-    pub const fn push(&self) -> &PlaybackPush {
+    pub const fn push(&self) -> &D {
         &self.push
     }
 

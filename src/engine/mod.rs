@@ -2,10 +2,12 @@
 
 mod audible;
 mod begun;
+pub mod broadcast;
 pub mod clips;
 pub mod controls;
 pub mod detector;
 mod ears;
+mod elsewhere;
 mod event_ids;
 mod evidence;
 mod explainer;
@@ -47,6 +49,7 @@ mod segment_work;
 pub mod shedding;
 mod showing;
 pub mod snapshot;
+pub mod snapshot_slot;
 pub mod speech;
 mod stillness;
 pub mod stride_level;

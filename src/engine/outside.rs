@@ -6,7 +6,7 @@ use std::time::Duration;
 use crossbeam::channel::Sender;
 
 use super::report::Report;
-use super::snapshot::SnapshotSlot;
+use super::snapshot_slot::SnapshotSlot;
 
 /// How long to wait where nothing has come.
 pub(super) const NAP: Duration = Duration::from_millis(3);

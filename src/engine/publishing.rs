@@ -15,13 +15,14 @@ const TAKEN_SECS: f64 = 5.0;
 impl Worker {
     /// Shows the state as it is now, of the input that is looked at; nothing before one is open.
     pub(super) fn publish(&self, outside: &Outside<'_>) {
-        if let Some(snapshot) = self.snapshot() {
+        if let Some(snapshot) = self.snapshot(self.controls.focus()) {
             outside.slot.publish(snapshot);
         }
     }
 
-    fn snapshot(&self) -> Option<Snapshot> {
-        let focus = self.controls.focus().min(self.inputs.len().checked_sub(1)?);
+    /// The state as it is now, of the input of that index, or of the last; none before one is open.
+    pub(super) fn snapshot(&self, index: usize) -> Option<Snapshot> {
+        let focus = index.min(self.inputs.len().checked_sub(1)?);
         let input = self.inputs.get(focus)?;
         let pipeline = &input.pipeline;
         let params = pipeline.params();

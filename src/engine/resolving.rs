@@ -25,7 +25,8 @@ impl Worker {
     pub(super) fn resolve(&mut self, due: &[usize], waited: &mut Duration, outside: &Outside<'_>) -> Result<()> {
         let shown = self.controls.focus().min(self.inputs.len().saturating_sub(1));
         let (inputs, snapshots) = (&mut self.inputs, self.options.snapshots);
-        due.iter().for_each(|i| inputs[*i].pipeline.set_shown(snapshots && *i == shown));
+        let watched = outside.slot.watched();
+        due.iter().for_each(|i| inputs[*i].pipeline.set_shown(snapshots && *i == shown || watched.contains(i)));
         for (index, heard) in due.iter().zip(self.hear_segments(due)?) {
             let mut found = Vec::new();
             let done = self.take(*index, heard, &mut found);
@@ -111,11 +112,14 @@ impl Worker {
         let Self { inputs, inference, options, live, lanes, .. } = self;
         let lag_secs = if options.fast { 0.0 } else { inputs[index].lag_secs() };
         let done = inputs[index].pipeline.resolve(inference, classified, explanation, lag_secs, found);
-        let Some(live) = live.as_mut().filter(|_| listened_to) else { return done };
         // To whoever listens, a lane is one stream.
         let secs_before = lanes.get(inputs[index].lane).map_or(0.0, |lane| lane.secs_before);
         let pipeline = &inputs[index].pipeline;
         let origin = pipeline.origin().plus(pipeline.params().clock.sample_rate.samples(secs_before));
-        done.and(live.listener.stride(pipeline.history(), origin, &pipeline.open_classes()))
+        let played = match live.as_mut().filter(|_| listened_to) {
+            Some(live) => live.listener.stride(pipeline.history(), origin, &pipeline.open_classes()),
+            None => Ok(()),
+        };
+        done.and(played).and(self.broadcast(index, origin))
     }
 }

@@ -114,6 +114,7 @@ impl Worker {
         if self.options.snapshots && self.gauge.snapshot_due(SNAPSHOT_EVERY) {
             self.publish(outside);
         }
+        self.publish_watched(outside);
         Ok(())
     }
 

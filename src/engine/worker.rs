@@ -5,6 +5,7 @@
 //! snapshot slot. Positions are counted in samples of each source, gaps included; no number here depends on when a sample was
 //! processed, but for load and lag.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam::channel::Sender;
 
+use super::broadcast::{BroadcastPush, Broadcasts};
 use super::controls::{Change, Controls, Settings};
 use super::explainer::Explainer;
 use super::gauge::Gauge;
@@ -19,11 +21,12 @@ use super::history::Geometry;
 use super::inference::Inference;
 use super::input::{Ended, Input};
 use super::lane::{Lane, LaneState};
+use super::listen::Listener;
 use super::outside::{NAP, Outside};
 use super::progress::Progress;
 use super::report::{ListenReport, Report, StartReport, StopReport};
 use super::shedding::{Governor, ShedLevel};
-use super::snapshot::SnapshotSlot;
+use super::snapshot_slot::SnapshotSlot;
 use crate::audio::source::Capture;
 use crate::units::SampleRate;
 use crate::{Error, Result};
@@ -43,6 +46,9 @@ pub struct Worker {
     progress: Arc<Progress>,
     governor: Governor,
     pub(super) live: Option<LiveListening>,
+    /// What is heard from elsewhere, and who renders it, by the inputs' indices.
+    pub(super) broadcasts: Arc<Broadcasts>,
+    pub(super) broadcast: BTreeMap<usize, Listener<BroadcastPush>>,
     /// The lane whose first input is played, and the rate that its positions are told in; none before an input is open.
     listened: Option<(usize, SampleRate)>,
     pub(super) explainer: Option<Explainer>,
@@ -85,6 +91,8 @@ impl Worker {
             governor: Governor::new(options.ring_secs),
             options,
             live: None,
+            broadcasts: Arc::default(),
+            broadcast: BTreeMap::new(),
             listened,
             explainer: None,
             explained_by: None,
@@ -120,6 +128,30 @@ impl Worker {
     #[must_use]
     pub fn controls(&self) -> Arc<Controls> {
         Arc::clone(&self.controls)
+    }
+
+    /// The names of the inputs that are open.
+    #[must_use]
+    pub fn input_names(&self) -> Vec<String> {
+        self.inputs.iter().map(|input| input.pipeline.params().source.clone()).collect()
+    }
+
+    /// The rate at which it hears: the model's.
+    #[must_use]
+    pub fn sample_rate(&self) -> SampleRate {
+        self.inference.classifier().front_end().sample_rate
+    }
+
+    /// How many classes it listens for.
+    #[must_use]
+    pub fn n_classes(&self) -> usize {
+        self.options.detector.n_classes()
+    }
+
+    /// Where its inputs can be heard from elsewhere.
+    #[must_use]
+    pub fn broadcasts(&self) -> Arc<Broadcasts> {
+        Arc::clone(&self.broadcasts)
     }
 
     /// Its sign of life.
@@ -178,6 +210,7 @@ impl Worker {
                 outside.stop.store(true, Ordering::Relaxed);
             }
         }
+        self.publish_last(&outside);
         match failure.or(broken) {
             Some(e) => Err(e),
             None => Ok(self.inputs.iter().map(|input| self.stop_report(input)).collect()),

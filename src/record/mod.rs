@@ -45,3 +45,4 @@ pub use recorder::{Recorder, RecorderOptions};
 pub use relay::{Relay, SinkState};
 pub use retention::Limits;
 pub use store::{RecordingState, Store, StoreOptions};
+pub(crate) use wire::{local_offset, rfc3339, rounded};

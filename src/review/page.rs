@@ -25,11 +25,15 @@ use crate::error::{Error, Result};
 use crate::units::EvidenceVerdict;
 
 const TEMPLATE: &str = include_str!("page/page.html");
-const STYLE: &str = include_str!("page/page.css");
+const STYLE: &str = concat!(include_str!("../page_parts/look.css"), include_str!("page/page.css"));
 /// In this order: what a part does when it is read uses earlier ones.
-const SCRIPTS: [&str; 8] = [
+const SCRIPTS: [&str; 12] = [
+    include_str!("../page_parts/make.js"),
+    include_str!("../page_parts/player.js"),
+    include_str!("../page_parts/evidence.js"),
+    include_str!("../page_parts/reading.js"),
+    include_str!("../page_parts/help.js"),
     include_str!("page/base.js"),
-    include_str!("page/player.js"),
     include_str!("page/listen.js"),
     include_str!("page/guess.js"),
     include_str!("page/list.js"),

@@ -1,9 +1,7 @@
 //! The endpoint that Prometheus reads, and the text it gets.
 
-use std::collections::VecDeque;
 use std::fmt::Error as FmtError;
 use std::net::TcpListener;
-use std::thread::Builder;
 use std::time::Duration;
 
 use axum::Router;
@@ -11,36 +9,24 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::exemplar::Exemplar;
 use prometheus_client::registry::Registry;
-use tokio::task::AbortHandle;
 
 use super::metrics::{Heard, InputFigures, Metrics};
 use crate::engine::health::Health;
 use crate::engine::report::StatusReport;
 use crate::error::{Error, Result};
+use crate::http::{self, Bounds};
 use crate::record::SinkState;
 
 /// What the text is: the OpenMetrics format.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Connections at a time.
-const MAX_CONNECTIONS: usize = 16;
-
-/// How long a client may take to send the header of a request, …
-const HEADER_PATIENCE: Duration = Duration::from_secs(5);
-
-/// … and how long a connection may last. Whoever scrapes comes back.
-const CONNECTION_PATIENCE: Duration = Duration::from_secs(120);
-
-/// The pause after a connection could not be accepted.
-const PAUSE: Duration = Duration::from_millis(200);
+/// Whoever scrapes comes back.
+const BOUNDS: Bounds = Bounds { connections: 16, patience: Some(Duration::from_secs(120)) };
 
 /// Levels are told as no lower than this, so that digital silence can be drawn.
 const FLOOR_DBFS: f32 = -200.0;
@@ -60,51 +46,10 @@ pub(super) fn serve(metrics: Metrics, address: &str) -> Result<()> {
         .with_source(e)
     };
     let listener = TcpListener::bind(address).map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let mut registry = Registry::default();
     registry.register_collector(Box::new(metrics));
     let app = Router::new().route("/metrics", get(text)).with_state(std::sync::Arc::new(registry));
-    let body = move || {
-        let served = runtime.block_on(async move {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            answer_all(&listener, app).await;
-            Ok::<(), std::io::Error>(())
-        });
-        if let Err(e) = served {
-            tracing::error!("the figures for Prometheus are no longer served ({e}); restart the monitor");
-        }
-    };
-    Builder::new().name("metrics".to_owned()).spawn(body).map_err(failed)?;
-    Ok(())
-}
-
-/// Answers whoever connects. There are never more than [`MAX_CONNECTIONS`]: a further one ends the oldest, so that clients that
-/// say nothing keep neither the descriptors that recording needs nor the figures from whoever asks properly.
-async fn answer_all(listener: &tokio::net::TcpListener, app: Router) {
-    let mut open: VecDeque<AbortHandle> = VecDeque::new();
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            // No descriptor is free, perhaps.
-            tokio::time::sleep(PAUSE).await;
-            continue;
-        };
-        open.retain(|connection| !connection.is_finished());
-        if open.len() >= MAX_CONNECTIONS
-            && let Some(oldest) = open.pop_front()
-        {
-            oldest.abort();
-        }
-        let service = TowerToHyperService::new(app.clone());
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEADER_PATIENCE)
-            .serve_connection(TokioIo::new(stream), service);
-        let task = tokio::spawn(async move {
-            let _ = tokio::time::timeout(CONNECTION_PATIENCE, connection).await;
-        });
-        open.push_back(task.abort_handle());
-    }
+    http::serve("metrics", "the figures for Prometheus are", listener, app, BOUNDS).map_err(failed)
 }
 
 async fn text(State(registry): State<std::sync::Arc<Registry>>) -> Response {

@@ -24,7 +24,8 @@ use super::app::App;
 use super::draw::draw;
 use super::options::UiOptions;
 use crate::engine::controls::Controls;
-use crate::engine::snapshot::{Snapshot, SnapshotSlot};
+use crate::engine::snapshot::Snapshot;
+use crate::engine::snapshot_slot::SnapshotSlot;
 use crate::error::{Error, Result};
 
 /// Shortest time between two redraws, and how long a key can wait unseen.

@@ -18,3 +18,4 @@ mod sources;
 #[cfg(unix)]
 mod streams;
 mod tui;
+mod web;

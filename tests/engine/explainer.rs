@@ -13,7 +13,7 @@ use earwitness::Result;
 use earwitness::engine::inference::Inference;
 use earwitness::engine::offline::{RecordingParams, explain_recording};
 use earwitness::engine::report::{EventReport, Explained, Report};
-use earwitness::engine::snapshot::SnapshotSlot;
+use earwitness::engine::snapshot_slot::SnapshotSlot;
 use earwitness::engine::worker::{MonitorOptions, Worker};
 use earwitness::interpret::{Explanation, Interpreter, Needs, Segment};
 

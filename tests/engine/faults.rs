@@ -15,7 +15,7 @@ use earwitness::Result;
 use earwitness::audio::source::Capture;
 use earwitness::engine::inference::Inference;
 use earwitness::engine::report::{EventReport, Report, StopReport, Totals};
-use earwitness::engine::snapshot::SnapshotSlot;
+use earwitness::engine::snapshot_slot::SnapshotSlot;
 use earwitness::engine::worker::{MonitorOptions, Worker};
 use earwitness::interpret::{Explanation, Interpreter, Needs, Segment};
 

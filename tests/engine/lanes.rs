@@ -17,7 +17,8 @@ use earwitness::engine::detector::Edit;
 use earwitness::engine::inference::Inference;
 use earwitness::engine::lane::{Lane, Next, Supply};
 use earwitness::engine::report::{EventReport, Report, StopReport};
-use earwitness::engine::snapshot::{Phase, SnapshotSlot};
+use earwitness::engine::snapshot::Phase;
+use earwitness::engine::snapshot_slot::SnapshotSlot;
 use earwitness::engine::worker::{MonitorOptions, Worker};
 use earwitness::units::ClassId;
 

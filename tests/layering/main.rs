@@ -35,8 +35,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Pictures of plain numbers.
     ("plot", &["error"]),
     ("record", &["units", "error", "local_zone", "engine", "media", "archive", "plot"]),
+    // A server with bounds.
+    ("http", &[]),
     // Who is told besides; it speaks the lines' JSON.
-    ("sinks", &["checked_file", "units", "error", "engine", "record"]),
+    ("sinks", &["checked_file", "units", "error", "http", "engine", "record"]),
+    // The live page: what a terminal shows, through a browser, and the recorded events.
+    ("web", &["units", "error", "local_zone", "http", "engine", "archive", "record"]),
     ("ui", &["units", "error", "local_zone", "engine"]),
     // The review draws with the monitor's screen parts (and the engine's plain data that they take), plays through `audio`, and
     // computes its pictures from the recorded sound.
@@ -48,7 +52,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("tune", &["units", "error", "archive", "engine", "eval"]),
     // Templates are tried where the settings are checked.
     // … and methods are known by name.
-    ("config", &["checked_file", "units", "error", "toml_text", "audio", "model", "interpret", "engine", "sinks"]),
+    (
+        "config",
+        &["checked_file", "units", "error", "toml_text", "audio", "model", "interpret", "engine", "sinks", "web"],
+    ),
     // What programs that use the library start from.
     ("prelude", &["units", "error", "dsp", "model", "interpret", "media", "engine", "eval"]),
     (
@@ -71,6 +78,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "review",
             "sinks",
             "ui",
+            "web",
             "train",
             "eval",
             "config",
@@ -92,7 +100,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rubato", &["dsp"]),
     ("rand", &["model", "interpret", "audio", "train", "eval"]),
     ("rand_chacha", &["model", "interpret", "audio", "train", "eval"]),
-    ("base64", &["review"]),
+    ("base64", &["review", "web"]),
     ("csv", &["review"]),
     ("rusqlite", &["archive"]),
     ("rustix", &["checked_file", "archive", "record"]),
@@ -109,13 +117,13 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
-    ("axum", &["sinks"]),
-    ("hyper", &["sinks"]),
-    ("hyper_util", &["sinks"]),
+    ("axum", &["http", "sinks", "web"]),
+    ("hyper", &["http", "web"]),
+    ("hyper_util", &["http"]),
     ("minijinja", &["sinks"]),
     ("prometheus_client", &["sinks"]),
     ("rumqttc", &["sinks"]),
-    ("tokio", &["sinks"]),
+    ("tokio", &["http", "sinks", "web"]),
     ("ureq", &["sinks"]),
     ("sd_notify", &["cli"]),
     ("tracing_journald", &["cli"]),
@@ -124,12 +132,15 @@ const CRATES: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     // In the engine: when quiet hours are, by the local time of an event.
     // In `media`: when a recording began.
-    ("jiff", &["local_zone", "engine", "media", "archive", "record", "review", "ui", "tune", "cli"]),
+    ("jiff", &["local_zone", "engine", "media", "archive", "record", "review", "ui", "tune", "web", "cli"]),
     ("png", &["plot"]),
     ("ratatui", &["ui", "review"]),
-    ("serde", &["toml_text", "dsp", "model", "train", "eval", "archive", "record", "review", "tune", "config", "cli"]),
-    ("serde_json", &["archive", "record", "review", "sinks", "train", "eval", "cli"]),
-    ("sha2", &["model", "review", "sinks"]),
+    (
+        "serde",
+        &["toml_text", "dsp", "model", "train", "eval", "archive", "record", "review", "tune", "web", "config", "cli"],
+    ),
+    ("serde_json", &["archive", "record", "review", "sinks", "web", "train", "eval", "cli"]),
+    ("sha2", &["model", "review", "sinks", "web"]),
     ("siphasher", &["interpret"]),
     ("signal_hook", &["cli"]),
     ("thiserror", &["error"]),

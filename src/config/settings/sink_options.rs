@@ -134,7 +134,7 @@ const REPORT_SECS: f64 = 30.0;
 const HIDDEN: &str = "(hidden)";
 
 /// The first line of a file that holds nothing else.
-fn secret(file: &str, key: &str) -> Result<Secret> {
+pub(super) fn secret(file: &str, key: &str) -> Result<Secret> {
     let text = checked_file::read_text(Path::new(file), Links::Follow, MAX_SECRET_BYTES).map_err(|e| {
         Error::usage(format!("{file} cannot be read ({e}); correct {key}, or let this user read the file"))
             .with_source(e)

@@ -18,12 +18,23 @@ pub enum Edit {
     Lower(ClassId),
     /// The class is switched off, or on again; one that is only shown is reported from here on.
     Mute(ClassId),
+    /// The threshold becomes so many hundredths, from 5 to 99.
+    Threshold(ClassId, u8),
+    /// The class is listened for, or not.
+    Enabled(ClassId, bool),
+    /// The class is reported, or only shown.
+    Alarm(ClassId, bool),
 }
 
 impl DetectorParams {
     /// Makes the change; one of a class that is not there changes nothing.
     pub fn edit(&mut self, edit: Edit) {
-        let (Edit::Raise(class) | Edit::Lower(class) | Edit::Mute(class)) = edit;
+        let (Edit::Raise(class)
+        | Edit::Lower(class)
+        | Edit::Mute(class)
+        | Edit::Threshold(class, _)
+        | Edit::Enabled(class, _)
+        | Edit::Alarm(class, _)) = edit;
         let Some(params) = self.class_mut(class) else { return };
         params.edited = true;
         match edit {
@@ -32,6 +43,9 @@ impl DetectorParams {
             Edit::Lower(_) => params.move_to(((params.on / STEP - 5e-4).ceil() - 1.0) * STEP),
             Edit::Mute(_) if params.is_reported() => params.enabled = false,
             Edit::Mute(_) => (params.enabled, params.alarm) = (true, true),
+            Edit::Threshold(_, hundredths) => params.move_to(f32::from(hundredths) / 100.0),
+            Edit::Enabled(_, enabled) => params.enabled = enabled,
+            Edit::Alarm(_, alarm) => params.alarm = alarm,
         }
     }
 }

@@ -37,14 +37,8 @@ async function evidence(event) {
   return found;
 }
 
-function componentName(event, index) {
-  const found = event.components.find((component) => component.index === index);
-  return found?.name || `#${index}`;
-}
-
 const NOTHING = { tracks: new Map(), names: new Map(), unreadable: [], picture: null };
 let current = NOTHING;
-const player = new Player(() => drawPlayer());
 
 async function select(event) {
   selected = event;
@@ -62,61 +56,18 @@ async function select(event) {
   drawDetail(event);
 }
 
-/** Selects an event, and on a narrow screen shows it in place of the list. */
-function openEvent(event) {
-  select(event);
-  if (!narrow.matches || document.body.classList.contains("reading")) return;
-  document.body.classList.add("reading");
-  // The phone's own way back leads to the list.
-  history.pushState({ reading: true }, "");
-  window.scrollTo(0, 0);
-  $("d-title").focus({ preventScroll: true });
-}
-
-/** Back to the list, where that is out of sight. */
-function closeEvent() {
-  if (!document.body.classList.contains("reading")) return;
-  if (history.state?.reading) history.back();
-  else leaveEvent();
-}
-
-function leaveEvent() {
-  document.body.classList.remove("reading");
-  player.stop();
-  markSelected();
-}
-
-/** Words for each verdict on evidence, and what follows from it. None of them says that the label is right. */
-const verdicts = {
-  enough_and_needed: ["enough and needed", "The decision rests on what you hear there."],
-  enough: ["enough only", "The rest of the sound speaks for the label, too."],
-  not_enough: ["not enough", "The decision rests on something else; do not trust this explanation."],
-};
-
-function faithText(event) {
-  const f = event.faithfulness;
-  if (!f) return "The evidence was not measured.";
-  const [verdict, meaning] = verdicts[f.verdict] ?? ["not known", ""];
-  return `Evidence ${verdict}: alone, it gives ${event.label} ${figure(f.prob_in)}; removing it leaves ${figure(f.prob_out)} of ${figure(f.prob)}. ${meaning}`;
-}
-
-/** Whether the decision rests on the interpretation: by colour, besides the words. */
-function faithClass(f) {
-  if (!f) return "";
-  return { enough_and_needed: "good", not_enough: "bad" }[f.verdict] ?? "";
-}
-
 function drawDetail(event) {
-  const [day, time, zone] = localTime(event);
+  const [day, time, zone] = localTime(event.onset, event.local_offset);
   $("d-title").textContent = `${event.label} ${figure(event.score)}`;
-  $("d-when").textContent = `${day} ${time} ${zone}, for ${figure(seconds(event), 2)} s, ${place(event)}`;
+  $("d-when").textContent = `${day} ${time} ${zone}, for ${figure(seconds(event), 2)} s, ${place(event.source, event.offset_in_file_s)}`;
   const trouble = [event.trouble ?? "", current.unreadable.length > 0 ? `These sounds cannot be read: ${current.unreadable.join(", ")}.` : ""].filter(Boolean).join(" ");
   $("d-trouble").textContent = trouble;
   $("d-trouble").hidden = trouble === "";
   $("player").hidden = !(mediaOf(event).heard || mediaOf(event).why) || (current !== NOTHING && current.tracks.size === 0);
+  bounds = isNumber(event.pre_roll_s) ? [event.pre_roll_s, event.pre_roll_s + seconds(event)] : null;
   $("d-faith").textContent = faithText(event);
   $("d-faith").className = faithClass(event.faithfulness);
-  drawTracks(event);
+  drawTracks(event, current.names);
   drawComponents(event);
   const picture = $("d-picture");
   picture.hidden = !current.picture;
@@ -131,35 +82,6 @@ function drawDetail(event) {
   drawPlayer();
 }
 
-function drawTracks(event) {
-  const group = $("tracks");
-  group.replaceChildren();
-  for (const [key, name] of current.names) {
-    const part = /^component-(\d+)$/.exec(key);
-    const share = part && event.components.find((component) => component.index === Number(part[1]));
-    const shortcut = key === "heard" ? "a" : key === "why" ? "b" : "c";
-    const text = key === "heard" ? "heard: the microphone" : key === "why" ? "why: the classifier" : `${name} ${share ? percent(share.relevance) : ""}`.trim();
-    const button = make("button", { type: "button", role: "radio", "data-track": key, "aria-checked": "false" }, text);
-    button.setAttribute("aria-keyshortcuts", shortcut);
-    button.addEventListener("click", () => player.choose(key));
-    group.append(button);
-  }
-}
-
-function drawComponents(event) {
-  const largest = Math.max(...event.components.map((component) => Math.abs(component.relevance ?? 0)), 1e-9);
-  $("d-components").replaceChildren(...event.components.map((component) => {
-    const relevance = component.relevance ?? 0;
-    const bar = make("span", { class: "bar", "aria-hidden": "true" });
-    bar.style.setProperty("--part", `${(Math.abs(relevance) / largest) * 100}%`);
-    return make("li", { class: relevance < 0 ? "against" : "for" },
-      make("span", { class: "who" }, component.name || `#${component.index}`), bar,
-      make("span", { class: "figure" }, `${relevance < 0 ? "−" : "+"}${figure(Math.abs(relevance))}`));
-  }));
-  // Methods of masks alone name none.
-  $("d-parts").hidden = event.components.length === 0;
-}
-
 function drawFacts(event) {
   const facts = [
     ["folder", event.dir], ["id", event.id], ["onset", event.onset ?? "?"], ["offset", event.offset ?? "?"],
@@ -169,90 +91,8 @@ function drawFacts(event) {
   $("d-facts").replaceChildren(...facts.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
 }
 
-// ---- player
-
-const trackColour = (key) => getComputedStyle(document.documentElement).getPropertyValue(key === "heard" ? "--heard" : "--why");
-
-function drawPlayer() {
-  const { playing, position, duration, name } = player;
-  $("play").textContent = playing ? "Pause" : "Play";
-  $("player").dataset.playing = playing ? name : "";
-  for (const button of $("tracks").children) {
-    const on = button.dataset.track === name;
-    button.setAttribute("aria-checked", String(on));
-    button.tabIndex = on ? 0 : -1;
-  }
-  $("seek").max = String(duration);
-  $("seek").value = String(position);
-  $("seek").setAttribute("aria-valuetext", `${figure(position, 1)} of ${figure(duration, 1)} seconds`);
-  $("time").textContent = `${figure(position, 2)} / ${figure(duration, 2)} s`;
-  drawWave();
-  if (playing) requestAnimationFrame(() => player.playing && drawPlayer());
-}
-
-/** The chosen track over what was heard, the event's borders, and where the playback is. */
-function drawWave() {
-  const canvas = $("wave");
-  const heard = player.tracks.get("heard");
-  const chosen = player.tracks.get(player.name);
-  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-  if (width === 0 || !chosen) return;
-  const scale = window.devicePixelRatio || 1;
-  if (canvas.width !== Math.round(width * scale)) canvas.width = Math.round(width * scale);
-  canvas.height = Math.round(height * scale);
-  const draw = canvas.getContext("2d");
-  draw.setTransform(scale, 0, 0, scale, 0, 0);
-  draw.clearRect(0, 0, width, height);
-  let loudest = 0.05;
-  for (const sample of (heard ?? chosen).samples) loudest = Math.max(loudest, Math.abs(sample));
-  const envelope = (track, colour) => {
-    draw.fillStyle = colour;
-    const step = track.samples.length / width;
-    for (let x = 0; x < width; x++) {
-      let [low, high] = [0, 0];
-      for (let i = Math.floor(x * step); i < Math.min((x + 1) * step, track.samples.length); i++) {
-        low = Math.min(low, track.samples[i]);
-        high = Math.max(high, track.samples[i]);
-      }
-      const middle = height / 2;
-      draw.fillRect(x, middle - (high / loudest) * middle, 1, Math.max(1, ((high - low) / loudest) * middle));
-    }
-  };
-  if (heard && heard !== chosen) envelope(heard, "rgb(128 128 128 / .35)");
-  envelope(chosen, trackColour(player.name));
-  const duration = player.duration;
-  const preRoll = selected?.pre_roll_s;
-  draw.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--link");
-  if (isNumber(preRoll) && duration > 0) {
-    const [from, to] = [preRoll, preRoll + seconds(selected)].map((secs) => (secs / duration) * width);
-    draw.fillRect(from, 0, Math.max(2, to - from), 3);
-  }
-  draw.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--ink");
-  draw.fillRect((player.position / Math.max(duration, 1e-3)) * width, 0, 2, height);
-}
-
-/** Plays `key`; where it plays already, stops it. */
-function playOrPause(key) {
-  if (player.playing && player.name === key) return player.stop();
-  const from = player.playing ? player.position : player.name === key ? player.position : 0;
-  player.play(key, from);
-}
-
 function startEvent() {
-  $("play").addEventListener("click", () => (player.playing ? player.stop() : player.play(player.name)));
-  $("seek").addEventListener("input", () => player.seek(Number($("seek").value)));
-  $("loop").addEventListener("change", () => player.setLoop($("loop").checked));
-  $("wave").addEventListener("pointerdown", (event) => player.seek((event.offsetX / $("wave").clientWidth) * player.duration));
-  $("tracks").addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    event.stopPropagation();
-    const buttons = [...$("tracks").children];
-    const next = buttons[(buttons.findIndex((button) => button.dataset.track === player.name) + step + buttons.length) % buttons.length];
-    next.focus();
-    player.choose(next.dataset.track);
-  });
+  startPlayer();
   $("m-right").addEventListener("click", () => toggleVerdict("right"));
   $("m-wrong").addEventListener("click", () => toggleVerdict("wrong"));
   $("m-star").addEventListener("click", toggleStar);
@@ -262,5 +102,5 @@ function startEvent() {
   $("d-newer").addEventListener("click", () => move(-1));
   $("d-older").addEventListener("click", () => move(1));
   window.addEventListener("popstate", leaveEvent);
-  window.addEventListener("resize", () => selected && drawWave());
+  window.addEventListener("resize", () => drawWave());
 }

@@ -1,12 +1,5 @@
 // The keys, which mean what they mean in the terminal, and the start of the page.
 
-/** Hears the next component, and after the last one the whole again. */
-function nextComponent() {
-  const names = [...player.tracks.keys()].filter((name) => name.startsWith("component-"));
-  if (names.length === 0) return;
-  player.choose(names[names.indexOf(player.name) + 1] ?? "why");
-}
-
 /** The one key table: keys, what help says, what is done. */
 const KEYS = [
   [[" "], "play / stop what the microphone heard", () => playOrPause("heard")],
@@ -32,24 +25,6 @@ const KEYS = [
   [["?"], "show or hide this help", () => toggleHelp()],
 ];
 
-const keyName = (key) => ({ " ": "Space", ArrowDown: "↓", ArrowUp: "↑", ArrowLeft: "←", ArrowRight: "→", Escape: "Esc" })[key] ?? key;
-
-/** The lines of the help: neighbours in the table with one text share a line. */
-function helpLines() {
-  const lines = [];
-  for (const [keys, text] of KEYS) {
-    const last = lines.at(-1);
-    if (last?.text === text) last.keys.push(...keys);
-    else lines.push({ keys: [...keys], text });
-  }
-  return lines.flatMap(({ keys, text }) => [make("dt", {}, ...keys.flatMap((key, i) => [i > 0 ? " " : "", make("kbd", {}, keyName(key))])), make("dd", {}, text)]);
-}
-
-function toggleHelp() {
-  if ($("help").open) $("help").close();
-  else $("help").showModal();
-}
-
 function onKey(event) {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
   const target = event.target;
@@ -74,7 +49,7 @@ function start() {
   const labels = [...new Set(events.map((event) => event.label))].sort();
   $("f-label").append(...labels.map((label) => make("option", { value: label }, label)));
   $("labels").append(...[...new Set([...labels, ...(page.labels ?? [])])].map((label) => make("option", { value: label })));
-  $("keys").append(...helpLines());
+  $("keys").append(...helpLines(KEYS));
   restoreMarks();
   startList();
   startEvent();

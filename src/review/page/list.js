@@ -5,7 +5,7 @@ const filterIds = ["text", "label", "since", "until", "score", "evidence", "mark
 function matches(event) {
   const value = (id) => $(`f-${id}`).value;
   const mark = marks.get(event.id);
-  const [day] = localTime(event);
+  const [day] = localTime(event.onset, event.local_offset);
   const text = value("text").trim().toLowerCase();
   const evidence = event.faithfulness?.verdict ?? "none";
   const verdict = mark.verdict ?? "no";
@@ -26,14 +26,14 @@ function markText(mark) {
 
 function row(event) {
   const mark = marks.get(event.id);
-  const [day, time] = localTime(event);
+  const [day, time] = localTime(event.onset, event.local_offset);
   const sign = make("span", { class: mark.verdict === "wrong" ? "bad" : mark.verdict === "right" ? "good" : "star", "aria-hidden": "true" }, markText(mark));
   const said = [mark.verdict ? `marked ${mark.verdict}` : "", mark.starred ? "starred" : ""].filter(Boolean).join(", ");
   const element = make("div", { class: "row", role: "option", id: `row-${events.indexOf(event)}`, "aria-selected": String(event === selected) },
     sign,
     make("span", { class: "name" }, mark.verdict === "wrong" && mark.label ? `${event.label} → ${mark.label}` : event.label),
     make("span", { class: "score" }, figure(event.score)),
-    make("span", { class: "when" }, `${day} ${time} · ${figure(seconds(event), 1)} s · ${place(event)}`));
+    make("span", { class: "when" }, `${day} ${time} · ${figure(seconds(event), 1)} s · ${place(event.source, event.offset_in_file_s)}`));
   element.setAttribute("aria-label", `${event.label}, score ${figure(event.score)}, ${day} ${time}${said ? `, ${said}` : ""}`);
   element.addEventListener("click", () => openEvent(event));
   return element;

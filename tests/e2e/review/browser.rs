@@ -88,7 +88,7 @@ impl Browser {
             "--disable-component-update",
             "--disable-sync",
             "--autoplay-policy=no-user-gesture-required",
-            "--host-resolver-rules=MAP * ~NOTFOUND",
+            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
             "--remote-debugging-pipe",
         ];
         let child = Command::new("sh")
@@ -189,6 +189,13 @@ impl Browser {
         let outcome = self.call("Page.navigate", json!({"url": url}));
         assert!(outcome.get("errorText").is_none(), "{outcome}");
         self.until("document.readyState === 'complete' && document.getElementById('summary')?.textContent !== ''");
+    }
+
+    /// Opens a page that a server gives.
+    pub(crate) fn visit(&mut self, url: &str) {
+        let outcome = self.call("Page.navigate", json!({"url": url}));
+        assert!(outcome.get("errorText").is_none(), "{outcome}");
+        self.until("document.readyState === 'complete'");
     }
 
     /// What `script` evaluates to in the page; promises are waited for.

@@ -3,7 +3,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
-mod browser;
+pub(crate) mod browser;
 mod cli;
 mod page;
 mod terminal;

@@ -1,17 +1,5 @@
 // Plays tracks that are aligned to the sample: all run at once, one is heard. Switching therefore keeps the position.
 
-/** Bytes of base64 text; null where it is none. */
-function fromBase64(text) {
-  try {
-    const raw = atob(text);
-    const bytes = new Uint8Array(raw.length);
-    for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
-    return bytes;
-  } catch {
-    return null;
-  }
-}
-
 const FADE_SECS = 0.008;
 
 class Player {

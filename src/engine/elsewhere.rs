@@ -1,0 +1,57 @@
+//! The worker's side of those who look and listen from elsewhere, as through a browser: while nobody does, nothing is made
+//! for them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::broadcast::BroadcastPush;
+use super::listen::Listener;
+use super::outside::Outside;
+use super::worker::Worker;
+use crate::Result;
+use crate::units::SamplePos;
+
+/// Time between two snapshots for those who look from elsewhere.
+const SNAPSHOT_EVERY: Duration = Duration::from_millis(200);
+
+impl Worker {
+    /// Shows each watched input as it is now, where that is due.
+    pub(super) fn publish_watched(&mut self, outside: &Outside<'_>) {
+        let watched = outside.slot.watched();
+        if !watched.is_empty() && self.gauge.watched_due(SNAPSHOT_EVERY) {
+            self.publish_all_watched(&watched, outside);
+        }
+    }
+
+    /// Shows the state in which the worker ends.
+    pub(super) fn publish_last(&self, outside: &Outside<'_>) {
+        self.publish_all_watched(&outside.slot.watched(), outside);
+    }
+
+    fn publish_all_watched(&self, watched: &[usize], outside: &Outside<'_>) {
+        for index in watched {
+            if let Some(snapshot) = self.snapshot(*index) {
+                outside.slot.publish_watched(*index, snapshot);
+            }
+        }
+    }
+
+    /// Renders the sound of an input that somebody hears from elsewhere; its stretch begins at `origin` of its lane.
+    pub(super) fn broadcast(&mut self, index: usize, origin: SamplePos) -> Result<()> {
+        if !self.broadcasts.is_heard(index) {
+            self.broadcast.remove(&index);
+            return Ok(());
+        }
+        let Some(input) = self.inputs.get(index) else { return Ok(()) };
+        let (history, rate) = (input.pipeline.history(), input.pipeline.params().clock.sample_rate);
+        let listener = match self.broadcast.remove(&index) {
+            Some(listener) => listener,
+            None => {
+                let push = BroadcastPush::new(Arc::clone(&self.broadcasts), index, rate);
+                Listener::new(history.geometry(), rate, push)?
+            }
+        };
+        let listener = self.broadcast.entry(index).or_insert(listener);
+        listener.stride(history, origin, &input.pipeline.open_classes())
+    }
+}
