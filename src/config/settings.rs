@@ -15,9 +15,11 @@ mod section;
 
 mod classes;
 mod quiet;
+mod secret;
 mod sink_options;
 mod sinks;
 mod web;
+mod web_options;
 
 pub(in crate::config) use classes::ABOUT_GROUPS;
 pub use classes::{ClassConfig, Classes, Groups};

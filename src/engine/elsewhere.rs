@@ -4,17 +4,41 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::broadcast::BroadcastPush;
+use super::broadcast::{BroadcastPush, Broadcasts};
 use super::listen::Listener;
 use super::outside::Outside;
 use super::worker::Worker;
 use crate::Result;
-use crate::units::SamplePos;
+use crate::units::{SamplePos, SampleRate};
 
 /// Time between two snapshots for those who look from elsewhere.
 const SNAPSHOT_EVERY: Duration = Duration::from_millis(200);
 
 impl Worker {
+    /// The names of the inputs that are open.
+    #[must_use]
+    pub fn input_names(&self) -> Vec<String> {
+        self.inputs.iter().map(|input| input.pipeline.params().source.clone()).collect()
+    }
+
+    /// The rate at which it hears: the model's.
+    #[must_use]
+    pub fn sample_rate(&self) -> SampleRate {
+        self.inference.classifier().front_end().sample_rate
+    }
+
+    /// How many classes it listens for.
+    #[must_use]
+    pub fn n_classes(&self) -> usize {
+        self.options.detector.n_classes()
+    }
+
+    /// Where its inputs can be heard from elsewhere.
+    #[must_use]
+    pub fn broadcasts(&self) -> Arc<Broadcasts> {
+        Arc::clone(&self.broadcasts)
+    }
+
     /// Shows each watched input as it is now, where that is due.
     pub(super) fn publish_watched(&mut self, outside: &Outside<'_>) {
         let watched = outside.slot.watched();

@@ -130,30 +130,6 @@ impl Worker {
         Arc::clone(&self.controls)
     }
 
-    /// The names of the inputs that are open.
-    #[must_use]
-    pub fn input_names(&self) -> Vec<String> {
-        self.inputs.iter().map(|input| input.pipeline.params().source.clone()).collect()
-    }
-
-    /// The rate at which it hears: the model's.
-    #[must_use]
-    pub fn sample_rate(&self) -> SampleRate {
-        self.inference.classifier().front_end().sample_rate
-    }
-
-    /// How many classes it listens for.
-    #[must_use]
-    pub fn n_classes(&self) -> usize {
-        self.options.detector.n_classes()
-    }
-
-    /// Where its inputs can be heard from elsewhere.
-    #[must_use]
-    pub fn broadcasts(&self) -> Arc<Broadcasts> {
-        Arc::clone(&self.broadcasts)
-    }
-
     /// Its sign of life.
     #[must_use]
     pub fn progress(&self) -> Arc<Progress> {

@@ -11,7 +11,7 @@ use super::answers::{Failure, json};
 use super::query;
 use super::served::Served;
 use crate::archive::level_summary::{LevelSummary, Seconds, read_seconds};
-use crate::archive::levels::{LevelSource, inputs};
+use crate::archive::levels::inputs;
 use crate::local_zone::local_zone;
 use crate::record::rounded;
 use crate::units::SecondLevels;
@@ -33,25 +33,28 @@ pub(super) async fn today(State(served): State<Served>, uri: Uri) -> Result<Resp
     let dir = dir.ok_or_else(none)?;
     let name = served.input_name(query::input(&uri)?).ok_or_else(none)?;
     let day = spawn_blocking(move || read(&dir, &name)).await.map_err(|_| none())?;
-    day.map_err(|e| Failure::gone(format!("the levels cannot be read ({e})")))?.map(|day| json(&day)).ok_or_else(none)
+    Ok(json(&day.map_err(|e| Failure::gone(format!("the levels cannot be read ({e})")))?))
 }
 
-/// The day of the input called `name`; none where nothing was measured yet.
-fn read(dir: &std::path::Path, name: &str) -> std::io::Result<Option<DayJson>> {
+/// The day of the input called `name`; without minutes where nothing was measured yet.
+fn read(dir: &std::path::Path, name: &str) -> std::io::Result<DayJson> {
     let now = Timestamp::now().to_zoned(local_zone());
     let begin = now.start_of_day().map_err(std::io::Error::other)?;
     let end = begin.checked_add(1.day()).map_err(std::io::Error::other)?;
     let (from, to) = (begin.timestamp().as_second(), end.timestamp().as_second());
+    let mut day = of(0.0, &Vec::new());
     for folder in inputs(dir)? {
         let found = read_seconds(dir, &folder, from, to)?;
-        let Some((source, seconds)) = found.filter(|(source, _)| source.name == name) else { continue };
-        let (day, local_offset) = (now.strftime("%Y-%m-%d").to_string(), now.strftime("%:z").to_string());
-        return Ok(Some(DayJson { day, local_offset, ..of(&source, &seconds) }));
+        if let Some((source, seconds)) = found.filter(|(source, _)| source.name == name) {
+            day = of(source.calibration_db, &seconds);
+        }
     }
-    Ok(None)
+    day.day = now.strftime("%Y-%m-%d").to_string();
+    day.local_offset = now.strftime("%:z").to_string();
+    Ok(day)
 }
 
-fn of(source: &LevelSource, seconds: &Seconds) -> DayJson {
+fn of(calibration: f64, seconds: &Seconds) -> DayJson {
     let minutes = seconds.chunk_by(|(a, _), (b, _)| a.div_euclid(60) == b.div_euclid(60));
     let minute = |chunk: &[(i64, SecondLevels)]| {
         let levels: Vec<SecondLevels> = chunk.iter().map(|(_, levels)| *levels).collect();
@@ -60,8 +63,8 @@ fn of(source: &LevelSource, seconds: &Seconds) -> DayJson {
         Some((chunk.first()?.0.div_euclid(60) * 60, level(summary.laeq_db), level(summary.lafmax_db)))
     };
     DayJson {
-        unit: if source.calibration_db == 0.0 { "dB relative to full scale" } else { "dB" },
-        calibration_db: rounded(source.calibration_db, 2),
+        unit: if calibration == 0.0 { "dB relative to full scale" } else { "dB" },
+        calibration_db: rounded(calibration, 2),
         day: String::new(),
         local_offset: String::new(),
         minutes: minutes.filter_map(minute).collect(),

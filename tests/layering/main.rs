@@ -147,7 +147,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("toml", &["toml_text", "model", "config", "tune", "cli"]),
     (
         "tracing",
-        &["model", "audio", "engine", "archive", "record", "review", "sinks", "ui", "tune", "train", "eval", "cli"],
+        &[
+            "model", "audio", "engine", "archive", "record", "review", "http", "sinks", "ui", "tune", "train", "eval",
+            "cli",
+        ],
     ),
     ("tracing_subscriber", &["cli"]),
     ("ulid", &["engine", "record"]),

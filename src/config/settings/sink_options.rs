@@ -1,12 +1,11 @@
 //! What the sinks are started with, for a model, and what of their settings a person may read.
 
 use std::ffi::OsString;
-use std::path::Path;
 
 use super::Config;
+use super::secret::secret;
 use super::sinks::{ExecConfig, WebhookConfig};
 use crate::audio::source::InputSpec;
-use crate::checked_file::{self, Links};
 use crate::engine::detector::{ANY_LOUD, ClassParams};
 use crate::error::{Error, Result};
 use crate::model::manifest::Label;
@@ -133,20 +132,8 @@ const REPORT_SECS: f64 = 30.0;
 /// Stands where a secret is not shown.
 const HIDDEN: &str = "(hidden)";
 
-/// The first line of a file that holds nothing else.
-pub(super) fn secret(file: &str, key: &str) -> Result<Secret> {
-    let text = checked_file::read_text(Path::new(file), Links::Follow, MAX_SECRET_BYTES).map_err(|e| {
-        Error::usage(format!("{file} cannot be read ({e}); correct {key}, or let this user read the file"))
-            .with_source(e)
-    })?;
-    Ok(Secret(text.lines().next().unwrap_or_default().trim().to_owned()))
-}
-
 /// The variable that holds the broker's password where no file does.
 const PASSWORD_VARIABLE: &str = "EARWITNESS_MQTT_PASSWORD";
-
-/// Longest file of a secret, in bytes.
-const MAX_SECRET_BYTES: u64 = 64 << 10;
 
 #[cfg(test)]
 mod tests {

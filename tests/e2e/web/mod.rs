@@ -48,7 +48,7 @@ fn the_page_has_what_the_lines_have() {
     for key in ["label", "score", "onset"] {
         assert_eq!(listed[key], event[key], "{key}");
     }
-    assert_eq!(listed["verdict"], event["faithfulness"]["verdict"]);
+    assert_eq!(listed["verdict"], event["verdict"]);
     let mut anew = stream_of(port, "/api/live");
     let labels = anew.next_of("labels")["labels"].as_array().unwrap().len();
     let state = anew.next_of("state");

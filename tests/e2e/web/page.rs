@@ -37,7 +37,7 @@ fn what_is_heard_comes_up_and_can_be_opened_heard_and_marked() {
     browser.until(drawn);
     browser.eval(&format!("{first}.click()"));
     browser.until("document.querySelectorAll('#tracks button').length >= 2");
-    browser.eval("document.querySelector('#tracks button').click()");
+    browser.click("play");
     browser.until("probe.hears() > 0");
     // A mark needs the token, and is kept.
     browser.eval("document.getElementById('m-right').click()");
