@@ -120,6 +120,14 @@ impl Board {
         &self.topics
     }
 
+    /// The topics that the picture of an event of the input `source` belongs under.
+    pub(super) fn picture_topics(&self, source: &str) -> Vec<String> {
+        let mut inner = self.inner();
+        let input = inner.announced.contains(source).then(|| inner.inputs.of(source));
+        let of_input = input.map(|slug| self.topics.input_picture(&slug));
+        std::iter::once(self.topics.picture()).chain(of_input).collect()
+    }
+
     /// Something is due.
     pub(super) fn woken(&self) -> Receiver<()> {
         self.woken.clone()
@@ -201,8 +209,12 @@ impl Board {
             let slug = inner.labels.of(label);
             inner.set(self.topics.label_state(&slug), OFF.to_owned());
             self.announce(&mut inner, ha::label(&self.options, &self.topics, label, &slug));
+            self.announce(&mut inner, ha::trigger(&self.options, &self.topics, label, &slug));
         }
         self.announce(&mut inner, ha::last_event(&self.options, &self.topics));
+        if self.options.pictures {
+            self.announce(&mut inner, ha::picture(&self.options, &self.topics, None));
+        }
     }
 
     fn announce_input(&self, source: &str) {
@@ -215,6 +227,9 @@ impl Board {
         inner.set(self.topics.input_state(&slug), OFF.to_owned());
         for entity in ha::input(&self.options, &self.topics, source, &slug) {
             self.announce(&mut inner, entity);
+        }
+        if self.options.pictures {
+            self.announce(&mut inner, ha::picture(&self.options, &self.topics, Some((source, &slug))));
         }
     }
 
@@ -315,6 +330,7 @@ pub(super) mod tests {
             password: Secret::default(),
             base_topic: "house/ear".into(),
             discovery_topic: "homeassistant".into(),
+            pictures: true,
             off_delay_secs: 5.0,
             longest_on_secs: 60.0,
             all_labels: vec!["dog".into(), "crying baby".into()],

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::message::Kind;
 use super::options::MqttOptions;
 use super::topics::Topics;
 
@@ -77,21 +78,63 @@ pub(super) fn input(options: &MqttOptions, topics: &Topics, source: &str, slug: 
     ]
 }
 
+/// The picture of the newest recorded event, of all inputs or of one, which has a name and a slug.
+pub(super) fn picture(options: &MqttOptions, topics: &Topics, input: Option<(&str, &str)>) -> Entity {
+    let (name, topic, id) = match input {
+        None => ("Picture of the last event".to_owned(), topics.picture(), "picture".to_owned()),
+        Some((source, slug)) => {
+            (format!("Picture of the last event at {source}"), topics.input_picture(slug), format!("picture_{slug}"))
+        }
+    };
+    entity(options, topics, "image", &id, json!({"name": name, "image_topic": topic, "content_type": "image/png"}))
+}
+
+/// A trigger of the device, for automations: an event of a label. It has no state, so neither id nor availability.
+pub(super) fn trigger(options: &MqttOptions, topics: &Topics, label: &str, slug: &str) -> Entity {
+    let about = json!({
+        "automation_type": "trigger",
+        "type": "heard",
+        "subtype": label,
+        "topic": topics.message(Kind::Event),
+        "value_template": "{{ value_json.label }}",
+        "payload": label,
+        "device": device(options),
+        "origin": origin(),
+    });
+    let id = id(options, &format!("heard_{slug}"));
+    Entity { topic: format!("{}/device_automation/{id}/config", options.discovery_topic), text: about.to_string() }
+}
+
 /// Adds what all entities have: id, availability, and the device that they belong to.
 fn entity(options: &MqttOptions, topics: &Topics, component: &str, name: &str, mut about: Value) -> Entity {
-    let device = slug(&options.base_topic);
-    let id = if device == "earwitness" { format!("earwitness_{name}") } else { format!("earwitness_{device}_{name}") };
+    let id = id(options, name);
     about["unique_id"] = id.clone().into();
     about["availability_topic"] = topics.availability().into();
-    about["device"] = json!({
+    about["device"] = device(options);
+    about["origin"] = origin();
+    Entity { topic: format!("{}/{component}/{id}/config", options.discovery_topic), text: about.to_string() }
+}
+
+fn id(options: &MqttOptions, name: &str) -> String {
+    match slug(&options.base_topic).as_str() {
+        "earwitness" => format!("earwitness_{name}"),
+        device => format!("earwitness_{device}_{name}"),
+    }
+}
+
+fn device(options: &MqttOptions) -> Value {
+    let device = slug(&options.base_topic);
+    json!({
         "identifiers": [format!("earwitness_{device}")],
         "name": if device == "earwitness" { "earwitness".to_owned() } else { format!("earwitness {}", options.base_topic) },
         "manufacturer": "earwitness",
         "model": options.model,
         "sw_version": env!("CARGO_PKG_VERSION"),
-    });
-    about["origin"] = json!({"name": "earwitness", "sw_version": env!("CARGO_PKG_VERSION")});
-    Entity { topic: format!("{}/{component}/{id}/config", options.discovery_topic), text: about.to_string() }
+    })
+}
+
+fn origin() -> Value {
+    json!({"name": "earwitness", "sw_version": env!("CARGO_PKG_VERSION")})
 }
 
 fn capital(text: &str) -> String {

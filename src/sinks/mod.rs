@@ -7,6 +7,8 @@
 mod board;
 #[cfg(feature = "net")]
 mod client_id;
+#[cfg(feature = "net")]
+mod evidence;
 mod exec;
 mod filter;
 #[cfg(feature = "net")]
@@ -21,6 +23,8 @@ mod metrics_server;
 mod mqtt;
 #[cfg(feature = "net")]
 mod mqtt_link;
+#[cfg(feature = "net")]
+mod mqtt_pictures;
 mod observe;
 pub mod options;
 mod runner;
@@ -32,6 +36,8 @@ mod template;
 mod topics;
 #[cfg(feature = "net")]
 mod webhook;
+#[cfg(feature = "net")]
+mod webhook_body;
 mod webhook_check;
 
 pub use hub::{SinkWatch, Sinks};

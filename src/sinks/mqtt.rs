@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::Receiver;
 
 use super::board::Board;
-use super::message::Message;
+use super::message::{Kind, Message};
 use super::mqtt_link::{Link, Standing};
+use super::mqtt_pictures::Pictures;
 use super::options::MqttOptions;
 use super::runner::{Deliver, Failure};
 use super::stats::Stats;
@@ -23,6 +24,8 @@ pub(super) struct Mqtt {
     stats: Arc<Stats>,
     /// The connection over which the board was published.
     connection: u64,
+    /// Pictures that are waited for, where they are wanted.
+    pictures: Option<Pictures>,
 }
 
 impl Mqtt {
@@ -39,7 +42,7 @@ impl Mqtt {
             overheard: Box::new(overheard),
         };
         let link = Link::start(options, standing, board.waker())?;
-        Ok(Self { link, board, stats, connection: 0 })
+        Ok(Self { link, board, stats, connection: 0, pictures: options.pictures.then(Pictures::default) })
     }
 
     /// Publishes all that the broker does not have.
@@ -51,7 +54,7 @@ impl Mqtt {
             self.connection = connection;
         }
         for due in self.board.due() {
-            self.link.publish(&due.topic, &due.text, true)?;
+            self.link.publish(&due.topic, due.text.as_bytes(), true)?;
             self.board.published(&due);
         }
         Ok(())
@@ -65,7 +68,11 @@ impl Deliver for Mqtt {
             Failure::Later(if why.is_empty() { "the broker has not answered yet".to_owned() } else { why })
         })?;
         let topic = self.board.topics().message(message.kind);
-        self.link.publish(&topic, &message.text(), false).map_err(Failure::Later)
+        self.link.publish(&topic, message.text().as_bytes(), false).map_err(Failure::Later)?;
+        if let Some(pictures) = self.pictures.as_mut().filter(|_| message.kind == Kind::Event) {
+            pictures.expect(message, &self.board);
+        }
+        Ok(())
     }
 
     fn attend(&mut self) -> Option<Instant> {
@@ -73,7 +80,10 @@ impl Deliver for Mqtt {
         match self.publish_board() {
             Ok(()) => {
                 self.stats.works();
-                next
+                let link = &self.link;
+                let pictures = self.pictures.as_mut();
+                let due = pictures.and_then(|all| all.publish(|topic, picture| link.publish(topic, picture, true)));
+                next.into_iter().chain(due).min()
             }
             Err(why) => {
                 if !why.is_empty() {

@@ -32,6 +32,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// Largest message, in bytes.
 const MAX_PACKET: usize = 256 * 1024;
 
+/// Largest picture that is sent, in bytes.
+pub(super) const MAX_PICTURE: usize = 4 << 20;
+
+/// Longest message that is sent, in bytes: a picture with what belongs to it.
+const MAX_SENT: usize = MAX_PICTURE + 64 * 1024;
+
 /// Longest file of certificates, in bytes; a system's has some 250 kB.
 const MAX_CA_BYTES: u64 = 16 << 20;
 
@@ -113,7 +119,7 @@ impl Link {
         let id = ClientId::claim(&options.base_topic);
         let mut mqtt = rumqttc::MqttOptions::new(id.text(), Broker::tcp(options.host.clone(), options.port));
         mqtt.set_keep_alive(KEEP_ALIVE_SECS);
-        mqtt.set_max_packet_size(MAX_PACKET, MAX_PACKET);
+        mqtt.set_max_packet_size(MAX_PACKET, MAX_SENT);
         let (topic, text) = standing.will;
         mqtt.set_last_will(LastWill::new(topic, text, QoS::AtLeastOnce, true));
         if !options.user.is_empty() {
@@ -163,12 +169,12 @@ impl Link {
     }
 
     /// Publishes and waits until the broker has confirmed it.
-    pub(super) fn publish(&self, topic: &str, text: &str, retain: bool) -> Result<(), String> {
+    pub(super) fn publish(&self, topic: &str, payload: &[u8], retain: bool) -> Result<(), String> {
         self.connection()?;
         // What is left of an earlier message that was given up.
         self.signals.try_iter().for_each(drop);
         self.client
-            .try_publish(topic, text, PublishOptions::at_least_once().retain(retain))
+            .try_publish(topic, payload.to_vec(), PublishOptions::at_least_once().retain(retain))
             .map_err(|_| "the connection takes no more messages".to_owned())?;
         let deadline = Instant::now() + PATIENCE;
         let mut number = None;

@@ -66,6 +66,8 @@ pub struct MqttOptions {
     pub base_topic: String,
     /// Where Home Assistant looks for devices; "" announces none.
     pub discovery_topic: String,
+    /// Whether the picture of each recorded event is published.
+    pub pictures: bool,
     /// How long a label stays ON after the end of its event, in seconds.
     pub off_delay_secs: f64,
     /// A label whose event is not told to be over turns OFF after so many seconds.
@@ -91,8 +93,10 @@ pub struct WebhookOptions {
     pub headers: Vec<String>,
     /// The bearer token; "" for none.
     pub token: Secret,
-    /// The body as a template; "" is the event's JSON.
+    /// The body as a template, or a file as in `@picture`; "" is the event's JSON.
     pub template: String,
+    /// The body as the parts of a form, as in `body={{ label }}` and `attach=@picture`; none is `template`.
+    pub form: Vec<String>,
     /// Longest time for a call, in seconds.
     pub timeout_secs: f64,
 }

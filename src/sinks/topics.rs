@@ -50,6 +50,16 @@ impl Topics {
         format!("{}/input/{slug}/event", self.base)
     }
 
+    /// The picture of the newest recorded event.
+    pub(super) fn picture(&self) -> String {
+        format!("{}/picture", self.base)
+    }
+
+    /// The picture of an input's newest recorded event.
+    pub(super) fn input_picture(&self, slug: &str) -> String {
+        format!("{}/input/{slug}/picture", self.base)
+    }
+
     /// `ON` while a label sounds at an input, or `OFF`.
     pub(super) fn input_label_state(&self, input: &str, label: &str) -> String {
         format!("{}/input/{input}/label/{label}/state", self.base)

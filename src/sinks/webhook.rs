@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{HeaderName, HeaderValue, Request, Uri};
 
@@ -10,10 +9,8 @@ use super::message::Message;
 use super::options::{Fault, WebhookOptions};
 use super::runner::{Deliver, Failure};
 use super::template::Templates;
+use super::webhook_body::Body;
 use crate::error::{Error, Result};
-
-/// The name of the body's template; those of headers are the headers'.
-const BODY: &str = "the body";
 
 /// Calls the URL.
 pub(super) struct Webhook {
@@ -24,7 +21,7 @@ pub(super) struct Webhook {
     /// Names of headers, which are also those of their templates.
     headers: Vec<HeaderName>,
     templates: Templates,
-    has_body: bool,
+    body: Body,
     timeout_secs: f64,
 }
 
@@ -50,7 +47,7 @@ impl Webhook {
             token: options.token.0.clone(),
             headers: parts.headers,
             templates: parts.templates,
-            has_body: !options.template.is_empty(),
+            body: parts.body,
             timeout_secs: options.timeout_secs,
         })
     }
@@ -62,16 +59,14 @@ impl Webhook {
             let text = self.templates.render(name.as_str(), &fields)?;
             request = request.header(name, header_value(&text)?);
         }
+        let body = self.body.make(&self.templates, message)?;
         if !self.headers.iter().any(|name| name == "content-type") {
-            let kind = if self.has_body { "text/plain; charset=utf-8" } else { "application/json" };
-            request = request.header("content-type", kind);
+            request = request.header("content-type", body.media_type);
         }
         if !self.token.is_empty() {
             request = request.header("authorization", header_value(&format!("Bearer {}", self.token))?);
         }
-        let body =
-            if self.has_body { self.templates.render(BODY, &fields)? } else { Value::Object(fields).to_string() };
-        request.body(body.into_bytes()).map_err(|e| e.to_string())
+        request.body(body.bytes).map_err(|e| e.to_string())
     }
 }
 
@@ -97,6 +92,7 @@ struct Parts {
     uri: Uri,
     headers: Vec<HeaderName>,
     templates: Templates,
+    body: Body,
 }
 
 impl Parts {
@@ -118,10 +114,12 @@ impl Parts {
         }
         let in_headers = Templates::new(texts.clone()).and_then(|mut templates| templates.try_all());
         in_headers.map_err(|why| ("headers", format!("{why}; correct it")))?;
-        texts.push((BODY.to_owned(), options.template.clone()));
-        let mut templates = Templates::new(texts).map_err(|why| ("template", format!("{why}; correct it")))?;
-        templates.try_all().map_err(|why| ("template", format!("{why}; correct it")))?;
-        Ok(Self { uri, headers, templates })
+        let (body, of_body) = Body::of(options)?;
+        texts.extend(of_body);
+        let key = if options.form.is_empty() { "template" } else { "form" };
+        let mut templates = Templates::new(texts).map_err(|why| (key, format!("{why}; correct it")))?;
+        templates.try_all().map_err(|why| (key, format!("{why}; correct it")))?;
+        Ok(Self { uri, headers, templates, body })
     }
 }
 

@@ -71,6 +71,8 @@ pub(crate) struct Request {
     /// Names in lower case.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
+    /// The body as it came.
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Request {
@@ -128,7 +130,12 @@ fn read_request(stream: &TcpStream) -> Option<Request> {
     let length = headers.iter().find(|(n, _)| n == "content-length").map_or(0, |(_, v)| v.parse().unwrap());
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some(Request { line: line.trim_end().to_owned(), headers, body: String::from_utf8(body).unwrap() })
+    Some(Request {
+        line: line.trim_end().to_owned(),
+        headers,
+        body: String::from_utf8_lossy(&body).into_owned(),
+        bytes: body,
+    })
 }
 
 /// Runs to the end with lines on stdout; gives them and stderr.

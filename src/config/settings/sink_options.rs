@@ -42,6 +42,10 @@ impl Config {
                 let name = header.split_once(':').map_or("", |(name, _)| name);
                 *header = format!("{name}: {HIDDEN}");
             }
+            for part in &mut webhook.form {
+                let name = part.split_once('=').map_or("", |(name, _)| name);
+                *part = format!("{name}={HIDDEN}");
+            }
         }
         config
     }
@@ -159,6 +163,7 @@ mod tests {
         let webhook = WebhookConfig {
             url: "https://u:hunter2@ntfy.sh/secret-topic".into(),
             headers: vec!["Authorization: Bearer abc".into()],
+            form: vec!["token=abc".into()],
             ..WebhookConfig::default()
         };
         let camera = InputConfig { spec: "rtsp://me:hunter2@cam/live?abc".into(), ..InputConfig::default() };

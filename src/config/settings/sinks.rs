@@ -27,6 +27,8 @@ section! {
         base_topic: String = "earwitness".into(),
         /// Where Home Assistant looks for devices; "" announces nothing.
         discovery_topic: String = "homeassistant".into(),
+        /// Whether to publish the picture of each recorded event, for Home Assistant as an image: what was heard, and why.
+        pictures: bool = false,
         /// How long a label stays ON after the end of an event.
         off_delay_secs: f64 = 5.0,
         /// Send only these labels and groups; [] sends all.
@@ -55,7 +57,10 @@ section! {
         /// File that holds a bearer token for the header Authorization.
         token_file: String = String::new(),
         /// The body, a template with the fields of the event's line, as in "{{ label }} at {{ onset }}"; "" is the JSON.
+        /// "@picture", "@clip" or "@interpretation" sends that file of the recorded event, which is waited for.
         template: String = String::new(),
+        /// The parts of a form to send in place of the template, as in ["body={{ label }}", "attach=@picture"].
+        form: Vec<String> = Vec::new(),
         /// How long a call may take.
         timeout_secs: f64 = 10.0,
         /// What to send: "event" when it is over, "onset" as soon as it begins, or "both".
@@ -146,6 +151,7 @@ impl MqttConfig {
             password: Secret::default(),
             base_topic: self.base_topic.clone(),
             discovery_topic: self.discovery_topic.clone(),
+            pictures: self.pictures,
             off_delay_secs: self.off_delay_secs,
             longest_on_secs: 0.0,
             all_labels: Vec::new(),
@@ -171,6 +177,7 @@ impl WebhookConfig {
             headers: self.headers.clone(),
             token: Secret::default(),
             template: self.template.clone(),
+            form: self.form.clone(),
             timeout_secs: self.timeout_secs,
         }
     }

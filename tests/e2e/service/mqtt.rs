@@ -216,7 +216,17 @@ fn events_states_and_discovery_reach_the_broker() {
     later.up_to_text("ear/availability", "offline");
     let announced: Vec<&Message> = later.heard.iter().filter(|m| m.topic.starts_with("homeassistant/")).collect();
     assert!(announced.iter().all(|m| m.retained && m.topic.ends_with("/config")));
+    let (triggers, announced): (Vec<&Message>, Vec<&Message>) =
+        announced.into_iter().partition(|m| m.topic.contains("/device_automation/"));
     let about: Vec<Value> = announced.iter().map(|m| json_line(&m.text)).collect();
+    // A trigger for each label: its events, and nothing that Home Assistant does not take there.
+    assert_eq!(triggers.len() + 1, last.len(), "each label, and not the input");
+    for trigger in &triggers {
+        let trigger = json_line(&trigger.text);
+        assert_eq!((text(&trigger, "topic"), text(&trigger, "automation_type")), ("ear/event", "trigger"));
+        assert_eq!((&trigger["payload"], &trigger["device"]), (&trigger["subtype"], &about[0]["device"]));
+        assert!(trigger.get("unique_id").is_none() && trigger.get("availability_topic").is_none());
+    }
     let mut ids: Vec<&str> = about.iter().map(|a| text(a, "unique_id")).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -238,6 +248,39 @@ fn events_states_and_discovery_reach_the_broker() {
     assert_eq!(status["type"], "status");
     let newest = json_line(&later.up_to("the newest event", |m| m.topic == "ear/last_event").text);
     assert_eq!(newest["id"], expected[expected.len() - 1]["id"]);
+}
+
+/// Each recorded event's picture follows it: the newest of all, and the newest of the input.
+#[test]
+fn pictures_follow_their_events() {
+    let port = free_port();
+    let run = home(port, "pictures = true");
+    let Some(broker) = Broker::start(run.home(), port, OPEN) else { return };
+    let mut waiting: Vec<Child> = ["ear/picture", "ear/input/stdin/picture"]
+        .map(|topic| {
+            let mut command = Command::new("mosquitto_sub");
+            command.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-q", "1", "-C", "1", "-N", "-t", topic]);
+            command.stdout(Stdio::piped()).spawn().unwrap()
+        })
+        .into();
+    let mut announced = Subscriber::of(&broker, &[]);
+    let (mut live, mut stdin) = on_stdin(&run, &["--record", "r"]);
+    for topic in ["earwitness_ear_picture", "earwitness_ear_picture_stdin"] {
+        let topic = format!("homeassistant/image/{topic}/config");
+        stdin.write_all(&s16le(&[0.0; 2000])).unwrap();
+        let about = json_line(&announced.up_to(&topic, |m| m.topic == topic).text);
+        assert_eq!(text(&about, "content_type"), "image/png");
+        assert!(text(&about, "image_topic").ends_with("/picture"));
+    }
+    stdin.write_all(&halves().concat()).unwrap();
+    let event = live.up_to("event").pop().unwrap();
+    let pictures: Vec<Vec<u8>> = waiting.drain(..).map(|child| child.wait_with_output().unwrap().stdout).collect();
+    let dir = Path::new(text(&event["files"], "dir")).to_owned();
+    let kept = std::fs::read(run.home().join(dir).join("spectrogram.png")).unwrap();
+    assert!(pictures.iter().all(|picture| *picture == kept), "the first event's picture");
+    drop(stdin);
+    let ending = live.finish();
+    assert_eq!(ending.code, Some(0), "{}", ending.stderr);
 }
 
 /// No broker at the start; then one; it is killed while events come, and comes back.

@@ -159,3 +159,57 @@ fn what_cannot_be_sent_is_found_before_anything_is_heard() {
     let run = run_with("[[webhook]]\nurl = \"http://x/\"\ntoken_file = \"nowhere\"\n");
     assert!(run.fails(2, DEMO).contains("token_file in [[webhook]]"));
 }
+
+/// Files of the event, as the body or as a part of a form. They are waited for; what is not kept is left out.
+#[test]
+fn files_of_the_event_are_sent_along() {
+    let (port, requests) = server(|_| Answer::Status(200));
+    let (plain, plain_requests) = server(|_| Answer::Status(200));
+    let run = run_with(&format!(
+        "[[webhook]]\nname = \"ntfy\"\nurl = \"http://127.0.0.1:{port}/topic\"\nmethod = \"PUT\"\ntemplate = \"@picture\"\n\
+         headers = [\"Message: {{{{ label }}}} heard\", \"Filename: {{{{ label }}}}.png\"]\nper_label_secs = 0\n\
+         [[webhook]]\nname = \"apprise\"\nurl = \"http://127.0.0.1:{plain}/notify/x\"\nper_label_secs = 0\n\
+         form = [\"body={{{{ label }}}} heard\", \"attach=@interpretation\"]\n"
+    ));
+    let mut command = run.command(DEMO);
+    command.args(["--record", "r"]);
+    let (lines, _) = finish(command);
+    let event = of_type(&lines, "event")[0].clone();
+    let dir = run.home().join(text(&event["files"], "dir"));
+    let request = requests.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(request.header("content-type"), Some("image/png"));
+    assert_eq!(request.header("message"), Some(&*format!("{} heard", text(&event, "label"))));
+    assert_eq!(request.bytes, std::fs::read(dir.join("spectrogram.png")).unwrap());
+    let request = plain_requests.recv_timeout(PATIENCE).unwrap();
+    let kind = request.header("content-type").unwrap();
+    let boundary = kind.strip_prefix("multipart/form-data; boundary=").unwrap();
+    let parts: Vec<&str> = request.body.split(&format!("--{boundary}")).collect();
+    assert_eq!(parts.len(), 4, "nothing before, two parts, the end: {kind}");
+    assert!(parts[1].contains("name=\"body\"") && parts[1].ends_with(&format!("{} heard\r\n", text(&event, "label"))));
+    assert!(parts[2].contains("name=\"attach\"; filename=\"interpretation.wav\"\r\nContent-Type: audio/wav"));
+    let sound = std::fs::read(dir.join("interpretation.wav")).unwrap();
+    assert!(request.bytes.windows(sound.len()).any(|window| window == sound), "the sound is in it, to the byte");
+    // An event that is not recorded, or whose picture is not kept, is told without.
+    let mut command = run.command(DEMO);
+    command.args(["--record", "figures", "--clips=false"]);
+    let (lines, _) = finish(command);
+    let rest: Vec<Request> = requests.try_iter().collect();
+    let of_figures = &rest[rest.len() - of_type(&lines, "event").len()..];
+    assert!(of_figures.iter().all(|request| request.body.ends_with("(spectrogram.png is not kept)")), "{of_figures:?}");
+}
+
+#[test]
+fn a_body_that_cannot_be_made_is_refused() {
+    for (what, key) in [
+        ("template = \"@video\"", "template"),
+        ("form = [\"attach\"]", "form"),
+        ("form = [\"a b=x\"]", "form"),
+        ("form = [\"x=@video\"]", "form"),
+        ("form = [\"x={{ nothing }}\"]", "form"),
+        ("template = \"x\"\nform = [\"x=y\"]", "form"),
+    ] {
+        let run = run_with(&format!("[[webhook]]\nurl = \"http://127.0.0.1:1/\"\n{what}\n"));
+        let sentence = run.fails(2, &["config", "check", "c.toml"]);
+        assert!(sentence.contains(&format!("webhook[0].{key}")), "{what}: {sentence}");
+    }
+}
