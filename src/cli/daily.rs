@@ -1,6 +1,7 @@
 //! `earwitness daily`: what a day was like.
 
 mod figures;
+mod gather;
 mod html;
 mod text;
 
@@ -12,13 +13,10 @@ use clap::builder::FalseyValueParser;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use figures::{Daily, input, labels};
+pub(super) use gather::of_day;
 
-use super::level_day::{level_days, span_of};
 use super::review::made_file::write_whole;
 use super::{Globals, output};
-use crate::archive::glance::holds_events;
-use crate::archive::{Filter, Index, Page, Row};
 use crate::error::{Error, ErrorKind, Result};
 use crate::local_zone::local_zone;
 
@@ -52,25 +50,14 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, globals: &Globals) -> Result<()> {
     globals.start_log()?;
-    let zone = local_zone();
-    let day = args.day.unwrap_or_else(|| Timestamp::now().to_zoned(zone.clone()).date());
-    let (from, to) =
-        span_of(day, &zone).ok_or_else(|| Error::usage(format!("{day} is outside the calendar; give another day")))?;
-    let during = |row: &Row| (from..to).contains(&row.onset.as_second());
-    let levels = level_days(&args.dir, Some(day))?;
-    let rows: Vec<Row> = events(args, from, to)?.into_iter().filter(during).collect();
-    if rows.is_empty() && levels.is_empty() {
+    let day = args.day.unwrap_or_else(|| Timestamp::now().to_zoned(local_zone()).date());
+    let daily = of_day(&args.dir, day)?;
+    if daily.n_events == 0 && daily.inputs.is_empty() {
         return Err(Error::input(format!(
             "{} holds neither events nor levels of {day}; give --day, or the folder of a monitor with --record",
             args.dir.display()
         )));
     }
-    let daily = Daily {
-        day: day.to_string(),
-        n_events: rows.len(),
-        events: labels(&rows, |at| at.to_zoned(zone.clone())),
-        inputs: levels.iter().filter_map(input).collect(),
-    };
     match &args.html {
         Some(file) => {
             // Whoever may not read the recordings may not read what was made of them.
@@ -91,15 +78,4 @@ pub(super) fn run(args: &Args, globals: &Globals) -> Result<()> {
         None if args.json => output::print(&output::json("the day", &daily)?),
         None => output::print(&text::text(&daily)),
     }
-}
-
-/// Reads the events of the UTC days that overlap the local day; none if the folder holds no recorded event.
-fn events(args: &Args, from: i64, to: i64) -> Result<Vec<Row>> {
-    // The index would be a file that is left in the folder.
-    if !matches!(holds_events(&args.dir), Ok(true)) {
-        return Ok(Vec::new());
-    }
-    let utc = |at: i64| Timestamp::from_second(at).ok().map(|at| at.strftime("%Y-%m-%d").to_string());
-    let filter = Filter { from_day: utc(from), to_day: utc(to), ..Filter::default() };
-    Index::open(&args.dir)?.query(&filter, Page::ALL)
 }

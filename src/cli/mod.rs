@@ -44,6 +44,7 @@ mod told;
 pub mod train;
 mod tune;
 mod usage;
+mod yesterday;
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -126,6 +126,9 @@ pub fn run(args: &Args, globals: &Globals) -> Result<()> {
     if several_recordings || ui == UiMode::Tui {
         relays.push(Box::new(summary));
     }
+    if !config.record.dir.is_empty() {
+        outside.summarise_days(config.record.dir.as_path())?;
+    }
     if config.record.levels && !config.record.dir.is_empty() {
         let record = &config.record;
         relays.push(Box::new(LevelKeeper::spawn(record.dir.as_path(), record.max_age_days, record.private)?));

@@ -1,10 +1,12 @@
 //! Who is told besides folders, lines and screen: sinks, Prometheus, the service manager.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::service::Service;
+use super::yesterday;
 use crate::config::Config;
 use crate::engine::progress::Progress;
 use crate::error::Result;
@@ -39,6 +41,14 @@ impl Outside {
         let watch = sinks.watch();
         let onset_lines = Arc::new(AtomicBool::new(config.monitor.onsets));
         Ok(Self { sinks, metrics, service: Service::start(progress, watch), onset_lines })
+    }
+
+    /// Sends what each day in `dir` was like, once it is over.
+    ///
+    /// # Errors
+    /// As [`yesterday::watch`].
+    pub(super) fn summarise_days(&self, dir: &Path) -> Result<()> {
+        yesterday::watch(dir.to_path_buf(), self.sinks.clone())
     }
 
     /// Who listens to the recorder.

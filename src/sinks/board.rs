@@ -260,6 +260,14 @@ impl Inner {
 }
 
 impl Observe for Board {
+    fn day(&self, json: &str) {
+        let mut inner = self.inner();
+        inner.set(self.topics.daily(), json.to_owned());
+        self.announce(&mut inner, ha::daily(&self.options, &self.topics));
+        drop(inner);
+        self.changed();
+    }
+
     fn report(&self, report: &Report) {
         match report {
             Report::Start(start) => self.announce_input(&start.source),

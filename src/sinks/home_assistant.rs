@@ -45,6 +45,18 @@ pub(super) fn last_event(options: &MqttOptions, topics: &Topics) -> Entity {
     entity(options, topics, "sensor", "last_event", about)
 }
 
+/// How many events yesterday had, and what else it was like.
+pub(super) fn daily(options: &MqttOptions, topics: &Topics) -> Entity {
+    let about = json!({
+        "name": "Events yesterday",
+        "icon": "mdi:calendar-today",
+        "state_topic": topics.daily(),
+        "value_template": "{{ value_json.n_events }}",
+        "json_attributes_topic": topics.daily(),
+    });
+    entity(options, topics, "sensor", "daily", about)
+}
+
 /// An input: whether anything sounds there, its level, and whether something is wrong with it.
 pub(super) fn input(options: &MqttOptions, topics: &Topics, source: &str, slug: &str) -> [Entity; 3] {
     let sound = json!({

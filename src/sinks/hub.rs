@@ -73,6 +73,17 @@ impl Sinks {
         Box::new(self.clone())
     }
 
+    /// Whether any sink keeps what a day was like.
+    #[must_use]
+    pub fn keep_days(&self) -> bool {
+        self.all().iter().any(|sink| sink.observer.is_some())
+    }
+
+    /// What a day was like, as JSON, for sinks that keep it. Never blocks.
+    pub fn day(&self, json: &str) {
+        self.all().iter().filter_map(|sink| sink.observer.as_ref()).for_each(|observer| observer.day(json));
+    }
+
     /// For figures.
     #[must_use]
     pub fn watch(&self) -> SinkWatch {

@@ -10,4 +10,7 @@ pub(super) trait Observe: Send {
 
     /// An event or onset that the sink wants to know of, however often. Must not block.
     fn message(&self, message: &Message);
+
+    /// What a day was like, as JSON. Must not block.
+    fn day(&self, json: &str);
 }

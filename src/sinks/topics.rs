@@ -25,6 +25,11 @@ impl Topics {
         format!("{}/last_event", self.base)
     }
 
+    /// What yesterday was like.
+    pub(super) fn daily(&self) -> String {
+        format!("{}/daily", self.base)
+    }
+
     /// `ON` or `OFF`.
     pub(super) fn label_state(&self, slug: &str) -> String {
         format!("{}/label/{slug}/state", self.base)

@@ -17,7 +17,7 @@ const OUTAGE_SECS: i64 = 5;
 
 /// A day.
 #[derive(Debug, Serialize)]
-pub(super) struct Daily {
+pub(in crate::cli) struct Daily {
     pub(super) day: String,
     pub(super) n_events: usize,
     /// Most frequent first.

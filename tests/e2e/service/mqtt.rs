@@ -250,6 +250,31 @@ fn events_states_and_discovery_reach_the_broker() {
     assert_eq!(newest["id"], expected[expected.len() - 1]["id"]);
 }
 
+/// A monitor that records says what yesterday was like, also where it begins today.
+#[test]
+fn yesterday_is_kept_by_the_broker() {
+    let port = free_port();
+    let run = home(port, "").env("TZ", "UTC");
+    let Some(broker) = Broker::start(run.home(), port, OPEN) else { return };
+    let yesterday = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24);
+    let at = yesterday.strftime("%Y-%m-%dT12:00:00Z").to_string();
+    let folder = run.home().join("r").to_string_lossy().into_owned();
+    // What has no broker says nothing yet.
+    let mut command = run_with("").command(DEMO);
+    command.args(["--record", &folder, "--start-time", &at]);
+    let (lines, _) = finish(command);
+    let day = yesterday.strftime("%Y-%m-%d").to_string();
+    let shown = run.ok(&["daily", "r", "--day", &day, "--json"]).stdout;
+    let mut subscriber = Subscriber::of(&broker, &[]);
+    let (live, stdin) = on_stdin(&run, &["--record", "r"]);
+    let daily = json_line(&subscriber.up_to("the day", |m| m.topic == "ear/daily" && m.text.contains(&day)).text);
+    assert_eq!(daily, serde_json::from_str::<Value>(&shown).unwrap());
+    assert_eq!(count(&daily, "n_events") as usize, of_type(&lines, "event").len());
+    subscriber.up_to("its sensor", |m| m.topic == "homeassistant/sensor/earwitness_ear_daily/config");
+    drop(stdin);
+    assert_eq!(live.finish().code, Some(0));
+}
+
 /// Each recorded event's picture follows it: the newest of all, and the newest of the input.
 #[test]
 fn pictures_follow_their_events() {
