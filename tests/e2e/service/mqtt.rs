@@ -260,7 +260,8 @@ fn yesterday_is_kept_by_the_broker() {
     let at = yesterday.strftime("%Y-%m-%dT12:00:00Z").to_string();
     let folder = run.home().join("r").to_string_lossy().into_owned();
     // What has no broker says nothing yet.
-    let mut command = run_with("").command(DEMO);
+    let plain = run_with("");
+    let mut command = plain.command(DEMO);
     command.args(["--record", &folder, "--start-time", &at]);
     let (lines, _) = finish(command);
     let day = yesterday.strftime("%Y-%m-%d").to_string();
