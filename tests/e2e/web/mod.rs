@@ -1,5 +1,8 @@
 //! The live page: what it is made of, who may see and change what, and the page itself in a browser.
 
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
 mod http;
 mod page;
 
