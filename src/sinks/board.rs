@@ -384,8 +384,8 @@ pub(super) mod tests {
         let board = Board::new(&options());
         board.connected();
         let all = board.due();
-        // Two labels with state and announcement, the newest event's announcement, availability.
-        assert_eq!(all.len(), 6, "{:?}", all.iter().map(|due| &due.topic).collect::<Vec<_>>());
+        // Two labels with state, announcement and trigger, the announcements of the newest event and its picture, availability.
+        assert_eq!(all.len(), 9, "{:?}", all.iter().map(|due| &due.topic).collect::<Vec<_>>());
         all.iter().for_each(|due| board.published(due));
         assert!(board.due().is_empty());
         board.message(&message(Kind::Event, "A", "dog", 0.9));
