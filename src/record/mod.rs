@@ -45,4 +45,5 @@ pub use recorder::{Recorder, RecorderOptions};
 pub use relay::{Relay, SinkState};
 pub use retention::Limits;
 pub use store::{RecordingState, Store, StoreOptions};
+#[cfg(feature = "net")]
 pub(crate) use wire::{local_offset, rfc3339, rounded};

@@ -12,4 +12,6 @@ mod values;
 pub(crate) use event::{EventJson, FolderJson, OnsetJson, ReasonJson};
 pub(crate) use levels::LevelsJson;
 pub(crate) use run::{StartJson, StatusJson, StopJson};
-pub(crate) use values::{local_offset, path_text, rfc3339, rounded, secs, timestamp};
+#[cfg(feature = "net")]
+pub(crate) use values::rounded;
+pub(crate) use values::{local_offset, path_text, rfc3339, secs, timestamp};

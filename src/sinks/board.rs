@@ -399,7 +399,7 @@ pub(super) mod tests {
         let topics: Vec<String> = board.due().into_iter().map(|due| due.topic).collect();
         assert_eq!(topics, ["house/ear/availability", "house/ear/label/dog/state"]);
         board.connected();
-        assert_eq!(board.due().len(), 8);
+        assert_eq!(board.due().len(), 11);
     }
 
     /// The board as a broker has it, with one input announced.
