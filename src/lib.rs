@@ -17,6 +17,7 @@ pub mod interpret;
 pub mod local_zone;
 pub mod media;
 pub mod model;
+mod page_parts;
 pub mod plot;
 pub mod prelude;
 pub mod record;

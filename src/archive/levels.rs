@@ -39,6 +39,14 @@ pub struct LevelSource {
     pub calibration_db: f64,
 }
 
+impl LevelSource {
+    /// What levels are relative to.
+    #[must_use]
+    pub fn unit(&self) -> &'static str {
+        if self.calibration_db == 0.0 { "dB relative to full scale" } else { "dB" }
+    }
+}
+
 /// A day's file: which day, and where.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DayFile {

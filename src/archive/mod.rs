@@ -8,6 +8,7 @@ pub mod event;
 pub mod files;
 pub mod glance;
 pub mod index;
+pub mod level_day;
 pub mod level_summary;
 pub mod levels;
 pub mod marks;

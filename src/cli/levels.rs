@@ -11,8 +11,9 @@ use serde::Serialize;
 
 use by::By;
 
-use super::level_day::{LevelDay, level_days};
+use super::level_day::level_days;
 use super::{Globals, output};
+use crate::archive::level_day::LevelDay;
 use crate::archive::level_summary::LevelSummary;
 use crate::error::{Error, Result};
 

@@ -19,13 +19,12 @@ impl Config {
             let remedy = "give an address and a port, as in \"127.0.0.1:9557\", or nothing";
             return Some(BadValue::new("metrics.listen", format!("{listen:?}"), remedy));
         }
-        let web = WebOptions { listen: self.web.listen.clone(), token: String::new() };
+        // The token itself is read when it is used.
+        let web = &self.web;
         if !web.listen.is_empty()
-            && let Some((key, remedy)) = web.fault()
-            // The token itself is read when it is used.
-            && (self.web.token_file.is_empty() || web.addresses().is_empty())
+            && let Some(remedy) = WebOptions::listen_fault(&web.listen, !web.token_file.is_empty())
         {
-            return Some(BadValue::new(format!("web.{key}"), format!("{:?}", web.listen), remedy));
+            return Some(BadValue::new("web.listen", format!("{:?}", web.listen), remedy));
         }
         if !self.mqtt.host.is_empty()
             && let Some(fault) = self.mqtt.options().fault()

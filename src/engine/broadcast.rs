@@ -29,7 +29,6 @@ pub struct Broadcasts(Mutex<BTreeMap<usize, Broadcast>>);
 #[derive(Debug, Default)]
 struct Broadcast {
     listeners: usize,
-    rate: Option<SampleRate>,
     /// How many samples came before the first that is remembered.
     before: u64,
     /// Input and interpretation side by side.
@@ -125,10 +124,6 @@ impl Destination for BroadcastPush {
     fn push(&mut self, _: u64, input: &[f32], interpretation: &[f32]) {
         let mut broadcasts = self.all.all();
         let Some(broadcast) = broadcasts.get_mut(&self.input) else { return };
-        if broadcast.rate.replace(self.rate) != Some(self.rate) {
-            broadcast.before = broadcast.end();
-            broadcast.samples.clear();
-        }
         broadcast.samples.extend(input.iter().zip(interpretation).map(|(input, why)| [*input, *why]));
         let too_many = broadcast.samples.len().saturating_sub(self.rate.samples(SECS) as usize);
         broadcast.samples.drain(..too_many);

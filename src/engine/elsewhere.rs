@@ -1,6 +1,7 @@
 //! The worker's side of those who look and listen from elsewhere, as through a browser: while nobody does, nothing is made
 //! for them.
 
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,14 +69,13 @@ impl Worker {
         }
         let Some(input) = self.inputs.get(index) else { return Ok(()) };
         let (history, rate) = (input.pipeline.history(), input.pipeline.params().clock.sample_rate);
-        let listener = match self.broadcast.remove(&index) {
-            Some(listener) => listener,
-            None => {
+        let listener = match self.broadcast.entry(index) {
+            Entry::Occupied(listener) => listener.into_mut(),
+            Entry::Vacant(place) => {
                 let push = BroadcastPush::new(Arc::clone(&self.broadcasts), index, rate);
-                Listener::new(history.geometry(), rate, push)?
+                place.insert(Listener::new(history.geometry(), rate, push)?)
             }
         };
-        let listener = self.broadcast.entry(index).or_insert(listener);
         listener.stride(history, origin, &input.pipeline.open_classes())
     }
 }

@@ -19,6 +19,12 @@ struct Slot {
     latest: Option<Arc<Snapshot>>,
     /// Inputs that somebody looks at from elsewhere, by their indices.
     watched: BTreeMap<usize, Watched>,
+    known: Known,
+}
+
+/// What the worker does not know.
+#[derive(Debug, Default)]
+struct Known {
     /// Ids of recorded events and their folders, oldest first.
     recorded: VecDeque<(String, String)>,
     recording_fails: Option<String>,
@@ -70,13 +76,13 @@ impl SnapshotSlot {
     /// Replaces what was there.
     pub fn publish(&self, snapshot: Snapshot) {
         let mut slot = self.slot();
-        slot.latest = Some(Arc::new(slot.complete(snapshot)));
+        slot.latest = Some(Arc::new(slot.known.complete(snapshot)));
     }
 
     /// Replaces the snapshot of a watched input; nothing where nobody looks at it any more.
     pub fn publish_watched(&self, input: usize, snapshot: Snapshot) {
         let mut slot = self.slot();
-        let snapshot = Arc::new(slot.complete(snapshot));
+        let snapshot = Arc::new(slot.known.complete(snapshot));
         if let Some(watched) = slot.watched.get_mut(&input) {
             watched.latest = Some(snapshot);
         }
@@ -91,7 +97,7 @@ impl SnapshotSlot {
     /// Where the event `id` was recorded, if it was, lately.
     #[must_use]
     pub fn folder_of(&self, id: &str) -> Option<String> {
-        self.slot().recorded.iter().find(|(recorded, _)| recorded == id).map(|(_, dir)| dir.clone())
+        self.slot().known.recorded.iter().find(|(recorded, _)| recorded == id).map(|(_, dir)| dir.clone())
     }
 
     /// The newest snapshot, if there was one yet.
@@ -103,9 +109,9 @@ impl SnapshotSlot {
     /// The evidence of the event `id` has been written to `dir`.
     pub fn recorded(&self, id: String, dir: String) {
         let mut slot = self.slot();
-        slot.recorded.push_back((id, dir));
-        if slot.recorded.len() > MAX_RECORDED {
-            slot.recorded.pop_front();
+        slot.known.recorded.push_back((id, dir));
+        if slot.known.recorded.len() > MAX_RECORDED {
+            slot.known.recorded.pop_front();
         }
         slot.publish_again();
     }
@@ -113,13 +119,13 @@ impl SnapshotSlot {
     /// From here on events cannot be recorded, and why; with `None` they can again.
     pub fn set_recording_fails(&self, why: Option<String>) {
         let mut slot = self.slot();
-        slot.recording_fails = why;
+        slot.known.recording_fails = why;
         slot.publish_again();
     }
 
-    /// What is wrong with whoever else is told, as a sentence; shown while the input itself has no trouble.
+    /// What is wrong with sinks, as a sentence; shown while the input itself has no trouble.
     pub fn set_outside_trouble(&self, trouble: Option<String>) {
-        self.slot().outside_trouble = trouble;
+        self.slot().known.outside_trouble = trouble;
     }
 
     fn slot(&self) -> MutexGuard<'_, Slot> {
@@ -130,17 +136,15 @@ impl SnapshotSlot {
 impl Slot {
     /// The worker may have published its last snapshots before the recorder was done.
     fn publish_again(&mut self) {
-        let again = |slot: &Self, latest: &Option<Arc<Snapshot>>| {
-            latest.as_ref().map(|latest| Arc::new(slot.complete(Snapshot::clone(latest))))
-        };
-        self.latest = again(self, &self.latest);
-        let watched: Vec<_> = self.watched.iter().map(|(input, of)| (*input, again(self, &of.latest))).collect();
-        for (input, latest) in watched {
-            self.watched.entry(input).or_default().latest = latest;
+        let watched = self.watched.values_mut().filter_map(|watched| watched.latest.as_mut());
+        for latest in self.latest.iter_mut().chain(watched) {
+            *latest = Arc::new(self.known.complete(Snapshot::clone(latest)));
         }
     }
+}
 
-    /// Adds what the worker does not know.
+impl Known {
+    /// Adds it to a snapshot.
     fn complete(&self, mut snapshot: Snapshot) -> Snapshot {
         snapshot.recording_fails.clone_from(&self.recording_fails);
         if snapshot.trouble.is_none() {
@@ -267,7 +271,7 @@ mod tests {
     fn no_more_folders_are_remembered_than_a_list_can_show() {
         let slot = SnapshotSlot::default();
         (0..2 * MAX_RECORDED).for_each(|i| slot.recorded(i.to_string(), String::new()));
-        assert_eq!(slot.slot().recorded.len(), MAX_RECORDED);
+        assert_eq!(slot.slot().known.recorded.len(), MAX_RECORDED);
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub use handle::{RecorderHandle, RecorderStats};
 pub use jsonl::{JsonLines, report_json};
 pub use level_keeper::LevelKeeper;
 pub use notice::Notice;
+#[cfg(feature = "net")]
+pub(crate) use prepared::{CLIP, INTERPRETATION, SPECTROGRAM};
 pub use proven::Uptime;
 pub use recorder::{Recorder, RecorderOptions};
 pub use relay::{Relay, SinkState};

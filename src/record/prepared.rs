@@ -16,9 +16,9 @@ use crate::{
     units::SampleRate,
 };
 
-pub(super) const CLIP: &str = "clip.wav";
-const INTERPRETATION: &str = "interpretation.wav";
-pub(super) const SPECTROGRAM: &str = "spectrogram.png";
+pub(crate) const CLIP: &str = "clip.wav";
+pub(crate) const INTERPRETATION: &str = "interpretation.wav";
+pub(crate) const SPECTROGRAM: &str = "spectrogram.png";
 
 /// A WAV file is this much longer than its 16-bit samples, in bytes.
 const WAV_HEADER_BYTES: u64 = 44;

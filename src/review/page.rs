@@ -22,17 +22,13 @@ use self::media::Media;
 use super::entry::{Entry, rfc3339};
 use crate::archive::{Marks, Verdict};
 use crate::error::{Error, Result};
+use crate::page_parts::{LOOK, program};
 use crate::units::EvidenceVerdict;
 
 const TEMPLATE: &str = include_str!("page/page.html");
-const STYLE: &str = concat!(include_str!("../page_parts/look.css"), include_str!("page/page.css"));
-/// In this order: what a part does when it is read uses earlier ones.
-const SCRIPTS: [&str; 12] = [
-    include_str!("../page_parts/make.js"),
-    include_str!("../page_parts/player.js"),
-    include_str!("../page_parts/evidence.js"),
-    include_str!("../page_parts/reading.js"),
-    include_str!("../page_parts/help.js"),
+const STYLE: &str = include_str!("page/page.css");
+/// Behind those that all pages have, in this order: what a part does when it is read uses earlier ones.
+const SCRIPTS: &[&str] = &[
     include_str!("page/base.js"),
     include_str!("page/listen.js"),
     include_str!("page/guess.js"),
@@ -83,8 +79,8 @@ fn too_large(options: &PageOptions) -> Error {
 }
 
 fn write_parts(out: &mut impl Write, entries: &[Entry], options: &PageOptions) -> std::io::Result<()> {
-    let script = script();
-    let policy = policy(&script);
+    let (style, script) = ([LOOK, STYLE].concat(), program(SCRIPTS));
+    let policy = policy(&style, &script);
     let mut rest = TEMPLATE;
     // What is put in is never searched for marks again.
     while let Some((before, after)) = rest.split_once("@@") {
@@ -92,7 +88,7 @@ fn write_parts(out: &mut impl Write, entries: &[Entry], options: &PageOptions) -
         let Some((name, after)) = after.split_once("@@") else { break };
         match name {
             "policy" => out.write_all(policy.as_bytes())?,
-            "style" => out.write_all(STYLE.as_bytes())?,
+            "style" => out.write_all(style.as_bytes())?,
             "script" => out.write_all(script.as_bytes())?,
             _ => write_data(out, entries, options)?,
         }
@@ -102,19 +98,14 @@ fn write_parts(out: &mut impl Write, entries: &[Entry], options: &PageOptions) -
     out.flush()
 }
 
-/// The page's program, whose names are its own.
-fn script() -> String {
-    format!("\"use strict\";\n(() => {{\n{}}})();\n", SCRIPTS.concat())
-}
-
 /// What the page may do: run its own script, use its own style, show pictures that are in it.
-fn policy(script: &str) -> String {
+fn policy(style: &str, script: &str) -> String {
     let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text.as_bytes())));
     format!(
         "default-src 'none'; script-src {}; style-src {}; img-src data:; connect-src 'none'; base-uri 'none'; \
          form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
         hash(script),
-        hash(STYLE)
+        hash(style)
     )
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::message::Message;
 use crate::checked_file::{self, Links};
+use crate::record::{CLIP, INTERPRETATION, SPECTROGRAM};
 
 /// How long a folder is waited for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -41,9 +42,9 @@ impl Evidence {
     /// The file's name in an event's folder.
     pub(super) const fn file(self) -> &'static str {
         match self {
-            Self::Picture => "spectrogram.png",
-            Self::Clip => "clip.wav",
-            Self::Interpretation => "interpretation.wav",
+            Self::Picture => SPECTROGRAM,
+            Self::Clip => CLIP,
+            Self::Interpretation => INTERPRETATION,
         }
     }
 
@@ -55,8 +56,8 @@ impl Evidence {
         }
     }
 
-    /// The file of the event that `message` tells of, once the folder is there; none where it is not kept or does not come
-    /// in time.
+    /// Waits for the folder of the message's event and reads the file. None if the file is not kept, or the folder does not
+    /// appear in time.
     pub(super) fn wait_for(self, message: &Message) -> Option<Vec<u8>> {
         let folder = folder(message)?;
         let deadline = message.born + PATIENCE;

@@ -28,7 +28,7 @@ struct Expected {
 pub(super) struct Pictures(VecDeque<Expected>);
 
 impl Pictures {
-    /// The picture of the event that `message` tells of is to follow, if the event is recorded.
+    /// Queues the picture of the message's event, if the event is recorded.
     pub(super) fn expect(&mut self, message: &Message, board: &Board) {
         let Some(folder) = folder(message) else { return };
         if self.0.len() >= MOST {

@@ -9,8 +9,6 @@ use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, FORWARDED, HOST, VIA};
 use sha2::{Digest, Sha256};
 
-use super::options::WebOptions;
-
 /// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
@@ -28,9 +26,10 @@ pub(super) struct Access {
 }
 
 impl Access {
-    pub(super) fn new(options: &WebOptions) -> Self {
-        let token = (!options.token.is_empty()).then(|| Sha256::digest(options.token.as_bytes()).into());
-        Self { token, loopback: options.is_loopback() }
+    /// With `token`, which is empty where there is none; `loopback` says whether only this machine can connect.
+    pub(super) fn new(token: &str, loopback: bool) -> Self {
+        let token = (!token.is_empty()).then(|| Sha256::digest(token.as_bytes()).into());
+        Self { token, loopback }
     }
 
     /// Whether there is a token, so that something can be changed.
@@ -75,17 +74,13 @@ mod tests {
 
     const TOKEN: &str = "0123456789abcdef";
 
-    fn access(listen: &str, token: &str) -> Access {
-        Access::new(&WebOptions { listen: listen.to_owned(), token: token.to_owned() })
-    }
-
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
     }
 
     #[test]
     fn one_may_look_from_this_machine_alone_without_a_token() {
-        let open = access("127.0.0.1:8787", "");
+        let open = Access::new("", true);
         for host in ["localhost:8787", "127.0.0.1:8787", "[::1]:8787", "LOCALHOST"] {
             assert_eq!(open.look(&headers(&[("host", host)])), Ok(()), "{host}");
         }
@@ -97,7 +92,7 @@ mod tests {
             let refused = open.look(&headers(&[("host", "localhost"), (proxied, "x")]));
             assert_eq!(refused, Err(Refusal::NoToken), "{proxied}");
         }
-        let everywhere = access("0.0.0.0:8787", TOKEN);
+        let everywhere = Access::new(TOKEN, false);
         assert_eq!(
             everywhere.look(&headers(&[("host", "localhost")])),
             Err(Refusal::WrongToken),
@@ -107,7 +102,7 @@ mod tests {
 
     #[test]
     fn changes_need_the_token() {
-        let (without, with) = (access("127.0.0.1:1", ""), access("127.0.0.1:1", TOKEN));
+        let (without, with) = (Access::new("", true), Access::new(TOKEN, true));
         let bearer = |token: &str| headers(&[("host", "evil.example"), ("authorization", &format!("Bearer {token}"))]);
         assert_eq!(without.change(&bearer("")), Err(Refusal::NoToken));
         assert_eq!(with.change(&headers(&[("host", "localhost")])), Err(Refusal::WrongToken));

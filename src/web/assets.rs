@@ -6,15 +6,12 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
+use crate::page_parts::{LOOK, program};
+
 const PAGE: &str = include_str!("page/live.html");
-const STYLE: &str = concat!(include_str!("../page_parts/look.css"), include_str!("page/live.css"));
-/// In this order: what a part does when it is read uses earlier ones.
+const STYLE: &str = include_str!("page/live.css");
+/// Behind those that all pages have, in this order: what a part does when it is read uses earlier ones.
 const SCRIPTS: &[&str] = &[
-    include_str!("../page_parts/make.js"),
-    include_str!("../page_parts/player.js"),
-    include_str!("../page_parts/evidence.js"),
-    include_str!("../page_parts/reading.js"),
-    include_str!("../page_parts/help.js"),
     include_str!("page/base.js"),
     include_str!("page/token.js"),
     include_str!("page/status.js"),
@@ -38,10 +35,10 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 /// The routes of the page's own files.
 pub(super) fn routes() -> Router {
-    let script = format!("\"use strict\";\n(() => {{\n{}}})();\n", SCRIPTS.concat());
+    let (style, script) = ([LOOK, STYLE].concat(), program(SCRIPTS));
     Router::new()
         .route("/", get(|| async { of_type("text/html; charset=utf-8", PAGE) }))
-        .route("/live.css", get(|| async { of_type("text/css; charset=utf-8", STYLE) }))
+        .route("/live.css", get(|| async move { of_type("text/css; charset=utf-8", style) }))
         .route("/live.js", get(|| async move { of_type("text/javascript; charset=utf-8", script) }))
         // Browsers ask for it.
         .route("/favicon.ico", get(|| async { StatusCode::NO_CONTENT }))

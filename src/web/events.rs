@@ -72,7 +72,7 @@ pub(super) async fn mark(
     .await
 }
 
-/// The marks as they are kept; an empty object where nothing is said.
+/// The stored marks; an empty object if there are none.
 fn marks(folder: &std::path::Path) -> Result<Value, Failure> {
     if folder.join(MARKS_FILE).exists() { object(folder, MARKS_FILE) } else { Ok(Value::Object(Map::new())) }
 }

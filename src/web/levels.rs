@@ -1,20 +1,23 @@
 //! Today's levels of an input, minute by minute.
 
+use std::io;
+use std::path::Path;
+
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
-use jiff::{Timestamp, ToSpan};
+use jiff::Timestamp;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 use super::answers::{Failure, json};
 use super::query;
 use super::served::Served;
-use crate::archive::level_summary::{LevelSummary, Seconds, read_seconds};
-use crate::archive::levels::inputs;
+use crate::archive::level_day::LevelDay;
+use crate::archive::level_summary::LevelSummary;
+use crate::archive::levels::{LevelSource, inputs};
 use crate::local_zone::local_zone;
 use crate::record::rounded;
-use crate::units::SecondLevels;
 
 #[derive(Serialize)]
 struct DayJson {
@@ -37,36 +40,23 @@ pub(super) async fn today(State(served): State<Served>, uri: Uri) -> Result<Resp
 }
 
 /// The day of the input called `name`; without minutes where nothing was measured yet.
-fn read(dir: &std::path::Path, name: &str) -> std::io::Result<DayJson> {
-    let now = Timestamp::now().to_zoned(local_zone());
-    let begin = now.start_of_day().map_err(std::io::Error::other)?;
-    let end = begin.checked_add(1.day()).map_err(std::io::Error::other)?;
-    let (from, to) = (begin.timestamp().as_second(), end.timestamp().as_second());
-    let mut day = of(0.0, &Vec::new());
+fn read(dir: &Path, name: &str) -> io::Result<DayJson> {
+    let zone = local_zone();
+    let now = Timestamp::now().to_zoned(zone.clone());
+    let mut day = None;
     for folder in inputs(dir)? {
-        let found = read_seconds(dir, &folder, from, to)?;
-        if let Some((source, seconds)) = found.filter(|(source, _)| source.name == name) {
-            day = of(source.calibration_db, &seconds);
-        }
+        let found = LevelDay::read(dir, &folder, Some(now.date()), &zone)?;
+        day = found.filter(|day| day.source.name == name).or(day);
     }
-    day.day = now.strftime("%Y-%m-%d").to_string();
-    day.local_offset = now.strftime("%:z").to_string();
-    Ok(day)
-}
-
-fn of(calibration: f64, seconds: &Seconds) -> DayJson {
-    let minutes = seconds.chunk_by(|(a, _), (b, _)| a.div_euclid(60) == b.div_euclid(60));
-    let minute = |chunk: &[(i64, SecondLevels)]| {
-        let levels: Vec<SecondLevels> = chunk.iter().map(|(_, levels)| *levels).collect();
-        let summary = LevelSummary::of(&levels)?;
-        let level = |db: f64| rounded(db, 1);
-        Some((chunk.first()?.0.div_euclid(60) * 60, level(summary.laeq_db), level(summary.lafmax_db)))
-    };
-    DayJson {
-        unit: if calibration == 0.0 { "dB relative to full scale" } else { "dB" },
-        calibration_db: rounded(calibration, 2),
-        day: String::new(),
-        local_offset: String::new(),
-        minutes: minutes.filter_map(minute).collect(),
-    }
+    let minute =
+        |(begin, levels): (i64, LevelSummary)| (begin, rounded(levels.laeq_db, 1), rounded(levels.lafmax_db, 1));
+    let unknown = LevelSource { name: name.to_owned(), calibration_db: 0.0 };
+    let source = day.as_ref().map_or(&unknown, |day| &day.source);
+    Ok(DayJson {
+        unit: source.unit(),
+        calibration_db: rounded(source.calibration_db, 2),
+        day: now.strftime("%Y-%m-%d").to_string(),
+        local_offset: now.strftime("%:z").to_string(),
+        minutes: day.iter().flat_map(|day| day.spans(60)).map(minute).collect(),
+    })
 }

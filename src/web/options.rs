@@ -1,7 +1,7 @@
 //! What the live page is served with.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -33,35 +33,28 @@ impl WebOptions {
     /// How a token is made.
     pub const TOKEN_REMEDY: &str = "put at least 16 letters into the file, as `openssl rand -hex 16` makes them";
 
-    /// The addresses that it stands for; none where it is no address.
-    #[must_use]
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listen.to_socket_addrs().map(Iterator::collect).unwrap_or_default()
-    }
+    /// How an address can be served that others reach.
+    pub(super) const OPEN_REMEDY: &str = "name a file with a token as token_file (--web-token-file), or listen on 127.0.0.1: others could hear this place";
 
-    /// Whether only programs on this machine can connect.
+    /// How to correct the address `listen`, if it cannot be used with a token, or without.
     #[must_use]
-    pub fn is_loopback(&self) -> bool {
-        let addresses = self.addresses();
-        !addresses.is_empty() && addresses.iter().map(SocketAddr::ip).all(|ip: IpAddr| ip.is_loopback())
+    pub fn listen_fault(listen: &str, has_token: bool) -> Option<&'static str> {
+        let addresses: Vec<SocketAddr> = listen.to_socket_addrs().map(Iterator::collect).unwrap_or_default();
+        if addresses.is_empty() {
+            return Some("give an address and a port, as in \"127.0.0.1:8787\", or nothing");
+        }
+        let is_open = !addresses.iter().all(|address| address.ip().is_loopback());
+        (is_open && !has_token).then_some(Self::OPEN_REMEDY)
     }
 
     /// The first of the settings that cannot be used: its key, and the remedy.
     #[must_use]
     pub fn fault(&self) -> Option<(&'static str, &'static str)> {
-        if self.addresses().is_empty() {
-            return Some(("listen", "give an address and a port, as in \"127.0.0.1:8787\", or nothing"));
+        let has_token = !self.token.is_empty();
+        if let Some(remedy) = Self::listen_fault(&self.listen, has_token) {
+            return Some(("listen", remedy));
         }
-        if !self.token.is_empty() && self.token.len() < MIN_TOKEN {
-            return Some(("token_file", Self::TOKEN_REMEDY));
-        }
-        if self.token.is_empty() && !self.is_loopback() {
-            return Some((
-                "listen",
-                "name a file with a token as token_file (--web-token-file), or listen on 127.0.0.1: others could hear this place",
-            ));
-        }
-        None
+        (has_token && self.token.len() < MIN_TOKEN).then_some(("token_file", Self::TOKEN_REMEDY))
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn input(uri: &Uri) -> Result<usize, Failure> {
     index.ok_or_else(|| Failure::wrong("input must be the number of an input, as in input=0"))
 }
 
-/// What is to be heard by `what=…`; the input itself where nothing is said.
+/// The channel that `what=…` names; the input itself by default.
 pub(super) fn channel(uri: &Uri) -> Result<Channel, Failure> {
     match value(uri, "what") {
         None | Some("input") => Ok(Channel::Input),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::access::Access;
 use super::answers::Failure;
-use super::options::{Monitored, WebOptions};
+use super::options::Monitored;
 
 /// Shared by all requests.
 #[derive(Clone)]
@@ -17,8 +17,8 @@ struct Parts {
 }
 
 impl Served {
-    pub(super) fn new(options: &WebOptions, monitored: Monitored) -> Self {
-        Self(Arc::new(Parts { access: Access::new(options), monitored }))
+    pub(super) fn new(access: Access, monitored: Monitored) -> Self {
+        Self(Arc::new(Parts { access, monitored }))
     }
 
     pub(super) fn access(&self) -> &Access {

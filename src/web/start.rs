@@ -16,8 +16,14 @@ pub fn start(options: &WebOptions, monitored: Monitored) -> Result<()> {
         ))
         .with_source(e)
     };
-    let listener = std::net::TcpListener::bind(options.addresses().as_slice()).map_err(failed)?;
-    let served = super::served::Served::new(options, monitored);
+    let listener = std::net::TcpListener::bind(&options.listen).map_err(failed)?;
+    // A name may lead elsewhere by now than when the settings were checked: what is bound counts.
+    let is_loopback = listener.local_addr().map_err(failed)?.ip().is_loopback();
+    if options.token.is_empty() && !is_loopback {
+        let (listen, remedy) = (&options.listen, WebOptions::OPEN_REMEDY);
+        return Err(Error::usage(format!("the live page cannot be served at {listen} without a token; {remedy}")));
+    }
+    let served = super::served::Served::new(super::access::Access::new(&options.token, is_loopback), monitored);
     let bounds = super::routes::BOUNDS;
     crate::http::serve("web", "the live page is", listener, super::routes::router(served), bounds).map_err(failed)
 }

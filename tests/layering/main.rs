@@ -37,14 +37,16 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("record", &["units", "error", "local_zone", "engine", "media", "archive", "plot"]),
     // A server with bounds.
     ("http", &[]),
+    // What pages in a browser have in common.
+    ("page_parts", &[]),
     // Who is told besides; it speaks the lines' JSON.
     ("sinks", &["checked_file", "units", "error", "http", "engine", "record"]),
     // The live page: what a terminal shows, through a browser, and the recorded events.
-    ("web", &["units", "error", "local_zone", "http", "engine", "archive", "record"]),
+    ("web", &["units", "error", "local_zone", "http", "page_parts", "engine", "archive", "record"]),
     ("ui", &["units", "error", "local_zone", "engine"]),
     // The review draws with the monitor's screen parts (and the engine's plain data that they take), plays through `audio`, and
     // computes its pictures from the recorded sound.
-    ("review", &["units", "error", "dsp", "media", "audio", "engine", "archive", "ui"]),
+    ("review", &["units", "error", "dsp", "media", "audio", "engine", "archive", "page_parts", "ui"]),
     // Training measures after every epoch.
     ("train", &["checked_file", "units", "error", "dsp", "model", "interpret", "media", "eval"]),
     ("eval", &["checked_file", "units", "error", "dsp", "model", "interpret", "media"]),

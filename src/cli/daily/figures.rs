@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, Zoned};
 use serde::Serialize;
 
+use crate::archive::level_day::LevelDay;
 use crate::archive::{Row, Verdict};
-use crate::cli::level_day::LevelDay;
 
 /// Hours that events are counted in.
 const HOURS: usize = 24;
@@ -97,7 +97,7 @@ pub(super) fn input(day: &LevelDay) -> Option<Input> {
     let rounded = |db: f64| (db * 10.0).round() / 10.0;
     Some(Input {
         input: day.source.name.clone(),
-        unit: day.unit(),
+        unit: day.source.unit(),
         laeq_db: rounded(whole.laeq_db),
         lafmax_db: rounded(whole.lafmax_db),
         l90_db: rounded(whole.exceeded_db[2]),

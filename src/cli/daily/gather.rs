@@ -7,8 +7,9 @@ use jiff::civil::Date;
 
 use super::figures::{Daily, input, labels};
 use crate::archive::glance::holds_events;
+use crate::archive::level_day::span_of;
 use crate::archive::{Filter, Index, Page, Row};
-use crate::cli::level_day::{level_days, span_of};
+use crate::cli::level_day::level_days;
 use crate::error::{Error, Result};
 use crate::local_zone::local_zone;
 

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use super::by::By;
+use crate::archive::level_day::LevelDay;
 use crate::archive::level_summary::LevelSummary;
 use crate::cli::blocks::block;
-use crate::cli::level_day::{LevelDay, length};
+use crate::cli::level_day::length;
 use crate::cli::output::printable;
 
 /// Minutes that are named as the loudest.
@@ -14,7 +15,7 @@ const LOUDEST: usize = 5;
 /// The table of a day.
 pub(super) fn text(day: &LevelDay, by: By) -> String {
     let minutes = day.spans(60);
-    let (source, unit) = (printable(&day.source.name), day.unit());
+    let (source, unit) = (printable(&day.source.name), day.source.unit());
     // Writing to a String cannot fail.
     let mut text = format!("{source}, {}, {unit}\n", day.day);
     let _ = writeln!(text, "{:<8} {:>6} {:>6} {:>6} {:>6} {:>6}", "", "LAeq", "LAFmax", "L10", "L50", "L90");

@@ -189,7 +189,7 @@ fn files_of_the_event_are_sent_along() {
     assert!(parts[2].contains("name=\"attach\"; filename=\"interpretation.wav\"\r\nContent-Type: audio/wav"));
     let sound = std::fs::read(dir.join("interpretation.wav")).unwrap();
     assert!(request.bytes.windows(sound.len()).any(|window| window == sound), "the sound is in it, to the byte");
-    // An event that is not recorded, or whose picture is not kept, is told without.
+    // An event whose picture is not kept is sent without it.
     let mut command = run.command(DEMO);
     command.args(["--record", "figures", "--clips=false"]);
     let (lines, _) = finish(command);
